@@ -1,0 +1,28 @@
+import type { TapCommand } from "../command/request.ts";
+
+/** How a run ended; the reason a start was skipped. Later outcomes (timed-out, lost, …) join here when they are built. */
+export const OUTCOMES = ["succeeded", "failed", "stopped", "lock-lost", "skipped"] as const;
+export type OutcomeKind = (typeof OUTCOMES)[number];
+export type SkipReason = "overlap";
+
+/** One run or one skip, as a line of `runs/<YYYY-MM>/<host>.jsonl`. Instants are ISO 8601 UTC. */
+export interface RunRecord {
+  readonly id: string;
+  readonly tap: string;
+  readonly target: string;
+  readonly command: TapCommand;
+  /** Id of the schedule's entry, where it has one. */
+  readonly entry?: string | undefined;
+  readonly outcome: OutcomeKind;
+  readonly reason?: SkipReason | undefined;
+  /** One sentence for people: who holds the lock, why it failed. */
+  readonly detail?: string | undefined;
+  readonly host: string;
+  /** Due instant the run stands for; absent for runs by hand. */
+  readonly slot?: string | undefined;
+  readonly scheduled: boolean;
+  readonly startedAt: string;
+  readonly endedAt: string;
+  readonly exitCode?: number | undefined;
+  readonly log?: string | undefined;
+}

@@ -1,0 +1,61 @@
+import { hostname, userInfo } from "node:os";
+
+/** A stream that takes text; a test fills it by hand. */
+export interface TextSink {
+  write(text: string): unknown;
+  readonly isTTY?: boolean | undefined;
+  readonly columns?: number | undefined;
+}
+
+/** The machine as the program sees it. The only door to the clock, the environment and the process. */
+export interface Host {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  readonly stdout: TextSink;
+  readonly stderr: TextSink;
+  readonly stdin: NodeJS.ReadStream;
+  readonly now: () => Date;
+  /** Name of this machine in files and messages; `PIPELINEWISE_SCHED_HOST` where its own name changes (pods). */
+  readonly name: string;
+  readonly pid: number;
+  /** Numeric user id we act as. */
+  readonly uid: number;
+  /** Absolute path of the Node binary that runs us. */
+  readonly node: string;
+  /** Absolute path of our own program, as the scheduler is to call it. */
+  readonly program: string;
+  readonly version: string;
+}
+
+/** A host name as one safe word: it stands in file names. */
+export function safeHostName(name: string): string {
+  const word = name.replace(/[^A-Za-z0-9_.-]/g, "-").replace(/^[^A-Za-z0-9_]+/, "");
+  return word === "" ? "localhost" : word.slice(0, 128);
+}
+
+/** The real machine. @param program absolute path of bin/pipelinewise-sched.cjs; @param version ours */
+export function realHost(program: string, version: string): Host {
+  return {
+    env: process.env,
+    cwd: process.cwd(),
+    stdout: process.stdout,
+    stderr: process.stderr,
+    stdin: process.stdin,
+    now: () => new Date(),
+    name: safeHostName(process.env["PIPELINEWISE_SCHED_HOST"] || hostname()),
+    pid: process.pid,
+    uid: process.getuid?.() ?? 0,
+    node: process.execPath,
+    program,
+    version,
+  };
+}
+
+/** Login name of the user we act as; falls back to the numeric id where the system knows no name for it. */
+export function userName(host: Host): string {
+  try {
+    return safeHostName(userInfo().username);
+  } catch {
+    return `uid-${host.uid}`;
+  }
+}

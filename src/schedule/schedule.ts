@@ -1,0 +1,40 @@
+import type { EntryId } from "../command/request.ts";
+import type { Cron } from "../cron/expression.ts";
+
+/** Where something stands in the schedule file; both count from 1. */
+export interface Place {
+  readonly line: number;
+  readonly column: number;
+}
+
+/** One tap into one target by one command, with its times. */
+export interface Pipeline extends EntryId {
+  readonly crons: readonly Cron[];
+  /** IANA name as canonical in this Node; `undefined`: the machine's own zone. */
+  readonly timezone?: string | undefined;
+  readonly note?: string | undefined;
+  /** Words behind `--tap T --target G`, such as `--tables a.b,c.d`. */
+  readonly args: readonly string[];
+  readonly place: Place;
+}
+
+/** How PipelineWise is called. */
+export interface PipelinewiseCall {
+  /** Program and leading words, as written: `["pipelinewise"]`. */
+  readonly command: readonly string[];
+  /** As written (`~` not yet resolved); `undefined` when the file does not say. */
+  readonly configDir?: string | undefined;
+  /** Values may hold `${file:PATH}` or `${env:NAME}`, read at run time, never stored. */
+  readonly env: Readonly<Record<string, string>>;
+  /** As written (`~` not yet resolved). */
+  readonly envFile?: string | undefined;
+}
+
+/** A whole schedule file, checked; every default filled, every cron parsed. */
+export interface Schedule {
+  readonly name: string;
+  /** Absolute path and SHA-256 (hex) of the text it came from. */
+  readonly source: { readonly path: string; readonly digest: string };
+  readonly pipelinewise: PipelinewiseCall;
+  readonly pipelines: readonly Pipeline[];
+}

@@ -1,0 +1,63 @@
+import { join } from "node:path";
+import type { PipelineId } from "./command/request.ts";
+
+/** Where everything of ours lies below `<config_dir>/.sched/`. Pure: nothing is looked up or made. */
+export interface StatePaths {
+  /** The PipelineWise config directory, links resolved. */
+  readonly configDir: string;
+  /** `<config_dir>/.sched` */
+  readonly root: string;
+}
+
+/** @param configDir absolute, links already resolved */
+export function statePaths(configDir: string): StatePaths {
+  return { configDir, root: join(configDir, ".sched") };
+}
+
+/** `schedules/`: compiled schedules, as install writes them. */
+export const schedulesDir = (paths: StatePaths): string => join(paths.root, "schedules");
+
+/** What the schedule means, the same for all hosts. */
+export const meaningFile = (paths: StatePaths, name: string): string => join(schedulesDir(paths), `${name}.json`);
+
+/** What the install on one host resolved. `name` has no dot, so it cannot be another schedule's meaning. */
+export const hostFile = (paths: StatePaths, name: string, host: string): string =>
+  join(schedulesDir(paths), `${name}.${host}.json`);
+
+/** Kernel lock of a pipeline, never unlinked. */
+export const flockFile = (paths: StatePaths, { tap, target }: PipelineId): string =>
+  join(paths.root, "locks", target, `${tap}.flock`);
+
+/** Cluster lock of a pipeline: a folder with one token file. */
+export const lockFolder = (paths: StatePaths, { tap, target }: PipelineId): string =>
+  join(paths.root, "locks", target, `${tap}.lock`);
+
+/** Newest run of each entry of a pipeline. */
+export const lastRunFile = (paths: StatePaths, { tap, target }: PipelineId): string =>
+  join(paths.root, "last", target, `${tap}.json`);
+
+/** Newest skip of a pipeline. Another ending than the run's, as `x` and `x.skip` are both fine tap ids. */
+export const lastSkipFile = (paths: StatePaths, { tap, target }: PipelineId): string =>
+  join(paths.root, "last", target, `${tap}.skip`);
+
+/** `runs/`: one folder a month. */
+export const runsDir = (paths: StatePaths): string => join(paths.root, "runs");
+
+/** @param month `2026-11`, UTC */
+export const runsFile = (paths: StatePaths, month: string, host: string): string =>
+  join(runsDir(paths), month, `${host}.jsonl`);
+
+/** Output of one run. @param startedAt UTC, made safe for a file name here */
+export const runLogFile = (
+  paths: StatePaths,
+  { tap, target }: PipelineId,
+  run: { readonly id: string; readonly startedAt: Date },
+): string =>
+  join(paths.root, "logs", target, tap, `${run.startedAt.toISOString().replace(/[-:]|\.\d+/g, "")}-${run.id}.log`);
+
+/** Crontabs as they were before a change. */
+export const backupsDir = (paths: StatePaths, host: string, user: string): string =>
+  join(paths.root, "backups", `${host}-${user}`);
+
+/** The wrapper's own log, pino JSON. */
+export const wrapperLogFile = (paths: StatePaths, host: string): string => join(paths.root, `wrapper-${host}.log`);
