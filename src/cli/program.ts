@@ -1,0 +1,26 @@
+import { Command } from "commander";
+import type { Host } from "../host.ts";
+
+/** What a command may hand back: the code the program ends with. Without it that is 0. */
+export type Finish = (code: number) => void;
+
+/** Declares one command on the program. A new command is one file in `commands/` and one line in `COMMANDS`. */
+export type AddCommand = (program: Command, host: Host, finish: Finish) => void;
+
+const COMMANDS: readonly AddCommand[] = [];
+
+/** The whole command line. */
+export function buildProgram(host: Host, finish: Finish): Command {
+  const program = new Command("pipelinewise-sched")
+    .description("Puts PipelineWise pipelines into cron from one YAML file; never runs one pipeline twice at once.")
+    .version(host.version)
+    .configureOutput({
+      writeOut: (text) => host.stdout.write(text),
+      writeErr: (text) => host.stderr.write(text),
+    })
+    .exitOverride()
+    .showSuggestionAfterError()
+    .showHelpAfterError("(add --help for the words of this command)");
+  for (const add of COMMANDS) add(program, host, finish);
+  return program;
+}
