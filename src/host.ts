@@ -1,4 +1,5 @@
 import { hostname, userInfo } from "node:os";
+import { errorCode } from "./errors.ts";
 
 /** A stream that takes text; a test fills it by hand. */
 export interface TextSink {
@@ -33,14 +34,31 @@ export function safeHostName(name: string): string {
   return word === "" ? "localhost" : word.slice(0, 128);
 }
 
+/** A reader that has gone (`preview | head`) is no error of ours: what is left is thrown away. */
+function quietWhenClosed<S extends NodeJS.WriteStream>(stream: S): S {
+  if (stream.listenerCount("error") === 0) {
+    stream.on("error", (error) => {
+      if (errorCode(error) !== "EPIPE") throw error;
+    });
+  }
+  return stream;
+}
+
 /** The real machine. @param program absolute path of bin/pipelinewise-sched.cjs; @param version ours */
 export function realHost(program: string, version: string): Host {
   return {
     env: process.env,
     cwd: process.cwd(),
-    stdout: process.stdout,
-    stderr: process.stderr,
-    stdin: process.stdin,
+    // Getters: opening a standard stream costs a millisecond or two, and a silent tick needs none of them.
+    get stdout() {
+      return quietWhenClosed(process.stdout);
+    },
+    get stderr() {
+      return quietWhenClosed(process.stderr);
+    },
+    get stdin() {
+      return process.stdin;
+    },
     now: () => new Date(),
     name: safeHostName(process.env["PIPELINEWISE_SCHED_HOST"] || hostname()),
     pid: process.pid,
