@@ -1,0 +1,101 @@
+import { constants } from "node:fs";
+import { type FileHandle, open, rename, rm } from "node:fs/promises";
+import { dirname } from "node:path";
+import { errorCode, StoreError } from "./errors.ts";
+import { storeFault } from "./store-fault.ts";
+
+const FILE_MODE = 0o600;
+
+/** Text of a file inside `.sched`; `undefined` when it is not there. */
+export async function readStateFile(path: string): Promise<string | undefined> {
+  return readVia(path, async () => {});
+}
+
+/**
+ * The same for a file that names commands: refused when group or others may write it, or when it is a stranger's.
+ *
+ * @param owners user ids whose file is trusted
+ */
+export async function readTrustedFile(path: string, owners: readonly number[]): Promise<string | undefined> {
+  return readVia(path, async (file) => {
+    const { uid, mode } = await file.stat();
+    if (!owners.includes(uid)) {
+      throw new StoreError(`${path} belongs to user ${uid}, and its commands are not run for you`, {
+        hint: "Look into it; then install the schedule again as the user whose crontab it is.",
+      });
+    }
+    if ((mode & 0o022) !== 0) {
+      throw new StoreError(
+        `${path} can be written by others (mode ${(mode & 0o777).toString(8)}), so it is not trusted`,
+        {
+          hint: "It names commands that are run. Look into it, then: install the schedule again.",
+        },
+      );
+    }
+  });
+}
+
+async function readVia(path: string, check: (file: FileHandle) => Promise<void>): Promise<string | undefined> {
+  try {
+    // NONBLOCK: a fifo put there by someone else must not hang us.
+    const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    try {
+      await check(file);
+      return await file.readFile("utf8");
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return undefined;
+    throw error instanceof StoreError ? error : storeFault("read", path, error);
+  }
+}
+
+/** Makes a rename or removal in a folder outlast a power cut. */
+export async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    await handle.sync();
+  } catch (error) {
+    // Some network file systems cannot sync a folder; they say so and keep its order themselves.
+    if (errorCode(error) !== "EINVAL" && errorCode(error) !== "ENOTSUP") throw error;
+  } finally {
+    await handle.close();
+  }
+}
+
+/**
+ * Writes a file that others may read meanwhile: beside itself, synced, then renamed, so that a reader and a full disk
+ * find the old text or the new one, never half of it.
+ *
+ * @param unique what makes the name beside it ours, such as the host and the process id
+ */
+export async function writeStateFile(path: string, text: string, unique: string): Promise<void> {
+  const beside = `${path}.${unique}.tmp`;
+  try {
+    const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW;
+    const file = await open(beside, flags, FILE_MODE);
+    try {
+      await file.writeFile(text, "utf8");
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(beside, path);
+    await syncFolder(dirname(path));
+  } catch (error) {
+    await rm(beside, { force: true }).catch(() => {});
+    throw storeFault("write", path, error);
+  }
+}
+
+/** Removes a file of ours; it is fine when it has gone already. */
+export async function removeStateFile(path: string): Promise<void> {
+  try {
+    await rm(path, { force: true });
+    await syncFolder(dirname(path));
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return;
+    throw storeFault("remove", path, error);
+  }
+}
