@@ -1,11 +1,19 @@
 import { hostname, userInfo } from "node:os";
 import { errorCode } from "./errors.ts";
 
-/** A stream that takes text; a test fills it by hand. */
+/** A stream that takes text, or a pipeline's output as it came; a test fills it by hand. */
 export interface TextSink {
-  write(text: string): unknown;
+  /** `false`: it has enough for now and says `drain` when it can take more. */
+  write(text: string | Uint8Array): unknown;
+  once?(event: "drain" | "error" | "close", listener: () => void): unknown;
   readonly isTTY?: boolean | undefined;
   readonly columns?: number | undefined;
+}
+
+/** Where this process's signals arrive, by name; a test emits them by hand. */
+export interface SignalSource {
+  on(signal: NodeJS.Signals, listener: () => void): unknown;
+  off(signal: NodeJS.Signals, listener: () => void): unknown;
 }
 
 /** The machine as the program sees it. The only door to the clock, the environment and the process. */
@@ -15,6 +23,7 @@ export interface Host {
   readonly stdout: TextSink;
   readonly stderr: TextSink;
   readonly stdin: NodeJS.ReadStream;
+  readonly signals: SignalSource;
   readonly now: () => Date;
   /** Name of this machine in files and messages; `PIPELINEWISE_SCHED_HOST` where its own name changes (pods). */
   readonly name: string;
@@ -59,6 +68,7 @@ export function realHost(program: string, version: string): Host {
     get stdin() {
       return process.stdin;
     },
+    signals: process,
     now: () => new Date(),
     name: safeHostName(process.env["PIPELINEWISE_SCHED_HOST"] || hostname()),
     pid: process.pid,

@@ -1,3 +1,4 @@
+import { EventEmitter } from "node:events";
 import { mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -7,6 +8,7 @@ import type { Host } from "../../src/host.ts";
 /** A host in a temporary folder of its own, with what it has written. The folder goes when the test ends. */
 export interface TestHost extends Host {
   readonly home: string;
+  readonly signals: EventEmitter;
   readonly out: () => string;
   readonly err: () => string;
 }
@@ -19,7 +21,7 @@ export function tempFolder(prefix = "pws-"): string {
 }
 
 /** @param changes what differs from a quiet machine: HOME is a fresh folder, PATH is cron's, the clock stands still */
-export function testHost(changes: Partial<Host> = {}): TestHost {
+export function testHost(changes: Partial<Omit<Host, "signals">> = {}): TestHost {
   const home = tempFolder();
   const written = { out: "", err: "" };
   return {
@@ -28,6 +30,7 @@ export function testHost(changes: Partial<Host> = {}): TestHost {
     stdout: { write: (text) => (written.out += text) },
     stderr: { write: (text) => (written.err += text) },
     stdin: process.stdin,
+    signals: new EventEmitter(),
     now: () => new Date("2026-11-23T12:00:00Z"),
     name: "testhost",
     pid: process.pid,
