@@ -1,7 +1,10 @@
 import type { PipelineId } from "../command/request.ts";
 import type { StatePaths } from "../state-paths.ts";
 
-/** Who holds a lock, as its token file says. */
+/** Environment variable that every process of a pipeline bears; its value is the lock's token. */
+export const RUN_MARK = "PIPELINEWISE_SCHED_RUN";
+
+/** Who holds a lock, as its record says. */
 export interface LockHolder {
   readonly host: string;
   readonly pid: number;
@@ -15,23 +18,42 @@ export interface HeldLock {
   readonly token: string;
   /**
    * Descriptor that carries the kernel lock: the pipeline's stdin, so that the lock lives as long as any process of the
-   * pipeline. `undefined` where this machine or mount has no flock.
+   * pipeline. `undefined` where this machine or mount has no flock; `weakness` then says why.
    */
   readonly stdin: number | undefined;
+  /** One sentence for the log where the lock stands on its record alone; `undefined` when both layers hold. */
+  readonly weakness: string | undefined;
+  /** The run that died holding this lock, where we took it over. */
+  readonly tookOverFrom: LockHolder | undefined;
   /** Rejects never; resolves once when the lock is known to be lost, with why. */
   readonly lost: Promise<string>;
-  /** To be called when no process of the pipeline is left. */
+  /** To be called when no process of the pipeline is left, also after a loss. */
   release(): Promise<void>;
 }
 
-/** `held`: another run has it; `holder` is `undefined` when only the kernel knows (its record is gone or unreadable). */
-export type LockAttempt =
-  | { readonly kind: "acquired"; readonly lock: HeldLock }
-  | { readonly kind: "held"; readonly holder: LockHolder | undefined };
+/** Why a lock that we did not get counts as held. */
+export type HolderState =
+  /** Its process lives, or the kernel says that its pipeline does. */
+  | { readonly kind: "alive" }
+  /** The process that started the run is gone; these processes of its pipeline are still at work. */
+  | { readonly kind: "orphans"; readonly pids: readonly number[] }
+  /** Another host's (or container's), and nothing seen from here proves it dead. */
+  | { readonly kind: "unproved" };
 
-/** What the token says of us. */
+/** Another run has it. `holder` is `undefined` when only the kernel knows (its record is gone or not whole). */
+export interface LockHeld {
+  readonly kind: "held";
+  readonly holder: LockHolder | undefined;
+  readonly state: HolderState;
+}
+
+export type LockAttempt = { readonly kind: "acquired"; readonly lock: HeldLock } | LockHeld;
+
+/** What the record says of us. */
 export interface LockClaim {
   readonly host: string;
+  /** Ours: the process that keeps the lock. */
+  readonly pid: number;
   readonly runId: string;
   readonly startedAt: Date;
 }
