@@ -1,3 +1,7 @@
+import { CronFault } from "./fault.ts";
+import { DAY, HOUR, MINUTE, MONTH, parseField, WEEKDAY } from "./field.ts";
+import { printable } from "./foreign.ts";
+
 /**
  * Which of the two ways Debian cron treats a line around a clock change: `wildcard` when its minute or hour field
  * begins with `*` (or it is `@hourly`), else `fixed`.
@@ -21,4 +25,108 @@ export interface Cron {
   /** `and`: the day must match both day fields; `or`: either is enough. */
   readonly dayRule: "and" | "or";
   readonly class: CronClass;
+}
+
+/** Case-sensitive, as in cron. */
+const MACROS: Readonly<Record<string, string>> = {
+  "@yearly": "0 0 1 1 *",
+  "@annually": "0 0 1 1 *",
+  "@monthly": "0 0 1 * *",
+  "@weekly": "0 0 * * 0",
+  "@daily": "0 0 * * *",
+  "@midnight": "0 0 * * *",
+  "@hourly": "0 * * * *",
+};
+
+const FIELD_COUNT = 5;
+const LAYOUT = "minute hour day month weekday";
+/** February's leap day counts: it comes. */
+const LONGEST_MONTH = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+
+interface Word {
+  readonly text: string;
+  readonly offset: number;
+}
+
+/**
+ * Reads an expression as Debian's cron (3.0pl1) does. What cron accepts and then reads otherwise than it looks is
+ * refused: junk behind a value, backward ranges, dates that never come.
+ *
+ * @throws CronFault
+ */
+export function parseCron(text: string): Cron {
+  const broken = /[\r\n\0]/.exec(text);
+  if (broken !== null) {
+    throw new CronFault(`a cron is one line, this one holds ${printable(broken[0])}`, broken.index);
+  }
+  const words = [...text.matchAll(/[^ \t]+/g)].map((match): Word => ({ text: match[0], offset: match.index }));
+  const [first] = words;
+  if (first === undefined) throw new CronFault("the cron is empty", 0, `Write five fields: ${LAYOUT}.`);
+  const own = text.slice(first.offset).replace(/[ \t]+$/, "");
+  if (first.text.startsWith("@")) return { ...readFields(macroWords(first, words)), text: own };
+  return { ...readFields(words), text: own };
+}
+
+function macroWords({ text, offset }: Word, words: readonly Word[]): readonly Word[] {
+  const meaning = Object.hasOwn(MACROS, text) ? MACROS[text] : undefined;
+  if (text === "@reboot") {
+    throw new CronFault(
+      "@reboot is no time: cron runs it whenever its daemon starts",
+      offset,
+      "Give times, such as `@daily`.",
+    );
+  }
+  if (meaning === undefined) {
+    const known = Object.keys(MACROS).join(" ");
+    throw new CronFault(`cron has no macro ${printable(text)}`, offset, `It has ${known}.`);
+  }
+  const next = words[1];
+  if (next !== undefined) throw new CronFault(`${text} stands alone, but ${printable(next.text)} follows`, next.offset);
+  return meaning.split(" ").map((word) => ({ text: word, offset }));
+}
+
+function readFields(words: readonly Word[]): Omit<Cron, "text"> {
+  const [minute, hour, day, month, weekday] = words;
+  if (
+    minute === undefined ||
+    hour === undefined ||
+    day === undefined ||
+    month === undefined ||
+    weekday === undefined ||
+    words.length !== FIELD_COUNT
+  ) {
+    throw countFault(words);
+  }
+  const starred = (word: Word): boolean => word.text.startsWith("*");
+  const cron = {
+    minutes: parseField(minute.text, MINUTE, minute.offset),
+    hours: parseField(hour.text, HOUR, hour.offset),
+    days: parseField(day.text, DAY, day.offset),
+    months: parseField(month.text, MONTH, month.offset),
+    weekdays: parseField(weekday.text, WEEKDAY, weekday.offset),
+    dayRule: starred(day) || starred(weekday) ? "and" : "or",
+    class: starred(minute) || starred(hour) ? "wildcard" : "fixed",
+  } as const;
+  if (cron.dayRule === "and" && !cron.months.some((one) => (cron.days[0] ?? 0) <= (LONGEST_MONTH[one - 1] ?? 0))) {
+    throw new CronFault(
+      `the cron never fires: day ${day.text} does not come in month ${month.text}`,
+      day.offset,
+      "Choose a day that the month has; cron cannot say its last day.",
+    );
+  }
+  return cron;
+}
+
+function countFault(words: readonly Word[]): CronFault {
+  const [first] = words;
+  const offset = first?.offset ?? 0;
+  if (first !== undefined && /^[A-Za-z_]+=/.test(first.text)) {
+    return new CronFault(`${printable(first.text)} is no part of a cron`, offset, "Zones go into the key `timezone`.");
+  }
+  const count = words.length === 1 ? "1 field" : `${words.length} fields`;
+  const message = `a cron has ${FIELD_COUNT} fields, this one has ${count}`;
+  if (words.length < FIELD_COUNT) return new CronFault(message, offset, `Write all five: ${LAYOUT}.`);
+  const rest = words.slice(1, 1 + FIELD_COUNT).map(({ text }) => text);
+  const known = words.length === 6 && first?.text === "0" ? `: write \`${rest.join(" ")}\`` : "";
+  return new CronFault(message, offset, `It has neither seconds nor years, only ${LAYOUT}${known}.`);
 }
