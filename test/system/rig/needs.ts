@@ -1,0 +1,46 @@
+import { existsSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { SYSTEM_PATH } from "./child.ts";
+
+/** What the rig needs of the machine, and the Debian packages that bring it. */
+const NEEDS: readonly {
+  readonly what: string;
+  readonly present: () => boolean;
+  readonly packages: readonly string[];
+}[] = [
+  { what: "the cron daemon", present: () => hasProgram("cron") && hasProgram("crontab"), packages: ["cron"] },
+  {
+    what: "a C compiler",
+    present: () => hasProgram("cc") && existsSync("/usr/include/stdlib.h"),
+    packages: ["gcc", "libc6-dev"],
+  },
+  {
+    what: "unshare, nsenter and setpriv",
+    present: () => ["unshare", "nsenter", "setpriv"].every(hasProgram),
+    packages: ["util-linux"],
+  },
+  { what: "mount", present: () => hasProgram("mount"), packages: ["mount"] },
+  { what: "zone data", present: () => existsSync("/usr/share/zoneinfo/Europe/London"), packages: ["tzdata"] },
+];
+
+/** In CI nothing may be left out: what is missing is installed, and a test that cannot run fails. */
+export const inCi = process.env["CI"] === "true";
+
+/** Packages that would bring what is not there. */
+export const missingPackages = (): readonly string[] => missing().flatMap(({ packages }) => packages);
+
+/** Why no private cron can be made here, as one sentence; `undefined` when it can. */
+export function cannotRun(): string | undefined {
+  if (process.platform !== "linux") return "the private cron world is made of Linux namespaces";
+  if (process.getuid?.() !== 0)
+    return "the private cron world needs root (a mount namespace, jobs started as their user)";
+  const lacking = missing();
+  if (lacking.length === 0) return undefined;
+  const packages = lacking.flatMap(({ packages }) => packages).join(" ");
+  return `not here: ${lacking.map(({ what }) => what).join(", ")} (on Debian: apt-get install ${packages})`;
+}
+
+const missing = () => NEEDS.filter(({ present }) => !present());
+
+const hasProgram = (name: string): boolean =>
+  SYSTEM_PATH.split(delimiter).some((folder) => existsSync(join(folder, name)));

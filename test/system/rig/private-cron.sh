@@ -1,0 +1,44 @@
+#!/bin/sh
+# usage: unshare --mount --propagation private private-cron.sh FOLDER ZONE HOME
+#
+# Makes this mount namespace a cron world of its own: spool, /etc/crontab, cron.d, /run, machine zone, root's home, and a
+# sendmail that keeps each mail as a file in FOLDER/mail. The machine's own are never touched; everything vanishes with the
+# last process in the namespace. Says "ready", then stays until its stdin ends.
+set -eu
+folder=$1 zone=$2 home=$3
+
+# A writable layer over a folder. Its upper half lies on a tmpfs: in a container all else is an overlay, which cannot be one.
+mkdir -p "$folder/layers" "$folder/mail"
+mount -t tmpfs -o mode=755 rig "$folder/layers"
+layer() {
+  mkdir -p "$folder/layers/$2/new" "$folder/layers/$2/work"
+  mount -t overlay -o "lowerdir=$1,upperdir=$folder/layers/$2/new,workdir=$folder/layers/$2/work" rig "$1"
+}
+layer /etc etc
+layer "$(readlink -f /usr/sbin)" sbin
+
+test -e "/usr/share/zoneinfo/$zone"
+ln -sfn "/usr/share/zoneinfo/$zone" /etc/localtime
+echo "$zone" >/etc/timezone
+# cron gives a job the home that passwd names, not the HOME of whoever installed the line.
+sed -i "s|^\(root:.*\):[^:]*:\([^:]*\)\$|\1:$home:\2|" /etc/passwd
+: >/etc/crontab
+: >/etc/environment # pam_env would hand its PATH to every job
+mkdir -p /etc/cron.d
+mount -t tmpfs -o mode=755 rig /etc/cron.d
+
+mount -t tmpfs -o mode=755 rig /var/spool/cron
+mkdir /var/spool/cron/crontabs
+chgrp crontab /var/spool/cron/crontabs
+chmod 1730 /var/spool/cron/crontabs
+mount -t tmpfs -o mode=755 rig /run
+
+# Written under a dotted name first: a file in FOLDER/mail is a whole mail.
+cat >/usr/sbin/sendmail <<MAIL
+#!/bin/sh
+mail=\$(mktemp "$folder/mail/.XXXXXXXX") && cat >"\$mail" && mv "\$mail" "$folder/mail/\${mail##*/.}"
+MAIL
+chmod 755 /usr/sbin/sendmail
+
+echo ready
+exec cat >/dev/null

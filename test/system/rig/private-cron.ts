@@ -1,0 +1,126 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ended, type Finished, type RunOptions, runToEnd, runWell, SYSTEM_PATH } from "./child.ts";
+import { type CronLogLine, parseCronLog } from "./cron-log.ts";
+import { endProcesses, namespaceProcesses, type Process } from "./processes.ts";
+import { waitFor } from "./wait.ts";
+
+const here = import.meta.dirname;
+/** The packaged daemon, in the foreground; 15: starts, ends, failures and pids stand in its log. */
+const DAEMON = ["/usr/sbin/cron", "-f", "-L", "15"];
+
+/** A cron world of its own: spool, machine zone, root's home, mail. The machine's crontabs are out of its reach. */
+export interface PrivateCron {
+  /** For the test's own files; goes with the world. */
+  readonly folder: string;
+  /** Root's home in this world: what cron hands to its jobs as HOME. */
+  readonly home: string;
+  /** Runs a program inside, as root, with HOME and PATH as a login shell has them. */
+  readonly run: (words: readonly string[], options?: RunOptions) => Promise<Finished>;
+  /** The crontab file of root as it lies in the spool, header lines of `crontab` included; `undefined`: there is none. */
+  readonly spooled: () => string | undefined;
+  /** Writes root's crontab with the system's own `crontab`. */
+  readonly setCrontab: (text: string) => Promise<void>;
+  /** Lays another program over this one, inside only. */
+  readonly replace: (program: string, by: string) => Promise<void>;
+  /** Starts the daemon on the machine's clock. It ends with the world. */
+  readonly startDaemon: () => Promise<void>;
+  /** Runs a daemon from one instant to another on the stepped clock; starts at `from` count, those at `to` do not. */
+  readonly step: (from: Date, to: Date, daemon?: readonly string[]) => Promise<readonly CronLogLine[]>;
+  /** What the daemon on the machine's clock has said so far. */
+  readonly log: () => readonly CronLogLine[];
+  /** The mails so far, each whole with its headers. */
+  readonly mails: () => readonly string[];
+  /** What runs inside now, beside the world's own holder and daemon. */
+  readonly processes: () => readonly Process[];
+  /** Ends everything inside, by pid. */
+  readonly stop: () => Promise<void>;
+}
+
+/** Opens a world. Needs root and what `needs.ts` lists. @param zone the machine zone inside, an IANA name */
+export async function startPrivateCron(zone = "Etc/UTC"): Promise<PrivateCron> {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), "pws-cron-")));
+  const home = join(folder, "home");
+  mkdirSync(home);
+  const library = join(folder, "stepped-clock.so");
+  await runWell(["cc", "-shared", "-fPIC", "-O2", "-o", library, join(here, "stepped-clock.c")]);
+
+  const holder = spawn(
+    "unshare",
+    ["--mount", "--propagation", "private", join(here, "private-cron.sh"), folder, zone, home],
+    { env: { PATH: SYSTEM_PATH }, stdio: ["pipe", "pipe", "pipe"] },
+  );
+  await saysReady(holder);
+  const holderPid = holder.pid ?? 0;
+  // The signal of the parent's death: a test runner that is killed leaves no daemon behind.
+  const inside = ["nsenter", `--target=${holderPid}`, "--mount", "--", "setpriv", "--pdeathsig", "KILL", "--"];
+  const run: PrivateCron["run"] = (words, options = {}) =>
+    runToEnd([...inside, ...words], { ...options, env: { HOME: home, ...options.env } });
+  const must = async (words: readonly string[], options?: RunOptions) => {
+    const { code, stdout, stderr } = await run(words, options);
+    if (code !== 0)
+      throw new Error(`inside the cron world, ${words.join(" ")} ended with ${code}:\n${stdout}${stderr}`);
+  };
+  const logFile = join(folder, "cron.log");
+  let steps = 0;
+  let daemon: ChildProcess | undefined;
+
+  return {
+    folder,
+    home,
+    run,
+    spooled() {
+      const file = `/proc/${holderPid}/root/var/spool/cron/crontabs/root`;
+      return existsSync(file) ? readFileSync(file, "utf8") : undefined;
+    },
+    setCrontab: (text) => must(["sh", "-c", 'printf %s "$1" | crontab -', "sh", text]),
+    replace: (program, by) => must(["mount", "--bind", by, program]),
+    async startDaemon() {
+      const preload = ["env", `LD_PRELOAD=${library}`, `STEP_LOG=${logFile}`];
+      const [program = "", ...args] = [...inside, ...preload, ...DAEMON];
+      daemon = spawn(program, args, { env: { PATH: SYSTEM_PATH, HOME: "/root" }, stdio: "ignore" });
+      await waitFor("the daemon's first word", 20_000, () => (existsSync(logFile) ? true : undefined));
+    },
+    async step(from, to, stepped = DAEMON) {
+      const file = join(folder, `steps-${++steps}.log`);
+      // A daemon does not run the minute in which it starts.
+      const clock = [`STEP_FROM=${from.getTime() / 1000 - 60}`, `STEP_TO=${to.getTime() / 1000}`, `STEP_LOG=${file}`];
+      await must(["env", `LD_PRELOAD=${library}`, ...clock, ...stepped], { timeoutMs: 170_000 });
+      return parseCronLog(readFileSync(file, "utf8"));
+    },
+    log: () => (existsSync(logFile) ? parseCronLog(readFileSync(logFile, "utf8")) : []),
+    mails: () =>
+      readdirSync(join(folder, "mail"))
+        .filter((name) => !name.startsWith("."))
+        .map((name) => readFileSync(join(folder, "mail", name), "utf8")),
+    processes: () => namespaceProcesses(holderPid).filter(({ pid }) => pid !== holderPid && pid !== daemon?.pid),
+    async stop() {
+      // The daemon first, so that nothing new starts.
+      if (daemon?.exitCode === null) {
+        const end = ended(daemon);
+        daemon.kill("SIGTERM");
+        await end;
+      }
+      await endProcesses(() => namespaceProcesses(holderPid).filter(({ pid }) => pid !== holderPid));
+      const end = ended(holder);
+      holder.stdin.end();
+      await end;
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Resolves when the world stands; rejects with what its script said when it could not be made. */
+function saysReady(holder: ReturnType<typeof spawn>): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let said = "";
+    holder.stderr?.setEncoding("utf8").on("data", (text: string) => {
+      said += text;
+    });
+    holder.stdout?.once("data", () => resolve());
+    holder.once("error", reject);
+    holder.once("close", (code) => reject(new Error(`no private cron world, code ${code}: ${said}`)));
+  });
+}

@@ -1,0 +1,24 @@
+import { existsSync, rmSync, writeFileSync } from "node:fs";
+import { runWell } from "./child.ts";
+import { inCi, missingPackages } from "./needs.ts";
+
+const POLICY = "/usr/sbin/policy-rc.d";
+
+/** Before all files: in CI, as root, installs what the rig needs. On anyone's own machine nothing is installed. */
+export default async function setup(): Promise<void> {
+  const packages = missingPackages();
+  if (!inCi || packages.length === 0 || process.getuid?.() !== 0) return;
+  // Debian starts what it installs. No daemon but the private one is wanted, least of all on the machine's own crontabs.
+  const ours = !existsSync(POLICY);
+  if (ours) writeFileSync(POLICY, "#!/bin/sh\nexit 101\n", { mode: 0o755 });
+  try {
+    const env = { DEBIAN_FRONTEND: "noninteractive" };
+    await runWell(["apt-get", "-qq", "update"], { env, timeoutMs: 180_000 });
+    await runWell(["apt-get", "-qq", "install", "--no-install-recommends", "-y", ...packages], {
+      env,
+      timeoutMs: 300_000,
+    });
+  } finally {
+    if (ours) rmSync(POLICY);
+  }
+}
