@@ -1,0 +1,101 @@
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { errorCode } from "../errors.ts";
+import { runsDir, type StatePaths } from "../state-paths.ts";
+import { storeFault } from "../store-fault.ts";
+import { linesBackward } from "./backward.ts";
+import { parseRecordLine } from "./line.ts";
+import type { RunRecord } from "./record.ts";
+
+/** Which records are wanted; what is not given does not limit. */
+export interface HistoryFilter {
+  readonly tap?: string | undefined;
+  readonly target?: string | undefined;
+  readonly limit?: number | undefined;
+}
+
+/** A line that is no record: torn by a crash or a full disk, or changed by someone. */
+export interface HistoryFault {
+  readonly file: string;
+  /** Byte in the file at which the line begins. */
+  readonly offset: number;
+}
+
+export interface History {
+  /** Newest end first. */
+  readonly runs: readonly RunRecord[];
+  /** Of the lines that were read on the way. */
+  readonly faults: readonly HistoryFault[];
+}
+
+async function namesIn(folder: string, pattern: RegExp): Promise<string[]> {
+  try {
+    return (await readdir(folder)).filter((name) => pattern.test(name)).sort();
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return [];
+    throw storeFault("read", folder, error);
+  }
+}
+
+/** A quick look before a line is parsed; only what it lets through is compared for certain. */
+const quickTests = ({ tap, target }: HistoryFilter): readonly string[] => [
+  ...(tap === undefined ? [] : [`"tap":${JSON.stringify(tap)}`]),
+  ...(target === undefined ? [] : [`"target":${JSON.stringify(target)}`]),
+];
+
+/** The wanted records of one host's month, newest first. Only a line that ends as ours do may be left unparsed. */
+async function* recordsBackward(
+  file: string,
+  filter: HistoryFilter,
+  faults: HistoryFault[],
+): AsyncGenerator<RunRecord> {
+  const tests = quickTests(filter);
+  for await (const lines of linesBackward(file)) {
+    for (const { text, offset } of lines) {
+      if (text.startsWith('{"id":') && text.endsWith("}") && !tests.every((test) => text.includes(test))) continue;
+      const record = parseRecordLine(text);
+      if (record === undefined) faults.push({ file, offset });
+      else if ((filter.tap ?? record.tap) === record.tap && (filter.target ?? record.target) === record.target) {
+        yield record;
+      }
+    }
+  }
+}
+
+/** Several sequences, each newest first, as one. */
+async function* mergeNewestFirst(sources: readonly AsyncGenerator<RunRecord>[]): AsyncGenerator<RunRecord> {
+  const heads = await Promise.all(sources.map(async (source) => ({ source, next: await source.next() })));
+  try {
+    for (;;) {
+      let newest: { head: (typeof heads)[number]; record: RunRecord } | undefined;
+      for (const head of heads) {
+        if (head.next.done === true) continue;
+        const record = head.next.value;
+        if (newest === undefined || record.endedAt > newest.record.endedAt) newest = { head, record };
+      }
+      if (newest === undefined) return;
+      yield newest.record;
+      newest.head.next = await newest.head.source.next();
+    }
+  } finally {
+    await Promise.all(sources.map((source) => source.return(undefined)));
+  }
+}
+
+/** Runs and skips of all hosts, newest end first. Reads no more than it must. */
+export async function readHistory(paths: StatePaths, filter: HistoryFilter = {}): Promise<History> {
+  const limit = filter.limit ?? Number.POSITIVE_INFINITY;
+  const runs: RunRecord[] = [];
+  const faults: HistoryFault[] = [];
+  if (limit <= 0) return { runs, faults };
+  for (const month of (await namesIn(runsDir(paths), /^\d{4}-\d\d$/)).reverse()) {
+    const folder = join(runsDir(paths), month);
+    const files = await namesIn(folder, /\.jsonl$/);
+    const sources = files.map((name) => recordsBackward(join(folder, name), filter, faults));
+    for await (const record of mergeNewestFirst(sources)) {
+      runs.push(record);
+      if (runs.length >= limit) return { runs, faults };
+    }
+  }
+  return { runs, faults };
+}
