@@ -26,8 +26,10 @@ export function entryLabel({ tap, target, command, id }: EntryId): string {
   return what === "" ? pair : `${pair} (${what})`;
 }
 
-const CONNECTOR_ID = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
-const NAME = /^[a-z0-9][a-z0-9_-]{0,63}$/;
+/** Tap and target ids. */
+export const CONNECTOR_ID = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
+/** Names of schedules and entries. */
+export const NAME = /^[a-z0-9][a-z0-9_-]{0,63}$/;
 
 /** Why `id` cannot be a tap or target id of ours; `undefined` when it can. PipelineWise puts ids unquoted into shell commands. */
 export function connectorIdFault(id: string): string | undefined {
