@@ -58,6 +58,11 @@ async function configDirStats(configDir: string): Promise<Stats> {
   }
 }
 
+/** What is unsafe about the config directory itself, one sentence each; it is used all the same. */
+export async function configDirWarnings(configDir: string): Promise<readonly string[]> {
+  return warningsOf(configDir, await configDirStats(configDir));
+}
+
 function warningsOf(configDir: string, { mode }: Stats): readonly string[] {
   if ((mode & WRITABLE_BY_OTHERS) === 0) return [];
   return [
@@ -113,16 +118,25 @@ function chainOf(paths: StatePaths, folder: string): readonly string[] {
   return parts.map((_, index) => [paths.root, ...parts.slice(0, index + 1)].join(sep));
 }
 
-/** Makes a folder below `.sched` and what leads to it, 0700 each; links, strangers' and open folders are refused. */
-export async function ensureFolder(paths: StatePaths, folder: string, uid: number): Promise<void> {
+async function walkFolders(paths: StatePaths, folder: string, uid: number, make: boolean): Promise<void> {
   const owner = await lookAt(paths.root);
+  const owners = [...new Set([uid, owner?.uid ?? uid])];
   for (const part of chainOf(paths, folder)) {
     let found = await lookAt(part);
     if (found === undefined) {
+      if (!make) return;
       await makeFolder(part);
       found = await lookAt(part);
     }
     if (found === undefined) throw new StoreError(`${dirname(part)} was removed while we used it`);
-    demandSafeFolder(part, found, [...new Set([uid, owner?.uid ?? uid])]);
+    demandSafeFolder(part, found, owners);
   }
 }
+
+/** Makes a folder below `.sched` and what leads to it, 0700 each; links, strangers' and open folders are refused. */
+export const ensureFolder = (paths: StatePaths, folder: string, uid: number): Promise<void> =>
+  walkFolders(paths, folder, uid, true);
+
+/** Refuses the same in a folder below `.sched` that is only read; it is fine when it is not there. */
+export const checkFolder = (paths: StatePaths, folder: string, uid: number): Promise<void> =>
+  walkFolders(paths, folder, uid, false);

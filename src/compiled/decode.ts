@@ -1,0 +1,110 @@
+import { connectorIdFault, nameFault, TAP_COMMANDS, type TapCommand } from "../command/request.ts";
+import type { CompiledEntry, CompiledSchedule, HostSchedule } from "./compiled.ts";
+
+/** A stored file is not what we would have written. The message says which part. */
+export class GarbledError extends Error {}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+function object(value: unknown, at: string): Fields {
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw new GarbledError(`${at} is not an object`);
+  return value as Fields; // Decoded JSON: an object that is no list has string keys.
+}
+
+function string(value: unknown, at: string): string {
+  if (typeof value !== "string") throw new GarbledError(`${at} is not a string`);
+  return value;
+}
+
+const optional = (value: unknown, at: string): string | undefined =>
+  value === undefined ? undefined : string(value, at);
+
+function list<T>(value: unknown, at: string, decode: (item: unknown, at: string) => T): readonly T[] {
+  if (!Array.isArray(value)) throw new GarbledError(`${at} is not a list`);
+  return value.map((item, index) => decode(item, `${at}[${index}]`));
+}
+
+function word(value: unknown, at: string, faultOf: (word: string) => string | undefined): string {
+  const text = string(value, at);
+  const fault = faultOf(text);
+  if (fault !== undefined) throw new GarbledError(`${at} ${fault}`);
+  return text;
+}
+
+function absolute(value: unknown, at: string): string {
+  const path = string(value, at);
+  if (!path.startsWith("/")) throw new GarbledError(`${at} is not an absolute path`);
+  return path;
+}
+
+function tapCommand(value: unknown, at: string): TapCommand {
+  const command = TAP_COMMANDS.find((known) => known === value);
+  if (command === undefined) throw new GarbledError(`${at} is none of ${TAP_COMMANDS.join(", ")}`);
+  return command;
+}
+
+function decodeEntry(value: unknown, at: string): CompiledEntry {
+  const entry = object(value, at);
+  return {
+    tap: word(entry["tap"], `${at}.tap`, connectorIdFault),
+    target: word(entry["target"], `${at}.target`, connectorIdFault),
+    command: tapCommand(entry["command"], `${at}.command`),
+    id: entry["id"] === undefined ? undefined : word(entry["id"], `${at}.id`, nameFault),
+    crons: list(entry["crons"], `${at}.crons`, string),
+    timezone: optional(entry["timezone"], `${at}.timezone`),
+    note: optional(entry["note"], `${at}.note`),
+    args: list(entry["args"], `${at}.args`, string),
+  };
+}
+
+/** The parts of a file that is ours, of this format and of this schedule. */
+function opened(text: string, name: string): Fields {
+  const file = object(JSON.parse(text), "the file");
+  if (file["format"] !== 1)
+    throw new GarbledError(`its format is ${JSON.stringify(file["format"])}, and this version knows format 1`);
+  if (file["name"] !== name) throw new GarbledError(`it says that it is the schedule ${JSON.stringify(file["name"])}`);
+  return file;
+}
+
+/** The meaning that a stored text says. Throws where it is not to the letter what `encodeCompiled` writes. */
+export function decodeMeaning(text: string, name: string): CompiledSchedule {
+  const file = opened(text, name);
+  const source = object(file["source"], "source");
+  const env = object(file["env"], "env");
+  return {
+    format: 1,
+    name,
+    source: { path: string(source["path"], "source.path"), digest: string(source["digest"], "source.digest") },
+    configDir: absolute(file["configDir"], "configDir"),
+    env: Object.fromEntries(Object.entries(env).map(([key, value]) => [key, string(value, `env.${key}`)])),
+    envFile: file["envFile"] === undefined ? undefined : absolute(file["envFile"], "envFile"),
+    entries: list(file["entries"], "entries", decodeEntry),
+  };
+}
+
+/** What one host's install resolved, from its stored text. */
+export function decodeHostSchedule(text: string, name: string, host: string): HostSchedule {
+  const file = opened(text, name);
+  if (file["host"] !== host) throw new GarbledError(`it says that it is of the host ${JSON.stringify(file["host"])}`);
+  const command = list(file["command"], "command", string);
+  absolute(command[0], "command[0]");
+  return {
+    format: 1,
+    name,
+    host,
+    user: string(file["user"], "user"),
+    installedAt: string(file["installedAt"], "installedAt"),
+    meaningDigest: string(file["meaningDigest"], "meaningDigest"),
+    command,
+    node: absolute(file["node"], "node"),
+    program: absolute(file["program"], "program"),
+    pipelinewiseHome: optional(file["pipelinewiseHome"], "pipelinewiseHome"),
+    machineZone: string(file["machineZone"], "machineZone"),
+    lines: list(file["lines"], "lines", string),
+  };
+}
+
+/** The stored text of either file: JSON that a person can read too. */
+export const encodeCompiled = (value: CompiledSchedule | HostSchedule): string =>
+  `${JSON.stringify(value, undefined, 2)}\n`;
