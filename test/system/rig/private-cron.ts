@@ -82,6 +82,9 @@ export async function startPrivateCron(zone = "Etc/UTC"): Promise<PrivateCron> {
       const [program = "", ...args] = [...inside, ...preload, ...DAEMON];
       daemon = spawn(program, args, { env: { PATH: SYSTEM_PATH, HOME: "/root" }, stdio: "ignore" });
       await waitFor("the daemon's first word", 20_000, () => (existsSync(logFile) ? true : undefined));
+      // It knows a changed spool by the folder's time in whole seconds: what is written in its first second it never sees.
+      const readAt = Math.floor(Date.now() / 1000);
+      await waitFor("the daemon's next second", 20_000, () => (Date.now() / 1000 >= readAt + 1 ? true : undefined));
     },
     async step(from, to, stepped = DAEMON) {
       const file = join(folder, `steps-${++steps}.log`);
