@@ -54,6 +54,8 @@ export interface LockClaim {
   readonly host: string;
   /** Ours: the process that keeps the lock. */
   readonly pid: number;
+  /** User we act as. */
+  readonly uid: number;
   readonly runId: string;
   readonly startedAt: Date;
 }

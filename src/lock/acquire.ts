@@ -1,0 +1,159 @@
+import { randomBytes } from "node:crypto";
+import { dirname } from "node:path";
+import type { PipelineId } from "../command/request.ts";
+import { errorCode, SchedError } from "../errors.ts";
+import { ensureFolder } from "../state-folder.ts";
+import { flockFile, lockFolder, type StatePaths } from "../state-paths.ts";
+import { storeFault } from "../store-fault.ts";
+import { judgeTokens, type Scene } from "./contenders.ts";
+import { type FlockAnswer, type FlockFile, openFlock, takeFlock } from "./flock.ts";
+import type { HeldLock, LockAttempt, LockClaim, LockHeld } from "./lock.ts";
+import { readLockFolder } from "./lock-folder.ts";
+import { diskLockFs, type LockFs } from "./lock-fs.ts";
+import { machineId, sinceBootMs, thisKernel } from "./machine.ts";
+import { startTicksOf } from "./process-table.ts";
+import { type LockRecord, renderRecord } from "./record.ts";
+import type { RecordLock } from "./record-lock.ts";
+import { settle } from "./settle.ts";
+import { LOCK_TIMING, type LockTiming } from "./timing.ts";
+import { renderToken } from "./token.ts";
+
+export interface LockOptions {
+  readonly timing: LockTiming;
+  /** util-linux's flock, by name or path. */
+  readonly flockProgram: string;
+  readonly flockTimeoutMs: number;
+  /** For how long dead locks may be cleared and others be met before the share counts as broken. */
+  readonly settleMs: number;
+  readonly files: LockFs;
+}
+
+export const LOCK_OPTIONS: LockOptions = {
+  timing: LOCK_TIMING,
+  flockProgram: "flock",
+  flockTimeoutMs: 5_000,
+  settleMs: 20_000,
+  files: diskLockFs,
+};
+
+const nonce = (): string => randomBytes(6).toString("hex");
+
+function recordOf(claim: LockClaim, flock: string | null, { heartbeatMs, leaseMs }: LockTiming): LockRecord {
+  return {
+    format: 1,
+    host: claim.host,
+    machineId: machineId(),
+    ...thisKernel(),
+    pid: claim.pid,
+    startTicks: startTicksOf(claim.pid),
+    uid: claim.uid,
+    runId: claim.runId,
+    startedAt: claim.startedAt.toISOString(),
+    heartbeatMs,
+    leaseMs,
+    flock,
+  };
+}
+
+function sceneOf(paths: StatePaths, pipeline: PipelineId, record: LockRecord, files: LockFs): Scene {
+  return {
+    files,
+    folder: lockFolder(paths, pipeline),
+    flockFile: flockFile(paths, pipeline),
+    here: record,
+    nonce: nonce(),
+  };
+}
+
+/** The kernel says that the pipeline runs; the records tell who it is, if they can. */
+async function describeHolder(scene: Scene): Promise<LockHeld> {
+  const found = await readLockFolder(scene.files, scene.folder);
+  const finding = found.kind === "tokens" ? await judgeTokens(scene, found.tokens) : undefined;
+  if (finding?.kind === "held") return finding;
+  // Its record is about to be written, or to be taken away.
+  return { kind: "held", holder: undefined, state: { kind: "alive" } };
+}
+
+function heldLock(
+  flock: FlockFile | undefined,
+  weakness: string | undefined,
+  lock: RecordLock,
+): Omit<HeldLock, "tookOverFrom"> {
+  let released: Promise<void> | undefined;
+  const release = async (): Promise<void> => {
+    try {
+      await lock.release();
+    } finally {
+      // Last: whoever gets the kernel's lock finds no record of ours any more.
+      await flock?.close();
+    }
+  };
+  return {
+    token: lock.token,
+    stdin: flock?.fd,
+    weakness,
+    lost: lock.lost,
+    release: () => (released ??= release()),
+  };
+}
+
+const weaknessOf = (answer: FlockAnswer): string | undefined =>
+  answer.kind === "unavailable"
+    ? `the kernel lock is not available, so the lock stands on its record alone: ${answer.why}`
+    : undefined;
+
+async function acquireLayers(
+  paths: StatePaths,
+  pipeline: PipelineId,
+  claim: LockClaim,
+  options: LockOptions,
+): Promise<LockAttempt> {
+  const { files, timing } = options;
+  await ensureFolder(paths, dirname(lockFolder(paths, pipeline)), claim.uid);
+  const flock = await openFlock(flockFile(paths, pipeline));
+  let keepFlock = false;
+  try {
+    const asked = takeFlock(flock.fd, { program: options.flockProgram, timeoutMs: options.flockTimeoutMs });
+    // flock(1) is a process of its own: the library is loaded meanwhile.
+    const { tryRecordLock } = await import("./record-lock.ts");
+    const answer = await asked;
+    const record = recordOf(claim, answer.kind === "taken" ? flock.id : null, timing);
+    const scene = sceneOf(paths, pipeline, record, files);
+    if (answer.kind === "held") return await describeHolder(scene);
+    const attempt = {
+      files,
+      folder: scene.folder,
+      newToken: () => renderToken(record, nonce()),
+      record: renderRecord(record),
+      makeWithinMs: timing.leaseMs / 4,
+      sinceBootMs,
+    };
+    const settled = await settle(scene, () => tryRecordLock(attempt, timing.heartbeatMs), options.settleMs);
+    if (settled.kind === "held") return settled;
+    keepFlock = answer.kind === "taken";
+    const lock = heldLock(keepFlock ? flock : undefined, weaknessOf(answer), settled.lock);
+    return { kind: "acquired", lock: { ...lock, tookOverFrom: settled.tookOverFrom } };
+  } finally {
+    if (!keepFlock) await flock.close();
+  }
+}
+
+/**
+ * Takes both layers of a pipeline's lock: the kernel's, which lives as long as the pipeline, and the record, which other
+ * hosts see. What belongs to a run that is proved dead is taken over.
+ *
+ * @throws StoreError when the lock can neither be taken nor is held
+ */
+export async function acquire(
+  paths: StatePaths,
+  pipeline: PipelineId,
+  claim: LockClaim,
+  options: LockOptions = LOCK_OPTIONS,
+): Promise<LockAttempt> {
+  try {
+    return await acquireLayers(paths, pipeline, claim, options);
+  } catch (error) {
+    if (error instanceof SchedError || errorCode(error) === undefined) throw error;
+    throw storeFault("take the lock", lockFolder(paths, pipeline), error);
+  }
+}

@@ -1,0 +1,108 @@
+import { errorCode } from "../errors.ts";
+import { removeIfEmpty, takeAway } from "./lock-folder.ts";
+import type { LockFs } from "./lock-fs.ts";
+import { tokenFileName } from "./token.ts";
+
+type Callback<T> = (error: unknown, value?: T) => void;
+
+/** The five calls that proper-lockfile makes on its `fs`. */
+export interface LibraryFs {
+  mkdir(path: string, callback: Callback<void>): void;
+  stat(path: string, callback: Callback<{ readonly mtime: Date }>): void;
+  utimes(path: string, atime: Date, mtime: Date, callback: Callback<void>): void;
+  rmdir(path: string, callback: Callback<void>): void;
+  rmdirSync(path: string): void;
+}
+
+export interface AdapterOptions {
+  readonly files: LockFs;
+  readonly folder: string;
+  /** Another one at each call. */
+  readonly newToken: () => string;
+  /** Content of the token file. */
+  readonly record: string;
+  /** From making the folder to seeing our token alone in it; later it is given up. */
+  readonly makeWithinMs: number;
+  readonly sinceBootMs: () => number;
+  /** Our token was gone when we came to release it. */
+  readonly onGone: () => void;
+}
+
+/** proper-lockfile's `fs`, hardened: a lock is its token, not its folder. One adapter for each lock. */
+export interface LockAdapter {
+  readonly fs: LibraryFs;
+  /** The token in the folder while we hold the lock. */
+  readonly token: () => string | undefined;
+}
+
+const heldByAnother = (folder: string): Error =>
+  Object.assign(new Error(`${folder} is another run's`), { code: "EEXIST" });
+
+/** A folder that became something else has lost our token as surely as one that is gone. */
+function sayGone(error: unknown): never {
+  throw errorCode(error) === "ENOTDIR" ? Object.assign(new Error("not a folder"), { code: "ENOENT" }) : error;
+}
+
+const tell = <T>(work: Promise<T>, callback: Callback<T>): void => {
+  work.then((value) => callback(null, value), callback);
+};
+
+/**
+ * Stock, the library is exact for a fresh lock only. With this: a folder is ours when our token stands in it alone; the
+ * heartbeat touches that token and never creates it, so one who slept cannot revive or touch a successor's lock; and the
+ * library's exit hook frees nothing, because the pipeline may outlive us.
+ */
+export function createAdapter(options: AdapterOptions): LockAdapter {
+  const { files, folder } = options;
+  const pathOf = (token: string): string => `${folder}/${tokenFileName(token)}`;
+  let held: string | undefined;
+
+  async function standsAlone(token: string): Promise<boolean> {
+    const names = await files.list(folder);
+    return names.length === 1 && names[0] === tokenFileName(token);
+  }
+
+  /** Leaves nothing of ours behind. What cannot be undone is judged by the next one, once this process has ended. */
+  async function undo(token: string): Promise<void> {
+    await takeAway(files, folder, token, "owner").catch(() => {});
+    await removeIfEmpty(files, folder).catch(() => {});
+  }
+
+  async function make(): Promise<void> {
+    const begun = options.sinceBootMs();
+    await files.makeFolder(folder);
+    const token = options.newToken();
+    try {
+      await files.create(pathOf(token), options.record);
+      const alone = await standsAlone(token);
+      if (!alone || options.sinceBootMs() - begun >= options.makeWithinMs) throw heldByAnother(folder);
+      held = token;
+    } catch (error) {
+      await undo(token);
+      // An empty folder may be cleaned away under its maker: then another one is at it.
+      throw errorCode(error) === "ENOENT" ? heldByAnother(folder) : error;
+    }
+  }
+
+  async function release(): Promise<void> {
+    const token = held;
+    if (token === undefined) throw heldByAnother(folder);
+    held = undefined;
+    if (await takeAway(files, folder, token, "owner")) await removeIfEmpty(files, folder);
+    else options.onGone();
+  }
+
+  return {
+    token: () => held,
+    fs: {
+      mkdir: (_path, callback) => tell(make(), callback),
+      stat: (path, callback) => tell(files.times(held === undefined ? path : pathOf(held)).catch(sayGone), callback),
+      utimes(_path, _atime, mtime, callback) {
+        const beat = held === undefined ? Promise.reject(heldByAnother(folder)) : files.touch(pathOf(held), mtime);
+        tell(beat.catch(sayGone), callback);
+      },
+      rmdir: (_path, callback) => tell(release(), callback),
+      rmdirSync: () => {},
+    },
+  };
+}

@@ -1,0 +1,84 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { type BigIntStats, close, constants, fstat, open } from "node:fs";
+import { StoreError } from "../errors.ts";
+import { storeFault } from "../store-fault.ts";
+
+/** The kernel's answer. `unavailable`: it could not be asked; the lock then stands on its record alone. */
+export type FlockAnswer =
+  | { readonly kind: "taken" }
+  | { readonly kind: "held" }
+  | { readonly kind: "unavailable"; readonly why: string };
+
+/** A pipeline's flock file, open. The kernel lock lives as long as any process has this descriptor. */
+export interface FlockFile {
+  readonly fd: number;
+  /** `device:inode`: which file was locked, should another one stand at its path later. */
+  readonly id: string;
+  close(): Promise<void>;
+}
+
+const openFile = (path: string): Promise<number> =>
+  new Promise((resolve, reject) => {
+    // Not a FileHandle, which the garbage collector closes. Read-write, because NFS makes a byte-range lock of it.
+    const flags =
+      constants.O_RDWR | constants.O_CREAT | constants.O_APPEND | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+    open(path, flags, 0o600, (error, fd) => (error === null ? resolve(fd) : reject(storeFault("open", path, error))));
+  });
+
+const statOf = (fd: number): Promise<BigIntStats> =>
+  new Promise((resolve, reject) => {
+    fstat(fd, { bigint: true }, (error, stats) => (error === null ? resolve(stats) : reject(error)));
+  });
+
+const closeFile = (fd: number): Promise<void> => new Promise((resolve) => close(fd, () => resolve()));
+
+/** Opens the flock file, made where it is missing. It is never removed: two files of one name would be two locks. */
+export async function openFlock(path: string): Promise<FlockFile> {
+  const fd = await openFile(path);
+  const stats = await statOf(fd);
+  if (!stats.isFile()) {
+    await closeFile(fd);
+    throw new StoreError(`${path} is not a regular file`, { hint: "Look into it, then remove it." });
+  }
+  return { fd, id: `${stats.dev}:${stats.ino}`, close: () => closeFile(fd) };
+}
+
+/** util-linux and busybox both end with 1 where the lock is held; busybox also after an error, but not without a word. */
+function answerOf(code: number | null, signal: string | null, complaint: string): FlockAnswer {
+  if (code === 0) return { kind: "taken" };
+  if (code === 1 && complaint === "") return { kind: "held" };
+  return { kind: "unavailable", why: complaint.trim() || `flock ended with ${signal ?? code}` };
+}
+
+function outcomeOf(child: ChildProcess, timeoutMs: number): Promise<FlockAnswer> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => {
+      // A process that waits for a share may not even die of this; we do not wait for it.
+      child.kill("SIGKILL");
+      resolve({ kind: "unavailable", why: `flock gave no answer in ${timeoutMs / 1000} s` });
+    }, timeoutMs);
+    let complaint = "";
+    child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+      complaint += text;
+    });
+    child.once("error", (error) => {
+      clearTimeout(timer);
+      resolve({ kind: "unavailable", why: `flock could not be started (${error.message})` });
+    });
+    child.once("close", (code, signal) => {
+      clearTimeout(timer);
+      resolve(answerOf(code, signal, complaint));
+    });
+  });
+}
+
+/**
+ * Locks an open file: flock(1) takes the lock on the descriptor that it shares with us, and leaves it with us.
+ *
+ * @param options.program name or path of util-linux's `flock`
+ * @returns never rejects
+ */
+export function takeFlock(fd: number, options: { program: string; timeoutMs: number }): Promise<FlockAnswer> {
+  const child = spawn(options.program, ["-n", "3"], { stdio: ["ignore", "ignore", "pipe", fd] });
+  return outcomeOf(child, options.timeoutMs);
+}

@@ -1,0 +1,39 @@
+import { readdir, readFile } from "node:fs";
+import { join } from "node:path";
+import type { PipelineId } from "../command/request.ts";
+import { lockFolder, type StatePaths } from "../state-paths.ts";
+import type { LockHolder } from "./lock.ts";
+import { thisKernel } from "./machine.ts";
+import { processLives } from "./process-table.ts";
+import { holderOf, parseRecord } from "./record.ts";
+import { parseToken, shortBoot, tokenFileName, tokenInName } from "./token.ts";
+
+/** `undefined` for whatever cannot be read: this is only a look, and `acquire` tells every fault by its name. */
+const namesIn = (folder: string): Promise<readonly string[]> =>
+  new Promise((resolve) => readdir(folder, (error, names) => resolve(error === null ? names : [])));
+const textOf = (file: string): Promise<string> =>
+  new Promise((resolve) => readFile(file, "utf8", (error, text) => resolve(error === null ? text : "")));
+
+/** Whether the process that a token names runs here and now. */
+function ownerLives(token: string): boolean {
+  const owner = parseToken(token);
+  if (owner === undefined) return false;
+  const { bootId, pidNamespace } = thisKernel();
+  if (owner.boot !== shortBoot(bootId) || owner.pidNamespace !== pidNamespace) return false;
+  return processLives(owner.pid, owner.startTicks);
+}
+
+/**
+ * The holder of a pipeline's lock, if it is a process on this host that lives. This is all that most skipped ticks do,
+ * so it loads nothing, and asks the share two things only, neither of which can block the process.
+ */
+export async function findLiveHolder(paths: StatePaths, pipeline: PipelineId): Promise<LockHolder | undefined> {
+  const folder = lockFolder(paths, pipeline);
+  for (const name of await namesIn(folder)) {
+    const token = tokenInName(name);
+    if (token === undefined || !ownerLives(token)) continue;
+    const record = parseRecord(await textOf(join(folder, tokenFileName(token))));
+    if (record !== undefined) return holderOf(record);
+  }
+  return undefined;
+}

@@ -1,0 +1,78 @@
+import { errorCode, StoreError } from "../errors.ts";
+import type { LockFs } from "./lock-fs.ts";
+import { tokenFileName, tokenInName } from "./token.ts";
+
+/** What stands where the lock folder is to be. */
+export type FolderState =
+  | { readonly kind: "absent" }
+  /** Its maker died, or is about to put its token there. */
+  | { readonly kind: "empty" }
+  | { readonly kind: "tokens"; readonly tokens: readonly string[] };
+
+/** NFS keeps a removed file under such a name while someone has it open. */
+const isLeftByNfs = (name: string): boolean => name.startsWith(".nfs");
+
+async function lookUnlessAbsent(files: LockFs, folder: string): Promise<FolderState> {
+  const kind = await files.kind(folder);
+  if (kind !== "folder") {
+    throw new StoreError(`${folder} is ${kind === "link" ? "a symbolic link" : "not a directory"}, so it is no lock`, {
+      hint: "Nobody but this program should write there. Look into it, then remove it.",
+    });
+  }
+  const names = (await files.list(folder)).filter((name) => !isLeftByNfs(name));
+  const stray = names.find((name) => tokenInName(name) === undefined);
+  if (stray !== undefined) {
+    throw new StoreError(`${folder} holds "${stray}", which is not of our making`, {
+      hint: "A lock folder holds the record of its owner and nothing else. Look into it, then remove that file.",
+    });
+  }
+  const tokens = names.flatMap((name) => tokenInName(name) ?? []);
+  return tokens.length === 0 ? { kind: "empty" } : { kind: "tokens", tokens };
+}
+
+/** Links and strange files are refused, never read around. */
+export async function readLockFolder(files: LockFs, folder: string): Promise<FolderState> {
+  try {
+    return await lookUnlessAbsent(files, folder);
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return { kind: "absent" };
+    throw error;
+  }
+}
+
+async function exists(files: LockFs, path: string): Promise<boolean> {
+  return files.kind(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+/**
+ * Takes one token out of the folder: for whoever does it first `true`, for all others `false`.
+ *
+ * A rename and not a removal: a removed file that someone has open keeps its folder from being removed over NFS.
+ *
+ * @param by unique, so that a rename which the client sent twice (its first answer was lost) is told from another's
+ */
+export async function takeAway(files: LockFs, folder: string, token: string, by: string): Promise<boolean> {
+  const gone = `${folder}.${token}.${by}.gone`;
+  try {
+    await files.rename(`${folder}/${tokenFileName(token)}`, gone);
+  } catch (error) {
+    if (errorCode(error) !== "ENOENT") throw error;
+    if (!(await exists(files, gone))) return false;
+  }
+  // It is out of the way; whether its remains go matters to no one.
+  await files.removeFile(gone).catch(() => {});
+  return true;
+}
+
+/** Removes the folder unless someone else has it by now. It cannot hurt a lock that is held: that is never empty. */
+export async function removeIfEmpty(files: LockFs, folder: string): Promise<void> {
+  try {
+    await files.removeFolder(folder);
+  } catch (error) {
+    const code = errorCode(error) ?? "";
+    if (!["ENOENT", "ENOTEMPTY", "EEXIST"].includes(code)) throw error;
+  }
+}

@@ -1,0 +1,21 @@
+/** How long things may take. Not settings: they hold each other up (`test/lock/timing.test.ts`); tests pass their own. */
+export interface LockTiming {
+  /** Between two signs of life of a holder. */
+  readonly heartbeatMs: number;
+  /** A holder that could not confirm a heartbeat for so long stops its pipeline. */
+  readonly selfFenceMs: number;
+  /** From SIGTERM to the pipeline until its process group gets it too. */
+  readonly graceMs: number;
+  /** From there until SIGKILL. */
+  readonly killGraceMs: number;
+  /** Another host's lock may be judged dead only after so long without a sign of life. */
+  readonly leaseMs: number;
+}
+
+export const LOCK_TIMING: LockTiming = {
+  heartbeatMs: 10_000,
+  selfFenceMs: 200_000,
+  graceMs: 30_000,
+  killGraceMs: 15_000,
+  leaseMs: 300_000,
+};
