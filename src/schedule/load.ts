@@ -1,0 +1,122 @@
+import { createHash } from "node:crypto";
+import { type FileHandle, open } from "node:fs/promises";
+import { resolve } from "node:path";
+import { EXIT, errorCode, errorMessage, SchedError, StoreError } from "../errors.ts";
+import type { Host } from "../host.ts";
+import { type CheckedSchedule, parseSchedule } from "./parse.ts";
+import { BadScheduleError, type Problem } from "./problem.ts";
+import type { Schedule } from "./schedule.ts";
+
+/** 500 pipelines fill a twentieth of it. */
+const MAX_BYTES = 1024 * 1024;
+
+/**
+ * The schedule in a file, checked.
+ *
+ * @param file relative to the working folder
+ * @throws BadScheduleError with all its problems, SchedError (66) when there is no such file, StoreError
+ */
+export async function loadSchedule(file: string, host: Pick<Host, "cwd">): Promise<Schedule> {
+  const { schedule, problems } = await checkScheduleFile(file, host);
+  if (schedule === undefined) throw new BadScheduleError(file, problems);
+  return schedule;
+}
+
+/** As `loadSchedule`, but hands the problems back, warnings too. */
+export async function checkScheduleFile(file: string, host: Pick<Host, "cwd">): Promise<CheckedSchedule> {
+  const path = resolve(host.cwd, file);
+  const bytes = await readStart(file, path);
+  if (bytes.length > MAX_BYTES) {
+    return refused({
+      file,
+      message: "the file is larger than 1 MiB",
+      hint: "Is it a schedule? 500 pipelines take 50 kB.",
+    });
+  }
+  const text = decodeUtf8(bytes);
+  if (text === undefined) return refused({ file, ...firstBadByte(bytes) });
+  return parseSchedule(text, { file, path, digest: createHash("sha256").update(bytes).digest("hex") });
+}
+
+const refused = (problem: Pick<Problem, "file" | "message" | "hint"> & Partial<Problem>): CheckedSchedule => ({
+  schedule: undefined,
+  problems: [{ line: 1, column: 1, path: "", severity: "error", ...problem }],
+});
+
+/** The file's bytes, but no more than one above the limit: it may be a device, or a pipe. */
+async function readStart(file: string, path: string): Promise<Buffer> {
+  try {
+    const handle = await open(path);
+    try {
+      return await readUpTo(handle, MAX_BYTES + 1);
+    } finally {
+      await handle.close();
+    }
+  } catch (cause) {
+    throw readFault(file, path, cause);
+  }
+}
+
+async function readUpTo(handle: FileHandle, limit: number): Promise<Buffer> {
+  const buffer = Buffer.alloc(limit);
+  let length = 0;
+  while (length < limit) {
+    const { bytesRead } = await handle.read(buffer, length, limit - length);
+    if (bytesRead === 0) break;
+    length += bytesRead;
+  }
+  return buffer.subarray(0, length);
+}
+
+function readFault(file: string, path: string, cause: unknown): SchedError {
+  const code = errorCode(cause);
+  if (code === "ENOENT" || code === "ENOTDIR") {
+    const hint =
+      "Name the schedule file, such as `validate path/to/schedule.yml`; a file not named is schedule.yml here.";
+    return new SchedError(`no such file: ${path}`, { exitCode: EXIT.noInput, hint, cause });
+  }
+  if (code === "EISDIR") {
+    const hint = `Name the file in it, such as ${file.replace(/\/+$/, "")}/schedule.yml.`;
+    return new SchedError(`${path} is a folder`, { exitCode: EXIT.noInput, hint, cause });
+  }
+  const hint = code === "EACCES" ? "Look at its owner and mode, and those of its folders: `ls -ld`." : undefined;
+  return new StoreError(`cannot read ${path}: ${errorMessage(cause)}`, {
+    cause,
+    ...(hint === undefined ? {} : { hint }),
+  });
+}
+
+function decodeUtf8(bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Where UTF-8 ends: the longest start that decodes, found by halving. */
+function firstBadByte(bytes: Uint8Array): Pick<Problem, "line" | "column" | "message" | "hint"> {
+  let good = 0;
+  let bad = bytes.length;
+  const decoder = (end: number): string | undefined => {
+    try {
+      return new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(0, end), { stream: true });
+    } catch {
+      return undefined;
+    }
+  };
+  while (good + 1 < bad) {
+    const middle = (good + bad) >> 1;
+    if (decoder(middle) === undefined) bad = middle;
+    else good = middle;
+  }
+  const lines = (decoder(good) ?? "").split("\n");
+  const wide = bytes[0] === 0xff || bytes[0] === 0xfe;
+  const byte = (bytes[good] ?? 0).toString(16).padStart(2, "0");
+  return {
+    line: lines.length,
+    column: (lines.at(-1)?.length ?? 0) + 1,
+    message: wide ? "the file is UTF-16" : `the byte 0x${byte} is not UTF-8`,
+    hint: "Save the file as UTF-8.",
+  };
+}

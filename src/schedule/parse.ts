@@ -1,0 +1,102 @@
+import { DEFAULT_COMMAND, DEFAULT_SCHEDULE_NAME } from "../command/request.ts";
+import { type Finding, type Problem, toProblems } from "./problem.ts";
+import { ruleFindings } from "./rules.ts";
+import type { Pipeline, PipelinewiseCall, Place, Schedule } from "./schedule.ts";
+import { ScheduleFile } from "./schema.ts";
+import { shapeFindings } from "./shape.ts";
+import { readSyntax } from "./syntax.ts";
+import { readWritten, type Written } from "./written.ts";
+
+/** A schedule file, looked at as a whole. */
+export interface CheckedSchedule {
+  /** Missing when one of the problems is an error. */
+  readonly schedule: Schedule | undefined;
+  /** In the order of their places. */
+  readonly problems: readonly Problem[];
+}
+
+/**
+ * What a schedule file says: all that it means, or all that is wrong with it.
+ *
+ * @param source.file as the user named it, for the problems; `path` and `digest` go into the schedule
+ */
+export function parseSchedule(text: string, source: Schedule["source"] & { readonly file: string }): CheckedSchedule {
+  const { document, findings: slips, placeAt } = readSyntax(text);
+  const checked = (findings: readonly Finding[], schedule?: Schedule): CheckedSchedule => ({
+    schedule: findings.some(({ severity }) => severity !== "warning") ? undefined : schedule,
+    problems: toProblems(findings, source.file, placeAt),
+  });
+  if (document === undefined) return checked(slips);
+  const { root, findings } = readWritten(document, text);
+  if (root === undefined) return checked(findings);
+  const file = ScheduleFile.safeParse(root.value);
+  const issues = file.success ? [] : file.error.issues.flatMap((issue) => shapeFindings(issue, root));
+  const schedule = file.success ? meaning(file.data, root, source, placeAt) : undefined;
+  // What could not be read is not also called missing or of the wrong type.
+  const broken = new Set(findings.map(({ at }) => at));
+  const more = [...issues, ...ruleFindings(root, placeAt)].filter(({ at }) => !broken.has(at));
+  return checked([...findings, ...more], schedule);
+}
+
+function meaning(
+  file: ScheduleFile,
+  root: Written,
+  { path, digest }: Schedule["source"],
+  placeAt: (offset: number) => Place,
+): Schedule {
+  const written = root.children.get("pipelines");
+  return {
+    name: file.name ?? DEFAULT_SCHEDULE_NAME,
+    source: { path, digest },
+    pipelinewise: callMeaning(file.pipelinewise),
+    pipelines: file.pipelines.map((pipeline, index) =>
+      pipelineMeaning(pipeline, file.timezone, placeAt(written?.children.get(index)?.at ?? 0)),
+    ),
+  };
+}
+
+function callMeaning(call: ScheduleFile["pipelinewise"]): PipelinewiseCall {
+  return {
+    command: call?.command ?? ["pipelinewise"],
+    configDir: call?.config_dir,
+    env: call?.env ?? {},
+    envFile: call?.env_file,
+  };
+}
+
+type WrittenPipeline = ScheduleFile["pipelines"][number];
+
+function pipelineMeaning(pipeline: WrittenPipeline, timezone: string | undefined, place: Place): Pipeline {
+  const { tap, target, id, cron } = pipeline;
+  return {
+    tap,
+    target,
+    command: pipeline.command ?? DEFAULT_COMMAND,
+    id,
+    crons: Array.isArray(cron) ? cron : [cron],
+    timezone: pipeline.timezone ?? timezone,
+    note: pipeline.note === "" ? undefined : pipeline.note,
+    args: pipelineArgs(pipeline),
+    place,
+  };
+}
+
+/** PipelineWise's options for what the keys say. */
+function pipelineArgs({
+  tables,
+  table,
+  column,
+  start_value,
+  end_value,
+  extra_log,
+}: WrittenPipeline): readonly string[] {
+  const options: readonly (readonly [string, string | undefined])[] = [
+    ["--tables", tables?.join(",")],
+    ["--table", table],
+    ["--column", column],
+    ["--start_value", start_value],
+    ["--end_value", end_value],
+  ];
+  const words = options.flatMap(([option, value]) => (value === undefined ? [] : [option, value]));
+  return extra_log === true ? [...words, "--extra_log"] : words;
+}

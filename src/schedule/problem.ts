@@ -1,0 +1,101 @@
+import { EXIT, SchedError } from "../errors.ts";
+import type { Place } from "./schedule.ts";
+
+export type Severity = "error" | "warning";
+
+/** Something wrong in a schedule file, with its place. `validate --json` prints it as it is. */
+export interface Problem extends Place {
+  /** The file as the user named it. */
+  readonly file: string;
+  /** Such as `pipelines[2].cron`; empty for the file as a whole. */
+  readonly path: string;
+  readonly message: string;
+  /** What to do next. */
+  readonly hint: string | null;
+  readonly severity: Severity;
+}
+
+/** Keys and list positions from the top of the file down. */
+export type Path = readonly (string | number)[];
+
+/** A problem before its place is known in lines. */
+export interface Finding {
+  /** Offset in the text, from 0. */
+  readonly at: number;
+  readonly path: Path;
+  readonly message: string;
+  readonly hint?: string | undefined;
+  /** An error where nothing is said. */
+  readonly severity?: Severity;
+}
+
+/** `["pipelines", 2, "cron"]` as `pipelines[2].cron`. */
+export function renderPath(path: Path): string {
+  return path
+    .map((step) => {
+      if (typeof step === "number") return `[${step}]`;
+      return /^[\w-]+$/.test(step) ? `.${step}` : `[${quoted(step)}]`;
+    })
+    .join("")
+    .replace(/^\./, "");
+}
+
+/** A text of the user's in quotes: one line, nothing a terminal would obey, not too long. */
+export function quoted(text: string): string {
+  const short = text.length > 60 ? `${text.slice(0, 57)}…` : text;
+  return JSON.stringify(short).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) =>
+    [...character].map((one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`).join(""),
+  );
+}
+
+/** Findings as problems, by place; one that was met again through an alias stands once. */
+export function toProblems(
+  findings: readonly Finding[],
+  file: string,
+  placeAt: (offset: number) => Place,
+): readonly Problem[] {
+  const once = new Map<string, Finding>();
+  for (const finding of findings) {
+    const key = `${finding.at} ${finding.message}`;
+    if (!once.has(key)) once.set(key, finding);
+  }
+  return [...once.values()]
+    .sort((one, other) => one.at - other.at)
+    .map(({ at, path, message, hint, severity }) => ({
+      file,
+      ...placeAt(at),
+      path: renderPath(path),
+      message,
+      hint: hint ?? null,
+      severity: severity ?? "error",
+    }));
+}
+
+/** One problem on one line, and its hint below. */
+export function renderProblem({ file, line, column, path, message, hint, severity }: Problem): string {
+  const where = path === "" ? "" : `${path}: `;
+  const warning = severity === "warning" ? "warning: " : "";
+  return `${file}:${line}:${column}  ${warning}${where}${message}\n${hint === null ? "" : `    ${hint}\n`}`;
+}
+
+const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? "" : "s"}`;
+
+/** Such as `2 errors, 1 warning`; empty for no problems. */
+export function countProblems(problems: readonly Problem[]): string {
+  const errors = problems.filter(({ severity }) => severity === "error").length;
+  const warnings = problems.length - errors;
+  return [errors > 0 ? counted(errors, "error") : "", warnings > 0 ? counted(warnings, "warning") : ""]
+    .filter((part) => part !== "")
+    .join(", ");
+}
+
+/** The schedule file holds errors (exit 65); the message shows all of them. */
+export class BadScheduleError extends SchedError {
+  readonly problems: readonly Problem[];
+
+  constructor(file: string, problems: readonly Problem[]) {
+    const list = problems.map(renderProblem).join("").trimEnd();
+    super(`${file} cannot be used: ${countProblems(problems)}\n${list}`, { exitCode: EXIT.badSchedule });
+    this.problems = problems;
+  }
+}

@@ -1,0 +1,118 @@
+import { DEFAULT_COMMAND, entryLabel, TAP_COMMANDS, type TapCommand } from "../command/request.ts";
+import { type Finding, type Path, quoted } from "./problem.ts";
+import type { Place } from "./schedule.ts";
+import type { Written } from "./written.ts";
+
+/** What keys mean together. Looks at what was written, so that it speaks even where single keys are wrong. */
+export function ruleFindings(root: Written, placeAt: (offset: number) => Place): readonly Finding[] {
+  const pipelines = [...(root.children.get("pipelines")?.children ?? [])].map(
+    ([index, written]): Entry => ({ written, path: ["pipelines", index] }),
+  );
+  return [
+    ...pipelines.flatMap(argumentFindings),
+    ...doubleFindings(pipelines, placeAt),
+    ...secretFindings(root.children.get("pipelinewise")?.children.get("env")),
+  ];
+}
+
+interface Entry {
+  readonly written: Written;
+  readonly path: Path;
+}
+
+const textOf = (written: Written, key: string): string | undefined => {
+  const value = written.children.get(key)?.value;
+  return typeof value === "string" ? value : undefined;
+};
+
+/** The command meant; `undefined` where something else stands. */
+function commandOf(written: Written): TapCommand | undefined {
+  if (!written.children.has("command")) return DEFAULT_COMMAND;
+  const text = textOf(written, "command");
+  return TAP_COMMANDS.find((command) => command === text);
+}
+
+interface Argument {
+  readonly key: string;
+  readonly command: TapCommand;
+  readonly required: boolean;
+}
+
+/** Keys that one command alone understands. */
+const ARGUMENTS: readonly Argument[] = [
+  { key: "tables", command: "sync_tables", required: false },
+  { key: "table", command: "partial_sync_table", required: true },
+  { key: "column", command: "partial_sync_table", required: true },
+  { key: "start_value", command: "partial_sync_table", required: true },
+  { key: "end_value", command: "partial_sync_table", required: false },
+];
+
+function argumentFindings({ written, path }: Entry): readonly Finding[] {
+  const command = commandOf(written);
+  if (command === undefined) return [];
+  return ARGUMENTS.flatMap((argument): readonly Finding[] => {
+    const { key } = argument;
+    const given = written.children.get(key);
+    if (given === undefined) {
+      if (!argument.required || argument.command !== command) return [];
+      return [{ at: written.at, path, message: `${command} needs the key \`${key}\``, hint: `Add \`${key}: …\`.` }];
+    }
+    if (argument.command === command) return [];
+    const message = `\`${key}\` goes with \`command: ${argument.command}\`, not with ${command}`;
+    const hint = `Take it out, or write \`command: ${argument.command}\`.`;
+    return [{ at: given.keyAt ?? given.at, path: [...path, key], message, hint }];
+  });
+}
+
+/** Earlier entries of one tap, target and command. */
+interface Seen {
+  readonly first: Written;
+  readonly byId: Map<string, Written>;
+  withoutId?: Written;
+}
+
+/** Entries that could not be told apart: the same tap, target and command without ids, or with the same id. */
+function doubleFindings(pipelines: readonly Entry[], placeAt: (offset: number) => Place): readonly Finding[] {
+  const triples = new Map<string, Seen>();
+  return pipelines.flatMap(({ written, path }): readonly Finding[] => {
+    const command = commandOf(written);
+    const [tap, target, id] = [textOf(written, "tap"), textOf(written, "target"), textOf(written, "id")];
+    if (command === undefined || tap === undefined || target === undefined) return [];
+    const key = JSON.stringify([tap, target, command]);
+    const seen: Seen = triples.get(key) ?? { first: written, byId: new Map() };
+    const known = triples.has(key);
+    triples.set(key, seen);
+    const sameId = id === undefined ? undefined : seen.byId.get(id);
+    const other = id === undefined ? seen.first : (sameId ?? seen.withoutId);
+    if (id === undefined) seen.withoutId ??= written;
+    else if (sameId === undefined) seen.byId.set(id, written);
+    if (!known || other === undefined) return [];
+    const { line, column } = placeAt(other.at);
+    const stands = `${entryLabel({ tap, target, command })} stands already at line ${line}, column ${column}`;
+    if (sameId !== undefined && id !== undefined) {
+      const at = written.children.get("id")?.at ?? written.at;
+      const hint = "Give each an id of its own.";
+      return [{ at, path: [...path, "id"], message: `${stands}, with the same id ${quoted(id)}`, hint }];
+    }
+    const hint = "Put the times into one pipeline, as a list: cron: [...]; or give each an `id`.";
+    return [{ at: written.at, path, message: stands, hint }];
+  });
+}
+
+const SECRET = /(PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|API_?KEY|ACCESS_KEY|PRIVATE_KEY)$/i;
+
+/** Secrets in plain text: install copies the values into the compiled schedule. */
+function secretFindings(env: Written | undefined): readonly Finding[] {
+  return [...(env?.children ?? [])].flatMap(([name, { value, at }]): readonly Finding[] => {
+    if (typeof value !== "string" || value === "" || value.includes("${") || !SECRET.test(String(name))) return [];
+    return [
+      {
+        at,
+        path: ["pipelinewise", "env", name],
+        message: `${quoted(String(name))} looks like a secret in plain text`,
+        hint: `Write \${file:PATH} or \${env:NAME}, or use env_file: what stands here is stored at install.`,
+        severity: "warning",
+      },
+    ];
+  });
+}

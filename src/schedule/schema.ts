@@ -1,0 +1,154 @@
+import * as z from "zod/mini";
+import { CONNECTOR_ID, connectorIdFault, NAME, nameFault, TAP_COMMANDS } from "../command/request.ts";
+import { type Cron, parseCron } from "../cron/expression.ts";
+import { CronFault } from "../cron/fault.ts";
+import {
+  canonicalZone,
+  commandWord,
+  envName,
+  envValue,
+  noteText,
+  pathText,
+  programText,
+  syncValue,
+  TextFault,
+  tableName,
+  wordText,
+} from "./text.ts";
+
+/** What a fault in a text hands to the issue: the hint, and where in the text it is. */
+export interface FaultDetail {
+  readonly hint: string | undefined;
+  readonly offset: number;
+}
+
+/** A text that `read` turns into what it means. Its faults become issues, so that all are shown at once. */
+function text<T>(read: (written: string) => T, meta: Readonly<Record<string, unknown>>) {
+  const understood = z.transform((written: string, context: z.core.ParsePayload<unknown>): T => {
+    try {
+      return read(written);
+    } catch (fault) {
+      if (!(fault instanceof TextFault || fault instanceof CronFault)) throw fault;
+      const params: FaultDetail = { hint: fault.hint, offset: fault.offset };
+      context.issues.push({ code: "custom", input: written, message: fault.message, params: { ...params } });
+      return z.NEVER;
+    }
+  });
+  return z.pipe(z.string().check(z.meta(meta)), understood);
+}
+
+const listOf = <T extends z.core.SomeType>(item: T, description?: string) =>
+  z.array(item).check(z.minLength(1), z.meta(description === undefined ? {} : { description }));
+
+const connectorId = (description: string) =>
+  text((id) => wordText(id, connectorIdFault(id)), { description, pattern: CONNECTOR_ID.source });
+const name = (description: string, more: object = {}) =>
+  text((word) => wordText(word, nameFault(word)), { description, pattern: NAME.source, ...more });
+const timezone = (description: string) => text(canonicalZone, { description, examples: ["Europe/London"] });
+const cron = text<Cron>(parseCron, {
+  description: "Five fields as in crontab(5), minute hour day month weekday, or a macro such as @daily. In quotes.",
+  examples: ["*/5 * * * *", "0 3 * * 1-5", "@daily"],
+});
+
+const pipelinewise = z
+  .strictObject({
+    command: z.optional(
+      z
+        .union([
+          text((program) => [programText(program)], { description: "A program's name or path." }),
+          listOf(text(commandWord, { description: "One word." }), "A program and its words."),
+        ])
+        .check(
+          z.meta({
+            description:
+              "How PipelineWise is started: a program, or a list of words. It becomes an absolute path at install.",
+            default: "pipelinewise",
+            examples: ["pipelinewise", ["docker", "run", "--rm", "pipelinewise"]],
+          }),
+        ),
+    ),
+    config_dir: z.optional(
+      text(pathText, {
+        description: "PipelineWise's config directory. Default: $PIPELINEWISE_CONFIG_DIRECTORY, else ~/.pipelinewise.",
+      }),
+    ),
+    env: z.optional(
+      z.record(text(envName, {}), text(envValue, {})).check(
+        z.meta({
+          description: `Environment of each run. Values may hold \${file:PATH} or \${env:NAME}, read when it runs, never stored.`,
+        }),
+      ),
+    ),
+    env_file: z.optional(
+      text(pathText, {
+        description: "File of KEY=VALUE lines (mode 0600) for each run: cron gives it nothing of yours.",
+      }),
+    ),
+  })
+  .check(z.meta({ description: "How PipelineWise is called." }));
+
+const pipeline = z
+  .strictObject({
+    tap: connectorId("The tap's id in PipelineWise."),
+    target: connectorId("The target's id in PipelineWise."),
+    cron: z
+      .union([cron, listOf(cron, "Several crons; the pipeline runs at each of them.")])
+      .check(z.meta({ description: "When it runs: a cron, or a list of them." })),
+    note: z.optional(text(noteText, { description: "One line for people: stands above the pipeline in the crontab." })),
+    id: z.optional(name("Tells entries apart that have the same tap, target and command.")),
+    command: z.optional(
+      z.enum(TAP_COMMANDS).check(z.meta({ description: "PipelineWise's command.", default: "run_tap" })),
+    ),
+    tables: z.optional(
+      listOf(
+        text(tableName, {}),
+        "Only with `command: sync_tables`: the tables to sync, `schema.table`. Default: all.",
+      ),
+    ),
+    table: z.optional(text(tableName, { description: "Only with `command: partial_sync_table`: the table." })),
+    column: z.optional(
+      text(tableName, { description: "Only with `command: partial_sync_table`: the column that start_value is of." }),
+    ),
+    start_value: z.optional(
+      text(syncValue, { description: "Only with `command: partial_sync_table`: the first value to sync." }),
+    ),
+    end_value: z.optional(
+      text(syncValue, { description: "Only with `command: partial_sync_table`: the last value to sync." }),
+    ),
+    extra_log: z.optional(
+      z.boolean().check(z.meta({ description: "Adds --extra_log: the connectors' output too.", default: false })),
+    ),
+    timezone: z.optional(timezone("Zone of this pipeline's crons. Default: the schedule's.")),
+  })
+  .check(z.meta({ description: "One tap into one target, with its times." }));
+
+/** A schedule file, as far as one key at a time can say; what keys mean together is in `rules.ts`. */
+export const ScheduleFile = z
+  .strictObject({
+    name: z.optional(name("Names our block in the crontab.", { default: "pipelinewise" })),
+    timezone: z.optional(timezone("Zone of the crons. Default: the machine's.")),
+    pipelinewise: z.optional(pipelinewise),
+    pipelines: listOf(pipeline, "What runs when."),
+  })
+  .check(z.meta({ description: "When PipelineWise's pipelines run." }));
+
+export type ScheduleFile = z.output<typeof ScheduleFile>;
+
+const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
+  "": Object.keys(ScheduleFile.shape),
+  pipelinewise: Object.keys(pipelinewise.shape),
+  pipelines: Object.keys(pipeline.shape),
+};
+
+/** The keys that may stand in the mapping at this path. */
+export const knownKeys = (path: readonly unknown[]): readonly string[] => KNOWN_KEYS[String(path[0] ?? "")] ?? [];
+
+const MISSING: Readonly<Record<string, string>> = {
+  tap: "Add `tap: ID`, the tap's id in PipelineWise.",
+  target: "Add `target: ID`, the target's id in PipelineWise.",
+  cron: 'Add when it runs: `cron: "0 * * * *"`.',
+  pipelines: 'Add what runs when: `pipelines: [{tap: my_tap, target: my_target, cron: "0 * * * *"}]`.',
+};
+
+/** What to write for a key that must be there. */
+export const missingHint = (key: string): string | undefined => MISSING[key];

@@ -1,0 +1,129 @@
+import { isSafeWord } from "../command/shell.ts";
+import { findZone, nearestZones } from "../cron/zone.ts";
+import { quoted } from "./problem.ts";
+
+/** Why a text of the file cannot be what its key wants. */
+export class TextFault extends Error {
+  readonly hint: string | undefined;
+  /** Where the fault begins in the text, from 0. */
+  readonly offset: number;
+
+  constructor(message: string, hint?: string, offset = 0) {
+    super(message);
+    this.name = "TextFault";
+    this.hint = hint;
+    this.offset = offset;
+  }
+}
+
+/** Control characters, line ends, and halves of a character pair. */
+const UNPRINTABLE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/u;
+
+function printableText(text: string): string {
+  const { index } = UNPRINTABLE.exec(text) ?? {};
+  if (index === undefined) return text;
+  const what = text[index] === "\n" ? "a line end" : `the character ${quoted(text.charAt(index)).slice(1, -1)}`;
+  throw new TextFault(`${quoted(text)} holds ${what}`, "Write it on one line, in printable characters.");
+}
+
+/** @param fault what `connectorIdFault` or `nameFault` says of it */
+export function wordText(text: string, fault: string | undefined): string {
+  if (fault === undefined) return text;
+  const [message = fault, hint] = fault.split(/: (.*)/s);
+  throw new TextFault(`${quoted(text)} ${message}`, hint === undefined ? hint : `${sentence(hint)}.`);
+}
+
+const sentence = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+
+/** The zone's canonical name. */
+export function canonicalZone(text: string): string {
+  const zone = findZone(text);
+  if (zone !== undefined) return zone;
+  const near = nearestZones(text, 3);
+  const hint = near.length > 0 ? `Near it: ${near.join(", ")}.` : "Write an IANA name, such as Europe/London.";
+  throw new TextFault(`${quoted(text)} is no time zone known here`, hint);
+}
+
+/** A note becomes a comment line of the crontab. */
+export function noteText(text: string): string {
+  const note = printableText(text.replace(/\n$/, "")).trim();
+  // Debian's `crontab -l` prints a carriage return as these two characters, so install takes such a line for one.
+  if (note.endsWith(String.raw`\r`)) throw new TextFault(String.raw`a note may not end in \r`, "Put a dot behind it.");
+  if (note.length > MAX_NOTE) {
+    throw new TextFault(`the note has ${note.length} characters`, `Keep it to ${MAX_NOTE}.`);
+  }
+  return note;
+}
+
+const MAX_NOTE = 200;
+
+/** A program by itself; several words want a list. */
+export function programText(text: string): string {
+  const program = commandWord(text);
+  if (program.trim() === "") throw new TextFault("the command is empty", "Write `pipelinewise`, or its path.");
+  if (!/\s/.test(program)) return program;
+  const list = program.trim().split(/\s+/).join(", ");
+  throw new TextFault(
+    `${quoted(text)} would be one program with blanks in its name`,
+    `Write the words as a list: command: [${list}].`,
+  );
+}
+
+/** One word of a command. */
+export const commandWord = printableText;
+
+/** A folder or file; a run starts in another folder than the one where the schedule was written. */
+export function pathText(text: string): string {
+  const path = printableText(text);
+  if (path.startsWith("/") || path === "~" || path.startsWith("~/")) return path;
+  const hint = path.startsWith("$")
+    ? "Variables are not filled in here: write it out, or begin it with ~/."
+    : "Begin it with / or ~/: cron runs in another folder than this one.";
+  throw new TextFault(`${quoted(text)} is no absolute path`, hint);
+}
+
+export function envName(text: string): string {
+  if (text === "PIPELINEWISE_CONFIG_DIRECTORY") {
+    throw new TextFault(`${text} is set from config_dir`, "Use the key config_dir: locks and history lie there too.");
+  }
+  if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(text)) return text;
+  throw new TextFault(`${quoted(text)} is no variable name`, "Use letters, digits and _, and begin with no digit.");
+}
+
+/** A value for the environment; each `${` in it begins `${file:PATH}` or `${env:NAME}`. */
+export function envValue(text: string): string {
+  const nul = text.indexOf("\0");
+  if (nul >= 0) throw new TextFault("a variable cannot hold a NUL character", undefined, nul);
+  for (const { 0: opening, index } of text.matchAll(/\$\{[^}]*\}?/g)) {
+    const [, kind, what] = /^\$\{(file|env):([^}]+)\}$/.exec(opening) ?? [];
+    if (kind === undefined || what === undefined) {
+      throw new TextFault(`${quoted(opening)} is no reference`, REFERENCES, index);
+    }
+    if (kind === "file") pathText(what);
+    else envName(what);
+  }
+  return text;
+}
+
+const REFERENCES = `There are \${file:PATH}, a file's content, and \${env:NAME}, a variable.`;
+
+/** A table or column. PipelineWise puts tables unquoted into a shell command, in a list with commas. */
+export function tableName(text: string): string {
+  if (isSafeWord(text) && !text.includes(",") && !text.startsWith("-")) return text;
+  throw new TextFault(
+    `${quoted(text)} is not a safe name: PipelineWise puts it into a shell command`,
+    "Use A-Z a-z 0-9 _ . / : = @ + - and do not begin with -.",
+  );
+}
+
+/** The start or end of a partial sync. PipelineWise puts it into a shell command, in double quotes. */
+export function syncValue(text: string): string {
+  const value = printableText(text);
+  const index = value.search(/["$`\\]|^-|^$/);
+  if (index < 0) return value;
+  throw new TextFault(
+    `${quoted(text)} is not a safe value: PipelineWise puts it into a shell command in double quotes`,
+    'Use no " $ ` or backslash, and do not begin with -.',
+    index,
+  );
+}
