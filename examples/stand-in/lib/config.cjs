@@ -1,0 +1,79 @@
+// stand-in for PipelineWise, not PipelineWise: the config directory, and where things lie in it.
+const { existsSync, readFileSync, statSync, writeFileSync } = require("node:fs");
+const { homedir } = require("node:os");
+const { join } = require("node:path");
+const { PythonError } = require("./log.cjs");
+
+const FILES = ["config", "inheritable_config", "properties", "state", "transformation", "selection"];
+
+const configDir = () =>
+  process.env.PIPELINEWISE_CONFIG_DIRECTORY ?? join(process.env.HOME ?? homedir(), ".pipelinewise");
+
+/** `undefined` where there is no such file. */
+function loadJson(path) {
+  if (!existsSync(path)) return undefined;
+  try {
+    return JSON.parse(readFileSync(path, "utf8"));
+  } catch (error) {
+    throw new PythonError(`Error parsing ${path} ${error.message}`);
+  }
+}
+
+/** In place, as PipelineWise does it: a reader may meet half of it. */
+const saveJson = (path, value) => writeFileSync(path, JSON.stringify(value, undefined, 4));
+
+function connectorFiles(folder) {
+  const files = Object.fromEntries(FILES.map((name) => [name, join(folder, `${name}.json`)]));
+  return { ...files, pidfile: join(folder, "pipelinewise.pid"), logs: join(folder, "log") };
+}
+
+const isFolder = (path) => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+
+function loadTargets(dir) {
+  return loadJson(join(dir, "config.json"))?.targets ?? [];
+}
+
+function findTarget(dir, targetId) {
+  const target = loadTargets(dir).find(({ id }) => id === targetId);
+  const folder = join(dir, targetId);
+  if (target === undefined) throw new PythonError(`Cannot find ${targetId} target`);
+  if (!isFolder(folder)) throw new PythonError(`Cannot find target at ${folder}`);
+  return { ...target, files: connectorFiles(folder) };
+}
+
+/** The tap with its target and both sets of files, as `config.json` has them. */
+function findTap(dir, targetId, tapId) {
+  const target = findTarget(dir, targetId);
+  const tap = target.taps.find(({ id }) => id === tapId);
+  const folder = join(dir, targetId, tapId);
+  if (tap === undefined) throw new PythonError(`Cannot find ${tapId} tap in ${targetId} target`);
+  if (!isFolder(folder)) throw new PythonError(`Cannot find tap at ${folder}`);
+  return { ...tap, target, files: connectorFiles(folder) };
+}
+
+/** Types that Fastsync can copy from; they name a stream by schema and table. */
+const DATABASES = ["tap-mysql", "tap-postgres", "tap-mongodb"];
+
+/**
+ * The program of a connector. With PIPELINEWISE_HOME it is looked for where PipelineWise has it, there or not;
+ * without, it is one of our own, which move no data.
+ *
+ * @param kind `tap`, `target` or `fastsync`; @param type such as `tap-postgres` or `postgres-to-redshift`
+ */
+function connectorProgram(kind, type) {
+  const home = process.env.PIPELINEWISE_HOME;
+  if (home === undefined) return join(__dirname, "..", "connectors", kind);
+  return join(home, ".virtualenvs", kind === "fastsync" ? "pipelinewise" : type, "bin", type);
+}
+
+module.exports = {
+  configDir,
+  connectorFiles,
+  connectorProgram,
+  DATABASES,
+  findTap,
+  findTarget,
+  loadJson,
+  loadTargets,
+  saveJson,
+};

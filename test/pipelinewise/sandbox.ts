@@ -1,0 +1,227 @@
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
+import { onTestFinished } from "vitest";
+import { tempFolder } from "../support/host.ts";
+
+const CONNECTORS = resolve("examples/stand-in/connectors");
+const PATIENCE_MS = 45_000;
+
+/** What the stand-in's connectors can be told; `examples/stand-in/README.md` lists it. */
+export interface Behaviour {
+  readonly seconds?: number;
+  readonly rows?: number;
+  readonly exit?: number;
+  readonly kill?: boolean;
+  readonly hang?: boolean;
+  readonly ignore_term?: boolean;
+  readonly lines?: readonly string[];
+}
+
+export interface Ended {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A start that goes on. `pid` leads its process group. */
+export interface Started {
+  readonly pid: number;
+  readonly ended: Promise<Ended>;
+}
+
+/**
+ * One config directory with the pipeline orders → dwh and the connectors of the stand-in, whichever PipelineWise drives
+ * them: so the same tap takes long, fails or hangs under the real one. What is left running ends with the test.
+ */
+export class Sandbox {
+  readonly folder = tempFolder("pws-pipelinewise-");
+  readonly config = join(this.folder, "config");
+  readonly home = join(this.folder, "home");
+  readonly tapFolder = join(this.config, "dwh", "orders");
+  readonly pidfile = join(this.tapFolder, "pipelinewise.pid");
+  readonly program: string;
+  /** Every process of this sandbox bears it in its environment. */
+  readonly #mark = `PWS_SANDBOX=${this.folder}`;
+  #starts = 0;
+
+  constructor(program: string, behaviour: Behaviour = {}) {
+    this.program = program;
+    linkConnectors(this.home);
+    mkdirSync(this.config);
+    this.addTap("orders", behaviour);
+    onTestFinished(() => this.killAll());
+  }
+
+  /** A further tap of the same target, as `import` would have written it; its one table has a bookmark. */
+  addTap(id: string, behaviour: Behaviour = {}): void {
+    const folder = join(this.config, "dwh", id);
+    mkdirSync(folder, { recursive: true });
+    const table = { selected: true, "replication-method": "INCREMENTAL", "replication-key": "id" };
+    const metadata = [{ breadcrumb: [], metadata: { ...table, "table-key-properties": ["id"] } }];
+    const stream = { tap_stream_id: "public-orders", table_name: "orders", stream: "orders", schema: {}, metadata };
+    const selected = { tap_stream_id: "public-orders", replication_method: "INCREMENTAL", replication_key: "id" };
+    writeJson(join(this.config, "dwh", "config.json"), { password: "s3cret" });
+    writeJson(join(folder, "config.json"), { stand_in: behaviour });
+    writeJson(join(folder, "properties.json"), { streams: [stream] });
+    writeJson(join(folder, "selection.json"), { selection: [selected] });
+    writeJson(join(folder, "transformation.json"), { transformations: [] });
+    writeJson(join(folder, "inheritable_config.json"), { tap_id: id });
+    writeJson(join(folder, "state.json"), { bookmarks: { "public-orders": { replication_key_value: 100 } } });
+    this.#writeMain([...this.#taps(), { id, name: `The ${id} tap`, type: "tap-postgres", enabled: true }]);
+  }
+
+  disable(id: string): void {
+    this.#writeMain(this.#taps().map((tap) => (tap.id === id ? { ...tap, enabled: false } : tap)));
+  }
+
+  /** As with a PIPELINEWISE_HOME that is somewhere else. */
+  removeConnectors(): void {
+    rmSync(this.home, { recursive: true });
+  }
+
+  /** Tells a tap how to behave at its next start. */
+  tell(behaviour: Behaviour, id = "orders"): void {
+    writeJson(join(this.config, "dwh", id, "config.json"), { stand_in: behaviour });
+  }
+
+  async run(...words: readonly string[]): Promise<Ended> {
+    return await this.start(words).ended;
+  }
+
+  runTap = (id = "orders"): Promise<Ended> => this.run("run_tap", "--tap", id, "--target", "dwh");
+
+  /** @param options.stdin a descriptor that the run gets as its stdin */
+  start(words: readonly string[], options: { stdin?: number } = {}): Started {
+    // Files, not pipes: an orphaned tree may keep them open as long as it likes.
+    const files = ["stdout", "stderr"].map((name) => join(this.folder, `${name}-${this.#starts}`));
+    this.#starts += 1;
+    const [stdout, stderr] = files.map((file) => openSync(file, "w"));
+    const stdio = [options.stdin ?? ("ignore" as const), stdout, stderr];
+    const child = spawn(this.program, words, { env: this.env(), detached: true, stdio });
+    for (const descriptor of [stdout, stderr]) if (descriptor !== undefined) closeSync(descriptor);
+    if (child.pid === undefined) throw new Error(`${this.program} cannot be started`);
+    return { pid: child.pid, ended: ending(child, files) };
+  }
+
+  /** Starts orders → dwh and waits until its connectors are at work. */
+  async startBusy(options: { stdin?: number } = {}): Promise<Started> {
+    const before = this.markedProcesses();
+    const started = this.start(["run_tap", "--tap", "orders", "--target", "dwh"], options);
+    await until("the connectors work", () => {
+      const fresh = this.markedProcesses().filter((pid) => !before.includes(pid));
+      return existsSync(this.pidfile) && this.logText(".running").includes("begins") && fresh.length >= 4;
+    });
+    return started;
+  }
+
+  env(): Record<string, string> {
+    return {
+      HOME: this.folder,
+      PATH: `${dirname(process.execPath)}:/usr/bin:/bin`,
+      PIPELINEWISE_HOME: this.home,
+      PIPELINEWISE_CONFIG_DIRECTORY: this.config,
+      PWS_SANDBOX: this.folder,
+    };
+  }
+
+  /** Names of the pipeline's logs without the stamp: `dwh-orders-….singer.log.success`. */
+  logNames(id = "orders"): string[] {
+    const folder = join(this.config, "dwh", id, "log");
+    return existsSync(folder)
+      ? readdirSync(folder)
+          .sort()
+          .map((name) => name.replace(/-\d{8}_\d{6}\./, "-<stamp>."))
+      : [];
+  }
+
+  /** All logs of orders → dwh whose name ends so, one after the other. */
+  logText(suffix: string): string {
+    const folder = join(this.tapFolder, "log");
+    const names = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(suffix)) : [];
+    return names.map((name) => readFileSync(join(folder, name), "utf8")).join("");
+  }
+
+  state = (): string => readFileSync(join(this.tapFolder, "state.json"), "utf8");
+
+  /** Living processes of this sandbox, whoever their parent is now. */
+  markedProcesses(): number[] {
+    return readdirSync("/proc")
+      .filter((name) => /^\d+$/.test(name))
+      .map(Number)
+      .filter((pid) => readProc(pid, "environ").split("\0").includes(this.#mark));
+  }
+
+  /** KILL to the processes of this sandbox, and waits until they are gone. */
+  async killAll(): Promise<void> {
+    await until("the sandbox is empty", () => {
+      const left = this.markedProcesses();
+      for (const pid of left) spawnSync("kill", ["-9", String(pid)]);
+      return left.length === 0;
+    });
+  }
+
+  #taps(): { id: string }[] {
+    const file = join(this.config, "config.json");
+    return existsSync(file) ? JSON.parse(readFileSync(file, "utf8")).targets[0].taps : [];
+  }
+
+  #writeMain(taps: readonly unknown[]): void {
+    const target = { id: "dwh", name: "The warehouse", type: "target-postgres", status: "ready", taps };
+    writeJson(join(this.config, "config.json"), { targets: [target] });
+  }
+}
+
+/** Puts the stand-in's connectors where PipelineWise looks for real ones. */
+function linkConnectors(home: string): void {
+  const links = {
+    "tap-postgres/bin/tap-postgres": join(CONNECTORS, "tap"),
+    "tap-jira/bin/tap-jira": join(CONNECTORS, "tap"),
+    "target-postgres/bin/target-postgres": join(CONNECTORS, "target"),
+    "pipelinewise/bin/postgres-to-postgres": join(CONNECTORS, "fastsync"),
+    "transform-field/bin/transform-field": "/bin/true",
+  };
+  for (const [place, program] of Object.entries(links)) {
+    const path = join(home, ".virtualenvs", place);
+    mkdirSync(dirname(path), { recursive: true });
+    symlinkSync(program, path);
+  }
+}
+
+/** Waits until it is so; fails by name when it never is. */
+export async function until(what: string, isSo: () => boolean): Promise<void> {
+  for (const deadline = Date.now() + PATIENCE_MS; !isSo(); await wait(20))
+    if (Date.now() > deadline) throw new Error(`still not so after ${PATIENCE_MS / 1000} s: ${what}`);
+}
+
+/** The word of a `/proc` file; `""` for a process that is gone or a zombie. */
+function readProc(pid: number, file: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, "utf8");
+  } catch {
+    return "";
+  }
+}
+
+async function ending(child: ChildProcess, files: readonly string[]): Promise<Ended> {
+  const [code, signal] = await once(child, "exit");
+  const [stdout = "", stderr = ""] = files.map((file) => readFileSync(file, "utf8"));
+  return { code, signal, stdout, stderr };
+}
+
+function writeJson(path: string, value: unknown): void {
+  writeFileSync(path, JSON.stringify(value, undefined, 2));
+}
