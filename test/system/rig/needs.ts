@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { SYSTEM_PATH } from "./child.ts";
@@ -35,9 +36,16 @@ export function cannotRun(): string | undefined {
   if (process.getuid?.() !== 0)
     return "the private cron world needs root (a mount namespace, jobs started as their user)";
   const lacking = missing();
-  if (lacking.length === 0) return undefined;
+  if (lacking.length === 0) return namespaceFault();
   const packages = lacking.flatMap(({ packages }) => packages).join(" ");
   return `not here: ${lacking.map(({ what }) => what).join(", ")} (on Debian: apt-get install ${packages})`;
+}
+
+/** Root in a container may be root without mounts. */
+function namespaceFault(): string | undefined {
+  const words = ["--mount", "--propagation", "private", "mount", "-t", "tmpfs", "rig", "/tmp"];
+  const { status, stderr } = spawnSync("unshare", words, { encoding: "utf8", env: { PATH: SYSTEM_PATH } });
+  return status === 0 ? undefined : `this machine lets nobody mount in a namespace of his own: ${stderr.trim()}`;
 }
 
 const missing = () => NEEDS.filter(({ present }) => !present());

@@ -1,11 +1,11 @@
 #!/bin/sh
-# usage: unshare --mount --propagation private private-cron.sh FOLDER ZONE HOME
+# usage: unshare --mount --propagation private private-cron.sh FOLDER ZONE HOME NODE
 #
 # Makes this mount namespace a cron world of its own: spool, /etc/crontab, cron.d, /run, machine zone, root's home, and a
 # sendmail that keeps each mail as a file in FOLDER/mail. The machine's own are never touched; everything vanishes with the
 # last process in the namespace. Says "ready", then stays until its stdin ends.
 set -eu
-folder=$1 zone=$2 home=$3
+folder=$1 zone=$2 home=$3 node=$4
 
 # A writable layer over a folder. Its upper half lies on a tmpfs: in a container all else is an overlay, which cannot be one.
 mkdir -p "$folder/layers" "$folder/mail"
@@ -16,6 +16,7 @@ layer() {
 }
 layer /etc etc
 layer "$(readlink -f /usr/sbin)" sbin
+layer /usr/bin bin
 
 test -e "/usr/share/zoneinfo/$zone"
 ln -sfn "/usr/share/zoneinfo/$zone" /etc/localtime
@@ -39,6 +40,9 @@ cat >/usr/sbin/sendmail <<MAIL
 mail=\$(mktemp "$folder/mail/.XXXXXXXX") && cat >"\$mail" && mv "\$mail" "$folder/mail/\${mail##*/.}"
 MAIL
 chmod 755 /usr/sbin/sendmail
+
+# cron's PATH is /usr/bin:/bin, and the stand-in for PipelineWise begins with "#!/usr/bin/env node".
+test -x /usr/bin/node || ln -s "$node" /usr/bin/node
 
 echo ready
 exec cat >/dev/null

@@ -23,8 +23,8 @@ export interface PrivateCron {
   readonly spooled: () => string | undefined;
   /** Writes root's crontab with the system's own `crontab`. */
   readonly setCrontab: (text: string) => Promise<void>;
-  /** Lays another program over this one, inside only. */
-  readonly replace: (program: string, by: string) => Promise<void>;
+  /** Lays another program over this one, inside only. @returns what takes it off again */
+  readonly replace: (program: string, by: string) => Promise<() => Promise<void>>;
   /** Starts the daemon on the machine's clock. It ends with the world. */
   readonly startDaemon: () => Promise<void>;
   /** Runs a daemon from one instant to another on the stepped clock; starts at `from` count, those at `to` do not. */
@@ -49,7 +49,7 @@ export async function startPrivateCron(zone = "Etc/UTC"): Promise<PrivateCron> {
 
   const holder = spawn(
     "unshare",
-    ["--mount", "--propagation", "private", join(here, "private-cron.sh"), folder, zone, home],
+    ["--mount", "--propagation", "private", join(here, "private-cron.sh"), folder, zone, home, process.execPath],
     { env: { PATH: SYSTEM_PATH }, stdio: ["pipe", "pipe", "pipe"] },
   );
   await saysReady(holder);
@@ -76,7 +76,10 @@ export async function startPrivateCron(zone = "Etc/UTC"): Promise<PrivateCron> {
       return existsSync(file) ? readFileSync(file, "utf8") : undefined;
     },
     setCrontab: (text) => must(["sh", "-c", 'printf %s "$1" | crontab -', "sh", text]),
-    replace: (program, by) => must(["mount", "--bind", by, program]),
+    async replace(program, by) {
+      await must(["mount", "--bind", by, program]);
+      return () => must(["umount", program]);
+    },
     async startDaemon() {
       const preload = ["env", `LD_PRELOAD=${library}`, `STEP_LOG=${logFile}`];
       const [program = "", ...args] = [...inside, ...preload, ...DAEMON];

@@ -1,0 +1,105 @@
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { expect, test } from "vitest";
+import { cronComplaints, cronStarts, minute } from "./rig/cron-log.ts";
+import { importProject, listCrontab, STAND_IN, sched, schedWell, testWorld } from "./rig/product.ts";
+import { describeOnRealCron } from "./rig/suite.ts";
+
+const EXAMPLE = resolve("examples/schedule.yml");
+/** A crontab as people have them: comments, an environment line, odd blanks, an escaped `%`. */
+const OWN_LINES = `# my own jobs
+SHELL=/bin/sh
+  */10 *\t* * *   /bin/true  mine \\%d\t
+#0 0 * * * /bin/true not now
+
+@daily /bin/true daily # nightly
+`;
+
+describeOnRealCron("the five pipelines of the example in a real crontab", () => {
+  test("install adds its block to the user's lines, uninstall gives back every byte", async () => {
+    const world = await testWorld();
+    await importProject(world, join(STAND_IN, "project"));
+    await world.setCrontab(OWN_LINES);
+
+    await schedWell(world, ["install", EXAMPLE]);
+    const installed = await listCrontab(world);
+    expect(installed.startsWith(OWN_LINES)).toBe(true);
+    expect(entries(installed.slice(OWN_LINES.length))).toEqual([
+      { times: "*/5 * * * *", tap: "microserv_1" },
+      { times: "0 * * * *", tap: "microserv_2" },
+      { times: "0 */3 * * *", tap: "microserv_3" },
+      { times: "0 0 * * *", tap: "microserv_4" },
+      { times: "0 0 * * 6", tap: "microserv_5" },
+    ]);
+
+    const spooled = world.spooled();
+    expect(await schedWell(world, ["install", EXAMPLE])).toMatch(/nothing|unchanged|up to date/i);
+    expect(world.spooled()).toBe(spooled);
+
+    await schedWell(world, ["uninstall"]);
+    expect(await listCrontab(world)).toBe(OWN_LINES);
+  });
+
+  test("over seven days, a clock change among them, the daemon starts what the preview says, to the minute", async () => {
+    const zone = "Europe/London";
+    const [from, to] = [new Date("2026-10-20T23:00:00Z"), new Date("2026-10-28T00:00:00Z")];
+    const world = await testWorld(zone);
+    await importProject(world, join(STAND_IN, "project"));
+    await world.setCrontab(OWN_LINES);
+    await schedWell(world, ["install", EXAMPLE]);
+    const span = ["--from", from.toISOString(), "--to", to.toISOString()];
+    const { runs } = JSON.parse(await schedWell(world, ["preview", EXAMPLE, ...span, "--json"])) as {
+      readonly runs: readonly { readonly tap: string; readonly at: string }[];
+    };
+
+    // The block stays as install wrote it; only the Node that it calls is a cheaper one for these days.
+    const cheap = join(world.folder, "cheap");
+    writeFileSync(cheap, "#!/bin/sh\n", { mode: 0o755 });
+    await world.replace(process.execPath, cheap);
+    const log = await world.step(from, to);
+
+    expect(cronComplaints(log)).toEqual([]);
+    const starts = cronStarts(log);
+    expect(starts.some(({ command }) => command.startsWith("/bin/true  mine"))).toBe(true);
+    const seen = starts.flatMap(({ at, command }) => tapsOf(command).map((tap) => `${at} ${tap}`));
+    const foreseen = runs.map(({ at, tap }) => `${minute(new Date(at))} ${tap}`);
+    expect(seen.length).toBeGreaterThan(2_250);
+    expect([...new Set(seen)].sort()).toEqual([...foreseen].sort());
+  });
+
+  test("install has the daemon's own check read the whole text: another's bad line is found, nothing is written", async () => {
+    const world = await testWorld();
+    await importProject(world, join(STAND_IN, "project"));
+    await world.setCrontab(OWN_LINES);
+    // No `crontab` would take such a line; it comes from an editor in the spool, or an older cron.
+    const spool = "/var/spool/cron/crontabs/root";
+    await world.run(["sh", "-c", `echo '61 * * * * /bin/true bad' >>${spool}`]);
+    const before = world.spooled();
+    const shims = join(world.folder, "shims");
+    const calls = join(shims, "calls");
+    mkdirSync(shims);
+    writeFileSync(join(shims, "crontab"), `#!/bin/sh\necho "$*" >>${calls}\nexec /usr/bin/crontab "$@"\n`, {
+      mode: 0o755,
+    });
+
+    const { code, stderr } = await sched(world, ["install", EXAMPLE], [shims]);
+    expect({ code, stderr }).toEqual({ code: 74, stderr: expect.stringContaining("bad minute") });
+    expect(world.spooled()).toBe(before);
+    const words = readFileSync(calls, "utf8").trimEnd().split("\n");
+    expect(words.some((call) => call.startsWith("-n "))).toBe(true);
+    expect(words.filter((call) => !/^-[lnV]/.test(call))).toEqual([]);
+    expect((await sched(world, ["uninstall"])).code).not.toBe(0);
+  });
+});
+
+/** The times and the tap of each line of ours. */
+function entries(block: string): readonly { readonly times: string; readonly tap: string }[] {
+  return block
+    .split("\n")
+    .filter((line) => line !== "" && !line.startsWith("#"))
+    .flatMap((line) => tapsOf(line).map((tap) => ({ times: line.split(" ").slice(0, 5).join(" "), tap })));
+}
+
+/** The tap that a line of ours is about; none if it is not ours. */
+const tapsOf = (command: string): readonly string[] =>
+  [...command.matchAll(/ run --scheduled .*--tap (\S+) --target redshift$/g)].flatMap(([, tap]) => tap ?? []);

@@ -1,0 +1,101 @@
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { cronComplaints, cronStarts } from "./rig/cron-log.ts";
+import type { PrivateCron } from "./rig/private-cron.ts";
+import { importProject, schedWell, testWorld } from "./rig/product.ts";
+import { describeOnRealCron } from "./rig/suite.ts";
+import { waitFor } from "./rig/wait.ts";
+
+/** What each tap is told to do: one is still at work when its next minute comes, one fails. */
+const TAPS = {
+  microserv_1: "seconds: 0",
+  microserv_2: "seconds: 90",
+  microserv_3: "exit: 3",
+  microserv_4: "seconds: 0",
+  microserv_5: "seconds: 1",
+} as const;
+
+interface Record {
+  readonly tap: string;
+  readonly outcome: string;
+  readonly reason?: string | null;
+  readonly exitCode?: number | null;
+}
+
+describeOnRealCron("five pipelines every minute, in real time", () => {
+  test("a run that is still at work makes the next one a skip; only the failing pipeline sends mail", async () => {
+    const world = await testWorld();
+    await importProject(world, writeProject(world.folder));
+    await world.startDaemon();
+    const file = join(world.folder, "schedule.yml");
+    const lines = Object.keys(TAPS).map((tap) => `  - {tap: ${tap}, target: redshift, cron: "* * * * *"}\n`);
+    writeFileSync(file, `pipelines:\n${lines.join("")}`);
+    await schedWell(world, ["install", file]);
+
+    // Two minutes of the daemon, and the long run met by the second.
+    const slow = await waitFor("the long run", 150_000, () =>
+      world.processes().find(({ words }) => words.includes("run_tap") && words.includes("microserv_2")),
+    );
+    const environment = readFileSync(`/proc/${slow.pid}/environ`, "utf8").split("\0");
+    expect(environment).toContain("PATH=/usr/bin:/bin");
+    expect(environment).toContain(`HOME=${world.home}`);
+    await waitFor("the skip of the next minute", 150_000, async () =>
+      (await history(world)).find(({ outcome }) => outcome === "skipped"),
+    );
+    await schedWell(world, ["uninstall"]);
+    expect(world.spooled()).toBeUndefined();
+    await waitFor("the runs' own ends", 150_000, () => (world.processes().length === 0 ? true : undefined));
+
+    const records = await history(world);
+    const minutes = new Set(cronStarts(world.log()).map(({ at }) => at)).size;
+    expect(minutes).toBeGreaterThanOrEqual(2);
+    const ends = (tap: string) =>
+      records.filter((record) => record.tap === tap).map(({ outcome, reason }) => reason ?? outcome);
+    // Every start of the daemon is one record, and ended as it must.
+    expect(ends("microserv_1")).toEqual(Array(minutes).fill("succeeded"));
+    expect(ends("microserv_2")).toHaveLength(minutes);
+    expect(new Set(ends("microserv_2"))).toEqual(new Set(["succeeded", "overlap"]));
+    expect(ends("microserv_3")).toEqual(Array(minutes).fill("failed"));
+    expect(ends("microserv_4")).toEqual(Array(minutes).fill("succeeded"));
+    expect(ends("microserv_5")).toEqual(Array(minutes).fill("succeeded"));
+    expect(records.filter(({ tap }) => tap === "microserv_3").every(({ exitCode }) => exitCode === 1)).toBe(true);
+
+    const mails = world.mails();
+    expect(mails).toHaveLength(minutes);
+    for (const mail of mails) {
+      expect(mail).toMatch(/^Subject: .*--tap microserv_3 --target redshift/m);
+      expect(mail).toContain("microserv_3 → redshift");
+      expect(mail).toMatch(/Status +: FAILED/);
+    }
+    expect(cronComplaints(world.log())).toEqual([]);
+  }, 300_000);
+});
+
+/** A PipelineWise project with the five taps. @returns its folder */
+function writeProject(folder: string): string {
+  const project = join(folder, "project");
+  mkdirSync(project);
+  const target = [
+    "id: redshift",
+    "name: Redshift",
+    "type: target-redshift",
+    "db_conn:",
+    "  host: redshift.example.com",
+  ];
+  writeFileSync(join(project, "target_redshift.yml"), `${target.join("\n")}\n`);
+  for (const [tap, behaviour] of Object.entries(TAPS)) {
+    const lines = [`id: ${tap}`, `name: ${tap}`, "type: tap-postgres", "owner: data@example.com", "target: redshift"];
+    lines.push("db_conn:", "  host: example.com", "  stand_in:", `    ${behaviour}`);
+    lines.push("schemas:", "  - source_schema: public", `    target_schema: ${tap}`);
+    lines.push("    tables:", "      - table_name: orders", "        replication_method: INCREMENTAL");
+    lines.push("        replication_key: id");
+    writeFileSync(join(project, `tap_${tap}.yml`), `${lines.join("\n")}\n`);
+  }
+  return project;
+}
+
+async function history(world: PrivateCron): Promise<readonly Record[]> {
+  const { runs } = JSON.parse(await schedWell(world, ["history", "--json"])) as { readonly runs: readonly Record[] };
+  return runs;
+}
