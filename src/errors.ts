@@ -3,7 +3,8 @@ export const EXIT = {
   ok: 0,
   /** `diff`: something would change. */
   differs: 1,
-  /** Program not found, as a shell says it. */
+  /** Program found but not to be executed, or not found: as a shell says it. */
+  notExecutable: 126,
   notFound: 127,
   usage: 64,
   badSchedule: 65,

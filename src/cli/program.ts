@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import type { Host } from "../host.ts";
+import { addRun } from "./commands/run.ts";
 
 /** What a command may hand back: the code the program ends with. Without it that is 0. */
 export type Finish = (code: number) => void;
@@ -7,7 +8,7 @@ export type Finish = (code: number) => void;
 /** Declares one command on the program. A new command is one file in `commands/` and one line in `COMMANDS`. */
 export type AddCommand = (program: Command, host: Host, finish: Finish) => void;
 
-const COMMANDS: readonly AddCommand[] = [];
+const COMMANDS: readonly AddCommand[] = [addRun];
 
 /** The whole command line. */
 export function buildProgram(host: Host, finish: Finish): Command {

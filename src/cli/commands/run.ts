@@ -1,0 +1,61 @@
+import { dirname } from "node:path";
+import { type Command, Option } from "commander";
+import { compileSchedule } from "../../compiled/compile.ts";
+import { absolutePath, resolveConfigDir } from "../../config-dir.ts";
+import { UsageError } from "../../errors.ts";
+import type { Host } from "../../host.ts";
+import type { RunPlan } from "../../run/plan.ts";
+import type { RunRequest } from "../../run/request.ts";
+import { planByHand } from "../../run/resolve.ts";
+import { loadSchedule } from "../../schedule/load.ts";
+import { findStateFolder, openStateFolder } from "../../state-folder.ts";
+import { statePaths } from "../../state-paths.ts";
+import type { Finish } from "../program.ts";
+import { carryOut, runMain } from "../run-entry.ts";
+import { parseRunWords, RUN_EXTRA_WORDS, RUN_OPTIONS } from "../run-options.ts";
+
+/** What a request means by the words of a schedule file, nothing installed. */
+async function planFromFile(request: RunRequest, file: string, host: Host): Promise<RunPlan> {
+  const schedule = await loadSchedule(file, host);
+  const { pipelinewise, source, pipelines } = schedule;
+  if (!pipelines.some(({ tap, target }) => tap === request.tap && target === request.target)) {
+    throw new UsageError(`${request.tap} → ${request.target} is not in ${file}`, "Leave --file out to run it anyway.");
+  }
+  const folder = dirname(source.path);
+  const configDir = await resolveConfigDir(host, {
+    flag: request.configDir,
+    file: pipelinewise.configDir === undefined ? undefined : { value: pipelinewise.configDir, folder },
+  });
+  const envFile = pipelinewise.envFile === undefined ? undefined : absolutePath(pipelinewise.envFile, folder, host);
+  const meaning = compileSchedule(schedule, { configDir, envFile });
+  const state = request.dryRun
+    ? ((await findStateFolder(configDir, host.uid)) ?? { paths: statePaths(configDir) })
+    : await openStateFolder(configDir, host.uid);
+  const place = { paths: state.paths, hostName: host.name, cwd: host.cwd };
+  return planByHand(request, [{ meaning, host: { command: pipelinewise.command } }], place);
+}
+
+/** Shows `run`'s help, and does what the short door cannot: read a schedule file. Both read their words alike. */
+export function addRun(program: Command, host: Host, finish: Finish): void {
+  const options: readonly { readonly name: string; readonly value?: string; readonly help: string }[] = RUN_OPTIONS;
+  program
+    .command("run")
+    .description("run one pipeline now, unless it runs already")
+    .usage("--tap ID --target ID [options] [-- words]")
+    // commander reads none of the words, and shows them only.
+    .allowUnknownOption()
+    .allowExcessArguments()
+    .configureHelp({
+      visibleOptions: () => [
+        ...options.map(({ name, value, help }) => new Option(value ? `--${name} <${value}>` : `--${name}`, help)),
+        new Option("-h, --help", "display help for command"),
+      ],
+    })
+    .addHelpText("after", `\n${RUN_EXTRA_WORDS}`)
+    .action(async (_options: unknown, command: Command) => {
+      const request = parseRunWords(command.args);
+      const { file } = request;
+      if (file === undefined) return finish(await runMain(command.args, host));
+      finish(await carryOut(request, await planFromFile(request, file, host), host));
+    });
+}

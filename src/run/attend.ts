@@ -1,0 +1,65 @@
+import type { Host } from "../host.ts";
+import type { HeldLock } from "../lock/lock.ts";
+import type { Pipeline } from "./child.ts";
+import type { Notes } from "./notes.ts";
+import type { StopCause } from "./outcome.ts";
+import { copyOutput, finishCopying, type RunLog } from "./output.ts";
+import { groupGone, groupWorks } from "./process-group.ts";
+import { type StopTiming, stopPipeline } from "./stop.ts";
+import type { StopSignals } from "./stop-signals.ts";
+
+/** Who has a say in a pipeline's life, and who hears of it. */
+export interface Attendance {
+  readonly host: Pick<Host, "stdout" | "stderr">;
+  readonly log: RunLog;
+  readonly notes: Notes;
+  readonly lock: Pick<HeldLock, "lost">;
+  readonly signals: StopSignals;
+  readonly timing: StopTiming;
+  /** Said when a stop begins; silent where nobody reads. */
+  readonly announceStop: (cause: StopCause) => void;
+}
+
+/** How a pipeline ended: its leader's code, and why we stopped it, if we did. */
+export interface PipelineEnd {
+  readonly code: number;
+  readonly cause: StopCause | undefined;
+}
+
+/** A short run ends before its notes are written, and so is not held up by them. */
+const NOTES_AFTER_MS = 250;
+
+/**
+ * Stays with a pipeline until no process of its group is left, passes its output on, and stops it when a signal or the
+ * loss of the lock demands it.
+ */
+export async function attendPipeline(pipeline: Pipeline, attendance: Attendance): Promise<PipelineEnd> {
+  const { host, log, notes, lock, signals, timing, announceStop } = attendance;
+  const { streams, pid } = pipeline;
+  const copies =
+    streams === undefined
+      ? []
+      : [copyOutput(streams.stdout, host.stdout, log), copyOutput(streams.stderr, host.stderr, log)];
+  const writeNotes = setTimeout(() => void notes.flush(), NOTES_AFTER_MS);
+  let over = false;
+  let cause: StopCause | undefined;
+  const lost = lock.lost.then((why): StopCause => ({ kind: "lock-lost", why }));
+  const stopped = Promise.race([signals.first, lost]).then(async (why) => {
+    if (over) return;
+    cause = why;
+    announceStop(why);
+    notes.warn("stopping the pipeline", { reason: why.kind === "signal" ? why.signal : why.why });
+    await stopPipeline(pipeline, timing, signals.next);
+  });
+  const code = await pipeline.ended;
+  if (groupWorks(pid)) notes.info("the leader has ended; waiting for the rest of its process group", { code, pid });
+  await groupGone(pid);
+  over = true;
+  if (cause !== undefined) await stopped;
+  await finishCopying(copies, () => signals.cause() !== undefined);
+  clearTimeout(writeNotes);
+  for (const fault of copies.map((copy) => copy.fault())) {
+    if (fault !== undefined) host.stderr.write(`pipelinewise-sched: the log ${log.path} is not whole: ${fault}\n`);
+  }
+  return { code, cause };
+}

@@ -1,0 +1,32 @@
+import { entryLabel } from "../command/request.ts";
+import { quoteWord, renderWords } from "../command/shell.ts";
+import type { Host } from "../host.ts";
+import { lockFolder, runLogFile } from "../state-paths.ts";
+import { applyEnvironment, type EnvironmentChange, readEnvironment } from "./environment.ts";
+import { findProgram, findSetpriv } from "./find-program.ts";
+import type { RunPlan } from "./plan.ts";
+
+/** Stands for a value that is not to be seen. */
+const HIDDEN = "***";
+
+const renderChange = ({ name, value, secret }: EnvironmentChange): string =>
+  `${name}=${secret ? HIDDEN : quoteWord(value)}`;
+
+/** What a run would do; nothing is written, and what would keep it from starting is thrown here too. */
+export async function renderDryRun(plan: RunPlan, host: Host): Promise<string> {
+  const { entry, paths, words, manners } = plan;
+  const changes = await readEnvironment(plan.environment, paths.configDir, host);
+  const { PATH } = applyEnvironment(host, changes);
+  const program = await findProgram(words[0] ?? "", { path: PATH, cwd: host.cwd });
+  const setpriv = await findSetpriv();
+  const rows: (readonly [string, string])[] = [
+    ["pipeline", `${entryLabel(entry)}, ${manners.scheduled ? "scheduled" : "by hand"}`],
+    ["command", renderWords([program, ...words.slice(1)])],
+    ["through", setpriv === undefined ? "nothing: there is no setpriv" : `${setpriv} --pdeathsig TERM`],
+    ...changes.map((change, index): [string, string] => [index === 0 ? "environment" : "", renderChange(change)]),
+    ["folder", host.cwd],
+    ["lock", lockFolder(paths, entry)],
+    ["log", runLogFile(paths, entry, { id: "RUN", startedAt: host.now() })],
+  ];
+  return rows.map(([name, value]) => `${name.padEnd(12)} ${value}\n`).join("");
+}

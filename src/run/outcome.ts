@@ -1,0 +1,44 @@
+import { EXIT } from "../errors.ts";
+import type { OutcomeKind } from "../history/record.ts";
+
+/** Why we stop a pipeline before it has ended by itself. */
+export type StopCause =
+  | { readonly kind: "signal"; readonly signal: string; readonly number: number }
+  | { readonly kind: "lock-lost"; readonly why: string };
+
+/** How a run ended, for the record, for the reader and for the caller. */
+export interface Outcome {
+  readonly kind: Exclude<OutcomeKind, "skipped">;
+  /** What `run` ends with. */
+  readonly exitCode: number;
+  /** As it reads behind the pipeline's name: `failed with exit code 1`. */
+  readonly words: string;
+}
+
+const SIGNAL_BASE = 128;
+
+function failureWords(code: number): string {
+  return code > SIGNAL_BASE && code < SIGNAL_BASE + 65
+    ? `failed with exit code ${code} (signal ${code - SIGNAL_BASE})`
+    : `failed with exit code ${code}`;
+}
+
+/**
+ * What became of a run. Who was told to stop counts as stopped however it ended: what it did not get to do is unknown.
+ *
+ * @param code the child's own, or 128 + n for signal n
+ */
+export function judgeEnd(code: number, cause: StopCause | undefined): Outcome {
+  if (cause?.kind === "signal") {
+    return {
+      kind: "stopped",
+      exitCode: SIGNAL_BASE + cause.number,
+      words: `was stopped by ${cause.signal}`,
+    };
+  }
+  if (cause?.kind === "lock-lost") {
+    return { kind: "lock-lost", exitCode: EXIT.io, words: `was stopped because its lock was lost: ${cause.why}` };
+  }
+  if (code === 0) return { kind: "succeeded", exitCode: 0, words: "succeeded" };
+  return { kind: "failed", exitCode: code, words: failureWords(code) };
+}

@@ -1,0 +1,21 @@
+import type { PipelineId, TapCommand } from "../command/request.ts";
+
+/** What the words behind `run` ask for. What was not said is `undefined`. */
+export interface RunRequest extends PipelineId {
+  readonly command: TapCommand | undefined;
+  readonly id: string | undefined;
+  /** Name of the installed schedule. */
+  readonly schedule: string | undefined;
+  readonly configDir: string | undefined;
+  /** A schedule file to take the entry from, instead of what is installed. */
+  readonly file: string | undefined;
+  /** Started by a scheduler: silent but for failures. */
+  readonly scheduled: boolean;
+  /** Pass the pipeline's output through although scheduled. */
+  readonly output: boolean;
+  /** Code of a skip, in place of 0 (scheduled) or 75 (by hand). */
+  readonly skipExitCode: number | undefined;
+  readonly dryRun: boolean;
+  /** Words behind `--`, for PipelineWise's command. */
+  readonly extraArgs: readonly string[];
+}
