@@ -87,3 +87,12 @@ export function userName(host: Host): string {
     return `uid-${host.uid}`;
   }
 }
+
+/** Home folder of the user we act as, as the system has it: the HOME that cron sets. `undefined` where it knows none. */
+export function loginHome(): string | undefined {
+  try {
+    return userInfo().homedir;
+  } catch {
+    return undefined;
+  }
+}

@@ -8,7 +8,7 @@ const FILE_MODE = 0o600;
 
 /** Text of a file inside `.sched`; `undefined` when it is not there. */
 export async function readStateFile(path: string): Promise<string | undefined> {
-  return readVia(path, async () => {});
+  return readVia(path, "utf8", async () => {});
 }
 
 /**
@@ -16,8 +16,12 @@ export async function readStateFile(path: string): Promise<string | undefined> {
  *
  * @param owners user ids whose file is trusted
  */
-export async function readTrustedFile(path: string, owners: readonly number[]): Promise<string | undefined> {
-  return readVia(path, async (file) => {
+export async function readTrustedFile(
+  path: string,
+  owners: readonly number[],
+  encoding: BufferEncoding = "utf8",
+): Promise<string | undefined> {
+  return readVia(path, encoding, async (file) => {
     const { uid, mode } = await file.stat();
     if (!owners.includes(uid)) {
       throw new StoreError(`${path} belongs to user ${uid}, and its commands are not run for you`, {
@@ -35,13 +39,17 @@ export async function readTrustedFile(path: string, owners: readonly number[]): 
   });
 }
 
-async function readVia(path: string, check: (file: FileHandle) => Promise<void>): Promise<string | undefined> {
+async function readVia(
+  path: string,
+  encoding: BufferEncoding,
+  check: (file: FileHandle) => Promise<void>,
+): Promise<string | undefined> {
   try {
     // NONBLOCK: a fifo put there by someone else must not hang us.
     const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     try {
       await check(file);
-      return await file.readFile("utf8");
+      return await file.readFile(encoding);
     } finally {
       await file.close();
     }

@@ -1,6 +1,10 @@
 import { Command } from "commander";
 import type { Host } from "../host.ts";
+import { addDiff } from "./commands/diff.ts";
+import { addExport } from "./commands/export.ts";
+import { addInstall } from "./commands/install.ts";
 import { addRun } from "./commands/run.ts";
+import { addUninstall } from "./commands/uninstall.ts";
 
 /** What a command may hand back: the code the program ends with. Without it that is 0. */
 export type Finish = (code: number) => void;
@@ -8,7 +12,7 @@ export type Finish = (code: number) => void;
 /** Declares one command on the program. A new command is one file in `commands/` and one line in `COMMANDS`. */
 export type AddCommand = (program: Command, host: Host, finish: Finish) => void;
 
-const COMMANDS: readonly AddCommand[] = [addRun];
+const COMMANDS: readonly AddCommand[] = [addInstall, addUninstall, addDiff, addExport, addRun];
 
 /** The whole command line. */
 export function buildProgram(host: Host, finish: Finish): Command {

@@ -37,7 +37,7 @@ function demandSafeWord(what: string, word: string, remedy: string): void {
 }
 
 /** Throws where Node, the program or the config directory lies at a path that a crontab line cannot hold safely. */
-export function demandSafeCall({ node, program, configDir }: WrapperCall): void {
+function demandSafeCall({ node, program, configDir }: WrapperCall): void {
   demandSafeWord("Node", node, "Run pipelinewise-sched by a Node that is installed at a plain path.");
   demandSafeWord(
     "pipelinewise-sched",

@@ -1,0 +1,53 @@
+import { access } from "node:fs/promises";
+import { resolve } from "node:path";
+import type { Command } from "commander";
+import { prepareInstall } from "../../crontab/install.ts";
+import { changesSomething } from "../../crontab/plan.ts";
+import { chooseInstalled, listInstalled } from "../../crontab/uninstall.ts";
+import { EXIT, UsageError } from "../../errors.ts";
+import { type Host, userName } from "../../host.ts";
+import { loadSchedule } from "../../schedule/load.ts";
+import { readMachine } from "../machine.ts";
+import type { Finish } from "../program.ts";
+import { renderPlan } from "../render-changes.ts";
+
+interface DiffFlags {
+  readonly name?: string;
+  readonly configDir?: string;
+}
+
+export function addDiff(program: Command, host: Host, finish: Finish): void {
+  program
+    .command("diff")
+    .description("show what `install` would change; ends with 0 when nothing would, with 1 when something would")
+    .argument("[file]", "path of the schedule file (default: schedule.yml, else the one that is installed)")
+    .option("--name <name>", "an installed schedule by its name")
+    .option("--config-dir <dir>", "PipelineWise's config directory")
+    .action(async (file: string | undefined, { name, configDir }: DiffFlags) => {
+      const machine = await readMachine(host);
+      const meant =
+        (name === undefined ? (file ?? (await fileHere(host))) : undefined) ??
+        installedFile(await listInstalled(await machine.crontab.read(), configDir, host), { file, name }, host);
+      const schedule = await loadSchedule(meant, host);
+      const options = { configDir, replace: false, compileOnly: false };
+      const { plan, warnings } = await prepareInstall(schedule, options, machine);
+      for (const warning of warnings) host.stderr.write(`warning: ${warning}\n`);
+      host.stdout.write(renderPlan(plan, userName(host)));
+      finish(changesSomething(plan) ? EXIT.differs : EXIT.ok);
+    });
+}
+
+const fileHere = (host: Host): Promise<string | undefined> =>
+  access(resolve(host.cwd, "schedule.yml")).then(
+    () => "schedule.yml",
+    () => undefined,
+  );
+
+function installedFile(...[installed, wish, host]: Parameters<typeof chooseInstalled>): string {
+  const { name, source } = chooseInstalled(installed, wish, host);
+  if (source !== undefined) return source;
+  throw new UsageError(
+    `the stored schedule ${name} is garbled and does not say which file it came from`,
+    "Name the file.",
+  );
+}

@@ -1,0 +1,85 @@
+import { type Command, Option } from "commander";
+import { carryOut } from "../../crontab/act.ts";
+import { prepareInstall } from "../../crontab/install.ts";
+import { whileInstalling } from "../../crontab/install-lock.ts";
+import { changesSomething } from "../../crontab/plan.ts";
+import { UsageError } from "../../errors.ts";
+import { type Host, userName } from "../../host.ts";
+import { loadSchedule } from "../../schedule/load.ts";
+import { readMachine } from "../machine.ts";
+import { renderPlan } from "../render-changes.ts";
+import { restore } from "../restore.ts";
+
+interface InstallFlags {
+  readonly configDir?: string;
+  readonly dryRun?: boolean;
+  readonly replace?: boolean;
+  readonly compileOnly?: boolean;
+  readonly restore?: string | true;
+  readonly yes?: boolean;
+}
+
+export function addInstall(program: Command, host: Host): void {
+  program
+    .command("install")
+    .description("put a schedule into the crontab, and store what its runs need")
+    .argument("[file]", "path of the schedule file (default: schedule.yml)")
+    .option("--config-dir <dir>", "PipelineWise's config directory")
+    .option("--dry-run", "show what would change and write nothing")
+    .option("--replace", "take over a name that another file or config directory has installed")
+    .option("--compile-only", "store the schedule and leave the crontab alone, for runs that another scheduler starts")
+    .addOption(
+      new Option(
+        "--restore [backup]",
+        "put back a crontab that was kept before a change (default: the newest)",
+      ).conflicts(["replace", "compileOnly"]),
+    )
+    .option("--yes", "with --restore: do not ask")
+    .action(async (file: string | undefined, flags: InstallFlags) => {
+      if (flags.restore === undefined) return install(file ?? "schedule.yml", flags, host);
+      if (file !== undefined) {
+        throw new UsageError(
+          `--restore puts back a crontab, and takes no schedule (${file})`,
+          "`install --restore [BACKUP]`",
+        );
+      }
+      const backup = flags.restore === true ? undefined : flags.restore;
+      return restore(
+        backup,
+        { configDir: flags.configDir, dryRun: flags.dryRun === true, yes: flags.yes === true },
+        host,
+      );
+    });
+}
+
+async function install(file: string, flags: InstallFlags, host: Host): Promise<void> {
+  const schedule = await loadSchedule(file, host);
+  const machine = await readMachine(host);
+  const options = {
+    configDir: flags.configDir,
+    replace: flags.replace === true,
+    compileOnly: flags.compileOnly === true,
+  };
+  const work = async (): Promise<void> => {
+    const { paths, plan, warnings } = await prepareInstall(schedule, options, machine);
+    for (const warning of warnings) host.stderr.write(`warning: ${warning}\n`);
+    if (!changesSomething(plan)) {
+      host.stderr.write(`nothing to change: ${plan.name} is installed as ${file} has it\n`);
+      return;
+    }
+    host.stdout.write(renderPlan(plan, userName(host)));
+    if (flags.dryRun === true) {
+      host.stderr.write("dry run: nothing was written\n");
+      return;
+    }
+    const backup = await carryOut(plan, paths, machine);
+    const count = schedule.pipelines.length;
+    host.stderr.write(
+      `${options.compileOnly ? "stored" : "installed"} ${plan.name}: ${count} pipeline${count === 1 ? "" : "s"}, config directory ${paths.configDir}\n`,
+    );
+    if (backup !== undefined) host.stderr.write(`the crontab as it was: ${backup}\n`);
+  };
+  await (flags.dryRun === true ? work() : whileInstalling(host.uid, work, { onWait: () => sayWaiting(host) }));
+}
+
+const sayWaiting = (host: Host): unknown => host.stderr.write("waiting for another install of this user to end\n");

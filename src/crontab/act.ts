@@ -1,0 +1,49 @@
+import { applyChanges, type FileChange } from "../compiled/change.ts";
+import type { Host } from "../host.ts";
+import { userName } from "../host.ts";
+import { ensureFolder, openStateFolder } from "../state-folder.ts";
+import { type StatePaths, schedulesDir } from "../state-paths.ts";
+import { type BackupPlace, writeBackup } from "./backups.ts";
+import type { SystemCrontab } from "./system.ts";
+
+/** What is changed on this machine: a crontab, stored files, or both. */
+export interface Changes {
+  readonly crontab: { readonly before: string; readonly after: string } | undefined;
+  readonly files: readonly FileChange[];
+}
+
+/** Whose backups lie in a config directory when we act here. */
+export const backupPlace = (paths: StatePaths, host: Host): BackupPlace => ({
+  paths,
+  host: host.name,
+  user: userName(host),
+  uid: host.uid,
+});
+
+/**
+ * Carries changes out: the cron at hand looks at the new crontab, the old one is kept, the files are written, then the
+ * crontab. When any of it fails, files and crontab are as they were before. Gives the path of the backup.
+ */
+export async function carryOut(
+  { crontab, files }: Changes,
+  paths: StatePaths,
+  machine: { readonly host: Host; readonly crontab: SystemCrontab },
+): Promise<string | undefined> {
+  const { host } = machine;
+  const rewrites = crontab !== undefined && crontab.before !== crontab.after;
+  if (rewrites) await machine.crontab.check(crontab.after);
+  await openStateFolder(paths.configDir, host.uid);
+  await ensureFolder(paths, schedulesDir(paths), host.uid);
+  const backup = rewrites ? await writeBackup(backupPlace(paths, host), crontab.before, host.now()) : undefined;
+  const applied = await applyChanges(files, `${host.name}-${host.pid}`);
+  if (rewrites) {
+    try {
+      await machine.crontab.write(crontab.after, crontab.before);
+    } catch (error) {
+      await applied.undo();
+      throw error;
+    }
+  }
+  await applied.keep();
+  return backup;
+}
