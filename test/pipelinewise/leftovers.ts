@@ -3,7 +3,8 @@ import { once } from "node:events";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { Sandbox, until } from "./sandbox.ts";
+import { until } from "./processes.ts";
+import { Sandbox } from "./sandbox.ts";
 
 export function leftoverFacts(program: string): void {
   test("a pidfile with a dead pid, or none in it, stops nobody", async () => {

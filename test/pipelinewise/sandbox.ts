@@ -1,23 +1,10 @@
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { setTimeout as wait } from "node:timers/promises";
 import { onTestFinished } from "vitest";
 import { tempFolder } from "../support/host.ts";
+import { type Ended, type Started, Starter, until } from "./processes.ts";
 
 const CONNECTORS = resolve("examples/stand-in/connectors");
-const PATIENCE_MS = 45_000;
 
 /** What the stand-in's connectors can be told; `examples/stand-in/README.md` lists it. */
 export interface Behaviour {
@@ -28,19 +15,6 @@ export interface Behaviour {
   readonly hang?: boolean;
   readonly ignore_term?: boolean;
   readonly lines?: readonly string[];
-}
-
-export interface Ended {
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** A start that goes on. `pid` leads its process group. */
-export interface Started {
-  readonly pid: number;
-  readonly ended: Promise<Ended>;
 }
 
 /**
@@ -54,9 +28,7 @@ export class Sandbox {
   readonly tapFolder = join(this.config, "dwh", "orders");
   readonly pidfile = join(this.tapFolder, "pipelinewise.pid");
   readonly program: string;
-  /** Every process of this sandbox bears it in its environment. */
-  readonly #mark = `PWS_SANDBOX=${this.folder}`;
-  #starts = 0;
+  readonly #starter = new Starter(this.folder);
 
   constructor(program: string, behaviour: Behaviour = {}) {
     this.program = program;
@@ -104,25 +76,16 @@ export class Sandbox {
 
   runTap = (id = "orders"): Promise<Ended> => this.run("run_tap", "--tap", id, "--target", "dwh");
 
-  /** @param options.stdin a descriptor that the run gets as its stdin */
   start(words: readonly string[], options: { stdin?: number } = {}): Started {
-    // Files, not pipes: an orphaned tree may keep them open as long as it likes.
-    const files = ["stdout", "stderr"].map((name) => join(this.folder, `${name}-${this.#starts}`));
-    this.#starts += 1;
-    const [stdout, stderr] = files.map((file) => openSync(file, "w"));
-    const stdio = [options.stdin ?? ("ignore" as const), stdout, stderr];
-    const child = spawn(this.program, words, { env: this.env(), detached: true, stdio });
-    for (const descriptor of [stdout, stderr]) if (descriptor !== undefined) closeSync(descriptor);
-    if (child.pid === undefined) throw new Error(`${this.program} cannot be started`);
-    return { pid: child.pid, ended: ending(child, files) };
+    return this.#starter.start(this.program, words, { ...options, env: this.env() });
   }
 
   /** Starts orders → dwh and waits until its connectors are at work. */
   async startBusy(options: { stdin?: number } = {}): Promise<Started> {
-    const before = this.markedProcesses();
+    const before = this.living();
     const started = this.start(["run_tap", "--tap", "orders", "--target", "dwh"], options);
     await until("the connectors work", () => {
-      const fresh = this.markedProcesses().filter((pid) => !before.includes(pid));
+      const fresh = this.living().filter((pid) => !before.includes(pid));
       return existsSync(this.pidfile) && this.logText(".running").includes("begins") && fresh.length >= 4;
     });
     return started;
@@ -134,7 +97,6 @@ export class Sandbox {
       PATH: `${dirname(process.execPath)}:/usr/bin:/bin`,
       PIPELINEWISE_HOME: this.home,
       PIPELINEWISE_CONFIG_DIRECTORY: this.config,
-      PWS_SANDBOX: this.folder,
     };
   }
 
@@ -158,21 +120,9 @@ export class Sandbox {
   state = (): string => readFileSync(join(this.tapFolder, "state.json"), "utf8");
 
   /** Living processes of this sandbox, whoever their parent is now. */
-  markedProcesses(): number[] {
-    return readdirSync("/proc")
-      .filter((name) => /^\d+$/.test(name))
-      .map(Number)
-      .filter((pid) => readProc(pid, "environ").split("\0").includes(this.#mark));
-  }
+  living = (): number[] => this.#starter.living();
 
-  /** KILL to the processes of this sandbox, and waits until they are gone. */
-  async killAll(): Promise<void> {
-    await until("the sandbox is empty", () => {
-      const left = this.markedProcesses();
-      for (const pid of left) spawnSync("kill", ["-9", String(pid)]);
-      return left.length === 0;
-    });
-  }
+  killAll = (): Promise<void> => this.#starter.killAll();
 
   #taps(): { id: string }[] {
     const file = join(this.config, "config.json");
@@ -199,27 +149,6 @@ function linkConnectors(home: string): void {
     mkdirSync(dirname(path), { recursive: true });
     symlinkSync(program, path);
   }
-}
-
-/** Waits until it is so; fails by name when it never is. */
-export async function until(what: string, isSo: () => boolean): Promise<void> {
-  for (const deadline = Date.now() + PATIENCE_MS; !isSo(); await wait(20))
-    if (Date.now() > deadline) throw new Error(`still not so after ${PATIENCE_MS / 1000} s: ${what}`);
-}
-
-/** The word of a `/proc` file; `""` for a process that is gone or a zombie. */
-function readProc(pid: number, file: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/${file}`, "utf8");
-  } catch {
-    return "";
-  }
-}
-
-async function ending(child: ChildProcess, files: readonly string[]): Promise<Ended> {
-  const [code, signal] = await once(child, "exit");
-  const [stdout = "", stderr = ""] = files.map((file) => readFileSync(file, "utf8"));
-  return { code, signal, stdout, stderr };
 }
 
 function writeJson(path: string, value: unknown): void {

@@ -2,7 +2,8 @@ import { spawnSync } from "node:child_process";
 import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { Sandbox, type Started, until } from "./sandbox.ts";
+import { type Started, until } from "./processes.ts";
+import { Sandbox } from "./sandbox.ts";
 
 const RUNNING = "dwh-orders-<stamp>.singer.log.running";
 const TERMINATED = "dwh-orders-<stamp>.singer.log.terminated";
@@ -110,17 +111,16 @@ export function signalFacts(program: string): void {
     const { code } = await sandbox.run("stop_tap", "--tap", "orders", "--target", "dwh");
     expect(code).toBe(1);
     expect(existsSync(sandbox.pidfile)).toBe(false);
-    expect(sandbox.markedProcesses()).toContain(run.pid);
+    expect(sandbox.living()).toContain(run.pid);
     sandbox.tell({});
     expect((await sandbox.runTap()).code).toBe(0);
   });
 }
 
 function expectNothingLeft(sandbox: Sandbox): void {
-  expect(sandbox.markedProcesses()).toEqual([]);
+  expect(sandbox.living()).toEqual([]);
   expect(sandbox.logNames()).toEqual([TERMINATED]);
   expect(existsSync(sandbox.pidfile)).toBe(false);
 }
 
-const orphans = (sandbox: Sandbox, { pid }: Started): number[] =>
-  sandbox.markedProcesses().filter((other) => other !== pid);
+const orphans = (sandbox: Sandbox, { pid }: Started): number[] => sandbox.living().filter((other) => other !== pid);

@@ -5,8 +5,8 @@ const { readdirSync, readFileSync } = require("node:fs");
 function processStat(pid) {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    const [state, parent, group] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return { pid, state, parent: Number(parent), group: Number(group) };
+    const [, parent, group] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return { pid, parent: Number(parent), group: Number(group) };
   } catch {
     return undefined;
   }
@@ -34,11 +34,8 @@ function descendants(root) {
   return below(root);
 }
 
-/** Whether it still runs; a zombie does not. */
-function isAlive(pid) {
-  const stat = processStat(pid);
-  return stat !== undefined && stat.state !== "Z";
-}
+/** A zombie exists too: where nobody reaps orphans, PipelineWise waits for them in vain. */
+const exists = (pid) => processStat(pid) !== undefined;
 
 /** @returns false when there is no such process */
 function sendSignal(pid, signal) {
@@ -50,4 +47,4 @@ function sendSignal(pid, signal) {
   }
 }
 
-module.exports = { descendants, firstWord, isAlive, processStat, sendSignal };
+module.exports = { descendants, firstWord, exists, processStat, sendSignal };

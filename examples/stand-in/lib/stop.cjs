@@ -3,7 +3,7 @@ const { existsSync, renameSync } = require("node:fs");
 const { setTimeout: wait } = require("node:timers/promises");
 const { log } = require("./log.cjs");
 const { readPid, removePidfile } = require("./pidfile.cjs");
-const { descendants, isAlive, processStat, sendSignal } = require("./processes.cjs");
+const { descendants, exists, processStat, sendSignal } = require("./processes.cjs");
 
 const GRACE_MS = 5000;
 const LOOK_AGAIN_MS = 20;
@@ -24,6 +24,7 @@ async function stopTap(run) {
   const left = await stopGroup(group);
   // As there: a child that ended before its turn is taken for "another machine", unless we lead our process group.
   if (left === "vanished" && group !== readPid(run.pidfile)) {
+    removePidfile(run.pidfile);
     log(
       "ERROR",
       `Pid ${process.pid} not found. Is the tap running on this machine? Stopping taps remotely is not supported.`,
@@ -43,8 +44,8 @@ async function stopGroup(group) {
     if (stat.group !== group) continue;
     log("INFO", `Sending SIGTERM to child pid ${pid}...`);
     if (!sendSignal(pid, "SIGTERM")) continue;
-    for (const deadline = Date.now() + GRACE_MS; isAlive(pid) && Date.now() < deadline; ) await wait(LOOK_AGAIN_MS);
-    if (isAlive(pid)) sendSignal(pid, "SIGKILL");
+    for (const deadline = Date.now() + GRACE_MS; exists(pid) && Date.now() < deadline; ) await wait(LOOK_AGAIN_MS);
+    if (exists(pid)) sendSignal(pid, "SIGKILL");
   }
   return "stopped";
 }
