@@ -1,0 +1,58 @@
+import type { CronClass } from "./expression.ts";
+import type { ZoneClock } from "./zone-clock.ts";
+
+export const MINUTE_MS = 60_000;
+const DAY_MS = 86_400_000;
+
+/** cron takes a larger step of the clock for a correction, not for a clock change: minutes. */
+const CORRECTION = 180;
+/** A smaller step forward is a late wake-up: every minute of it is handled in full. */
+const LATE = 5;
+
+/**
+ * Wall minutes that cron handles for one class of lines, in order, under one offset.
+ *
+ * Wall minutes are counted from 1970-01-01 00:00 on the zone's own clock. Minute `w` is handled when it comes, at
+ * `w * 60000 - offset`; those that the clock skipped are made up at `startAt`.
+ */
+export interface Stretch {
+  readonly startAt: number;
+  readonly offset: number;
+  readonly first: number;
+  /** Exclusive. */
+  readonly end: number;
+}
+
+/**
+ * What Debian cron's main loop makes of a zone's clock changes, from an instant on, without end.
+ *
+ * The loop keeps a virtual time, the last minute it has handled, and compares the wall clock with it:
+ * - 1 ahead is the normal case; up to 5 ahead every minute is handled, late;
+ * - up to 180 ahead (a gap): fixed lines of the skipped minutes are made up at once, wildcard lines lose them;
+ * - up to 179 behind (a repeat): wildcard lines run by the clock, fixed lines wait until it has caught up;
+ * - anything else is a correction: the virtual time jumps along and nothing is made up or held back.
+ *
+ * It is taken to have been running for long: no start-up in a repeated hour, no machine asleep.
+ */
+export function* stretches(clock: ZoneClock, from: number, cronClass: CronClass): Generator<Stretch, never> {
+  // A day before, so that a repeat which still holds fixed lines back at `from` is seen.
+  let segment = clock.segmentAt(from - DAY_MS);
+  let first = Math.floor((segment.startAt + segment.offset) / MINUTE_MS);
+  let handled = first - 1;
+  for (;;) {
+    const { startAt, endAt, offset } = segment;
+    const end = Math.ceil((endAt + offset) / MINUTE_MS);
+    const step = first - handled;
+    const isCorrection = step > CORRECTION || step <= -CORRECTION;
+    yield { startAt, offset, first: isCorrection ? first : firstHandled(cronClass, first, handled), end };
+    handled = isCorrection ? end - 1 : Math.max(handled, end - 1);
+    segment = clock.segmentAt(endAt);
+    first = segment.offset === offset ? end : Math.floor((endAt + segment.offset) / MINUTE_MS);
+  }
+}
+
+function firstHandled(cronClass: CronClass, first: number, handled: number): number {
+  const step = first - handled;
+  const handlesAll = cronClass === "fixed" || (step > 0 && step <= LATE);
+  return handlesAll ? handled + 1 : first;
+}

@@ -1,0 +1,97 @@
+const DAY = 86_400_000;
+/** Transitions are looked for and kept by chunks of this length. */
+const CHUNK = 48 * DAY;
+/** No zone has changed twice within so short a time since 1970 (the shortest pause is Tucumán's 12 days in 2004). */
+const PROBE = 6 * DAY;
+const SECOND = 1000;
+/** The ends of what a `Date` can say. */
+const FURTHEST = 8_640_000_000_000_000;
+
+/** A span of time in which a zone keeps one offset. Milliseconds; `endAt` is exclusive. */
+export interface Segment {
+  readonly startAt: number;
+  readonly endAt: number;
+  /** East of UTC. Whole seconds: some zones of the past had odd ones. */
+  readonly offset: number;
+}
+
+/** What a zone's clocks show. */
+export interface ZoneClock {
+  /** The segment around an instant. It may be shorter than the offset lasts; the next one then has the same offset. */
+  readonly segmentAt: (at: number) => Segment;
+}
+
+const clocks = new Map<string, ZoneClock>();
+
+/** The clock of a zone; what it has found out is kept for the life of the program. @param zone known to this Node */
+export function zoneClock(zone: string): ZoneClock {
+  const known = clocks.get(zone);
+  if (known !== undefined) return known;
+  // UTC needs no zone data: loading them takes longer than all else that a start does.
+  const clock = /^(?:Etc\/)?UTC$/.test(zone) ? UTC : searchedClock(offsetReader(zone));
+  clocks.set(zone, clock);
+  return clock;
+}
+
+const FOREVER: Segment = { startAt: -FURTHEST, endAt: FURTHEST, offset: 0 };
+const UTC: ZoneClock = { segmentAt: () => FOREVER };
+
+/** The offset of a zone at any instant, by `Intl`: it writes "GMT", "GMT+05:30" or "GMT-00:44:30". */
+function offsetReader(zone: string): (at: number) => number {
+  const format = new Intl.DateTimeFormat("en-US", { timeZone: zone, timeZoneName: "longOffset" });
+  return (at) => {
+    const parts = /GMT(?:([+-])(\d\d):(\d\d)(?::(\d\d))?)?$/.exec(format.format(at));
+    if (parts === null) throw new Error(`Intl writes the offset of ${zone} in a way we cannot read`);
+    const [, sign, hours = "0", minutes = "0", seconds = "0"] = parts;
+    const size = (Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds)) * SECOND;
+    return sign === "-" ? -size : size;
+  };
+}
+
+function searchedClock(offsetAt: (at: number) => number): ZoneClock {
+  const chunks = new Map<number, readonly Segment[]>();
+  const chunk = (index: number): readonly Segment[] => {
+    const known = chunks.get(index);
+    if (known !== undefined) return known;
+    const segments = searchSegments(offsetAt, index * CHUNK, (index + 1) * CHUNK);
+    chunks.set(index, segments);
+    return segments;
+  };
+  return {
+    segmentAt: (at) => {
+      const found = chunk(Math.floor(at / CHUNK)).find((segment) => at < segment.endAt);
+      if (found === undefined) throw new RangeError(`${at} is no instant`);
+      return found;
+    },
+  };
+}
+
+function searchSegments(offsetAt: (at: number) => number, from: number, to: number): readonly Segment[] {
+  const segments: Segment[] = [];
+  let startAt = from;
+  let offset = offsetAt(from);
+  for (let probe = from; probe < to; probe += PROBE) {
+    const next = offsetAt(probe + PROBE);
+    if (next === offset) continue;
+    const endAt = changeBetween(offsetAt, probe, probe + PROBE);
+    // A change on the very border belongs to the next chunk.
+    if (endAt === to) break;
+    segments.push({ startAt, endAt, offset });
+    startAt = endAt;
+    offset = next;
+  }
+  return [...segments, { startAt, endAt: to, offset }];
+}
+
+/** The first instant, to the second, that has another offset than `low`; `high` has. */
+function changeBetween(offsetAt: (at: number) => number, low: number, high: number): number {
+  const before = offsetAt(low);
+  let same = low / SECOND;
+  let other = high / SECOND;
+  while (other - same > 1) {
+    const middle = Math.floor((same + other) / 2);
+    if (offsetAt(middle * SECOND) === before) same = middle;
+    else other = middle;
+  }
+  return other * SECOND;
+}

@@ -1,0 +1,71 @@
+import { ZONE_ALIASES } from "./zone-aliases.ts";
+
+/** What `Intl` lists leaves out the links, and UTC. */
+let spellings: ReadonlyMap<string, string> | undefined;
+
+/** Every name we know by its lower-case form. */
+function knownSpellings(): ReadonlyMap<string, string> {
+  spellings ??= new Map(
+    [...Intl.supportedValuesOf("timeZone"), ...ZONE_ALIASES].map((name) => [name.toLowerCase(), name]),
+  );
+  return spellings;
+}
+
+/**
+ * A zone's name as canonical in this Node: "Europe/Kyiv" may give "Europe/Kiev", "Etc/UTC" gives "UTC".
+ *
+ * @returns `undefined` for a name that is unknown, is no IANA name ("+05:30"), or is written in another case
+ */
+export function findZone(name: string): string | undefined {
+  if (!/^[A-Za-z]/.test(name)) return undefined;
+  const canonical = canonicalZone(name);
+  if (canonical === undefined) return undefined;
+  const spelling = knownSpellings().get(name.toLowerCase());
+  // A name newer than our list is taken as it stands.
+  return spelling === undefined || spelling === name ? canonical : undefined;
+}
+
+function canonicalZone(name: string): string | undefined {
+  try {
+    return new Intl.DateTimeFormat("en-US", { timeZone: name }).resolvedOptions().timeZone;
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
+}
+
+/** The known names that look most like a mistyped one, nearest first: its case, a slip, or the city alone. */
+export function nearestZones(name: string, count: number): readonly string[] {
+  const wanted = name.trim().toLowerCase().replaceAll(" ", "_");
+  const wantedCity = cityOf(wanted);
+  const scored = [...knownSpellings()].map(([lower, spelling]) => {
+    const whole = distance(wanted, lower);
+    // The city alone counts nearly as much: regions are what people do not remember.
+    const city = distance(wantedCity, cityOf(lower)) + 0.5;
+    return { spelling, score: Math.min(whole, city) + whole / 1000 };
+  });
+  const near = scored.filter(({ score }) => score < Math.max(2, wantedCity.length / 2));
+  near.sort((a, b) => a.score - b.score || (a.spelling < b.spelling ? -1 : 1));
+  return near.slice(0, count).map(({ spelling }) => spelling);
+}
+
+const cityOf = (name: string): string => name.slice(name.lastIndexOf("/") + 1);
+
+/** How many letters must be changed, added, dropped or swapped with their neighbour. */
+function distance(from: string, to: string): number {
+  let beforeLast: number[] = [];
+  let last = Array.from({ length: to.length + 1 }, (_, index) => index);
+  for (let row = 1; row <= from.length; row++) {
+    const current = [row];
+    for (let column = 1; column <= to.length; column++) {
+      const cost = from[row - 1] === to[column - 1] ? 0 : 1;
+      let best = Math.min((last[column] ?? 0) + 1, (current[column - 1] ?? 0) + 1, (last[column - 1] ?? 0) + cost);
+      const isSwap = row > 1 && column > 1 && from[row - 1] === to[column - 2] && from[row - 2] === to[column - 1];
+      if (isSwap) best = Math.min(best, (beforeLast[column - 2] ?? 0) + 1);
+      current.push(best);
+    }
+    beforeLast = last;
+    last = current;
+  }
+  return last[to.length] ?? 0;
+}
