@@ -61,15 +61,14 @@ const pipelinewise = z
         .check(
           z.meta({
             description:
-              "How PipelineWise is started: a program, or a list of words. It becomes an absolute path at install.",
-            default: "pipelinewise",
-            examples: ["pipelinewise", ["docker", "run", "--rm", "pipelinewise"]],
+              "How PipelineWise is started: a program, or a list of words. Default: pipelinewise, as the PATH has it at install.",
           }),
         ),
     ),
     config_dir: z.optional(
       text(pathText, {
-        description: "PipelineWise's config directory. Default: $PIPELINEWISE_CONFIG_DIRECTORY, else ~/.pipelinewise.",
+        description:
+          "PipelineWise's config directory; a relative path counts from this file's folder. Default: $PIPELINEWISE_CONFIG_DIRECTORY, else ~/.pipelinewise.",
       }),
     ),
     env: z.optional(

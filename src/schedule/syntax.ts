@@ -1,4 +1,4 @@
-import { Composer, type CST, type Document, LineCounter, Parser, type YAMLError } from "yaml";
+import { Composer, type CST, type Document, isScalar, LineCounter, Parser, type YAMLError } from "yaml";
 import type { Finding } from "./problem.ts";
 import { quoted } from "./problem.ts";
 import type { Place } from "./schedule.ts";
@@ -54,7 +54,7 @@ export function readSyntax(text: string): Syntax {
       hint: "One file holds one schedule: take the `---` out, or make it two files with a name each.",
     });
   }
-  if (findings.length === 0 && (first === undefined || document?.contents == null)) {
+  if (findings.length === 0 && (first === undefined || isEmpty(document?.contents))) {
     findings.push({ at: 0, path: [], message: "the file is empty", hint: EXAMPLE_HINT });
   }
   return findings.length > 0 ? failed(findings) : { document, findings: [], placeAt };
@@ -62,6 +62,9 @@ export function readSyntax(text: string): Syntax {
 
 const EXAMPLE_HINT =
   'A schedule looks like `pipelines: [{tap: my_tap, target: my_target, cron: "0 * * * *"}]`; see examples/schedule.yml.';
+
+const isEmpty = (contents: unknown): boolean =>
+  contents == null || (isScalar(contents) && contents.value === null && !contents.source);
 
 function forbiddenCharacters(text: string): readonly Finding[] {
   return [...text.matchAll(FORBIDDEN)].map(({ 0: character, index }) => ({
@@ -110,6 +113,8 @@ const HINTS: Readonly<Record<string, string>> = {
   TAG_RESOLVE_FAILED: "Take the tag (the word that begins with !) out.",
 };
 
+const OPEN_QUOTE = "A quote that opens above has no end: look for the line where the texts change places.";
+
 function syntaxFinding({ code, pos, message }: YAMLError, text: string): Finding {
   const [at] = pos;
   const unquoted = code === "BAD_ALIAS" || code === "BAD_SCALAR_START" || /alias at node end/.test(message);
@@ -117,7 +122,9 @@ function syntaxFinding({ code, pos, message }: YAMLError, text: string): Finding
     at,
     path: [],
     message: `YAML: ${message.charAt(0).toLowerCase()}${message.slice(1)}`,
-    hint: HINTS[code] ?? "Look at this line and the one above it: quotes, colons, indentation.",
+    hint: message.startsWith("Missing closing")
+      ? OPEN_QUOTE
+      : (HINTS[code] ?? "Look at this line and the one above it: quotes, colons, indentation."),
     ...(unquoted ? unquotedFinding(text, at) : undefined),
   };
 }

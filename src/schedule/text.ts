@@ -59,7 +59,7 @@ const MAX_NOTE = 200;
 
 /** A program by itself; several words want a list. */
 export function programText(text: string): string {
-  const program = commandWord(text);
+  const program = printableText(text);
   if (program.trim() === "") throw new TextFault("the command is empty", "Write `pipelinewise`, or its path.");
   if (!/\s/.test(program)) return program;
   const list = program.trim().split(/\s+/).join(", ");
@@ -70,17 +70,21 @@ export function programText(text: string): string {
 }
 
 /** One word of a command. */
-export const commandWord = printableText;
+export function commandWord(text: string): string {
+  if (text === "") throw new TextFault("a word of the command is empty", "Take it out.");
+  return printableText(text);
+}
 
-/** A folder or file; a run starts in another folder than the one where the schedule was written. */
+/** A folder or file: absolute, below `~/`, or relative to the schedule's folder. */
 export function pathText(text: string): string {
   const path = printableText(text);
-  if (path.startsWith("/") || path === "~" || path.startsWith("~/")) return path;
-  const hint = path.startsWith("$")
-    ? "Variables are not filled in here: write it out, or begin it with ~/."
-    : "Begin it with / or ~/: cron runs in another folder than this one.";
-  throw new TextFault(`${quoted(text)} is no absolute path`, hint);
+  if (path.trim() === "") throw new TextFault("the path is empty", "Write a path, or take the key out.");
+  if (path.startsWith("$")) throw new TextFault(`${quoted(text)}: variables are not filled in here`, FROM_HOME);
+  if (/^~[^/]/.test(path)) throw new TextFault(`${quoted(text)}: another user's home cannot be named by ~`, FROM_HOME);
+  return path;
 }
+
+const FROM_HOME = "Write the path in full, or begin it with ~/ for your home.";
 
 export function envName(text: string): string {
   if (text === "PIPELINEWISE_CONFIG_DIRECTORY") {

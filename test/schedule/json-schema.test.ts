@@ -1,0 +1,41 @@
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { parse } from "yaml";
+import * as z from "zod/mini";
+import { ScheduleFile } from "../../src/schedule/schema.ts";
+
+const FILE = "../../schema/schedule.schema.json";
+
+/** What editors are given. `npm run schema` writes it. */
+function renderJsonSchema(): string {
+  const { $schema, ...schema } = z.toJSONSchema(ScheduleFile, { target: "draft-7", io: "input" });
+  const $id = "https://unpkg.com/pipelinewise-sched/schema/schedule.schema.json";
+  return `${JSON.stringify({ $schema, $id, title: "pipelinewise-sched schedule", ...schema }, null, 2)}\n`;
+}
+
+/** Every property at any depth that says nothing of itself. */
+function undescribed(schema: unknown, path: string): readonly string[] {
+  if (typeof schema !== "object" || schema === null) return [];
+  const properties = "properties" in schema ? Object.entries(schema.properties ?? {}) : [];
+  return [
+    ...properties.flatMap(([key, value]) => [
+      ...("description" in value ? [] : [`${path}.${key}`]),
+      ...undescribed(value, `${path}.${key}`),
+    ]),
+    ...("items" in schema ? undescribed(schema.items, `${path}[]`) : []),
+  ];
+}
+
+test("the published JSON Schema is what the schema says (else: npm run schema)", async () => {
+  await expect(renderJsonSchema()).toMatchFileSnapshot(FILE);
+});
+
+test("every key of the JSON Schema has a description", () => {
+  expect(undescribed(JSON.parse(renderJsonSchema()), "")).toEqual([]);
+});
+
+test("the schema that the example names for editors is the published one", () => {
+  const example = readFileSync("examples/schedule.yml", "utf8");
+  expect(example).toMatch(/^# yaml-language-server: \$schema=\.\.\/schema\/schedule\.schema\.json\n/);
+  expect(parse(example).pipelines).toHaveLength(5);
+});
