@@ -46,9 +46,12 @@ const isDaemon = (comm: string, cmdline: string): boolean =>
  * Whether something runs here that reads crontabs; `undefined` where that cannot be told: no /proc, or one that hides
  * other users' processes.
  *
- * @param proc /proc
+ * @param places where they are looked for
  */
-export async function cronDaemonRuns(proc = "/proc"): Promise<boolean | undefined> {
+export async function cronDaemonRuns(
+  places: { readonly proc: string; readonly timers: string } = { proc: "/proc", timers: "/run/systemd/generator" },
+): Promise<boolean | undefined> {
+  const { proc, timers } = places;
   if ((await readProcFile(`${proc}/1/comm`)) === undefined) return undefined;
   const pids = (await readdir(proc)).filter((name) => /^\d+$/.test(name));
   for (const pid of pids) {
@@ -56,8 +59,6 @@ export async function cronDaemonRuns(proc = "/proc"): Promise<boolean | undefine
     if (comm === undefined) continue;
     if (isDaemon(comm, (await readProcFile(`${proc}/${pid}/cmdline`)) ?? "")) return true;
   }
-  // systemd-cron has no daemon: it makes a timer of each line and gathers them in one target.
-  return (
-    (await readdir("/run/systemd/generator").catch(() => [])).some((unit) => /^cron-.*\.timer$/.test(unit)) || false
-  );
+  // systemd-cron has no daemon: its generator makes a timer of each line.
+  return (await readdir(timers).catch(() => [])).some((unit) => /^cron-.*\.timer$/.test(unit));
 }
