@@ -5,6 +5,7 @@ import { addExport } from "./commands/export.ts";
 import { addInstall } from "./commands/install.ts";
 import { addRun } from "./commands/run.ts";
 import { addUninstall } from "./commands/uninstall.ts";
+import { addValidate } from "./commands/validate.ts";
 
 /** What a command may hand back: the code the program ends with. Without it that is 0. */
 export type Finish = (code: number) => void;
@@ -12,7 +13,7 @@ export type Finish = (code: number) => void;
 /** Declares one command on the program. A new command is one file in `commands/` and one line in `COMMANDS`. */
 export type AddCommand = (program: Command, host: Host, finish: Finish) => void;
 
-const COMMANDS: readonly AddCommand[] = [addInstall, addUninstall, addDiff, addExport, addRun];
+const COMMANDS: readonly AddCommand[] = [addValidate, addInstall, addUninstall, addDiff, addExport, addRun];
 
 /** The whole command line. */
 export function buildProgram(host: Host, finish: Finish): Command {

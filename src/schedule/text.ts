@@ -39,10 +39,13 @@ const sentence = (text: string): string => text.charAt(0).toUpperCase() + text.s
 export function canonicalZone(text: string): string {
   const zone = findZone(text);
   if (zone !== undefined) return zone;
-  const near = nearestZones(text, 3);
+  const near = text.length > LONGEST_ZONE ? [] : nearestZones(text, 3);
   const hint = near.length > 0 ? `Near it: ${near.join(", ")}.` : "Write an IANA name, such as Europe/London.";
   throw new TextFault(`${quoted(text)} is no time zone known here`, hint);
 }
+
+/** No zone has a longer name, slips of the pen included; comparing takes time. */
+const LONGEST_ZONE = 60;
 
 /** A note becomes a comment line of the crontab. */
 export function noteText(text: string): string {

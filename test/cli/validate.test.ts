@@ -1,0 +1,121 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { describe, expect, test } from "vitest";
+import { main } from "../../src/cli/main.ts";
+import { type TestHost, testHost } from "../support/host.ts";
+
+const SOUND = 'pipelines:\n  - {tap: orders, target: dwh, cron: "0 * * * *"}\n';
+const WARNED = `${SOUND}pipelinewise: {env: {DB_PASSWORD: hunter2}}\n`;
+const BAD = `${SOUND}  - {tap: clicks, target: dwh, cron: "75 * * * *", retries: 3}\nname: warehouse!\n`;
+
+/** Runs `validate` in a working folder that holds this schedule.yml. */
+async function validate(text: string, ...words: readonly string[]): Promise<{ code: number; host: TestHost }> {
+  const host = testHost();
+  writeFileSync(join(host.cwd, "schedule.yml"), text);
+  return { code: await main(["validate", ...words], host), host };
+}
+
+test("a sound file is one line and exit code 0; a file not named is schedule.yml", async () => {
+  const { code, host } = await validate(SOUND);
+  expect(host.out()).toBe('schedule.yml: fine: 1 pipeline, schedule "pipelinewise"\n');
+  expect([code, host.err()]).toEqual([0, ""]);
+});
+
+test("problems are all listed with their places and counted, exit code 65", async () => {
+  const { code, host } = await validate(BAD, "schedule.yml");
+  expect(host.out()).toMatchInlineSnapshot(`
+    "schedule.yml:3:39  pipelines[1].cron: minute 75 is outside 0-59
+    schedule.yml:3:52  pipelines[1].retries: unknown key "retries"
+        The keys here are tap, target, cron, note, id, command, tables, table, column, start_value, end_value, extra_log, timezone.
+    schedule.yml:4:7  name: "warehouse!" is not a safe name
+        Use 1 to 64 of a-z 0-9 _ - and begin with a letter or digit.
+    schedule.yml: 3 errors
+    "
+  `);
+  expect([code, host.err()]).toEqual([65, ""]);
+});
+
+test("--json gives the problems as one object, exit code 65", async () => {
+  const { code, host } = await validate(BAD, "--json");
+  expect(JSON.parse(host.out())).toMatchInlineSnapshot(`
+    {
+      "problems": [
+        {
+          "column": 39,
+          "file": "schedule.yml",
+          "hint": null,
+          "line": 3,
+          "message": "minute 75 is outside 0-59",
+          "path": "pipelines[1].cron",
+          "severity": "error",
+        },
+        {
+          "column": 52,
+          "file": "schedule.yml",
+          "hint": "The keys here are tap, target, cron, note, id, command, tables, table, column, start_value, end_value, extra_log, timezone.",
+          "line": 3,
+          "message": "unknown key "retries"",
+          "path": "pipelines[1].retries",
+          "severity": "error",
+        },
+        {
+          "column": 7,
+          "file": "schedule.yml",
+          "hint": "Use 1 to 64 of a-z 0-9 _ - and begin with a letter or digit.",
+          "line": 4,
+          "message": ""warehouse!" is not a safe name",
+          "path": "name",
+          "severity": "error",
+        },
+      ],
+    }
+  `);
+  expect(code).toBe(65);
+});
+
+test("--json of a sound file is an empty list", async () => {
+  const { code, host } = await validate(SOUND, "--json");
+  expect(JSON.parse(host.out())).toEqual({ problems: [] });
+  expect(code).toBe(0);
+});
+
+test("a warning is shown and passes; --strict takes it for an error", async () => {
+  const { code, host } = await validate(WARNED);
+  expect(host.out()).toMatchInlineSnapshot(`
+    "schedule.yml:3:35  warning: pipelinewise.env.DB_PASSWORD: "DB_PASSWORD" looks like a secret in plain text
+        Write \${file:PATH} or \${env:NAME}, or use env_file: what stands here is stored at install.
+    schedule.yml: 1 warning: 1 pipeline, schedule "pipelinewise"
+    "
+  `);
+  expect(code).toBe(0);
+  expect((await validate(WARNED, "--strict")).code).toBe(65);
+  expect((await validate(SOUND, "--strict")).code).toBe(0);
+});
+
+describe("a file that cannot be read", () => {
+  test("is not there: exit code 66, on stderr, with what to do", async () => {
+    const host = testHost();
+    expect(await main(["validate", "other.yml"], host)).toBe(66);
+    expect(host.out()).toBe("");
+    expect(host.err()).toContain(`no such file: ${join(host.cwd, "other.yml")}\n  Name the schedule file`);
+  });
+
+  test("is a folder: exit code 66", async () => {
+    const host = testHost();
+    mkdirSync(join(host.cwd, "schedule.yml"));
+    expect(await main(["validate"], host)).toBe(66);
+  });
+
+  test("is 10 MB: refused by its size, exit code 65", async () => {
+    const { code, host } = await validate(SOUND.repeat(200_000));
+    expect(host.out()).toContain("schedule.yml:1:1  the file is larger than 1 MiB\n");
+    expect(code).toBe(65);
+  });
+});
+
+test("the example is fine", async () => {
+  const host = testHost();
+  const example = resolve("examples/schedule.yml");
+  expect(await main(["validate", example, "--strict"], host)).toBe(0);
+  expect(host.out()).toBe(`${example}: fine: 5 pipelines, schedule "pipelinewise"\n`);
+});
