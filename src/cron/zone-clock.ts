@@ -1,7 +1,7 @@
 const DAY = 86_400_000;
 /** Transitions are looked for and kept by chunks of this length. */
 const CHUNK = 48 * DAY;
-/** No zone has changed twice within so short a time since 1970 (the shortest pause is Tucumán's 12 days in 2004). */
+/** No zone has changed twice within so short a time since 1970: the shortest pause is Boa Vista's week in 2000. */
 const PROBE = 6 * DAY;
 const SECOND = 1000;
 /** The ends of what a `Date` can say. */
