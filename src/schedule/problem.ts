@@ -40,11 +40,15 @@ export function renderPath(path: Path): string {
     .replace(/^\./, "");
 }
 
-/** A text of the user's in quotes: one line, nothing a terminal would obey, not too long. */
-export function quoted(text: string): string {
-  const short = text.length > 60 ? `${text.slice(0, 57)}…` : text;
-  return JSON.stringify(short).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) =>
-    [...character].map((one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`).join(""),
+/** A text of the user's in quotes. */
+export const quoted = (text: string): string =>
+  printable(JSON.stringify(text.length > 60 ? `${text.slice(0, 57)}…` : text));
+
+/** One line, nothing that a terminal would obey, not too long. */
+export function printable(text: string): string {
+  const short = text.length > 120 ? `${text.slice(0, 117)}…` : text;
+  return short.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, (character) =>
+    [...character].map((one) => `\\u{${one.codePointAt(0)?.toString(16)}}`).join(""),
   );
 }
 

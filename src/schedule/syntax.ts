@@ -1,6 +1,6 @@
-import { Composer, type CST, type Document, isScalar, LineCounter, Parser, type YAMLError } from "yaml";
-import type { Finding } from "./problem.ts";
-import { quoted } from "./problem.ts";
+import { Composer, type CST, type Document, isScalar, Parser, type YAMLError } from "yaml";
+import { placesIn } from "./place.ts";
+import { type Finding, printable, quoted } from "./problem.ts";
 import type { Place } from "./schedule.ts";
 
 /** The YAML of a file. `document` is there only when nothing stands against it. */
@@ -19,12 +19,8 @@ const FORBIDDEN = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]|\r(?
 
 /** Reads the text as one YAML 1.2 document. */
 export function readSyntax(text: string): Syntax {
-  const lines = new LineCounter();
-  const tokens = [...new Parser(lines.addNewLine).parse(text)];
-  const placeAt = (offset: number): Place => {
-    const { line, col } = lines.linePos(Math.min(offset, text.length));
-    return { line: Math.max(1, line), column: Math.max(1, col) };
-  };
+  const placeAt = placesIn(text);
+  const tokens = [...new Parser().parse(text)];
   const failed = (findings: readonly Finding[]): Syntax => ({
     document: undefined,
     findings: firstOfEachLine(findings, placeAt),
@@ -121,7 +117,7 @@ function syntaxFinding({ code, pos, message }: YAMLError, text: string): Finding
   return {
     at,
     path: [],
-    message: `YAML: ${message.charAt(0).toLowerCase()}${message.slice(1)}`,
+    message: printable(`YAML: ${message.charAt(0).toLowerCase()}${message.slice(1)}`),
     hint: message.startsWith("Missing closing")
       ? OPEN_QUOTE
       : (HINTS[code] ?? "Look at this line and the one above it: quotes, colons, indentation."),
