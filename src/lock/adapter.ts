@@ -96,7 +96,11 @@ export function createAdapter(options: AdapterOptions): LockAdapter {
     token: () => held,
     fs: {
       mkdir: (_path, callback) => tell(make(), callback),
-      stat: (path, callback) => tell(files.times(held === undefined ? path : pathOf(held)).catch(sayGone), callback),
+      stat(_path, callback) {
+        // The library asks how old a folder is that stands in its way: never too old; who has it is judged by us.
+        if (held === undefined) callback(null, { mtime: new Date() });
+        else tell(files.times(pathOf(held)).catch(sayGone), callback);
+      },
       utimes(_path, _atime, mtime, callback) {
         const beat = held === undefined ? Promise.reject(heldByAnother(folder)) : files.touch(pathOf(held), mtime);
         tell(beat.catch(sayGone), callback);

@@ -2,7 +2,8 @@ import { errorCode } from "../errors.ts";
 import { type Here, judge, type Witness } from "./judge.ts";
 import type { LockHeld, LockHolder } from "./lock.ts";
 import type { LockFs } from "./lock-fs.ts";
-import { findPipelineProcesses, processLives } from "./process-table.ts";
+import { findPipelineProcesses } from "./pipeline-processes.ts";
+import { processLives } from "./process-table.ts";
 import { holderOf, type LockRecord, parseRecord } from "./record.ts";
 import { tokenFileName } from "./token.ts";
 

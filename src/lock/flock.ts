@@ -43,7 +43,7 @@ export async function openFlock(path: string): Promise<FlockFile> {
   return { fd, id: `${stats.dev}:${stats.ino}`, close: () => closeFile(fd) };
 }
 
-/** util-linux and busybox both end with 1 where the lock is held; busybox also after an error, but not without a word. */
+/** `complaint`: what it wrote on stderr, where that was asked for. */
 function answerOf(code: number | null, signal: string | null, complaint: string): FlockAnswer {
   if (code === 0) return { kind: "taken" };
   if (code === 1 && complaint === "") return { kind: "held" };
@@ -72,13 +72,18 @@ function outcomeOf(child: ChildProcess, timeoutMs: number): Promise<FlockAnswer>
   });
 }
 
-/**
- * Locks an open file: flock(1) takes the lock on the descriptor that it shares with us, and leaves it with us.
- *
- * @param options.program name or path of util-linux's `flock`
- * @returns never rejects
- */
-export function takeFlock(fd: number, options: { program: string; timeoutMs: number }): Promise<FlockAnswer> {
-  const child = spawn(options.program, ["-n", "3"], { stdio: ["ignore", "ignore", "pipe", fd] });
-  return outcomeOf(child, options.timeoutMs);
+export interface FlockOptions {
+  /** util-linux's or busybox's `flock`, by name or path. */
+  readonly program: string;
+  readonly timeoutMs: number;
+}
+
+const ask = (fd: number, { program, timeoutMs }: FlockOptions, stderr: "ignore" | "pipe"): Promise<FlockAnswer> =>
+  outcomeOf(spawn(program, ["-n", "3"], { stdio: ["ignore", "ignore", stderr, fd] }), timeoutMs);
+
+/** Locks an open file: flock(1) takes the lock on the descriptor that it shares with us, and leaves it with us. Never rejects. */
+export async function takeFlock(fd: number, options: FlockOptions): Promise<FlockAnswer> {
+  const answer = await ask(fd, options, "ignore");
+  // busybox ends with 1 after an error too, but not without a word. A pipe costs a millisecond: only now is it worth it.
+  return answer.kind === "held" ? ask(fd, options, "pipe") : answer;
 }

@@ -1,7 +1,5 @@
-import { readFileSync, readlinkSync } from "node:fs";
-import { readdir, readFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
 import { errorCode } from "../errors.ts";
-import { RUN_MARK } from "./lock.ts";
 
 interface ProcessState {
   readonly startTicks: number;
@@ -40,30 +38,4 @@ function answers(pid: number): boolean {
 export function processLives(pid: number, startTicks: number): boolean {
   const state = findState(pid);
   return state === undefined ? answers(pid) : state.startTicks === startTicks && !state.zombie;
-}
-
-/** /proc hides the processes of others: EACCES, and ENOENT or ESRCH for those that end meanwhile. */
-const lookOr = <T>(look: () => T, otherwise: T): T => {
-  try {
-    return look();
-  } catch {
-    return otherwise;
-  }
-};
-
-/**
- * Live processes of a pipeline: those that bear the token as their mark, or have the kernel lock as their stdin. A zombie
- * has neither. Processes of another user are seen by root only; without /proc none is.
- */
-export async function findPipelineProcesses(token: string, flockFile: string): Promise<readonly number[]> {
-  const mark = `${RUN_MARK}=${token}`;
-  const pids = (await readdir("/proc").catch(() => [])).filter((name) => /^\d+$/.test(name));
-  const found: number[] = [];
-  for (const pid of pids) {
-    // Not synchronous: the kernel may make us wait for the memory of a process that is stuck.
-    const environment = await readFile(`/proc/${pid}/environ`, "latin1").catch(() => "");
-    const stdin = lookOr(() => readlinkSync(`/proc/${pid}/fd/0`), "");
-    if (environment.split("\0").includes(mark) || stdin === flockFile) found.push(Number(pid));
-  }
-  return found;
 }

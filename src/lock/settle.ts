@@ -1,4 +1,3 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { StoreError } from "../errors.ts";
 import { judgeTokens, type Leftover, type Scene } from "./contenders.ts";
 import type { LockHeld, LockHolder } from "./lock.ts";
@@ -18,7 +17,7 @@ const EMPTY_PAUSE_MS = 100;
 const CONTENDED_PAUSE_MS = 10;
 
 /** Not at the same time as the others who wait for the same. */
-const pause = (ms: number): Promise<void> => delay(ms * (0.5 + Math.random()));
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms * (0.5 + Math.random())));
 
 /** Makes room where a dead run left something. @returns the run whose lock we, of all contenders, took away */
 async function clear({ files, folder, nonce }: Scene, leftovers: readonly Leftover[]): Promise<LockHolder | undefined> {

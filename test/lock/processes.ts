@@ -1,0 +1,104 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { createInterface } from "node:readline";
+import { rolldown } from "rolldown";
+import { onTestFinished } from "vitest";
+import type { LockOptions } from "../../src/lock/acquire.ts";
+import type { HolderState } from "../../src/lock/lock.ts";
+import { type StatePaths, statePaths } from "../../src/state-paths.ts";
+import { tempFolder } from "../support/host.ts";
+
+/** Everything that test/lock/contender.ts answers; which fields are there goes by what it was asked. */
+export interface Answer {
+  readonly kind?: "acquired" | "held" | "failed";
+  readonly token?: string;
+  readonly flock?: boolean;
+  readonly weakness?: string;
+  readonly tookOverFrom?: { readonly pid: number; readonly runId: string };
+  readonly holder?: { readonly host: string; readonly pid: number; readonly startedAt: string };
+  readonly state?: HolderState;
+  readonly pid?: number;
+  readonly name?: string;
+  readonly message?: string;
+  readonly why?: string;
+}
+
+/** A process of its own that takes locks when asked to. */
+export interface Contender {
+  readonly pid: number;
+  ask(verb: "take" | "release" | "look" | "child" | "lost", tap: string): Promise<Answer>;
+  kill(signal?: NodeJS.Signals): Promise<void>;
+}
+
+/** Bundles the contender once for a test file. @returns the program, to be removed with `remove` */
+export async function buildContender(): Promise<{ program: string; remove: () => void }> {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), "pws-contender-")));
+  // Other users run it too.
+  chmodSync(folder, 0o755);
+  const build = await rolldown({ input: resolve("test/lock/contender.ts"), platform: "node" });
+  await build.write({ dir: folder, format: "cjs", entryFileNames: "contender.cjs", chunkFileNames: "[name].cjs" });
+  await build.close();
+  return {
+    program: join(folder, "contender.cjs"),
+    remove: () => rmSync(folder, { recursive: true, force: true }),
+  };
+}
+
+/** A config directory with `.sched`, in a temporary folder. */
+export function stateFolder(): StatePaths {
+  const paths = statePaths(tempFolder());
+  mkdirSync(paths.root, { mode: 0o700 });
+  return paths;
+}
+
+async function answersOf(child: ChildProcess): Promise<() => Promise<Answer>> {
+  if (child.stdout === null) throw new Error("no stdout");
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  return async () => {
+    const { value, done } = await lines.next();
+    if (done) throw new Error("the contender ended");
+    return JSON.parse(value);
+  };
+}
+
+/** @param before words to start it through, such as `setpriv …`; it must end in the same process */
+export async function startContender(
+  program: string,
+  paths: StatePaths,
+  options: Partial<LockOptions> = {},
+  before: readonly string[] = [],
+): Promise<Contender> {
+  const [command = "", ...args] = [...before, process.execPath, program, paths.configDir, JSON.stringify(options)];
+  const { NODE_EXTRA_CA_CERTS: _, ...env } = process.env;
+  const child = spawn(command, args, { stdio: ["pipe", "pipe", "inherit"], env });
+  const next = await answersOf(child);
+  const { pid } = await next();
+  if (pid === undefined) throw new Error("the contender did not say its pid");
+  const kill = async (signal: NodeJS.Signals = "SIGKILL"): Promise<void> => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const gone = once(child, "exit");
+    child.kill(signal);
+    await gone;
+  };
+  onTestFinished(() => kill());
+  return {
+    pid,
+    kill,
+    ask(verb, tap) {
+      child.stdin?.write(`${verb} ${tap}\n`);
+      return next();
+    },
+  };
+}
+
+/** Waits for a condition, never for a time. */
+export async function until<T>(look: () => Promise<T> | T, holds: (value: T) => boolean): Promise<T> {
+  for (;;) {
+    const value = await look();
+    if (holds(value)) return value;
+    await new Promise((done) => setTimeout(done, 20));
+  }
+}
