@@ -1,17 +1,12 @@
 import { Command } from "commander";
 import type { Host } from "../host.ts";
+import type { AddCommand, Finish } from "./add-command.ts";
 import { addDiff } from "./commands/diff.ts";
 import { addExport } from "./commands/export.ts";
 import { addInstall } from "./commands/install.ts";
 import { addRun } from "./commands/run.ts";
 import { addUninstall } from "./commands/uninstall.ts";
 import { addValidate } from "./commands/validate.ts";
-
-/** What a command may hand back: the code the program ends with. Without it that is 0. */
-export type Finish = (code: number) => void;
-
-/** Declares one command on the program. A new command is one file in `commands/` and one line in `COMMANDS`. */
-export type AddCommand = (program: Command, host: Host, finish: Finish) => void;
 
 const COMMANDS: readonly AddCommand[] = [addValidate, addInstall, addUninstall, addDiff, addExport, addRun];
 

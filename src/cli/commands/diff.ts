@@ -7,8 +7,8 @@ import { chooseInstalled, listInstalled } from "../../crontab/uninstall.ts";
 import { EXIT, UsageError } from "../../errors.ts";
 import { type Host, userName } from "../../host.ts";
 import { loadSchedule } from "../../schedule/load.ts";
+import type { Finish } from "../add-command.ts";
 import { readMachine } from "../machine.ts";
-import type { Finish } from "../program.ts";
 import { renderPlan } from "../render-changes.ts";
 
 interface DiffFlags {

@@ -10,7 +10,7 @@ import { planByHand } from "../../run/resolve.ts";
 import { loadSchedule } from "../../schedule/load.ts";
 import { findStateFolder, openStateFolder } from "../../state-folder.ts";
 import { statePaths } from "../../state-paths.ts";
-import type { Finish } from "../program.ts";
+import type { Finish } from "../add-command.ts";
 import { carryOut, runMain } from "../run-entry.ts";
 import { parseRunWords, RUN_EXTRA_WORDS, RUN_OPTIONS } from "../run-options.ts";
 

@@ -4,7 +4,7 @@ import type { Host } from "../../host.ts";
 import { checkScheduleFile } from "../../schedule/load.ts";
 import type { CheckedSchedule } from "../../schedule/parse.ts";
 import { countProblems, renderProblem } from "../../schedule/problem.ts";
-import type { Finish } from "../program.ts";
+import type { Finish } from "../add-command.ts";
 
 export function addValidate(program: Command, host: Host, finish: Finish): void {
   program
