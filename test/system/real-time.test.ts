@@ -1,8 +1,9 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { cronComplaints, cronStarts } from "./rig/cron-log.ts";
 import type { PrivateCron } from "./rig/private-cron.ts";
+import { environmentOf } from "./rig/processes.ts";
 import { importProject, schedWell, testWorld } from "./rig/product.ts";
 import { describeOnRealCron } from "./rig/suite.ts";
 import { waitFor } from "./rig/wait.ts";
@@ -34,10 +35,10 @@ describeOnRealCron("five pipelines every minute, in real time", () => {
     await schedWell(world, ["install", file]);
 
     // Two minutes of the daemon, and the long run met by the second.
-    const slow = await waitFor("the long run", 150_000, () =>
-      world.processes().find(({ words }) => words.includes("run_tap") && words.includes("microserv_2")),
-    );
-    const environment = readFileSync(`/proc/${slow.pid}/environ`, "utf8").split("\0");
+    const environment = await waitFor("the long run", 150_000, () => {
+      const run = world.processes().find(({ words }) => words.includes("run_tap") && words.includes("microserv_2"));
+      return run && environmentOf(run);
+    });
     expect(environment).toContain("PATH=/usr/bin:/bin");
     expect(environment).toContain(`HOME=${world.home}`);
     await waitFor("the skip of the next minute", 150_000, async () =>

@@ -13,9 +13,15 @@ export function namespaceProcesses(pid: number): readonly Process[] {
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name) && namespaceOf(Number(name)) === wanted)
     .flatMap((name) => {
-      const words = wordsOf(Number(name));
-      return words === undefined ? [] : [{ pid: Number(name), words }];
+      const words = readProcess(Number(name), "cmdline");
+      return words === undefined ? [] : [{ pid: Number(name), words: words.split("\0").slice(0, -1) }];
     });
+}
+
+/** The environment a process was started with, as `NAME=value`; `undefined` when it is gone or just being started. */
+export function environmentOf({ pid }: Process): readonly string[] | undefined {
+  const text = readProcess(pid, "environ");
+  return text === undefined || text === "" ? undefined : text.split("\0").slice(0, -1);
 }
 
 /** Ends processes by their pids: asks, then insists; again for those that came meanwhile. */
@@ -47,9 +53,9 @@ function namespaceOf(pid: number): string | undefined {
   }
 }
 
-function wordsOf(pid: number): readonly string[] | undefined {
+function readProcess(pid: number, file: "cmdline" | "environ"): string | undefined {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").slice(0, -1);
+    return readFileSync(`/proc/${pid}/${file}`, "utf8");
   } catch {
     return undefined;
   }
