@@ -1,0 +1,160 @@
+import { spawnSync } from "node:child_process";
+import { chmodSync, mkdirSync, readdirSync } from "node:fs";
+import { dirname } from "node:path";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { StoreError } from "../../src/errors.ts";
+import type { LockAttempt } from "../../src/lock/lock.ts";
+import { diskLockFs, type LockFs } from "../../src/lock/lock-fs.ts";
+import { pipelineLocks } from "../../src/lock/pipeline-locks.ts";
+import { flockFile, lockFolder, type StatePaths } from "../../src/state-paths.ts";
+import { buildContender, startContender, stateFolder } from "./processes.ts";
+
+const pipeline = { tap: "a", target: "dwh" };
+const claim = { host: "here", pid: process.pid, uid: process.getuid?.() ?? 0, runId: "r1", startedAt: new Date(0) };
+
+/** A system error; node has no name for some codes of network file systems. */
+const fault = (code: string, errno: number): Error =>
+  Object.assign(new Error(code.startsWith("E") ? `${code}: told by a test` : code), { code, errno });
+
+const faults = [
+  { error: fault("ENOSPC", -28), says: /the disk is full/ },
+  { error: fault("EROFS", -30), says: /read-only/ },
+  { error: fault("EACCES", -13), says: /permission denied/ },
+  { error: fault("EIO", -5), says: /input\/output error/ },
+  { error: fault("Unknown system error -122", -122), says: /quota/ },
+  { error: fault("Unknown system error -116", -116), says: /ESTALE/ },
+];
+
+async function acquireWith(paths: StatePaths, files: Partial<LockFs>): Promise<LockAttempt> {
+  const attempt = await pipelineLocks({ files: { ...diskLockFs, ...files } }).acquire(paths, pipeline, claim);
+  if (attempt.kind === "acquired") onTestFinished(() => attempt.lock.release());
+  return attempt;
+}
+
+const left = (paths: StatePaths): readonly string[] => readdirSync(dirname(flockFile(paths, pipeline)));
+
+describe.each(faults)("$error.code", ({ error, says }) => {
+  const fail = (): Promise<never> => Promise.reject(error);
+
+  test.each(["makeFolder", "create", "list", "touch"] as const)(
+    "in %s is an error of the store, never 'held'",
+    async (step) => {
+      const paths = stateFolder();
+      const refused = acquireWith(paths, { [step]: fail });
+      await expect(refused).rejects.toThrow(StoreError);
+      await expect(refused).rejects.toThrow(says);
+      await expect(refused).rejects.toThrow(lockFolder(paths, pipeline));
+    },
+  );
+
+  test("leaves no token behind, and the next one gets the lock", async () => {
+    const paths = stateFolder();
+    await expect(acquireWith(paths, { create: fail })).rejects.toThrow(StoreError);
+    expect(left(paths)).toEqual(["a.flock"]);
+    expect((await acquireWith(paths, {})).kind).toBe("acquired");
+  });
+});
+
+test("a folder that was cleaned away under its maker is made again", async () => {
+  let cleaned = 0;
+  const attempt = await acquireWith(stateFolder(), {
+    async makeFolder(path) {
+      await diskLockFs.makeFolder(path);
+      cleaned += 1;
+      if (cleaned < 3) await diskLockFs.removeFolder(path);
+    },
+  });
+  expect(attempt.kind).toBe("acquired");
+  expect(cleaned).toBe(3);
+});
+
+test("two that put their tokens into one folder both step back, and try again", async () => {
+  let first = true;
+  const paths = stateFolder();
+  const stranger = "owner.0.0.1.0.ff.json";
+  const attempt = await acquireWith(paths, {
+    async create(path, text) {
+      await diskLockFs.create(path, text);
+      if (first) await diskLockFs.create(`${dirname(path)}/${stranger}`, "");
+      first = false;
+    },
+    // The other one steps back too.
+    async rename(from, to) {
+      await diskLockFs.rename(from, to);
+      await diskLockFs.removeFile(`${dirname(from)}/${stranger}`).catch(() => {});
+    },
+  });
+  expect(attempt.kind).toBe("acquired");
+  expect(readdirSync(lockFolder(paths, pipeline))).toHaveLength(1);
+});
+
+test("a lock whose making took a quarter of the lease is given up", async () => {
+  const timing = { heartbeatMs: 1_000, selfFenceMs: 6_000, graceMs: 1, killGraceMs: 1, leaseMs: 0 };
+  const paths = stateFolder();
+  const refused = pipelineLocks({ timing, settleMs: 50 }).acquire(paths, pipeline, claim);
+  await expect(refused).rejects.toThrow(/can neither be taken nor be seen as held/);
+  expect(left(paths)).toEqual(["a.flock"]);
+});
+
+test("a rename that the client sent twice still counts as ours", async () => {
+  const paths = stateFolder();
+  const attempt = await acquireWith(paths, {
+    async rename(from, to) {
+      await diskLockFs.rename(from, to);
+      await diskLockFs.rename(from, to);
+    },
+  });
+  if (attempt.kind !== "acquired") throw new Error("not acquired");
+  await attempt.lock.release();
+  expect(left(paths)).toEqual(["a.flock"]);
+});
+
+const canMount = spawnSync("unshare", ["-m", "true"]).status === 0;
+const isRoot = process.getuid?.() === 0;
+
+describe("on a real file system", () => {
+  let built: Awaited<ReturnType<typeof buildContender>>;
+  beforeAll(async () => {
+    built = await buildContender();
+  });
+  afterAll(() => built.remove());
+
+  /** Words that run a script in a mount namespace of its own, with the config directory as `$0`, and then the contender. */
+  const inOwnMounts = (paths: StatePaths, script: string): readonly string[] => [
+    ...["unshare", "-m", "sh", "-ec", `${script}; exec "$@"`],
+    paths.configDir,
+  ];
+
+  test.skipIf(!canMount)("a full disk refuses the run and leaves nothing half-written", async () => {
+    const paths = stateFolder();
+    const script = `mount -t tmpfs -o size=64k pws "$0"; mkdir -m 700 "$0/.sched"; cat /dev/zero 2>&- >"$0/fill" || true`;
+    const contender = await startContender(built.program, paths, {}, inOwnMounts(paths, script));
+    expect(await contender.ask("take", "a")).toMatchObject({
+      name: "StoreError",
+      message: expect.stringMatching(/disk is full/),
+    });
+    expect(readdirSync(`/proc/${contender.pid}/root${dirname(flockFile(paths, pipeline))}`)).toEqual(["a.flock"]);
+  });
+
+  test.skipIf(!canMount)("a read-only store refuses the run", async () => {
+    const paths = stateFolder();
+    const script = `mount --bind "$0" "$0"; mount -o remount,ro,bind "$0"`;
+    const contender = await startContender(built.program, paths, {}, inOwnMounts(paths, script));
+    expect(await contender.ask("take", "a")).toMatchObject({
+      name: "StoreError",
+      message: expect.stringMatching(/read-only/),
+    });
+  });
+
+  test.skipIf(!isRoot)("a store of another user refuses the run", async () => {
+    const paths = stateFolder();
+    mkdirSync(dirname(lockFolder(paths, pipeline)), { recursive: true, mode: 0o700 });
+    chmodSync(paths.configDir, 0o755);
+    const asNobody = ["setpriv", "--reuid", "65534", "--clear-groups"];
+    const contender = await startContender(built.program, paths, {}, asNobody);
+    expect(await contender.ask("take", "a")).toMatchObject({
+      name: "StoreError",
+      message: expect.stringMatching(/permission denied/),
+    });
+  });
+});
