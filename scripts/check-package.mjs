@@ -39,7 +39,9 @@ try {
   if (run(...words) !== readFileSync(join(root, "examples", "crontab"), "utf8")) {
     throw new Error("export of the installed program differs from examples/crontab");
   }
-  console.log(`The package (${packed.files.length} files, ${packed.size} bytes) installs into an empty prefix and runs.`);
+  console.log(
+    `The package (${packed.files.length} files, ${packed.size} bytes) installs into an empty prefix and runs.`,
+  );
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
