@@ -4,11 +4,12 @@ import type { AddCommand, Finish } from "./add-command.ts";
 import { addDiff } from "./commands/diff.ts";
 import { addExport } from "./commands/export.ts";
 import { addInstall } from "./commands/install.ts";
+import { addPreview } from "./commands/preview.ts";
 import { addRun } from "./commands/run.ts";
 import { addUninstall } from "./commands/uninstall.ts";
 import { addValidate } from "./commands/validate.ts";
 
-const COMMANDS: readonly AddCommand[] = [addValidate, addInstall, addUninstall, addDiff, addExport, addRun];
+const COMMANDS: readonly AddCommand[] = [addValidate, addPreview, addInstall, addUninstall, addDiff, addExport, addRun];
 
 /** The whole command line. */
 export function buildProgram(host: Host, finish: Finish): Command {
