@@ -8,52 +8,14 @@ import { judgeTokens, type Scene } from "./contenders.ts";
 import { type FlockAnswer, type FlockFile, openFlock, takeFlock } from "./flock.ts";
 import type { HeldLock, LockAttempt, LockClaim, LockHeld } from "./lock.ts";
 import { readLockFolder } from "./lock-folder.ts";
-import { diskLockFs, type LockFs } from "./lock-fs.ts";
-import { machineId, sinceBootMs, thisKernel } from "./machine.ts";
-import { startTicksOf } from "./process-table.ts";
+import type { LockFs } from "./lock-fs.ts";
+import { sinceBootMs } from "./machine.ts";
+import { LOCK_OPTIONS, type LockOptions } from "./options.ts";
+import { nonce, recordOf } from "./own-record.ts";
 import { type LockRecord, renderRecord } from "./record.ts";
 import type { RecordLock } from "./record-lock.ts";
 import { settle } from "./settle.ts";
-import { LOCK_TIMING, type LockTiming } from "./timing.ts";
 import { renderToken } from "./token.ts";
-
-export interface LockOptions {
-  readonly timing: LockTiming;
-  /** util-linux's flock, by name or path. */
-  readonly flockProgram: string;
-  readonly flockTimeoutMs: number;
-  /** For how long dead locks may be cleared and others be met before the share counts as broken. */
-  readonly settleMs: number;
-  readonly files: LockFs;
-}
-
-export const LOCK_OPTIONS: LockOptions = {
-  timing: LOCK_TIMING,
-  flockProgram: "flock",
-  flockTimeoutMs: 5_000,
-  settleMs: 20_000,
-  files: diskLockFs,
-};
-
-/** Forty-eight random bits; node:crypto would take a millisecond to load, and no secret is made here. */
-const nonce = (): string => Math.floor(Math.random() * 2 ** 48).toString(16);
-
-function recordOf(claim: LockClaim, flock: string | null, { heartbeatMs, leaseMs }: LockTiming): LockRecord {
-  return {
-    format: 1,
-    host: claim.host,
-    machineId: machineId(),
-    ...thisKernel(),
-    pid: claim.pid,
-    startTicks: startTicksOf(claim.pid),
-    uid: claim.uid,
-    runId: claim.runId,
-    startedAt: claim.startedAt.toISOString(),
-    heartbeatMs,
-    leaseMs,
-    flock,
-  };
-}
 
 function sceneOf(paths: StatePaths, pipeline: PipelineId, record: LockRecord, files: LockFs): Scene {
   return {
@@ -148,10 +110,10 @@ export async function acquire(
   paths: StatePaths,
   pipeline: PipelineId,
   claim: LockClaim,
-  options: LockOptions = LOCK_OPTIONS,
+  options: Partial<LockOptions> = {},
 ): Promise<LockAttempt> {
   try {
-    return await acquireLayers(paths, pipeline, claim, options);
+    return await acquireLayers(paths, pipeline, claim, { ...LOCK_OPTIONS, ...options });
   } catch (error) {
     if (error instanceof SchedError || errorCode(error) === undefined) throw error;
     throw storeFault("take the lock", lockFolder(paths, pipeline), error);

@@ -38,7 +38,7 @@ export async function openFlock(path: string): Promise<FlockFile> {
   const stats = await statOf(fd);
   if (!stats.isFile()) {
     await closeFile(fd);
-    throw new StoreError(`${path} is not a regular file`, { hint: "Look into it, then remove it." });
+    throw new StoreError(`${path} is not a regular file, so it is no lock`, { hint: "Look into it, then remove it." });
   }
   return { fd, id: `${stats.dev}:${stats.ino}`, close: () => closeFile(fd) };
 }

@@ -2,7 +2,7 @@ import { constants } from "node:fs";
 import { lstat, mkdir, open, readdir, readFile, rename, rmdir, unlink, utimes } from "node:fs/promises";
 
 /** Times of a file, in milliseconds. `mtime` is what a client wrote; `ctime` is always the file server's clock. */
-export interface FileTimes {
+interface FileTimes {
   readonly mtime: Date;
   readonly ctimeMs: number;
 }

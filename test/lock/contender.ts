@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
-import type { LockOptions } from "../../src/lock/acquire.ts";
 import { type HeldLock, RUN_MARK } from "../../src/lock/lock.ts";
+import type { LockOptions } from "../../src/lock/options.ts";
 import { pipelineLocks } from "../../src/lock/pipeline-locks.ts";
 import { statePaths } from "../../src/state-paths.ts";
 

@@ -6,7 +6,7 @@ import { flockFile, lockFolder } from "../../src/state-paths.ts";
 import { buildContender, type Contender, startContender, stateFolder, until } from "./processes.ts";
 
 const HOLDERS = 20;
-const ROUNDS = 8;
+const ROUNDS = 5;
 const layers = [
   { name: "both layers", options: {} },
   { name: "the record alone", options: { flockProgram: "no-such-flock" } },

@@ -2,17 +2,18 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
 import { onTestFinished } from "vitest";
-import type { LockOptions } from "../../src/lock/acquire.ts";
 import type { HolderState } from "../../src/lock/lock.ts";
+import type { LockOptions } from "../../src/lock/options.ts";
 import { type StatePaths, statePaths } from "../../src/state-paths.ts";
 import { tempFolder } from "../support/host.ts";
 
 /** Everything that test/lock/contender.ts answers; which fields are there goes by what it was asked. */
-export interface Answer {
+interface Answer {
   readonly kind?: "acquired" | "held" | "failed";
   readonly token?: string;
   readonly flock?: boolean;
@@ -38,7 +39,7 @@ export async function buildContender(): Promise<{ program: string; remove: () =>
   const folder = realpathSync(mkdtempSync(join(tmpdir(), "pws-contender-")));
   // Other users run it too.
   chmodSync(folder, 0o755);
-  const build = await rolldown({ input: resolve("test/lock/contender.ts"), platform: "node" });
+  const build = await rolldown({ input: fileURLToPath(new URL("./contender.ts", import.meta.url)), platform: "node" });
   await build.write({ dir: folder, format: "cjs", entryFileNames: "contender.cjs", chunkFileNames: "[name].cjs" });
   await build.close();
   return {

@@ -1,0 +1,26 @@
+import type { LockClaim } from "./lock.ts";
+import { machineId, thisKernel } from "./machine.ts";
+import { startTicksOf } from "./process-table.ts";
+import type { LockRecord } from "./record.ts";
+import type { LockTiming } from "./timing.ts";
+
+/** Forty-eight random bits; node:crypto would take a millisecond to load, and no secret is made here. */
+export const nonce = (): string => Math.floor(Math.random() * 2 ** 48).toString(16);
+
+/** What our record says. @param flock `device:inode` of the kernel lock that we have */
+export function recordOf(claim: LockClaim, flock: string | null, { heartbeatMs, leaseMs }: LockTiming): LockRecord {
+  return {
+    format: 1,
+    host: claim.host,
+    machineId: machineId(),
+    ...thisKernel(),
+    pid: claim.pid,
+    startTicks: startTicksOf(claim.pid),
+    uid: claim.uid,
+    runId: claim.runId,
+    startedAt: claim.startedAt.toISOString(),
+    heartbeatMs,
+    leaseMs,
+    flock,
+  };
+}
