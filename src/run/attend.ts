@@ -26,7 +26,7 @@ export interface PipelineEnd {
   readonly cause: StopCause | undefined;
 }
 
-/** A short run ends before its notes are written, and so is not held up by them. */
+/** A run that goes on for so long has its notes written while it does. */
 const NOTES_AFTER_MS = 250;
 
 /**

@@ -34,7 +34,11 @@ interface HeldRun extends Execution {
   readonly notes: Notes;
 }
 
-function recordOf({ plan, host, start }: HeldRun, outcome: Outcome, more: Partial<RunRecord>): RunRecord {
+function recordOf(
+  { plan, host, start }: Pick<HeldRun, "plan" | "host" | "start">,
+  outcome: Outcome,
+  more: Partial<RunRecord>,
+): RunRecord {
   const { tap, target, command, id } = plan.entry;
   return {
     id: start.id,
@@ -120,7 +124,8 @@ async function runHoldingLock(run: HeldRun): Promise<number> {
   const outcome = judgeEnd(end.code, end.cause);
   const detail = end.cause === undefined ? undefined : outcome.words;
   const record = recordOf(run, outcome, { log: end.log, detail });
-  notes.info("ended", { outcome: outcome.kind, code: end.code, exitCode: outcome.exitCode });
+  const note = outcome.kind === "succeeded" ? notes.info : notes.warn;
+  note("ended", { outcome: outcome.kind, code: end.code, exitCode: outcome.exitCode });
   await tellEnd(run, outcome, record);
   try {
     await keepRecord(run, record);
@@ -151,9 +156,11 @@ export async function execute(plan: RunPlan, host: Host, execution: Execution): 
   await demandWritableHistory(plan.paths, host);
   const attempt = await acquireUnlessStopped(plan, host, execution);
   if (attempt === undefined) {
-    const { words, exitCode } = judgeEnd(0, signals.cause());
-    host.stderr.write(`pipelinewise-sched: ${entryLabel(plan.entry)} ${words} before it began\n`);
-    return exitCode;
+    const outcome = judgeEnd(0, signals.cause());
+    const detail = `${outcome.words} before it began`;
+    host.stderr.write(`pipelinewise-sched: ${entryLabel(plan.entry)} ${detail}\n`);
+    await appendRecord(plan.paths, host, recordOf({ plan, host, start }, outcome, { detail }));
+    return outcome.exitCode;
   }
   if (attempt.kind === "held") return skipOverlap(plan, host, start, attempt);
   const { lock } = attempt;

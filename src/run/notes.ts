@@ -5,10 +5,14 @@ import type { Log, LogFields } from "../log.ts";
 import { type StatePaths, wrapperLogFile } from "../state-paths.ts";
 import { storeFault } from "../store-fault.ts";
 
-/** The wrapper's log, open; its writer is loaded when there is time for it, as loading it takes longer than a short run. */
+/**
+ * The wrapper's log, open. Its writer takes longer to load than a short run takes, so it is loaded only when there is
+ * something to say that the history does not: a warning, an error, or a run that goes on for a while.
+ */
 export interface Notes extends Log {
-  /** Writes what was noted so far. */
+  /** Writes what was noted so far, and what will be. */
   flush(): Promise<void>;
+  /** Writes what is left, unless all went well and nothing was written before. */
   close(): Promise<void>;
 }
 
@@ -51,7 +55,7 @@ export async function openNotes(
     error: noteAt("error"),
     flush,
     async close() {
-      await flush();
+      if (log !== undefined || waiting.some(({ level }) => level !== "info")) await flush();
       await file.close();
     },
   };

@@ -2,7 +2,6 @@ import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Readable } from "node:stream";
-import { setTimeout as sleep } from "node:timers/promises";
 import { errorMessage } from "../errors.ts";
 import type { TextSink } from "../host.ts";
 import { ensureFolder } from "../state-folder.ts";
@@ -28,15 +27,18 @@ export async function openRunLog(paths: StatePaths, path: string, uid: number): 
 /** Gives a reader what it takes, at its pace; one that has gone (`run | head`) gets nothing more, and that is no error. */
 function passOnTo(sink: TextSink): (chunk: Uint8Array) => Promise<void> {
   let gone = false;
+  let goOn = () => {};
   for (const event of ["error", "close"] as const) {
     sink.once?.(event, () => {
       gone = true;
+      goOn();
     });
   }
   return async (chunk) => {
     if (gone || sink.write(chunk) !== false || sink.once === undefined) return;
     await new Promise<void>((resolve) => {
-      for (const event of ["drain", "error", "close"] as const) sink.once?.(event, resolve);
+      goOn = resolve;
+      sink.once?.("drain", resolve);
     });
   };
 }
@@ -87,15 +89,17 @@ const POLL_MS = 50;
  * @param hurry whether the reader is not to be waited for either
  */
 export async function finishCopying(copies: readonly Copying[], hurry: () => boolean): Promise<void> {
-  let done = false;
-  const all = Promise.all(copies.map((copy) => copy.done)).then(() => {
-    done = true;
+  if (copies.length === 0) return;
+  let poll: NodeJS.Timeout | undefined;
+  const impatient = new Promise<void>((resolve) => {
+    let quietMs = 0;
+    poll = setInterval(() => {
+      const idle = copies.every((copy) => copy.waitsForPipeline()) || hurry();
+      quietMs = idle ? quietMs + POLL_MS : 0;
+      if (quietMs >= PATIENCE_MS) resolve();
+    }, POLL_MS);
   });
-  for (let quiet = 0; quiet < PATIENCE_MS; ) {
-    await Promise.race([all, sleep(POLL_MS)]);
-    if (done) return;
-    const idle = copies.every((copy) => copy.waitsForPipeline()) || hurry();
-    quiet = idle ? quiet + POLL_MS : 0;
-  }
+  await Promise.race([Promise.all(copies.map((copy) => copy.done)), impatient]);
+  clearInterval(poll);
   for (const copy of copies) copy.abandon();
 }

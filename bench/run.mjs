@@ -1,0 +1,99 @@
+// How long a tick takes, beside an empty node in the same rounds. `node bench/run.mjs [ROUNDS]`; prints Markdown.
+// NODE_EXTRA_CA_CERTS is left out: where it is set, node reads it at each start and every ratio looks half as bad.
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { cpus } from "node:os";
+import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { makeSandbox } from "./sandbox.mjs";
+
+const program = join(dirname(dirname(fileURLToPath(import.meta.url))), "bin", "pipelinewise-sched.cjs");
+const rounds = Number(process.argv[2] ?? 40);
+
+// `microserv_1` runs as long as its stdin-less `sleep`; every other pipeline ends at once.
+const sandbox = makeSandbox('#!/bin/sh\ncase "$*" in *microserv_1*) exec sleep 600 ;; esac\nexit 0\n');
+const tick = (tap) => [program, "run", "--scheduled", "--tap", tap, "--target", "redshift"];
+
+function timed(command, args, expected = 0) {
+  const start = process.hrtime.bigint();
+  const { status, stderr } = spawnSync(command, args, { env: sandbox.env, stdio: ["ignore", "ignore", "pipe"] });
+  const ms = Number(process.hrtime.bigint() - start) / 1e6;
+  if (status !== expected) throw new Error(`${command} ${args.join(" ")} ended with ${status}\n${stderr}`);
+  return ms;
+}
+
+/** Peak of a process's memory in MiB, asked of itself at its end. */
+function peakMemory(args) {
+  const ask = 'process.on("exit", () => require("fs").writeSync(2, `peak=${process.resourceUsage().maxRSS}`))';
+  const { stderr } = spawnSync(process.execPath, ["--require", `data:text/javascript,${ask}`, ...args], {
+    env: sandbox.env,
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  const found = /peak=(\d+)/.exec(stderr.toString());
+  return found === null ? undefined : Number(found[1]) / 1024;
+}
+
+const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
+
+async function untilHeld(folder) {
+  for (let tries = 0; tries < 500; tries++) {
+    if (existsSync(folder)) return;
+    await sleep(20);
+  }
+  throw new Error(`no lock in ${folder}`);
+}
+
+const cases = {
+  empty: () => timed(process.execPath, ["-e", "0"]),
+  child: () => timed(sandbox.pipelinewise, ["run_tap", "--tap", "microserv_2"]),
+  skip: () => timed(process.execPath, tick("microserv_1")),
+  run: () => timed(process.execPath, tick("microserv_2")),
+};
+
+const holder = spawn(process.execPath, tick("microserv_1"), { env: sandbox.env, stdio: "ignore" });
+const ended = new Promise((resolve) => holder.once("exit", resolve));
+try {
+  await untilHeld(join(sandbox.env.PIPELINEWISE_CONFIG_DIRECTORY, ".sched", "locks", "redshift", "microserv_1.lock"));
+  const times = Object.fromEntries(Object.keys(cases).map((name) => [name, []]));
+  for (const measure of Object.values(cases)) measure();
+  for (let round = 0; round < rounds; round++) {
+    for (const [name, measure] of Object.entries(cases)) times[name].push(measure());
+  }
+  const ratio = (above, below) =>
+    median(times[above].map((ms, at) => ms / below.reduce((sum, name) => sum + times[name][at], 0)));
+  const row = (...cells) => `| ${cells.join(" | ")} |`;
+  const ms = (name) => median(times[name]).toFixed(1);
+  const memory = {
+    skip: peakMemory(tick("microserv_1")),
+    run: peakMemory(tick("microserv_2")),
+    empty: peakMemory(["-e", "0"]),
+  };
+  const mib = (name) => memory[name]?.toFixed(0) ?? "?";
+  console.log(
+    [
+      `Medians of ${rounds} rounds, each case once a round; node ${process.version}, ${cpus().length} CPUs (${cpus()[0]?.model ?? "?"}), load ${readFileSync("/proc/loadavg", "utf8").split(" ")[0]}.`,
+      "",
+      row("case", "ms", "ratio", "peak RSS, MiB"),
+      row("---", "---:", "---:", "---:"),
+      row("`node -e 0`", ms("empty"), "1.00", mib("empty")),
+      row("a trivial child by itself", ms("child"), "", ""),
+      row(
+        "`run --scheduled`, skipped: the pipeline runs already",
+        ms("skip"),
+        `${ratio("skip", ["empty"]).toFixed(2)} × empty node`,
+        mib("skip"),
+      ),
+      row(
+        "`run --scheduled` of the trivial child, whole",
+        ms("run"),
+        `${ratio("run", ["empty", "child"]).toFixed(2)} × (empty node + child)`,
+        mib("run"),
+      ),
+    ].join("\n"),
+  );
+} finally {
+  holder.kill("SIGTERM");
+  await ended;
+  sandbox.remove();
+}
