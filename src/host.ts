@@ -28,6 +28,8 @@ export interface Host {
   /** Name of this machine in files and messages; `PIPELINEWISE_SCHED_HOST` where its own name changes (pods). */
   readonly name: string;
   readonly pid: number;
+  /** Folder of this machine where all its users may write: the same in every session, unlike TMPDIR. */
+  readonly commonTmp: string;
   /** Numeric user id we act as. */
   readonly uid: number;
   /** Absolute path of the Node binary that runs us. */
@@ -72,6 +74,7 @@ export function realHost(program: string, version: string): Host {
     now: () => new Date(),
     name: safeHostName(process.env["PIPELINEWISE_SCHED_HOST"] || hostname()),
     pid: process.pid,
+    commonTmp: "/tmp",
     uid: process.getuid?.() ?? 0,
     node: process.execPath,
     program,

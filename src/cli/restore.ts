@@ -41,5 +41,5 @@ export async function restore(
       `the stored schedules stay as they are; the crontab now holds ${names.length === 0 ? "no schedule" : names.join(", ")}: \`diff\` tells whether they still fit\n`,
     );
   };
-  await (options.dryRun ? work() : whileInstalling(host.uid, work));
+  await (options.dryRun ? work() : whileInstalling(host, work));
 }

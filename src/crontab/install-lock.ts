@@ -4,6 +4,7 @@ import { lstat, mkdir, open } from "node:fs/promises";
 import { join } from "node:path";
 import { lock as lockFolder } from "proper-lockfile";
 import { errorCode, StoreError } from "../errors.ts";
+import type { Host } from "../host.ts";
 import { storeFault } from "../store-fault.ts";
 
 const WAIT_SECONDS = 60;
@@ -27,9 +28,16 @@ async function privateFolder(parent: string, uid: number): Promise<string> {
 }
 
 /** Runs util-linux's `flock` on an open file: the lock stays with our descriptor, so it ends with us, whatever ends us. */
-function flock(descriptor: number, words: readonly string[]): Promise<"locked" | "held" | "no flock"> {
+function flock(
+  env: Host["env"],
+  descriptor: number,
+  words: readonly string[],
+): Promise<"locked" | "held" | "no flock"> {
   return new Promise((resolve, reject) => {
-    const child = spawn("flock", [...words, "3"], { stdio: ["ignore", "ignore", "ignore", descriptor] });
+    const child = spawn("flock", [...words, "3"], {
+      env: { ...env },
+      stdio: ["ignore", "ignore", "ignore", descriptor],
+    });
     child.on("error", (error) =>
       errorCode(error) === "ENOENT" ? resolve("no flock") : reject(storeFault("start", "flock", error)),
     );
@@ -56,24 +64,23 @@ const stillHeld = (file: string): StoreError =>
  * Runs `work` while no other install or uninstall of this user on this host is at work: read, change and write of a
  * crontab are three steps. The lock lies outside the config directory, which other hosts share.
  *
- * @param options.parent folder to lie in, the same for every session of the user: not TMPDIR, which may differ
- * @param options.onWait called once when another one has it and we wait
+ * @param onWait called once when another one has it and we wait
  */
 export async function whileInstalling<T>(
-  uid: number,
+  { uid, commonTmp, env }: Pick<Host, "uid" | "commonTmp" | "env">,
   work: () => Promise<T>,
-  options: { readonly parent?: string; readonly onWait?: () => void } = {},
+  onWait: () => void = () => {},
 ): Promise<T> {
-  const file = join(await privateFolder(options.parent ?? "/tmp", uid), "install.lock");
+  const file = join(await privateFolder(commonTmp, uid), "install.lock");
   const handle = await open(file, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600).catch((error) => {
     throw storeFault("open", file, error);
   });
   let release: (() => Promise<void>) | undefined;
   try {
-    let state = await flock(handle.fd, ["-n"]);
+    let state = await flock(env, handle.fd, ["-n"]);
     if (state === "held") {
-      options.onWait?.();
-      state = await flock(handle.fd, ["-w", String(WAIT_SECONDS)]);
+      onWait();
+      state = await flock(env, handle.fd, ["-w", String(WAIT_SECONDS)]);
     }
     if (state === "held") throw stillHeld(file);
     if (state === "no flock") release = await lockByFolder(file);

@@ -1,18 +1,17 @@
-import { entryKey, entryLabel } from "../command/request.ts";
 import type { FileChange } from "../compiled/change.ts";
 import { compileSchedule } from "../compiled/compile.ts";
 import type { CompiledSchedule, HostSchedule } from "../compiled/compiled.ts";
 import { encodeCompiled } from "../compiled/decode.ts";
 import { digestOf } from "../compiled/digest.ts";
-import { EXIT, SchedError, StoreError } from "../errors.ts";
+import { StoreError } from "../errors.ts";
 import type { Schedule } from "../schedule/schedule.ts";
 import { hostFile, meaningFile, type StatePaths } from "../state-paths.ts";
 import { findBlocks, replaceBlock } from "./block.ts";
 import { toCrontabText } from "./bytes.ts";
 import { describeHost, describeMeaning } from "./changes.ts";
 import type { BlockMark } from "./mark.ts";
+import { demandMachineZone, demandOwnName, demandOwnPipelines } from "./refusals.ts";
 import { renderEntries } from "./render.ts";
-import { sameZone } from "./zone.ts";
 
 /** Debian's cron reads no longer crontab, comments included. */
 const MOST_LINES = 10_000;
@@ -58,59 +57,12 @@ export interface InstallPlan {
 export const changesSomething = ({ crontab, files }: InstallPlan): boolean =>
   (crontab !== undefined && crontab.before !== crontab.after) || files.some(({ before, after }) => before !== after);
 
-function refuseTaken(name: string, where: string, what: string, theirs: string, ours: string): never {
-  throw new StoreError(`the schedule ${name} ${where} for another ${what}: ${theirs} (this one: ${ours})`, {
-    hint: "Give this schedule another `name`, or take that one over: add --replace.",
-  });
-}
-
-function demandOwnName({ crontab, meaning, host }: Found, mark: BlockMark, user: string): void {
-  const block = crontab === undefined ? undefined : findBlocks(crontab).find((one) => one.mark.name === mark.name);
-  const { name, source, configDir } = mark;
-  if (block !== undefined && block.mark.source !== source) {
-    refuseTaken(name, "stands in the crontab", "schedule file", block.mark.source, source);
-  }
-  if (block !== undefined && block.mark.configDir !== configDir) {
-    refuseTaken(name, "stands in the crontab", "config directory", block.mark.configDir, configDir);
-  }
-  if (meaning !== undefined && meaning.source.path !== source) {
-    refuseTaken(name, "is installed in this config directory", "schedule file", meaning.source.path, source);
-  }
-  if (host !== undefined && host.user !== user) {
-    refuseTaken(name, `is installed on ${host.host}`, "user's crontab", host.user, user);
-  }
-}
-
-function demandOwnPipelines(schedule: Schedule, others: readonly CompiledSchedule[]): void {
-  for (const pipeline of schedule.pipelines) {
-    const other = others.find(({ entries }) =>
-      entries.some(
-        (entry) =>
-          entry.tap === pipeline.tap && entry.target === pipeline.target && entryKey(entry) === entryKey(pipeline),
-      ),
-    );
-    if (other === undefined) continue;
-    const { line, column } = pipeline.place;
-    throw new StoreError(
-      `${schedule.source.path}:${line}:${column}  ${entryLabel(pipeline)} is in the installed schedule ${other.name} (${other.source.path}) as well`,
-      {
-        hint: `A pipeline belongs to one schedule: take it out of one of them, or \`uninstall --name ${other.name}\`.`,
-      },
-    );
-  }
-}
-
-function demandMachineZone({ pipelines, source }: Schedule, machineZone: string): void {
-  for (const { timezone, place, ...pipeline } of pipelines) {
-    if (timezone === undefined || sameZone(timezone, machineZone)) continue;
-    throw new SchedError(
-      `${source.path}:${place.line}:${place.column}  ${entryLabel(pipeline)} is timed in ${timezone}, and cron on this machine goes by ${machineZone}`,
-      {
-        exitCode: EXIT.badSchedule,
-        hint: "Other zones than the machine's cannot be installed yet: write its times in the machine's zone.",
-      },
-    );
-  }
+/** What is left behind where a name is taken over from another config directory. */
+function leftBehind(block: BlockMark | undefined, { name, configDir }: BlockMark): readonly string[] {
+  if (block === undefined || block.configDir === configDir) return [];
+  return [
+    `~ config directory, which was ${block.configDir}: ${name} stays stored there until \`uninstall --name ${name} --config-dir ${block.configDir}\``,
+  ];
 }
 
 const NAMES_OUR_FOLDER = /^[ \t]*["']?(HOME|PIPELINEWISE_CONFIG_DIRECTORY)["']?[ \t]*=/m;
@@ -133,7 +85,8 @@ export function planInstall(found: Found, wanted: Wanted): InstallPlan {
   const { name, source } = schedule;
   const mark: BlockMark = { name, source: source.path, configDir: paths.configDir };
   demandMachineZone(schedule, resolved.machineZone);
-  if (!wanted.replace) demandOwnName(found, mark, resolved.user);
+  const block = findBlocks(found.crontab ?? "").find((one) => one.mark.name === name)?.mark;
+  if (!wanted.replace) demandOwnName(mark, resolved.user, block, found);
   demandOwnPipelines(schedule, found.others);
   if (found.crontab === undefined && (found.host?.lines.length ?? 0) > 0) {
     throw new StoreError(`the schedule ${name} stands in the crontab of this machine`, {
@@ -172,6 +125,6 @@ export function planInstall(found: Found, wanted: Wanted): InstallPlan {
         after: unchanged ? found.hostText : encodeCompiled(fresh),
       },
     ],
-    notes: [...describeMeaning(found.meaning, meaning), ...describeHost(found.host, fresh)],
+    notes: [...describeMeaning(found.meaning, meaning), ...describeHost(found.host, fresh), ...leftBehind(block, mark)],
   };
 }

@@ -42,7 +42,7 @@ function demandSafeCall({ node, program, configDir }: WrapperCall): void {
   demandSafeWord(
     "pipelinewise-sched",
     program,
-    "Install it at a plain path: npm install --global --prefix /opt/pipelinewise-sched …",
+    "Install it at a plain path: npm install --global --prefix /opt/pipelinewise-sched pipelinewise-sched",
   );
   if (configDir !== undefined) {
     demandSafeWord("the config directory", configDir, "Move it, or mount or bind it at a plain path.");

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { entryLabel } from "../command/request.ts";
-import { EXIT, errorMessage, SchedError } from "../errors.ts";
+import { EXIT, errorCode, errorMessage, SchedError } from "../errors.ts";
 import { findProgram } from "../find-program.ts";
 import type { Host } from "../host.ts";
 import type { Pipeline } from "../schedule/schedule.ts";
@@ -61,8 +61,7 @@ export async function pipelinewiseWarnings(
     const warnings = pipelines.map((pipeline) => pipelineWarning(pipeline, targets, file));
     return [...new Set(warnings.filter((warning) => warning !== undefined))];
   } catch (error) {
-    return [
-      `cannot read ${file}, so no tap or target was looked up (${errorMessage(error)}); \`pipelinewise import\` makes it`,
-    ];
+    const why = errorCode(error) === "ENOENT" ? "there is none" : errorMessage(error);
+    return [`no tap or target was looked up in ${file}: ${why}; \`pipelinewise import\` makes it`];
   }
 }

@@ -1,8 +1,9 @@
+import { access } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { FileChange } from "../compiled/change.ts";
 import { listScheduleHosts, listScheduleNames } from "../compiled/store.ts";
 import { resolveConfigDir } from "../config-dir.ts";
-import { EXIT, SchedError, UsageError } from "../errors.ts";
+import { EXIT, errorCode, SchedError, StoreError, UsageError } from "../errors.ts";
 import type { Host } from "../host.ts";
 import { findStateFolder } from "../state-folder.ts";
 import { hostFile, meaningFile, type StatePaths, statePaths } from "../state-paths.ts";
@@ -72,6 +73,12 @@ export function chooseInstalled(installed: readonly Installed[], { file, name }:
   });
 }
 
+const isThere = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    (error) => errorCode(error) !== "ENOENT",
+  );
+
 /** An uninstall, worked out in full. History, logs and backups stay. */
 export async function prepareUninstall(
   { name, configDir }: Installed,
@@ -79,6 +86,14 @@ export async function prepareUninstall(
   host: Host,
 ): Promise<{ readonly paths: StatePaths; readonly changes: Changes }> {
   const paths = statePaths(configDir);
+  if (!(await isThere(configDir))) {
+    throw new StoreError(
+      `the config directory of ${name} is gone: ${configDir}; the crontab could not be kept there before the change`,
+      {
+        hint: "Bring it back (is the share mounted?), or take the lines between its markers out yourself: `crontab -e`.",
+      },
+    );
+  }
   const { meaningText, hostText } = await readStoredFiles(paths, name, host);
   const elsewhere = (await listScheduleHosts(paths, name)).filter((other) => other !== host.name);
   const files: FileChange[] = [{ path: hostFile(paths, name, host.name), before: hostText, after: undefined }];

@@ -34,6 +34,7 @@ export function testHost(changes: Partial<Omit<Host, "signals">> = {}): TestHost
     now: () => new Date("2026-11-23T12:00:00Z"),
     name: "testhost",
     pid: process.pid,
+    commonTmp: home,
     uid: process.getuid?.() ?? 0,
     node: process.execPath,
     program: resolve("bin/pipelinewise-sched.cjs"),

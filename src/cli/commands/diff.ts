@@ -24,7 +24,7 @@ export function addDiff(program: Command, host: Host, finish: Finish): void {
     .option("--name <name>", "an installed schedule by its name")
     .option("--config-dir <dir>", "PipelineWise's config directory")
     .action(async (file: string | undefined, { name, configDir }: DiffFlags) => {
-      const machine = await readMachine(host);
+      const machine = readMachine(host);
       const meant =
         (name === undefined ? (file ?? (await fileHere(host))) : undefined) ??
         installedFile(await listInstalled(await machine.crontab.read(), configDir, host), { file, name }, host);

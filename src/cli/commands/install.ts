@@ -54,7 +54,7 @@ export function addInstall(program: Command, host: Host): void {
 
 async function install(file: string, flags: InstallFlags, host: Host): Promise<void> {
   const schedule = await loadSchedule(file, host);
-  const machine = await readMachine(host);
+  const machine = readMachine(host);
   const options = {
     configDir: flags.configDir,
     replace: flags.replace === true,
@@ -79,7 +79,7 @@ async function install(file: string, flags: InstallFlags, host: Host): Promise<v
     );
     if (backup !== undefined) host.stderr.write(`the crontab as it was: ${backup}\n`);
   };
-  await (flags.dryRun === true ? work() : whileInstalling(host.uid, work, { onWait: () => sayWaiting(host) }));
+  await (flags.dryRun === true ? work() : whileInstalling(host, work, () => sayWaiting(host)));
 }
 
 const sayWaiting = (host: Host): unknown => host.stderr.write("waiting for another install of this user to end\n");

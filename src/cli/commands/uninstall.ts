@@ -23,7 +23,7 @@ export function addUninstall(program: Command, host: Host): void {
     .option("--dry-run", "show what would change and write nothing")
     .action(async (file: string | undefined, { dryRun = false, ...wish }: UninstallFlags) => {
       const work = (): Promise<void> => uninstall({ file, ...wish }, dryRun, host);
-      await (dryRun ? work() : whileInstalling(host.uid, work));
+      await (dryRun ? work() : whileInstalling(host, work));
     });
 }
 
