@@ -6,11 +6,12 @@ import { flockFile, lockFolder } from "../../src/state-paths.ts";
 import { buildContender, type Contender, startContender, stateFolder, until } from "./processes.ts";
 
 const HOLDERS = 20;
-const ROUNDS = 5;
+const ROUNDS = 4;
 const layers = [
   { name: "both layers", options: {} },
   { name: "the record alone", options: { flockProgram: "no-such-flock" } },
 ] as const;
+const fast = { heartbeatMs: 1_000, selfFenceMs: 6_000, graceMs: 100, killGraceMs: 100, leaseMs: 10_000 };
 const pipeline = { tap: "a", target: "dwh" };
 const taps = Array.from({ length: ROUNDS }, (_, round) => `round_${round}`);
 
@@ -131,13 +132,25 @@ test.each(["SIGTERM", "SIGHUP"] as const)("%s to a holder frees nothing while it
 
 test("a holder whose lock folder is removed learns that its lock is lost", async () => {
   const paths = stateFolder();
-  const timing = { heartbeatMs: 1_000, selfFenceMs: 6_000, graceMs: 100, killGraceMs: 100, leaseMs: 10_000 };
-  const contender = await startContender(built.program, paths, { timing });
+  const contender = await startContender(built.program, paths, { timing: fast });
   await contender.ask("take", "a");
   rmSync(lockFolder(paths, pipeline), { recursive: true });
   expect((await contender.ask("lost", "a")).why).toMatch(/record is gone/);
   expect(await contender.ask("release", "a")).toEqual({ released: "a" });
   expect(await contender.ask("take", "a")).toMatchObject({ kind: "acquired" });
+});
+
+test("a holder that lost its lock cannot touch its successor's", async () => {
+  const paths = stateFolder();
+  const options = { flockProgram: "no-such-flock", timing: fast };
+  const [first, second] = await Promise.all([1, 2].map(() => startContender(built.program, paths, options)));
+  await first?.ask("take", "a");
+  rmSync(lockFolder(paths, pipeline), { recursive: true });
+  const taken = await second?.ask("take", "a");
+  await first?.ask("lost", "a");
+  await first?.ask("release", "a");
+  expect(readdirSync(lockFolder(paths, pipeline))).toEqual([`owner.${taken?.token}.json`]);
+  expect(await first?.ask("take", "a")).toMatchObject({ kind: "held", holder: { pid: second?.pid } });
 });
 
 test.each([

@@ -1,0 +1,97 @@
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { findLiveHolder } from "../../src/lock/live-holder.ts";
+import type { LockAttempt, LockClaim } from "../../src/lock/lock.ts";
+import { machineId } from "../../src/lock/machine.ts";
+import { recordOf } from "../../src/lock/own-record.ts";
+import { pipelineLocks } from "../../src/lock/pipeline-locks.ts";
+import { type LockRecord, renderRecord } from "../../src/lock/record.ts";
+import { LOCK_TIMING } from "../../src/lock/timing.ts";
+import { renderToken, tokenFileName } from "../../src/lock/token.ts";
+import { flockFile, lockFolder, type StatePaths } from "../../src/state-paths.ts";
+import { stateFolder } from "./processes.ts";
+
+const pipeline = { tap: "a", target: "dwh" };
+const claim: LockClaim = {
+  host: "here",
+  pid: process.pid,
+  uid: process.getuid?.() ?? 0,
+  runId: "new",
+  startedAt: new Date("2026-11-23T12:05:00Z"),
+};
+/** What this process would have written. */
+const ours = recordOf({ ...claim, runId: "old", startedAt: new Date("2026-11-23T12:00:00Z") }, null, LOCK_TIMING);
+const before = { host: "here", pid: process.pid, runId: "old", startedAt: new Date("2026-11-23T12:00:00Z") };
+const otherBoot = { bootId: "00000000-0000-4000-8000-000000000000" };
+
+/** A lock folder as a holder with that record leaves it. @param text what its record says, if not that */
+function leftBy(record: LockRecord, text = renderRecord(record)): StatePaths {
+  const paths = stateFolder();
+  mkdirSync(lockFolder(paths, pipeline), { recursive: true, mode: 0o700 });
+  writeFileSync(join(lockFolder(paths, pipeline), tokenFileName(renderToken(record, "ff"))), text);
+  return paths;
+}
+
+async function acquireIn(paths: StatePaths): Promise<LockAttempt> {
+  const attempt = await pipelineLocks().acquire(paths, pipeline, claim);
+  if (attempt.kind === "acquired") onTestFinished(() => attempt.lock.release());
+  return attempt;
+}
+
+test("a holder that lives here is seen at once, and is not taken over", async () => {
+  const paths = leftBy(ours);
+  expect(await findLiveHolder(paths, pipeline)).toEqual(before);
+  expect(await acquireIn(paths)).toEqual({ kind: "held", holder: before, state: { kind: "alive" } });
+});
+
+describe.each([
+  { what: "whose pid another process has by now", record: { startTicks: ours.startTicks - 1 } },
+  { what: "whose pid nobody has", record: { pid: 2 ** 22 + 1 } },
+])("a holder $what", ({ record }) => {
+  test.skipIf(ours.startTicks === 0)("is no live holder, and is taken over", async () => {
+    const dead = { ...ours, ...record };
+    const paths = leftBy(dead);
+    expect(await findLiveHolder(paths, pipeline)).toBeUndefined();
+    expect(await acquireIn(paths)).toMatchObject({
+      kind: "acquired",
+      lock: { tookOverFrom: { ...before, pid: dead.pid } },
+    });
+    expect(readdirSync(dirname(flockFile(paths, pipeline))).sort()).toEqual(["a.flock", "a.lock"]);
+  });
+
+  test.skipIf(ours.startTicks === 0)("is taken over too when its record was never whole", async () => {
+    const attempt = await acquireIn(leftBy({ ...ours, ...record }, '{"format":1,"ho'));
+    expect(attempt).toMatchObject({ kind: "acquired", lock: { tookOverFrom: undefined } });
+  });
+});
+
+test("a holder on another host is named and never taken over", async () => {
+  const paths = leftBy({ ...ours, ...otherBoot, host: "etl-2", machineId: "other", heartbeatMs: -1 });
+  expect(await findLiveHolder(paths, pipeline)).toBeUndefined();
+  expect(await acquireIn(paths)).toEqual({
+    kind: "held",
+    holder: { ...before, host: "etl-2" },
+    state: { kind: "unproved" },
+  });
+});
+
+test.skipIf(machineId() === "")(
+  "what this machine held before it was booted is taken over once it is silent",
+  async () => {
+    // Silent for more than three times nothing.
+    const silent = leftBy({ ...ours, ...otherBoot, heartbeatMs: 0 });
+    await new Promise((done) => setTimeout(done, 20));
+    expect(await acquireIn(silent)).toMatchObject({ kind: "acquired", lock: { tookOverFrom: before } });
+
+    const beating = await acquireIn(leftBy({ ...ours, ...otherBoot }));
+    expect(beating).toMatchObject({ kind: "held", state: { kind: "unproved" } });
+  },
+);
+
+test("of several tokens the live one has the lock, and the dead one stays until it is gone", async () => {
+  const paths = leftBy({ ...ours, startTicks: ours.startTicks + 1 });
+  writeFileSync(join(lockFolder(paths, pipeline), tokenFileName(renderToken(ours, "aa"))), renderRecord(ours));
+  expect(await acquireIn(paths)).toMatchObject({ kind: "held", holder: before });
+  expect(readdirSync(lockFolder(paths, pipeline))).toHaveLength(2);
+});
