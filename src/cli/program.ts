@@ -3,13 +3,25 @@ import type { Host } from "../host.ts";
 import type { AddCommand, Finish } from "./add-command.ts";
 import { addDiff } from "./commands/diff.ts";
 import { addExport } from "./commands/export.ts";
+import { addHistory } from "./commands/history.ts";
 import { addInstall } from "./commands/install.ts";
 import { addPreview } from "./commands/preview.ts";
 import { addRun } from "./commands/run.ts";
+import { addStatus } from "./commands/status.ts";
 import { addUninstall } from "./commands/uninstall.ts";
 import { addValidate } from "./commands/validate.ts";
 
-const COMMANDS: readonly AddCommand[] = [addValidate, addPreview, addInstall, addUninstall, addDiff, addExport, addRun];
+const COMMANDS: readonly AddCommand[] = [
+  addValidate,
+  addPreview,
+  addInstall,
+  addUninstall,
+  addDiff,
+  addExport,
+  addRun,
+  addStatus,
+  addHistory,
+];
 
 /** The whole command line. */
 export function buildProgram(host: Host, finish: Finish): Command {

@@ -1,0 +1,98 @@
+import type { Command } from "commander";
+import { resolveConfigDir } from "../../config-dir.ts";
+import { UsageError } from "../../errors.ts";
+import { type History, type HistoryFault, readHistory } from "../../history/read.ts";
+import type { RunRecord } from "../../history/record.ts";
+import type { Host } from "../../host.ts";
+import { renderDuration } from "../../run/duration.ts";
+import { findStateFolder } from "../../state-folder.ts";
+import { renderInstant } from "../instants.ts";
+import { outcomeWords } from "../outcome-words.ts";
+import { renderTable } from "../table.ts";
+
+interface HistoryFlags {
+  readonly tap?: string;
+  readonly target?: string;
+  readonly limit: string;
+  readonly json?: boolean;
+  readonly configDir?: string;
+}
+
+export function addHistory(program: Command, host: Host): void {
+  program
+    .command("history")
+    .description("show what ran and how it ended, newest end first; all hosts together")
+    .option("--tap <tap>", "only runs of this tap")
+    .option("--target <target>", "only runs into this target")
+    .option("--limit <n>", "at most so many", "20")
+    .option("--json", 'print {"runs": [...]}')
+    .option("--config-dir <dir>", "PipelineWise's config directory")
+    .action(async ({ tap, target, limit, json = false, configDir }: HistoryFlags) => {
+      const folder = await resolveConfigDir(host, { flag: configDir });
+      const state = await findStateFolder(folder, host.uid);
+      const filter = { tap, target, limit: readLimit(limit) };
+      const { runs, faults }: History =
+        state === undefined ? { runs: [], faults: [] } : await readHistory(state.paths, filter);
+      host.stderr.write(renderFaults(faults));
+      if (json) host.stdout.write(renderHistoryJson(runs));
+      else host.stdout.write(runs.length > 0 ? renderHistory(runs) : `No run is recorded in ${folder}/.sched.\n`);
+    });
+}
+
+function readLimit(text: string): number {
+  const limit = /^\d{1,9}$/.test(text) ? Number(text) : 0;
+  if (limit > 0) return limit;
+  throw new UsageError(`--limit: ${JSON.stringify(text)} is not a number of runs`, "Such as: --limit 20");
+}
+
+/** What could not be read is said, once a file, and hides nothing else. */
+function renderFaults(faults: readonly HistoryFault[]): string {
+  const files = [...new Set(faults.map(({ file }) => file))];
+  return files
+    .map((file) => {
+      const places = faults.filter((fault) => fault.file === file).map(({ offset }) => offset);
+      const lines = places.length === 1 ? "a line that is" : `${places.length} lines that are`;
+      return `warning: ${file} has ${lines} garbled and left out, at byte ${places.slice(0, 5).join(", ")}\n`;
+    })
+    .join("");
+}
+
+const HEAD = ["Started", "Tap", "Target", "Command", "Outcome", "Code", "Took", "Host", "Run"];
+
+/** Runs as a table for people; times in UTC. */
+export function renderHistory(runs: readonly RunRecord[]): string {
+  const rows = runs.map((run) => [
+    renderInstant(run.startedAt),
+    run.tap,
+    run.target,
+    run.entry === undefined ? run.command : `${run.command} ${run.entry}`,
+    outcomeWords(run),
+    run.exitCode === undefined ? "" : String(run.exitCode),
+    run.outcome === "skipped" ? "" : renderDuration(Date.parse(run.endedAt) - Date.parse(run.startedAt)),
+    run.host,
+    run.id,
+  ]);
+  return renderTable(HEAD, rows);
+}
+
+/** Runs for programs: every key always there, `null` for what a run has not. */
+export function renderHistoryJson(records: readonly RunRecord[]): string {
+  const runs = records.map((run) => ({
+    id: run.id,
+    tap: run.tap,
+    target: run.target,
+    command: run.command,
+    entry: run.entry ?? null,
+    outcome: run.outcome,
+    reason: run.reason ?? null,
+    detail: run.detail ?? null,
+    host: run.host,
+    scheduled: run.scheduled,
+    slot: run.slot ?? null,
+    startedAt: run.startedAt,
+    endedAt: run.endedAt,
+    exitCode: run.exitCode ?? null,
+    log: run.log ?? null,
+  }));
+  return `${JSON.stringify({ runs }, null, 2)}\n`;
+}

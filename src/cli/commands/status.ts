@@ -1,0 +1,101 @@
+import type { Command } from "commander";
+import type { PipelineId } from "../../command/request.ts";
+import { type InstalledSchedule, listCompiled, readCompiled } from "../../compiled/store.ts";
+import { resolveConfigDir } from "../../config-dir.ts";
+import { EXIT, SchedError } from "../../errors.ts";
+import { readLast } from "../../history/last.ts";
+import type { Host } from "../../host.ts";
+import { findLiveHolder } from "../../lock/live-holder.ts";
+import { readMachineZone } from "../../machine-zone.ts";
+import { findStateFolder, type StateFolder } from "../../state-folder.ts";
+import { noticesOf } from "../status/notices.ts";
+import { askPipelinewise, type PipelinewiseRow } from "../status/pipelinewise.ts";
+import { renderStatus, renderStatusJson } from "../status/render.ts";
+import { joinStatus, nextOf, type PipelineState, pairKey, type ScheduledEntry } from "../status/rows.ts";
+
+interface StatusFlags {
+  readonly tap?: string;
+  readonly target?: string;
+  readonly name?: string;
+  readonly json?: boolean;
+  readonly configDir?: string;
+}
+
+export function addStatus(program: Command, host: Host): void {
+  program
+    .command("status")
+    .description("show PipelineWise's own status, and what is scheduled, next, last and running")
+    .option("--tap <tap>", "only this tap")
+    .option("--target <target>", "only this target")
+    .option("--name <name>", "only the entries of this installed schedule")
+    .option("--json", 'print {"pipelines": [...]}')
+    .option("--config-dir <dir>", "PipelineWise's config directory")
+    .action(async (flags: StatusFlags) => {
+      const configDir = await resolveConfigDir(host, { flag: flags.configDir });
+      const state = await findStateFolder(configDir, host.uid);
+      const installed = await chooseSchedules(state, flags.name, host);
+      const wanted = ({ tap, target }: PipelineId) => (flags.tap ?? tap) === tap && (flags.target ?? target) === target;
+      const { rows: theirs, why } = await askTheirs(installed, configDir, host);
+      const entries = scheduledEntries(installed, host).filter(({ entry }) => wanted(entry));
+      const named = new Set(entries.map(({ entry }) => pairKey(entry)));
+      // With a name, PipelineWise's other pipelines are not meant.
+      const known = theirs.filter((row) => wanted(row) && (flags.name === undefined || named.has(pairKey(row))));
+      const states = await readStates(state, [...known, ...entries.map(({ entry }) => entry)]);
+      const rows = joinStatus(known, entries, (pipeline) => states.get(pairKey(pipeline)) ?? NOTHING);
+      const faults = [...states.values()].flatMap(({ last }) => last.faults);
+      const notices = await Promise.all(installed.map((one) => noticesOf(one, host.name)));
+      const said = [...(why === undefined ? [] : [why]), ...(state?.warnings ?? []), ...notices.flat(), ...faults];
+      for (const notice of said) host.stderr.write(`warning: ${notice}\n`);
+      if (flags.json === true) host.stdout.write(renderStatusJson(rows));
+      else host.stdout.write(rows.length > 0 ? renderStatus(rows, host.now()) : "No pipeline to show.\n");
+    });
+}
+
+const NOTHING: PipelineState = { last: { runs: new Map(), skip: undefined, faults: [] }, running: undefined };
+
+async function chooseSchedules(
+  state: StateFolder | undefined,
+  name: string | undefined,
+  host: Host,
+): Promise<readonly InstalledSchedule[]> {
+  if (name === undefined) return state === undefined ? [] : listCompiled(state.paths, host);
+  const found = state === undefined ? undefined : await readCompiled(state.paths, name, host);
+  if (found !== undefined) return [found];
+  throw new SchedError(`no schedule named ${name} is installed here`, { exitCode: EXIT.noInput });
+}
+
+/** Asks the PipelineWise that the schedules call; where nothing is installed, the one on the PATH. */
+async function askTheirs(
+  installed: readonly InstalledSchedule[],
+  configDir: string,
+  host: Host,
+): Promise<{ readonly rows: readonly PipelinewiseRow[]; readonly why: string | undefined }> {
+  const resolved = installed.map((one) => one.host).find((one) => one !== undefined);
+  const home = resolved?.pipelinewiseHome;
+  const answer = await askPipelinewise(resolved?.command ?? ["pipelinewise"], {
+    ...(home === undefined ? {} : { PIPELINEWISE_HOME: home }),
+    ...host.env,
+    PIPELINEWISE_CONFIG_DIRECTORY: configDir,
+  });
+  if (answer.rows !== undefined) return { rows: answer.rows, why: undefined };
+  return { rows: [], why: `PipelineWise's own columns are empty, as its status cannot be asked: ${answer.why}` };
+}
+
+function scheduledEntries(installed: readonly InstalledSchedule[], host: Host): readonly ScheduledEntry[] {
+  const all = installed.flatMap(({ meaning }) => meaning.entries.map((entry) => ({ entry, schedule: meaning.name })));
+  if (all.length === 0) return [];
+  const { zone } = readMachineZone();
+  return all.map(({ entry, schedule }) => ({ entry, schedule, nextAt: nextOf(entry, host.now(), zone) }));
+}
+
+async function readStates(state: StateFolder | undefined, pipelines: readonly PipelineId[]) {
+  const states = new Map<string, PipelineState>();
+  if (state === undefined) return states;
+  for (const pipeline of pipelines) {
+    const key = pairKey(pipeline);
+    if (states.has(key)) continue;
+    const running = await findLiveHolder(state.paths, pipeline);
+    states.set(key, { last: await readLast(state.paths, pipeline), running });
+  }
+  return states;
+}

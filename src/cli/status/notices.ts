@@ -1,0 +1,34 @@
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { digestOf } from "../../compiled/digest.ts";
+import type { InstalledSchedule } from "../../compiled/store.ts";
+import { errorCode } from "../../errors.ts";
+import { storeFault } from "../../store-fault.ts";
+
+async function sourceNotice({ meaning: { name, source } }: InstalledSchedule): Promise<string | undefined> {
+  try {
+    const digest = createHash("sha256")
+      .update(await readFile(source.path))
+      .digest("hex");
+    return digest === source.digest
+      ? undefined
+      : `${source.path} has changed since it was installed; what runs is as installed: pipelinewise-sched diff ${source.path}`;
+  } catch (error) {
+    return errorCode(error) === "ENOENT"
+      ? `${source.path}, from which the schedule ${name} was installed, is no longer there`
+      : storeFault("read", source.path, error).message;
+  }
+}
+
+/** What the user should know of an installed schedule, a sentence each. */
+export async function noticesOf(installed: InstalledSchedule, hostName: string): Promise<readonly string[]> {
+  const { meaning, meaningText, host } = installed;
+  const again = `pipelinewise-sched install ${meaning.source.path}`;
+  const ofHost =
+    host === undefined
+      ? `the schedule ${meaning.name} is not installed on host ${hostName}: ${again}`
+      : host.meaningDigest === digestOf(meaningText)
+        ? undefined
+        : `the lines of host ${hostName} are older than the schedule ${meaning.name}, which was installed anew elsewhere: ${again}`;
+  return [await sourceNotice(installed), ofHost].filter((notice) => notice !== undefined);
+}

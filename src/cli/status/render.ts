@@ -1,0 +1,101 @@
+import { DEFAULT_COMMAND } from "../../command/request.ts";
+import type { RunRecord } from "../../history/record.ts";
+import { renderDuration } from "../../run/duration.ts";
+import { renderInstant, renderMinute } from "../instants.ts";
+import { outcomeWords } from "../outcome-words.ts";
+import { renderTable } from "../table.ts";
+import type { ScheduledEntry, StatusRow } from "./rows.ts";
+
+const HEAD = [
+  "Tap ID",
+  "Tap Type",
+  "Target ID",
+  "Target Type",
+  "Enabled",
+  "Status",
+  "Last Sync",
+  "Last Sync Result",
+  "Schedule",
+  "Next run",
+  "Last outcome",
+  "Running since",
+];
+
+/** The crons; in front what is not `run_tap`, behind a zone of its own. */
+function scheduleWords({ entry }: ScheduledEntry): string {
+  const { command, id, crons, timezone } = entry;
+  const what = [command === DEFAULT_COMMAND ? "" : command, id ?? ""].filter((word) => word !== "").join(" ");
+  return `${what === "" ? "" : `${what}: `}${crons.join("; ")}${timezone === undefined ? "" : ` ${timezone}`}`;
+}
+
+function lastWords({ lastRun, lastSkip }: StatusRow): string {
+  const run = lastRun === undefined ? undefined : `${outcomeWords(lastRun)} ${renderMinute(lastRun.endedAt)}`;
+  const skip = lastSkip === undefined ? undefined : `${outcomeWords(lastSkip)} ${renderMinute(lastSkip.endedAt)}`;
+  return [run, skip].filter((words) => words !== undefined).join(", then ");
+}
+
+/** PipelineWise's columns as it prints them, then ours. Our times are UTC. */
+export function renderStatus(rows: readonly StatusRow[], now: Date): string {
+  const lines = rows.map((row) => {
+    const theirs = row.pipelinewise;
+    const since = row.running?.startedAt;
+    return [
+      row.tap,
+      theirs?.tapType ?? "",
+      row.target,
+      theirs?.targetType ?? "",
+      theirs?.enabled ?? "",
+      theirs?.status ?? "",
+      theirs?.lastSync ?? "",
+      theirs?.lastSyncResult ?? "",
+      row.scheduled === undefined ? "not scheduled" : scheduleWords(row.scheduled),
+      row.scheduled?.nextAt === undefined ? "" : renderMinute(row.scheduled.nextAt),
+      lastWords(row),
+      since === undefined ? "" : `${renderInstant(since)} (${renderDuration(now.getTime() - since.getTime())})`,
+    ];
+  });
+  return renderTable(HEAD, lines);
+}
+
+const runForPrograms = (run: RunRecord | undefined) =>
+  run === undefined
+    ? null
+    : {
+        id: run.id,
+        outcome: run.outcome,
+        reason: run.reason ?? null,
+        detail: run.detail ?? null,
+        host: run.host,
+        startedAt: run.startedAt,
+        endedAt: run.endedAt,
+        exitCode: run.exitCode ?? null,
+        log: run.log ?? null,
+      };
+
+/** The same for programs: every key always there, `null` for what is not known. */
+export function renderStatusJson(rows: readonly StatusRow[]): string {
+  const pipelines = rows.map(({ tap, target, pipelinewise, scheduled, lastRun, lastSkip, running }) => ({
+    tap,
+    tapType: pipelinewise?.tapType ?? null,
+    target,
+    targetType: pipelinewise?.targetType ?? null,
+    enabled: pipelinewise === undefined ? null : pipelinewise.enabled === "True",
+    status: pipelinewise?.status ?? null,
+    lastSync: pipelinewise?.lastSync || null,
+    lastSyncResult: pipelinewise?.lastSyncResult || null,
+    schedule: scheduled?.schedule ?? null,
+    command: scheduled?.entry.command ?? null,
+    id: scheduled?.entry.id ?? null,
+    crons: scheduled?.entry.crons ?? [],
+    timezone: scheduled?.entry.timezone ?? null,
+    note: scheduled?.entry.note ?? null,
+    nextRunAt: scheduled?.nextAt?.toISOString() ?? null,
+    lastRun: runForPrograms(lastRun),
+    lastSkip: runForPrograms(lastSkip),
+    running:
+      running === undefined
+        ? null
+        : { runId: running.runId, host: running.host, pid: running.pid, since: running.startedAt.toISOString() },
+  }));
+  return `${JSON.stringify({ pipelines }, null, 2)}\n`;
+}

@@ -1,0 +1,79 @@
+import { type EntryId, entryKey, type PipelineId } from "../../command/request.ts";
+import type { CompiledEntry } from "../../compiled/compiled.ts";
+import { parseCron } from "../../cron/expression.ts";
+import { nextRuns } from "../../cron/next.ts";
+import type { LastRuns } from "../../history/last.ts";
+import type { RunRecord } from "../../history/record.ts";
+import type { LockHolder } from "../../lock/lock.ts";
+import type { PipelinewiseRow } from "./pipelinewise.ts";
+
+/** One line of `status`: an entry, or a pipeline that PipelineWise knows and no schedule has. */
+export interface StatusRow extends PipelineId {
+  /** PipelineWise's own columns; `undefined` when it does not know the pipeline, or could not be asked. */
+  readonly pipelinewise: PipelinewiseRow | undefined;
+  readonly scheduled: ScheduledEntry | undefined;
+  /** Newest run; of the entry where there is one, else of the pipeline. */
+  readonly lastRun: RunRecord | undefined;
+  /** Newest skip, where it is newer than the newest run. */
+  readonly lastSkip: RunRecord | undefined;
+  readonly running: LockHolder | undefined;
+}
+
+export interface ScheduledEntry {
+  /** Name of its schedule. */
+  readonly schedule: string;
+  readonly entry: CompiledEntry;
+  readonly nextAt: Date | undefined;
+}
+
+/** What is known of one pipeline beside its times. */
+export interface PipelineState {
+  readonly last: LastRuns;
+  readonly running: LockHolder | undefined;
+}
+
+export const pairKey = ({ tap, target }: PipelineId): string => `${target}/${tap}`;
+
+/** When an entry is due next. @param machineZone zone of entries that name none */
+export function nextOf(entry: CompiledEntry, after: Date, machineZone: string): Date | undefined {
+  const zone = entry.timezone ?? machineZone;
+  const times = entry.crons.flatMap((text) => nextRuns(parseCron(text), { zone, after, count: 1 }));
+  return times.sort((one, other) => one.getTime() - other.getTime())[0];
+}
+
+function newest(runs: Iterable<RunRecord>): RunRecord | undefined {
+  return [...runs].sort((one, other) => (one.endedAt < other.endedAt ? 1 : -1))[0];
+}
+
+function lastOf({ last }: PipelineState, entry: EntryId | undefined) {
+  const lastRun = entry === undefined ? newest(last.runs.values()) : last.runs.get(entryKey(entry));
+  const { skip } = last;
+  const ofEntry =
+    skip !== undefined && (entry === undefined || entryKey({ ...skip, id: skip.entry }) === entryKey(entry));
+  return { lastRun, lastSkip: ofEntry && skip.endedAt > (lastRun?.endedAt ?? "") ? skip : undefined };
+}
+
+/** PipelineWise's pipelines in its order, each with its entries, then the entries that it does not know. */
+export function joinStatus(
+  known: readonly PipelinewiseRow[],
+  scheduled: readonly ScheduledEntry[],
+  stateOf: (pipeline: PipelineId) => PipelineState,
+): readonly StatusRow[] {
+  const entriesOf = (row: PipelinewiseRow) => scheduled.filter(({ entry }) => pairKey(entry) === pairKey(row));
+  const rowOf = (
+    pipeline: PipelineId,
+    row: PipelinewiseRow | undefined,
+    one: ScheduledEntry | undefined,
+  ): StatusRow => {
+    const state = stateOf(pipeline);
+    const { tap, target } = pipeline;
+    return { tap, target, pipelinewise: row, scheduled: one, ...lastOf(state, one?.entry), running: state.running };
+  };
+  const ofPipelinewise = known.flatMap((row) => orOne(entriesOf(row)).map((one) => rowOf(row, row, one)));
+  const seen = new Set(known.map(pairKey));
+  const rest = scheduled.filter(({ entry }) => !seen.has(pairKey(entry)));
+  return [...ofPipelinewise, ...rest.map((one) => rowOf(one.entry, undefined, one))];
+}
+
+/** A pipeline without entries has a line too. */
+const orOne = <T>(list: readonly T[]): readonly (T | undefined)[] => (list.length > 0 ? list : [undefined]);
