@@ -1,6 +1,7 @@
 import { CronFault } from "./fault.ts";
-import { DAY, HOUR, MINUTE, MONTH, parseField, WEEKDAY } from "./field.ts";
+import { DAY, HOUR, MINUTE, MONTH, WEEKDAY } from "./fields.ts";
 import { printable } from "./foreign.ts";
+import { parseField } from "./parse-field.ts";
 
 /**
  * Which of the two ways Debian cron treats a line around a clock change: `wildcard` when its minute or hour field

@@ -1,5 +1,5 @@
 import { CronFault } from "./fault.ts";
-import type { Field } from "./field.ts";
+import type { Field } from "./fields.ts";
 
 /** The signs of other schedulers, and what cron has instead. The first that fits is told. */
 const SIGNS: readonly { readonly sign: RegExp; readonly says: string; readonly hint: (item: string) => string }[] = [

@@ -70,9 +70,9 @@ describe("start times", () => {
         expect([...runTimes(cron, { zone, from: from + 60_000, to })]).toEqual([...new Set(starts)]);
         compared += starts.length;
       }),
-      { seed: 20260329, numRuns: 150 },
+      { seed: 20260329, numRuns: 80 },
     );
-    expect(compared).toBeGreaterThan(1000);
+    expect(compared).toBeGreaterThan(500);
   });
 
   test.each(windows)("do not depend on where one begins to ask: $zone $change", ({ zone, from, to }) => {
@@ -85,7 +85,7 @@ describe("start times", () => {
         expect([...startTimes(cron, { zone, from: begin, to })]).toEqual(all.filter((at) => at >= begin));
         expect([...startTimes(cron, { zone, from, to: begin })]).toEqual(all.filter((at) => at < begin));
       }),
-      { seed: 20261025, numRuns: 40 },
+      { seed: 20261025, numRuns: 25 },
     );
   });
 });

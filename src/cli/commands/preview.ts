@@ -85,10 +85,8 @@ function renderWindow(window: PreviewWindow, { day }: PreviewFlags, dayZone: str
   const start = renderUtc(from);
   if (day !== undefined) return `Runs on ${day} in ${dayZone}.`;
   if (total !== undefined) return `The next ${total} runs from ${start}.`;
-  const each = count === undefined ? "" : ` at most ${count} of each pipeline,`;
-  return to === undefined
-    ? `Runs from ${start},${each.slice(0, -1)}.`
-    : `Runs,${each} from ${start} to ${renderUtc(to)}.`;
+  const each = count === undefined ? "" : `, at most ${count} of each pipeline`;
+  return `Runs from ${start}${to === undefined ? "" : ` to ${renderUtc(to)}`}${each}.`;
 }
 
 function writeChunks(pieces: Iterable<string>, host: Host): void {

@@ -1,23 +1,6 @@
 import { CronFault } from "./fault.ts";
+import { type Field, HOUR, MINUTE, WEEKDAY } from "./fields.ts";
 import { explainForeign } from "./foreign.ts";
-
-/** One of the five fields: its name in messages, its bounds, and the words that stand for numbers in it. */
-export interface Field {
-  readonly name: string;
-  readonly low: number;
-  readonly high: number;
-  readonly names: readonly string[];
-}
-
-const MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
-const WEEKDAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
-
-export const MINUTE: Field = { name: "minute", low: 0, high: 59, names: [] };
-export const HOUR: Field = { name: "hour", low: 0, high: 23, names: [] };
-export const DAY: Field = { name: "day", low: 1, high: 31, names: [] };
-export const MONTH: Field = { name: "month", low: 1, high: 12, names: MONTHS };
-/** 0 and 7 are Sunday. A `*` stands for all eight, so a step of 7 selects 0 and 7, as in cron. */
-export const WEEKDAY: Field = { name: "weekday", low: 0, high: 7, names: WEEKDAYS };
 
 /** cron's C parser counts in 32 bits; ten digits may wrap round to a value that looks good. */
 const MOST_DIGITS = 9;
@@ -56,7 +39,8 @@ function itemValues(item: string, field: Field, offset: number): number[] {
   if (lastWord === undefined) {
     if (stepWord === undefined) return [first];
     // The idiom of other schedulers for "from v on"; `*` only where it does not turn the day rule.
-    const meant = first === low && (field === MINUTE || field === HOUR) ? "*" : `${first}-${lastOf(field)}`;
+    const start = field === WEEKDAY ? first % 7 : first;
+    const meant = first === low && (field === MINUTE || field === HOUR) ? "*" : `${start}-${lastOf(field)}`;
     throw fault(`${name} ${item} has a step without a range`, `Write \`${meant}/${stepWord}\`.`);
   }
   const last = readValue(lastWord, item, field, offset);

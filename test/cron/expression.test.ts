@@ -1,0 +1,153 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { parseCron } from "../../src/cron/expression.ts";
+import { CronFault } from "../../src/cron/fault.ts";
+
+function faultOf(text: string): CronFault {
+  try {
+    parseCron(text);
+  } catch (error) {
+    if (error instanceof CronFault) return error;
+    throw error;
+  }
+  throw new Error(`${text} was accepted`);
+}
+
+describe("a cron", () => {
+  test("is its values, with the day rule and the class that its stars decide", () => {
+    expect(parseCron(" */20\t1,3-5 1-31/10 JAN,7 mon-5,7 ")).toEqual({
+      text: "*/20\t1,3-5 1-31/10 JAN,7 mon-5,7",
+      minutes: [0, 20, 40],
+      hours: [1, 3, 4, 5],
+      days: [1, 11, 21, 31],
+      months: [1, 7],
+      weekdays: [0, 1, 2, 3, 4, 5],
+      dayRule: "or",
+      class: "wildcard",
+    });
+  });
+
+  test.each([
+    ["0 0 */2 * 1", "and"],
+    ["0 0 1 * */2", "and"],
+    ["0 0 *,1 * 1", "and"],
+    ["0 0 1,* * 1", "or"],
+    ["0 0 1-31 * 1", "or"],
+    ["@weekly", "and"],
+  ])("%s: both day fields count by the rule %j", (text, rule) => {
+    expect(parseCron(text).dayRule).toBe(rule);
+  });
+
+  test.each([
+    ["*/15 3 * * *", "wildcard"],
+    ["0 * * * *", "wildcard"],
+    ["0-59 3 * * *", "fixed"],
+    ["0 0-23 * * *", "fixed"],
+    ["@daily", "fixed"],
+    ["@hourly", "wildcard"],
+  ])("%s is of the class %s", (text, cronClass) => {
+    expect(parseCron(text).class).toBe(cronClass);
+  });
+
+  test.each(["0 0 29 2 *", "0 0 31 2,3 *", "0 0 30 2 1", "0 0 */30 12 1"])("%s fires some day", (text) => {
+    expect(parseCron(text).text).toBe(text);
+  });
+});
+
+describe("a refusal names the place and, where the meaning is clear, what to write", () => {
+  test.each([
+    ["75 * * * *", 0, "minute 75 is outside 0-59", undefined],
+    ["0 0 1,32 * *", 6, "day 32 is outside 1-31", undefined],
+    ["0 0 0 * *", 4, "day 0 is outside 1-31", undefined],
+    ["5/15 * * * *", 0, "minute 5/15 has a step without a range", "Write `5-59/15`."],
+    ["0/15 * * * *", 0, "minute 0/15 has a step without a range", "Write `*/15`."],
+    ["0 0 1/2 * *", 4, "day 1/2 has a step without a range", "Write `1-31/2`."],
+    ["0 22-2 * * *", 2, "hour 22-2 runs backwards and selects nothing in cron", "Write `22-23,0-2`."],
+    ["0 23-2 * * *", 2, "hour 23-2 runs backwards and selects nothing in cron", "Write `23,0-2`."],
+    ["0 20-4/2 * * *", 2, "hour 20-4/2 runs backwards and selects nothing in cron", "Write `20,22,0,2,4`."],
+    ["0 0 * * fri-sun", 8, "weekday fri-sun runs backwards and selects nothing in cron", "Write `5-7`."],
+    ["0 0 * * 7-2", 8, "weekday 7-2 runs backwards and selects nothing in cron", "Write `0-2`."],
+    ["*/0 * * * *", 0, "minute */0 has a step of 0", "A step is 1 or more."],
+    ["1,,2 * * * *", 2, "minute has an empty place in its list", "Take the extra comma away."],
+    ["4294967301 * * * *", 0, "minute 4294967301 has more than 9 digits", undefined],
+    ["0 0 ? * 1", 4, "day ?: `?` is Quartz's", "Write `*`."],
+    ["H 3 * * *", 0, "minute H: `H` (a value of its choice) is Jenkins's", "Choose a number."],
+    ["~ 3 * * *", 0, "minute ~: `~` (a random value) is cronie's", "Choose a number."],
+    ["0 0 * * monday", 8, "weekday monday is not understood", "Names have three letters: write `mon`."],
+    ["0 0 30 2 *", 4, "the cron never fires: day 30 does not come in month 2", expect.any(String)],
+    ["@every", 0, "cron has no macro @every", expect.stringContaining("@hourly")],
+    ["@constructor", 0, "cron has no macro @constructor", expect.any(String)],
+    ["@daily 5", 7, "@daily stands alone, but 5 follows", undefined],
+    ["  @reboot", 2, "@reboot is no time: cron runs it whenever its daemon starts", expect.any(String)],
+    ["* * * *", 0, "a cron has 5 fields, this one has 4 fields", expect.stringContaining("minute hour day")],
+    ["0 0 12 * * *", 0, "a cron has 5 fields, this one has 6 fields", expect.stringContaining("`0 12 * * *`")],
+    ["0 3 * * * root", 0, "a cron has 5 fields, this one has 6 fields", expect.any(String)],
+    ["CRON_TZ=UTC 0 3 * * *", 0, "CRON_TZ=UTC is no part of a cron", "Zones go into the key `timezone`."],
+    ["", 0, "the cron is empty", expect.any(String)],
+    ["0 3 * * *\n", 9, "a cron is one line, this one holds \\u000a", undefined],
+    ["*\u00a0 * * * *", 0, "minute *\\u00a0 is not understood", expect.any(String)],
+  ])("%j", (text, offset, message, hint) => {
+    const fault = faultOf(text);
+    expect({ message: fault.message, offset: fault.offset, hint: fault.hint }).toEqual({
+      message,
+      offset,
+      hint,
+    });
+  });
+
+  test.each(["0 0 L * *", "0 0 5L * *", "0 0 15W * *", "0 0 LW * *", "0 0 * * 1#2", "0 0 * * friL"])(
+    "%s cannot be said in cron, and we say so",
+    (text) => {
+      expect(faultOf(text).hint).toMatch(/cron cannot say/);
+    },
+  );
+});
+
+describe("whatever is typed", () => {
+  const typed = fc.oneof(
+    fc.string(),
+    fc.string({ unit: fc.constantFrom(..."0123456789*/,-@#?LWH~ \t\r\nmonjan\u0000\u00a0") }),
+  );
+
+  test("gives a cron or a CronFault with a place in the text", () => {
+    fc.assert(
+      fc.property(typed, (text) => {
+        try {
+          parseCron(text);
+        } catch (error) {
+          if (!(error instanceof CronFault)) throw error;
+          expect(error.offset).toBeGreaterThanOrEqual(0);
+          expect(error.offset).toBeLessThanOrEqual(text.length);
+          expect(error.message).not.toMatch(/\p{Cc}/u);
+        }
+      }),
+      { seed: 7, numRuns: 5000 },
+    );
+  });
+
+  test("a hint that says what to write is a cron itself", () => {
+    const item = fc
+      .tuple(fc.nat(62), fc.nat(62), fc.nat(9))
+      .map(([a, b, step]) => (step === 0 ? `${a}-${b}` : step < 5 ? `${a}/${step}` : `${a}-${b}/${step}`));
+    const cases = fc.tuple(item, fc.nat(4));
+    let mended = 0;
+    fc.assert(
+      fc.property(cases, ([text, index]) => {
+        const withItem = (word: string): string => ["0", "0", "*", "*", "*"].with(index, word).join(" ");
+        let fault: CronFault | undefined;
+        try {
+          parseCron(withItem(text));
+        } catch (error) {
+          if (!(error instanceof CronFault)) throw error;
+          fault = error;
+        }
+        const advice = /^Write `(.*)`\.$/.exec(fault?.hint ?? "")?.[1];
+        if (advice === undefined) return;
+        mended++;
+        expect(parseCron(withItem(advice)).text).toBe(withItem(advice));
+      }),
+      { seed: 11, numRuns: 2000 },
+    );
+    expect(mended).toBeGreaterThan(200);
+  });
+});
