@@ -23,7 +23,7 @@ export function readSyntax(text: string): Syntax {
   const tokens = [...new Parser().parse(text)];
   const failed = (findings: readonly Finding[]): Syntax => ({
     document: undefined,
-    findings: firstOfEachLine(findings, placeAt),
+    findings: firstOfEachLine(findings, ({ at }) => at, placeAt),
     placeAt,
   });
 
@@ -41,7 +41,7 @@ export function readSyntax(text: string): Syntax {
     text.length,
   );
   const errors = document === undefined ? [] : [...document.errors, ...document.warnings];
-  const findings = errors.map((error) => syntaxFinding(error, text));
+  const findings = firstOfEachLine(errors, ({ pos }) => pos[0], placeAt).map((error) => syntaxFinding(error, text));
   if (second !== undefined) {
     findings.push({
       at: second,
@@ -90,11 +90,15 @@ const documentStart = (document: CST.Document): number =>
   document.start.find(({ type }) => type === "doc-start")?.offset ?? document.offset;
 
 /** A line with one slip often gives an error a word; the first tells enough. */
-function firstOfEachLine(findings: readonly Finding[], placeAt: (offset: number) => Place): readonly Finding[] {
-  const lines = new Map<number, Finding>();
-  for (const finding of [...findings].sort((one, other) => one.at - other.at)) {
-    const { line } = placeAt(finding.at);
-    if (!lines.has(line)) lines.set(line, finding);
+function firstOfEachLine<T>(
+  items: readonly T[],
+  offsetOf: (item: T) => number,
+  placeAt: (offset: number) => Place,
+): readonly T[] {
+  const lines = new Map<number, T>();
+  for (const item of [...items].sort((one, other) => offsetOf(one) - offsetOf(other))) {
+    const { line } = placeAt(offsetOf(item));
+    if (!lines.has(line)) lines.set(line, item);
   }
   return [...lines.values()];
 }

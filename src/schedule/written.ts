@@ -22,6 +22,7 @@ export interface Written {
 
 /** Far above any schedule, far below what aliases of aliases ("billion laughs") grow to. */
 const MAX_VALUES = 200_000;
+const TOO_MANY = `more than ${MAX_VALUES} values, counting what aliases stand for`;
 
 interface Reading {
   readonly text: string;
@@ -43,12 +44,19 @@ export function readWritten(
 ): { readonly root: Written | undefined; readonly findings: readonly Finding[] } {
   const reading: Reading = { text, findings: [], anchors: new Map(), spent: 0 };
   const root = readNode(document.contents, [], 0, reading);
-  return { root: reading.spent > MAX_VALUES ? undefined : root, findings: reading.findings };
+  const { findings } = reading;
+  if (reading.spent <= MAX_VALUES) return { root, findings };
+  // From there on nothing was read, so what was found later is not true.
+  return {
+    root: undefined,
+    findings: findings.slice(0, findings.findIndex(({ message }) => message === TOO_MANY) + 1),
+  };
 }
 
 const nothing = (at: number): Written => ({ value: null, at, source: "", children: NO_CHILDREN, size: 1 });
 
 function readNode(node: unknown, path: Path, emptyAt: number, reading: Reading): Written {
+  if (reading.spent > MAX_VALUES) return nothing(emptyAt);
   if (isAlias(node)) return readAlias(node.source, startOf(node, emptyAt), path, reading);
   const anchor = isMap(node) || isSeq(node) || isScalar(node) ? node.anchor : undefined;
   if (anchor !== undefined) reading.anchors.set(anchor, undefined);
@@ -104,6 +112,7 @@ function readMap(node: YAMLMap, path: Path, at: number, reading: Reading): Writt
   }
   for (const source of merged) {
     spend(source.children.size, at, path, reading);
+    if (reading.spent > MAX_VALUES) break;
     for (const [name, written] of source.children) {
       if (!children.has(String(name))) children.set(String(name), written);
     }
@@ -152,7 +161,7 @@ function spend(count: number, at: number, path: Path, reading: Reading): void {
   reading.findings.push({
     at,
     path,
-    message: `more than ${MAX_VALUES} values, counting what aliases stand for`,
+    message: TOO_MANY,
     hint: "Aliases of aliases multiply: write the values out, or split the schedule.",
   });
 }

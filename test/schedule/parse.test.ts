@@ -184,6 +184,10 @@ pipelines:
   test.each([
     ["lists of aliases", levels((before) => `[${Array(10).fill(`*${before}`).join(", ")}]`)],
     ["one alias a hundred thousand times", `a: &a [1, 2, 3]\npipelines: [${"*a,".repeat(100_000)}]`],
+    [
+      "merges of one large mapping",
+      `a: &a {${Array.from({ length: 20_000 }, (_, index) => `k${index}: 1`).join(",")}}\nb: {<<: [${"*a,".repeat(100_000)}]}`,
+    ],
   ])("refuse a billion laughs: %s", (_, text) => {
     expect(problems(text)).toContain("more than 200000 values, counting what aliases stand for");
   });
