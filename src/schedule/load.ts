@@ -71,8 +71,7 @@ async function readUpTo(handle: FileHandle, limit: number): Promise<Buffer> {
 function readFault(file: string, path: string, cause: unknown): SchedError {
   const code = errorCode(cause);
   if (code === "ENOENT" || code === "ENOTDIR") {
-    const hint =
-      "Name the schedule file, such as `validate path/to/schedule.yml`; a file not named is schedule.yml here.";
+    const hint = "Name the schedule file; where none is named it is schedule.yml in the working folder.";
     return new SchedError(`no such file: ${path}`, { exitCode: EXIT.noInput, hint, cause });
   }
   if (code === "EISDIR") {

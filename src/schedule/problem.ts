@@ -1,7 +1,7 @@
 import { EXIT, SchedError } from "../errors.ts";
 import type { Place } from "./schedule.ts";
 
-export type Severity = "error" | "warning";
+type Severity = "error" | "warning";
 
 /** Something wrong in a schedule file, with its place. `validate --json` prints it as it is. */
 export interface Problem extends Place {
@@ -30,7 +30,7 @@ export interface Finding {
 }
 
 /** `["pipelines", 2, "cron"]` as `pipelines[2].cron`. */
-export function renderPath(path: Path): string {
+function renderPath(path: Path): string {
   return path
     .map((step) => {
       if (typeof step === "number") return `[${step}]`;

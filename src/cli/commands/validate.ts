@@ -24,7 +24,7 @@ export function addValidate(program: Command, host: Host, finish: Finish): void 
 }
 
 /** Every problem, then one line of sum. */
-export function renderChecked(file: string, { schedule, problems }: CheckedSchedule): string {
+function renderChecked(file: string, { schedule, problems }: CheckedSchedule): string {
   const list = problems.map(renderProblem).join("");
   const count = countProblems(problems);
   if (schedule === undefined) return `${list}${file}: ${count}\n`;
