@@ -1,0 +1,115 @@
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { findPostgres, Postgres } from "./postgres.ts";
+import { until } from "./processes.ts";
+import { findPipelineWise, WITHOUT_PIPELINEWISE } from "./real.ts";
+import { Warehouse } from "./warehouse.ts";
+
+const pipelinewise = findPipelineWise();
+const server = findPostgres();
+const missing =
+  pipelinewise === undefined ? WITHOUT_PIPELINEWISE : "skipped: no PostgreSQL server below /usr/lib/postgresql";
+
+describe.skipIf(pipelinewise === undefined || server === undefined)(
+  pipelinewise === undefined || server === undefined
+    ? missing
+    : `our run with ${pipelinewise}, from PostgreSQL to PostgreSQL`,
+  () => {
+    let postgres: Postgres;
+    let warehouse: Warehouse;
+
+    beforeAll(async () => {
+      postgres = await Postgres.start(server ?? "");
+      warehouse = new Warehouse(postgres, pipelinewise ?? "");
+    });
+    afterAll(async () => {
+      await warehouse?.close();
+      await postgres?.stop();
+    });
+
+    test("moves rows, by fastsync first and by singer after", async () => {
+      warehouse.insert("shop", 1000);
+      expect(await warehouse.run("shop")).toMatchObject({ code: 0 });
+      expect(warehouse.arrived("shop")).toBe(1000);
+      warehouse.insert("shop", 234);
+      const { code, stdout } = await warehouse.run("shop");
+      expect(code).toBe(0);
+      expect(stdout).toContain("    Status  : SUCCESS\n");
+      expect(warehouse.arrived("shop")).toBe(1234);
+      expect(await newest("shop")).toMatchObject({ outcome: "succeeded", exitCode: 0 });
+    });
+
+    test("a second run meanwhile is skipped with 75, before PipelineWise starts", async () => {
+      const release = await postgres.holdTable("source", "orders");
+      const first = warehouse.startRun("shop");
+      await until("the tap waits for its table", () => warehouse.isBlocked("shop"));
+      const starts = warehouse.startsOfPipelineWise();
+      const second = await warehouse.run("shop");
+      expect(second).toMatchObject({ code: 75, stdout: "" });
+      expect(second.stderr).toContain(String(first.pid));
+      expect(warehouse.startsOfPipelineWise()).toEqual(starts);
+      await release();
+      expect((await first.ended).code).toBe(0);
+      expect(await outcomes("shop")).toEqual(["succeeded", "skipped", "succeeded", "succeeded"]);
+    });
+
+    test("a failing tap is 'failed' with PipelineWise's code 1", async () => {
+      warehouse.insert("billing", 10);
+      expect((await warehouse.run("billing")).code).toBe(0);
+      postgres.query("source", "ALTER TABLE bills RENAME TO bills_of_old");
+      const { code, stdout } = await warehouse.run("billing");
+      expect(code).toBe(1);
+      expect(stdout).toContain("    Status  : FAILED\n");
+      expect(await newest("billing")).toMatchObject({ outcome: "failed", exitCode: 1 });
+    });
+
+    test("our status agrees with PipelineWise's", async () => {
+      const ours = await warehouse.start("status", "--json").ended;
+      const theirs = await warehouse.pipelinewise("status");
+      const rows = theirs.stdout.split("\n").filter((line) => / target-postgres /.test(line));
+      expect(rows).toHaveLength(2);
+      const pipelines: { tap: string }[] = JSON.parse(ours.stdout).pipelines;
+      for (const row of rows) {
+        const [tap, tapType, target, targetType, enabled, status, lastSync, lastSyncResult] = row.trim().split(/ {2,}/);
+        expect(pipelines.find((pipeline) => pipeline.tap === tap)).toMatchObject({
+          tap,
+          tapType,
+          target,
+          targetType,
+          enabled: enabled === "True",
+          status,
+          lastSync,
+          lastSyncResult,
+        });
+      }
+    });
+
+    test("Ctrl-C stops the whole tree and leaves no process", async () => {
+      const release = await postgres.holdTable("source", "orders");
+      const run = warehouse.startRun("shop");
+      await until("the tap waits for its table", () => warehouse.isBlocked("shop"));
+      process.kill(-run.pid, "SIGINT");
+      expect((await run.ended).code).toBe(130);
+      expect(warehouse.living()).toEqual([]);
+      await release();
+      const pipeline = join(warehouse.config, "dwh", "shop");
+      expect(existsSync(join(pipeline, "pipelinewise.pid"))).toBe(false);
+      expect(readdirSync(join(pipeline, "log")).filter((name) => name.endsWith(".terminated"))).toHaveLength(1);
+      expect(await newest("shop")).toMatchObject({ outcome: "stopped" });
+      expect((await warehouse.run("shop")).code).toBe(0);
+    });
+
+    interface Row {
+      readonly outcome: string;
+      readonly exitCode?: number;
+    }
+
+    async function history(tap: string): Promise<Row[]> {
+      const { stdout } = await warehouse.start("history", "--tap", tap, "--json").ended;
+      return JSON.parse(stdout).runs;
+    }
+    const newest = async (tap: string) => (await history(tap))[0];
+    const outcomes = async (tap: string) => (await history(tap)).map(({ outcome }) => outcome);
+  },
+);
