@@ -7,7 +7,7 @@ export default defineConfig({
     globalSetup: ["test/system/rig/setup.ts"],
     fileParallelism: false,
     reporters: ["verbose"],
-    testTimeout: 180_000,
+    testTimeout: 330_000,
     hookTimeout: 60_000,
   },
 });

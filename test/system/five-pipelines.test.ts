@@ -9,7 +9,7 @@ const EXAMPLE = resolve("examples/schedule.yml");
 /** A crontab as people have them: comments, an environment line, odd blanks, an escaped `%`. */
 const OWN_LINES = `# my own jobs
 SHELL=/bin/sh
-  */10 *\t* * *   /bin/true  mine \\%d\t
+  10 *\t* * *   /bin/true  mine \\%d\t
 #0 0 * * * /bin/true not now
 
 @daily /bin/true daily # nightly

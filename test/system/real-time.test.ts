@@ -8,10 +8,13 @@ import { importProject, schedWell, testWorld } from "./rig/product.ts";
 import { describeOnRealCron } from "./rig/suite.ts";
 import { waitFor } from "./rig/wait.ts";
 
-/** What each tap is told to do: one is still at work when its next minute comes, one fails. */
+/**
+ * What each tap is told to do: one is still at work when its next minute comes, one fails. A first run copies and then
+ * follows, so it takes the seconds twice.
+ */
 const TAPS = {
   microserv_1: "seconds: 0",
-  microserv_2: "seconds: 90",
+  microserv_2: "seconds: 45",
   microserv_3: "exit: 3",
   microserv_4: "seconds: 0",
   microserv_5: "seconds: 1",
@@ -67,10 +70,10 @@ describeOnRealCron("five pipelines every minute, in real time", () => {
     for (const mail of mails) {
       expect(mail).toMatch(/^Subject: .*--tap microserv_3 --target redshift/m);
       expect(mail).toContain("microserv_3 → redshift");
-      expect(mail).toMatch(/Status +: FAILED/);
+      expect(mail).toContain("message=the stand-in's tap was told to end with 3");
     }
     expect(cronComplaints(world.log())).toEqual([]);
-  }, 300_000);
+  }, 330_000);
 });
 
 /** A PipelineWise project with the five taps. @returns its folder */

@@ -93,7 +93,7 @@ export async function startPrivateCron(zone = "Etc/UTC"): Promise<PrivateCron> {
       const file = join(folder, `steps-${++steps}.log`);
       // A daemon does not run the minute in which it starts.
       const clock = [`STEP_FROM=${from.getTime() / 1000 - 60}`, `STEP_TO=${to.getTime() / 1000}`, `STEP_LOG=${file}`];
-      await must(["env", `LD_PRELOAD=${library}`, ...clock, ...stepped], { timeoutMs: 170_000 });
+      await must(["env", `LD_PRELOAD=${library}`, ...clock, ...stepped], { timeoutMs: 300_000 });
       return parseCronLog(readFileSync(file, "utf8"));
     },
     log: () => (existsSync(logFile) ? parseCronLog(readFileSync(logFile, "utf8")) : []),
