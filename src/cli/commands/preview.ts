@@ -8,15 +8,13 @@ import { atMost, plannedRuns, zoneOf } from "../../preview/upcoming.ts";
 import { loadSchedule } from "../../schedule/load.ts";
 import type { Pipeline } from "../../schedule/schedule.ts";
 import { type PreviewWindow, readWindow, type WindowFlags } from "../preview-window.ts";
+import { writePieces } from "../write-pieces.ts";
 
 interface PreviewFlags extends WindowFlags {
   readonly tap?: string;
   readonly target?: string;
   readonly json?: boolean;
 }
-
-/** Written at once: a line each would be a system call each. */
-const CHUNK_LENGTH = 65_536;
 
 export function addPreview(program: Command, host: Host): void {
   program
@@ -37,7 +35,8 @@ export function addPreview(program: Command, host: Host): void {
       const { machineZone } = zones;
       const runs = atMost(window.total, plannedRuns({ pipelines }, { machineZone, ...window }));
       if (flags.json !== true) host.stdout.write(`${renderWindow(window, flags, zones.day)}\n${zones.told}\n\n`);
-      writeChunks(flags.json === true ? renderJson(runs) : renderTable(runs, { pipelines, machineZone }), host);
+      const pieces = flags.json === true ? renderJson(runs) : renderTable(runs, { pipelines, machineZone });
+      await writePieces(pieces, host.stdout);
     });
 }
 
@@ -87,15 +86,4 @@ function renderWindow(window: PreviewWindow, { day }: PreviewFlags, dayZone: str
   if (total !== undefined) return `The next ${total} runs from ${start}.`;
   const each = count === undefined ? "" : `, at most ${count} of each pipeline`;
   return `Runs from ${start}${to === undefined ? "" : ` to ${renderUtc(to)}`}${each}.`;
-}
-
-function writeChunks(pieces: Iterable<string>, host: Host): void {
-  let chunk = "";
-  for (const piece of pieces) {
-    chunk += piece;
-    if (chunk.length < CHUNK_LENGTH) continue;
-    host.stdout.write(chunk);
-    chunk = "";
-  }
-  host.stdout.write(chunk);
 }
