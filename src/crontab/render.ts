@@ -24,7 +24,7 @@ function renderNote(note: string): string {
   const chars = [...words];
   const short = chars.length <= LONGEST_NOTE ? words : `${chars.slice(0, LONGEST_NOTE - 1).join("")}…`;
   // `crontab -l` shows a carriage return as \r: a note must not look as if it ended in one.
-  const comment = `# ${short.replace(/(\\r)+$/, "")}`.trimEnd();
+  const comment = `# ${short.replace(/(\\r|\s)+$/, "")}`;
   return looksLikeMarker(comment) ? `# note: ${comment.slice(2)}` : comment;
 }
 

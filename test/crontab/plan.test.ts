@@ -1,0 +1,122 @@
+import { describe, expect, test } from "vitest";
+import { parseCron } from "../../src/cron/expression.ts";
+import { type Found, planInstall, type Wanted } from "../../src/crontab/plan.ts";
+import { sameZone } from "../../src/crontab/zone.ts";
+import type { Schedule } from "../../src/schedule/schedule.ts";
+import { statePaths } from "../../src/state-paths.ts";
+
+const NOTHING: Found = {
+  crontab: "",
+  meaningText: undefined,
+  meaning: undefined,
+  hostText: undefined,
+  host: undefined,
+  others: [],
+};
+
+const schedule = (timezone?: string, count = 1): Schedule => ({
+  name: "pipelinewise",
+  source: { path: "/s.yml", digest: "d" },
+  pipelinewise: { command: ["pipelinewise"], env: {} },
+  pipelines: Array.from({ length: count }, (_, index) => ({
+    tap: `tap_${index}`,
+    target: "redshift",
+    command: "run_tap" as const,
+    crons: [parseCron("0 * * * *")],
+    args: [],
+    timezone,
+    place: { line: 2, column: 3 },
+  })),
+});
+
+const wanted = (changes: Partial<Wanted> = {}): Wanted => ({
+  schedule: schedule(),
+  paths: statePaths("/home/etl/.pipelinewise"),
+  defaultConfigDir: "/home/etl/.pipelinewise",
+  envFile: undefined,
+  resolved: {
+    host: "h",
+    user: "etl",
+    command: ["/bin/pipelinewise"],
+    node: "/usr/bin/node",
+    program: "/opt/x",
+    pipelinewiseHome: undefined,
+    machineZone: "Etc/UTC",
+  },
+  at: new Date("2026-11-23T12:00:00Z"),
+  replace: false,
+  ...changes,
+});
+
+const lineOf = (found: Found, changes: Partial<Wanted> = {}): string =>
+  planInstall(found, wanted(changes)).crontab?.after.split("\n").at(-3) ?? "";
+
+describe("the config directory", () => {
+  test("is left out of the lines where a run under cron finds it by itself", () => {
+    expect(lineOf(NOTHING)).toBe("0 * * * * /usr/bin/node /opt/x run --scheduled --tap tap_0 --target redshift");
+  });
+
+  test.each([
+    ["it is another", { defaultConfigDir: "/root/.pipelinewise" }, ""],
+    ["the default is unknown", { defaultConfigDir: undefined }, ""],
+    ["the crontab gives its jobs another home", {}, "HOME=/tmp\n"],
+    ["the crontab names one to its jobs", {}, ' "PIPELINEWISE_CONFIG_DIRECTORY" = /x\n'],
+  ])("stands in them where %s", (_, changes, crontab) => {
+    expect(lineOf({ ...NOTHING, crontab }, changes)).toContain(
+      "run --scheduled --config-dir /home/etl/.pipelinewise --tap",
+    );
+  });
+});
+
+describe("zones", () => {
+  test.each([["UTC"], ["Etc/UTC"], ["Etc/Zulu"], [undefined]])("%s is the machine's", (timezone) => {
+    expect(planInstall(NOTHING, wanted({ schedule: schedule(timezone) })).crontab?.after).toContain("tap_0");
+  });
+
+  test("another one is refused with its place", () => {
+    expect(() => planInstall(NOTHING, wanted({ schedule: schedule("Europe/London") }))).toThrow(
+      "/s.yml:2:3  tap_0 → redshift is timed in Europe/London, and cron on this machine goes by Etc/UTC",
+    );
+  });
+
+  test("an unknown name is no zone's", () => {
+    expect([
+      sameZone("Mars/Base", "UTC"),
+      sameZone("Mars/Base", "Mars/Base"),
+      sameZone("Europe/Kyiv", "Europe/Kiev"),
+    ]).toEqual([false, true, true]);
+  });
+});
+
+test("a crontab of more lines than cron reads is refused", () => {
+  const crontab = "#\n".repeat(9998);
+  expect(() => planInstall({ ...NOTHING, crontab }, wanted())).toThrow(
+    "the crontab would have 10001 lines; cron reads 10000 at most",
+  );
+  expect(planInstall({ ...NOTHING, crontab: crontab.slice(2) }, wanted()).crontab?.after).toContain("tap_0");
+});
+
+test("five hundred pipelines are planned in the order of the file", () => {
+  const plan = planInstall(NOTHING, wanted({ schedule: schedule(undefined, 500) }));
+  expect(plan.crontab?.after.match(/tap_\d+/g)).toEqual(Array.from({ length: 500 }, (_, index) => `tap_${index}`));
+});
+
+test("a host file that would say nothing new but the hour stays as it is", () => {
+  const first = planInstall(NOTHING, wanted());
+  const [meaning, host] = first.files.map(({ after }) => after ?? "");
+  const found: Found = {
+    ...NOTHING,
+    crontab: first.crontab?.after ?? "",
+    meaningText: meaning,
+    meaning: JSON.parse(meaning ?? ""),
+    hostText: host,
+    host: JSON.parse(host ?? ""),
+  };
+  const later = { at: new Date("2026-11-24T12:00:00Z") };
+  expect(planInstall(found, wanted(later)).files.every(({ before, after }) => before === after)).toBe(true);
+  const moved = wanted({ ...later, resolved: { ...wanted().resolved, node: "/opt/node" } });
+  expect(JSON.parse(planInstall(found, moved).files[1]?.after ?? "")).toMatchObject({
+    installedAt: "2026-11-24T12:00:00.000Z",
+    node: "/opt/node",
+  });
+});
