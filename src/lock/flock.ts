@@ -55,6 +55,8 @@ function outcomeOf(child: ChildProcess, timeoutMs: number): Promise<FlockAnswer>
     const timer = setTimeout(() => {
       // A process that waits for a share may not even die of this; we do not wait for it.
       child.kill("SIGKILL");
+      child.unref();
+      child.stderr?.destroy();
       resolve({ kind: "unavailable", why: `flock gave no answer in ${timeoutMs / 1000} s` });
     }, timeoutMs);
     let complaint = "";
