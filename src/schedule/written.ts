@@ -4,7 +4,7 @@ import { unquotedFinding } from "./syntax.ts";
 
 /** A value of the file as it was written, aliases and merge keys followed, with its place. */
 export interface Written {
-  /** Text, number, true, false, null, a list, or a mapping without a prototype. */
+  /** Text, number, true, false, null, a list, or a mapping without a prototype; `undefined` for a broken alias. */
   readonly value: unknown;
   /** Offset where the value begins. */
   readonly at: number;
@@ -127,7 +127,7 @@ function mergeSources(written: Written, path: Path, reading: Reading): readonly 
   const sources = Array.isArray(written.value) ? [...written.children.values()] : [written];
   return sources.filter((source) => {
     const isMapping = typeof source.value === "object" && source.value !== null && !Array.isArray(source.value);
-    if (!isMapping) {
+    if (!isMapping && source.value !== undefined) {
       const hint = "Name an anchor: `<<: *common`, where `&common` stands before a mapping.";
       reading.findings.push({ at: source.at, path, message: "<< merges mappings only", hint });
     }
@@ -139,7 +139,7 @@ function readAlias(name: string, at: number, path: Path, reading: Reading): Writ
   const target = reading.anchors.get(name);
   if (target === undefined) {
     reading.findings.push(aliasFinding(name, at, path, reading));
-    return nothing(at);
+    return { ...nothing(at), value: undefined };
   }
   spend(target.size, at, path, reading);
   // A list or mapping is talked of where it is used; a text where its letters stand.

@@ -175,6 +175,10 @@ pipelines:
     expect(problems(withPipeline(lines)).split("\n")[0]).toBe(`schedule.yml:${problem}`);
   });
 
+  test("call a broken alias in a merge one problem", () => {
+    expect(check(withPipeline("  - {<<: *none, tap: a, target: g, cron: '@daily'}\n")).problems).toHaveLength(1);
+  });
+
   const levels = (entry: (before: string) => string): string =>
     [
       "a: &a {x: 1}",
