@@ -59,7 +59,9 @@ function dayWords({ days, weekdays, dayRule }: Cron): string {
   const onWeekdays = listed(weekdays, (weekday) => WEEKDAYS[weekday] ?? "");
   if (dayRule === "or") return allDays || allWeekdays ? "" : `on ${onDays} and also on every ${onWeekdays}`;
   if (allDays) return allWeekdays ? "" : `on ${onWeekdays}`;
-  return allWeekdays ? `on ${onDays}` : `on ${onWeekdays}, only when it is also one of ${onDays}`;
+  return allWeekdays
+    ? `on ${onDays}`
+    : `on ${onWeekdays}, only when it is also ${days.length === 1 ? "" : "one of "}${onDays}`;
 }
 
 /** The step of values that go evenly round from 0, such as 0, 15, 30, 45 of 60. */

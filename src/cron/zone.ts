@@ -18,6 +18,8 @@ function knownSpellings(): ReadonlyMap<string, string> {
  */
 export function findZone(name: string): string | undefined {
   if (!/^[A-Za-z]/.test(name)) return undefined;
+  // What most servers follow, without loading zone data.
+  if (/^(?:Etc\/)?UTC$/.test(name)) return "UTC";
   const canonical = canonicalZone(name);
   if (canonical === undefined) return undefined;
   const spelling = knownSpellings().get(name.toLowerCase());

@@ -23,6 +23,7 @@ test.each([
   ["0 3 * 6-8 0,7", "at 03:00 on Sunday in June to August"],
   ["0 0 13 * 5", "at 00:00 on day 13 of the month and also on every Friday"],
   ["0 0 */2 * 1", "at 00:00 on Monday, only when it is also one of days 1, 3, 5, … 31 of the month"],
+  ["0 0 29 2 */8", "at 00:00 on Sunday, only when it is also day 29 of the month in February"],
   ["0 0 1,* * 1", "at 00:00 every day"],
   ["1,7,20 1,2,9 * * *", "at minutes 1, 7 and 20 of hours 1, 2 and 9 every day"],
 ])("%s is told as %j", (text, words) => {
