@@ -43,14 +43,14 @@ module.exports = {
       from: {
         path: [
           "^src/(cron|command|preview)/",
-          "^src/schedule/(schedule|schema|parse|problem|nearest)\\.ts$",
+          "^src/schedule/(?!load\\.ts$)",
           "^src/crontab/(render|block|plan)\\.ts$",
           "^src/compiled/(compiled|compile)\\.ts$",
           "^src/lock/(lock|token)\\.ts$",
           "^src/history/record\\.ts$",
           "^src/run/outcome\\.ts$",
           "^src/cli/table\\.ts$",
-          "^src/(errors|state-paths)\\.ts$",
+          "^src/(errors|state-paths|edit-distance)\\.ts$",
         ],
       },
       to: { path: touching.flatMap((name) => [`^${name}$`, `^${name.slice(5)}$`]) },
