@@ -15,7 +15,7 @@ export interface ConfigDirWish {
 type Surroundings = Pick<Host, "env" | "cwd">;
 
 /** The user's home as the environment has it; an error that names the remedy where HOME is not set. */
-export function homeFolder({ env }: Pick<Host, "env">): string {
+function homeFolder({ env }: Pick<Host, "env">): string {
   const home = env["HOME"];
   if (home !== undefined && isAbsolute(home)) return home;
   throw new UsageError(

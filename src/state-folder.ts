@@ -58,9 +58,15 @@ async function configDirStats(configDir: string): Promise<Stats> {
   }
 }
 
-/** What is unsafe about the config directory itself, one sentence each; it is used all the same. */
-export async function configDirWarnings(configDir: string): Promise<readonly string[]> {
-  return warningsOf(configDir, await configDirStats(configDir));
+const strangerWarnings = (configDir: string, home: Stats, uid: number): readonly string[] =>
+  home.uid === uid
+    ? []
+    : [`${configDir} belongs to user ${home.uid}, who cannot use what you write there as user ${uid}`];
+
+/** What is odd about writing into a config directory, one sentence each; it is used all the same. */
+export async function configDirWarnings(configDir: string, uid: number): Promise<readonly string[]> {
+  const home = await configDirStats(configDir);
+  return [...warningsOf(configDir, home), ...strangerWarnings(configDir, home, uid)];
 }
 
 function warningsOf(configDir: string, { mode }: Stats): readonly string[] {
@@ -107,9 +113,7 @@ export async function openStateFolder(configDir: string, uid: number): Promise<S
   await makeFolder(statePaths(configDir).root);
   const made = await findStateFolder(configDir, uid);
   if (made === undefined) throw new StoreError(`${statePaths(configDir).root} was removed while we used it`);
-  const stranger =
-    home.uid === uid ? [] : [`${configDir} belongs to user ${home.uid}, who cannot use what root writes there`];
-  return { paths: made.paths, warnings: [...made.warnings, ...stranger] };
+  return { paths: made.paths, warnings: [...made.warnings, ...strangerWarnings(configDir, home, uid)] };
 }
 
 /** The folders from below `.sched` down to `folder`, outermost first. */

@@ -2,7 +2,7 @@ import { connectorIdFault, nameFault, TAP_COMMANDS, type TapCommand } from "../c
 import type { CompiledEntry, CompiledSchedule, HostSchedule } from "./compiled.ts";
 
 /** A stored file is not what we would have written. The message says which part. */
-export class GarbledError extends Error {}
+class GarbledError extends Error {}
 
 type Fields = Readonly<Record<string, unknown>>;
 

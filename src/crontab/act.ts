@@ -1,6 +1,5 @@
 import { applyChanges, type FileChange } from "../compiled/change.ts";
-import type { Host } from "../host.ts";
-import { userName } from "../host.ts";
+import { type Host, userName } from "../host.ts";
 import { ensureFolder, openStateFolder } from "../state-folder.ts";
 import { type StatePaths, schedulesDir } from "../state-paths.ts";
 import { type BackupPlace, writeBackup } from "./backups.ts";
@@ -35,7 +34,8 @@ export async function carryOut(
   await openStateFolder(paths.configDir, host.uid);
   await ensureFolder(paths, schedulesDir(paths), host.uid);
   const backup = rewrites ? await writeBackup(backupPlace(paths, host), crontab.before, host.now()) : undefined;
-  const applied = await applyChanges(files, `${host.name}-${host.pid}`);
+  // Named the same each time, as installs of a user wait for each other: what a killed one left is written over.
+  const applied = await applyChanges(files, `${host.name}-${userName(host)}`);
   if (rewrites) {
     try {
       await machine.crontab.write(crontab.after, crontab.before);

@@ -23,7 +23,7 @@ const folderOf = ({ paths, host, user }: BackupPlace): string => backupsDir(path
 const nameAt = (at: Date): string => `${at.toISOString().replace(/[-:]/g, "")}.crontab`;
 
 /** Names of the kept crontabs, oldest first. */
-export async function listBackups(place: BackupPlace): Promise<readonly string[]> {
+async function listBackups(place: BackupPlace): Promise<readonly string[]> {
   try {
     return (await readdir(folderOf(place))).filter((name) => NAME.test(name)).sort();
   } catch (error) {

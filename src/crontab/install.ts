@@ -88,7 +88,7 @@ export async function prepareInstall(
     paths,
     plan,
     warnings: [
-      ...(await configDirWarnings(paths.configDir)),
+      ...(await configDirWarnings(paths.configDir, host.uid)),
       ...warnings,
       ...(await pipelinewiseWarnings(paths.configDir, schedule.pipelines)),
       ...(daemonless

@@ -10,6 +10,15 @@ export interface CrontabAnswer {
   readonly stderr: string;
 }
 
+/** This machine has no `crontab` program: only what another scheduler starts can be installed on it. */
+export class NoCrontabProgramError extends StoreError {
+  constructor(path: string | undefined) {
+    super(`there is no \`crontab\` program on the PATH (${path ?? "not set"})`, {
+      hint: "Install one: `apt-get install cron`, or `dnf install cronie`. Where another scheduler starts the runs: `install --compile-only`.",
+    });
+  }
+}
+
 /** Calls the `crontab` program with these words. */
 export type CallCrontab = (args: readonly string[]) => Promise<CrontabAnswer>;
 
@@ -28,11 +37,10 @@ export function crontabProgram({ env }: Pick<Host, "env">): CallCrontab {
       child.stdout.on("data", (bytes: Buffer) => told.stdout.push(bytes));
       child.stderr.on("data", (bytes: Buffer) => told.stderr.push(bytes));
       child.on("error", (error) => {
-        if (errorCode(error) !== "ENOENT") return reject(storeFault("start", "crontab", error));
         reject(
-          new StoreError(`there is no \`crontab\` program on the PATH (${env["PATH"] ?? "not set"})`, {
-            hint: "Install one: `apt-get install cron`, or `dnf install cronie`. Where another scheduler starts the runs: `install --compile-only`.",
-          }),
+          errorCode(error) === "ENOENT"
+            ? new NoCrontabProgramError(env["PATH"])
+            : storeFault("start", "crontab", error),
         );
       });
       child.on("close", (exitCode) => {

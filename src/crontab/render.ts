@@ -11,7 +11,7 @@ const LONGEST_LINE = 998;
 const LONGEST_NOTE = 200;
 
 /** The time fields of the lines that a cron becomes: as typed, the day rule being the daemon's. */
-export const renderTimes = (cron: Cron): readonly string[] => [
+const renderTimes = (cron: Cron): readonly string[] => [
   cron.text
     .trim()
     .split(/[ \t]+/)
@@ -50,7 +50,7 @@ function demandSafeCall({ node, program, configDir }: WrapperCall): void {
 }
 
 /** The lines of one pipeline: its note as a comment, then one line for each of its times. */
-export function renderPipeline(pipeline: Pipeline, call: WrapperCall): readonly string[] {
+function renderPipeline(pipeline: Pipeline, call: WrapperCall): readonly string[] {
   const command = wrapperCommand(call, pipeline).join(" ");
   const lines = [...new Set(pipeline.crons.flatMap(renderTimes))].map((times) => `${times} ${command}`);
   const long = lines.find((line) => line.length > LONGEST_LINE);

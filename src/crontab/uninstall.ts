@@ -79,10 +79,14 @@ const isThere = (path: string): Promise<boolean> =>
     (error) => errorCode(error) !== "ENOENT",
   );
 
-/** An uninstall, worked out in full. History, logs and backups stay. */
+/**
+ * An uninstall, worked out in full. History, logs and backups stay.
+ *
+ * @param text the crontab; `undefined` on a machine that has none
+ */
 export async function prepareUninstall(
   { name, configDir }: Installed,
-  text: string,
+  text: string | undefined,
   host: Host,
 ): Promise<{ readonly paths: StatePaths; readonly changes: Changes }> {
   const paths = statePaths(configDir);
@@ -99,6 +103,7 @@ export async function prepareUninstall(
   const files: FileChange[] = [{ path: hostFile(paths, name, host.name), before: hostText, after: undefined }];
   // Other hosts' lines still read the meaning; the last one takes it away.
   if (elsewhere.length === 0) files.push({ path: meaningFile(paths, name), before: meaningText, after: undefined });
+  if (text === undefined) return { paths, changes: { crontab: undefined, files } };
   const ours = findBlocks(text).some(({ mark }) => mark.name === name && mark.configDir === configDir);
   return { paths, changes: { crontab: { before: text, after: ours ? removeBlock(text, name) : text }, files } };
 }

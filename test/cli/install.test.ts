@@ -153,6 +153,9 @@ pipelines: [{tap: orders, target: redshift, command: sync_tables, id: weekly, ta
     expect([code, err]).toEqual([0, "stored pipelinewise: 1 pipeline, config directory ~/.pipelinewise\n"]);
     expect(world.stored()).toEqual(STORED);
     expect(world.crontab.calls()).toEqual([]);
+    expect(await world.run("diff", "--compile-only")).toMatchObject({ code: 0, out: "" });
+    expect(await world.run("uninstall")).toMatchObject({ code: 0, out: "" });
+    expect(world.stored()).toEqual(["schedules/"]);
   });
 
   test("--compile-only is refused where the crontab has the schedule already", async () => {

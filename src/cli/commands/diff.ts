@@ -14,6 +14,7 @@ import { renderPlan } from "../render-changes.ts";
 interface DiffFlags {
   readonly name?: string;
   readonly configDir?: string;
+  readonly compileOnly?: boolean;
 }
 
 export function addDiff(program: Command, host: Host, finish: Finish): void {
@@ -23,13 +24,14 @@ export function addDiff(program: Command, host: Host, finish: Finish): void {
     .argument("[file]", "path of the schedule file (default: schedule.yml, else the one that is installed)")
     .option("--name <name>", "an installed schedule by its name")
     .option("--config-dir <dir>", "PipelineWise's config directory")
-    .action(async (file: string | undefined, { name, configDir }: DiffFlags) => {
+    .option("--compile-only", "compare the stored schedule only, as `install --compile-only` writes it")
+    .action(async (file: string | undefined, { name, configDir, compileOnly = false }: DiffFlags) => {
       const machine = readMachine(host);
       const meant =
         (name === undefined ? (file ?? (await fileHere(host))) : undefined) ??
         installedFile(await listInstalled(await machine.crontab.read(), configDir, host), { file, name }, host);
       const schedule = await loadSchedule(meant, host);
-      const options = { configDir, replace: false, compileOnly: false };
+      const options = { configDir, replace: false, compileOnly };
       const { plan, warnings } = await prepareInstall(schedule, options, machine);
       for (const warning of warnings) host.stderr.write(`warning: ${warning}\n`);
       host.stdout.write(renderPlan(plan, userName(host)));

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { carryOut } from "../../crontab/act.ts";
 import { whileInstalling } from "../../crontab/install-lock.ts";
-import { crontabProgram } from "../../crontab/program.ts";
+import { crontabProgram, NoCrontabProgramError } from "../../crontab/program.ts";
 import { systemCrontab } from "../../crontab/system.ts";
 import { chooseInstalled, type InstalledWish, listInstalled, prepareUninstall } from "../../crontab/uninstall.ts";
 import { type Host, userName } from "../../host.ts";
@@ -29,8 +29,12 @@ export function addUninstall(program: Command, host: Host): void {
 
 async function uninstall(wish: InstalledWish, dryRun: boolean, host: Host): Promise<void> {
   const crontab = systemCrontab(crontabProgram(host));
-  const text = await crontab.read();
-  const meant = chooseInstalled(await listInstalled(text, wish.configDir, host), wish, host);
+  // A machine whose runs another scheduler starts may have no crontab at all.
+  const text = await crontab.read().catch((error) => {
+    if (error instanceof NoCrontabProgramError) return undefined;
+    throw error;
+  });
+  const meant = chooseInstalled(await listInstalled(text ?? "", wish.configDir, host), wish, host);
   const { paths, changes } = await prepareUninstall(meant, text, host);
   if (changes.crontab !== undefined) host.stdout.write(renderCrontabChange(changes.crontab, userName(host)));
   if (dryRun) {
