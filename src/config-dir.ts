@@ -1,6 +1,6 @@
-import { realpath, stat } from "node:fs/promises";
 import { isAbsolute, join, resolve } from "node:path";
 import { errorCode, SchedError, StoreError, UsageError } from "./errors.ts";
+import { realpath, stat } from "./files.ts";
 import type { Host } from "./host.ts";
 import { storeFault } from "./store-fault.ts";
 

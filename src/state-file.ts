@@ -1,7 +1,7 @@
 import { constants } from "node:fs";
-import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { errorCode, StoreError } from "./errors.ts";
+import { type OpenFile, open, removeFile, rename } from "./files.ts";
 import { storeFault } from "./store-fault.ts";
 
 const FILE_MODE = 0o600;
@@ -42,14 +42,14 @@ export async function readTrustedFile(
 async function readVia(
   path: string,
   encoding: BufferEncoding,
-  check: (file: FileHandle) => Promise<void>,
+  check: (file: OpenFile) => Promise<void>,
 ): Promise<string | undefined> {
   try {
     // NONBLOCK: a fifo put there by someone else must not hang us.
     const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     try {
       await check(file);
-      return await file.readFile(encoding);
+      return await file.readText(encoding);
     } finally {
       await file.close();
     }
@@ -84,7 +84,7 @@ export async function writeStateFile(path: string, text: string, unique: string)
     const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW;
     const file = await open(beside, flags, FILE_MODE);
     try {
-      await file.writeFile(text, "utf8");
+      await file.writeText(text, "utf8");
       await file.sync();
     } finally {
       await file.close();
@@ -92,7 +92,7 @@ export async function writeStateFile(path: string, text: string, unique: string)
     await rename(beside, path);
     await syncFolder(dirname(path));
   } catch (error) {
-    await rm(beside, { force: true }).catch(() => {});
+    await removeFile(beside).catch(() => {});
     throw storeFault("write", path, error);
   }
 }
@@ -100,7 +100,7 @@ export async function writeStateFile(path: string, text: string, unique: string)
 /** Removes a file of ours; it is fine when it has gone already. */
 export async function removeStateFile(path: string): Promise<void> {
   try {
-    await rm(path, { force: true });
+    await removeFile(path);
     await syncFolder(dirname(path));
   } catch (error) {
     if (errorCode(error) === "ENOENT") return;

@@ -1,7 +1,7 @@
 import type { Stats } from "node:fs";
-import { lstat, mkdir, stat } from "node:fs/promises";
 import { dirname, relative, sep } from "node:path";
 import { errorCode, StoreError } from "./errors.ts";
+import { lstat, mkdir, stat } from "./files.ts";
 import { type StatePaths, statePaths } from "./state-paths.ts";
 import { storeFault } from "./store-fault.ts";
 

@@ -1,6 +1,6 @@
-import { readdir } from "node:fs/promises";
 import { nameFault } from "../command/request.ts";
 import { errorCode, errorMessage, StoreError } from "../errors.ts";
+import { readdir } from "../files.ts";
 import type { Host } from "../host.ts";
 import { readTrustedFile } from "../state-file.ts";
 import { checkFolder } from "../state-folder.ts";

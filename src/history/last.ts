@@ -1,6 +1,7 @@
-import { rename, rm, writeFile } from "node:fs/promises";
+import { constants } from "node:fs";
 import { dirname } from "node:path";
 import { type EntryId, entryKey, type PipelineId } from "../command/request.ts";
+import { open, removeFile, rename } from "../files.ts";
 import type { Host } from "../host.ts";
 import { readStateFile } from "../state-file.ts";
 import { ensureFolder } from "../state-folder.ts";
@@ -8,6 +9,8 @@ import { lastRunFile, lastSkipFile, type StatePaths } from "../state-paths.ts";
 import { storeFault } from "../store-fault.ts";
 import { isRunRecord, parseRecordLine, renderRecordLine } from "./line.ts";
 import type { RunRecord } from "./record.ts";
+
+const FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW;
 
 /** What `status` shows of a pipeline without reading its history. */
 export interface LastRuns {
@@ -40,10 +43,11 @@ async function replaceFile(paths: StatePaths, path: string, text: string, host: 
   await ensureFolder(paths, dirname(path), host.uid);
   const beside = `${path}.${host.name}.${host.pid}.tmp`;
   try {
-    await writeFile(beside, text, { mode: 0o600 });
+    const file = await open(beside, FLAGS, 0o600);
+    await file.writeText(text, "utf8").finally(() => file.close());
     await rename(beside, path);
   } catch (error) {
-    await rm(beside, { force: true }).catch(() => {});
+    await removeFile(beside).catch(() => {});
     throw storeFault("write", path, error);
   }
 }

@@ -1,7 +1,7 @@
 import { constants } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { StoreError } from "../errors.ts";
+import { type OpenFile, open } from "../files.ts";
 import type { Host } from "../host.ts";
 import { ensureFolder } from "../state-folder.ts";
 import { runsFile, type StatePaths } from "../state-paths.ts";
@@ -18,7 +18,7 @@ type Writer = Pick<Host, "uid" | "name">;
 const fileFor = (paths: StatePaths, host: Writer, endedAt: string): string =>
   runsFile(paths, endedAt.slice(0, 7), host.name);
 
-async function openForAppend(paths: StatePaths, file: string, uid: number): Promise<FileHandle> {
+async function openForAppend(paths: StatePaths, file: string, uid: number): Promise<OpenFile> {
   await ensureFolder(paths, dirname(file), uid);
   try {
     return await open(file, FLAGS, 0o600);
@@ -34,11 +34,10 @@ export async function demandWritableHistory(paths: StatePaths, host: Writer & Pi
 }
 
 /** Whether a crash or a full disk left the last line without its end; our line would be lost in it. */
-async function endsTorn(file: FileHandle): Promise<boolean> {
+async function endsTorn(file: OpenFile): Promise<boolean> {
   const { size } = await file.stat();
   if (size === 0) return false;
-  const { buffer } = await file.read(Buffer.alloc(1), 0, 1, size - 1);
-  return buffer[0] !== NEWLINE;
+  return (await file.readAt(size - 1, 1))[0] !== NEWLINE;
 }
 
 /** Adds one record to this host's history, in one write. */
@@ -47,8 +46,7 @@ export async function appendRecord(paths: StatePaths, host: Writer, record: RunR
   const file = await openForAppend(paths, path, host.uid);
   try {
     const line = Buffer.from((await endsTorn(file)) ? `\n${renderRecordLine(record)}` : renderRecordLine(record));
-    const { bytesWritten } = await file.write(line);
-    if (bytesWritten !== line.length) throw new StoreError(`cannot write ${path}: the disk is full`);
+    if ((await file.write(line)) !== line.length) throw new StoreError(`cannot write ${path}: the disk is full`);
   } catch (error) {
     throw error instanceof StoreError ? error : storeFault("write", path, error);
   } finally {
