@@ -46,7 +46,7 @@ module.exports = {
           "^src/schedule/(?!load\\.ts$)",
           "^src/crontab/(render|block|plan)\\.ts$",
           "^src/compiled/(compiled|compile)\\.ts$",
-          "^src/lock/(lock|token)\\.ts$",
+          "^src/lock/(lock|token|record|judge|timing)\\.ts$",
           "^src/history/record\\.ts$",
           "^src/run/outcome\\.ts$",
           "^src/cli/table\\.ts$",

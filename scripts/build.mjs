@@ -17,6 +17,8 @@ async function bundle(door, together = new Set()) {
   const build = await rolldown({
     input: { [door]: join(root, `src/cli/doors/${door}.ts`) },
     platform: "node",
+    // proper-lockfile asks for graceful-fs only to have a default `fs`; ours is always given (src/lock/library.ts).
+    resolve: { alias: { "graceful-fs": "node:fs" } },
     transform: { target: "node20", define: { PROGRAM_VERSION: JSON.stringify(version) } },
     treeshake: { moduleSideEffects: false },
   });
