@@ -77,7 +77,7 @@ export class Sandbox {
   runTap = (id = "orders"): Promise<Ended> => this.run("run_tap", "--tap", id, "--target", "dwh");
 
   start(words: readonly string[], options: { stdin?: number } = {}): Started {
-    return this.#starter.start(this.program, words, { ...options, env: this.env() });
+    return this.#starter.start(this.program, words, { ...options, env: this.#env() });
   }
 
   /** Starts orders → dwh and waits until its connectors are at work. */
@@ -91,7 +91,7 @@ export class Sandbox {
     return started;
   }
 
-  env(): Record<string, string> {
+  #env(): Record<string, string> {
     return {
       HOME: this.folder,
       PATH: `${dirname(process.execPath)}:/usr/bin:/bin`,
