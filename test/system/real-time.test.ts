@@ -47,6 +47,9 @@ describeOnRealCron("five pipelines every minute, in real time", () => {
     await waitFor("the skip of the next minute", 150_000, async () =>
       (await history(world)).find(({ outcome }) => outcome === "skipped"),
     );
+    const { running, lastSkip } = await statusOf("microserv_2", world);
+    expect(lastSkip?.reason).toBe("overlap");
+    expect(world.processes().map(({ pid }) => pid)).toContain(running?.pid);
     await schedWell(world, ["uninstall"]);
     expect(world.spooled()).toBeUndefined();
     await waitFor("the runs' own ends", 150_000, () => (world.processes().length === 0 ? true : undefined));
@@ -75,6 +78,22 @@ describeOnRealCron("five pipelines every minute, in real time", () => {
     expect(cronComplaints(world.log())).toEqual([]);
   }, 330_000);
 });
+
+interface Status {
+  readonly tap: string;
+  readonly running: { readonly pid: number } | null;
+  readonly lastSkip: { readonly reason: string } | null;
+}
+
+async function statusOf(tap: string, world: PrivateCron): Promise<Status> {
+  const { pipelines } = JSON.parse(await schedWell(world, ["status", "--json"])) as {
+    readonly pipelines: readonly Status[];
+  };
+  expect(pipelines.map((pipeline) => pipeline.tap).sort()).toEqual(Object.keys(TAPS));
+  const status = pipelines.find((pipeline) => pipeline.tap === tap);
+  if (status === undefined) throw new Error(`status shows no ${tap}`);
+  return status;
+}
 
 /** A PipelineWise project with the five taps. @returns its folder */
 function writeProject(folder: string): string {

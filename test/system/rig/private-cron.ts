@@ -52,7 +52,10 @@ export async function startPrivateCron(zone = "Etc/UTC"): Promise<PrivateCron> {
     ["--mount", "--propagation", "private", join(here, "private-cron.sh"), folder, zone, home, process.execPath],
     { env: { PATH: SYSTEM_PATH }, stdio: ["pipe", "pipe", "pipe"] },
   );
-  await saysReady(holder);
+  await saysReady(holder).catch((error: unknown) => {
+    rmSync(folder, { recursive: true, force: true });
+    throw error;
+  });
   const holderPid = holder.pid ?? 0;
   // The signal of the parent's death: a test runner that is killed leaves no daemon behind.
   const inside = ["nsenter", `--target=${holderPid}`, "--mount", "--", "setpriv", "--pdeathsig", "KILL", "--"];
