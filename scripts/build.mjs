@@ -89,6 +89,4 @@ if (foreign.length > 0 || atStart.bytes > SHORT_DOOR_LIMIT) {
 
 const ids = [...short, ...large].flatMap((chunk) => Object.keys(chunk.modules));
 writeFileSync(join(dist, "LICENSES.txt"), licences(ids));
-process.stderr.write(
-  `dist/: run.cjs ${atStart.bytes} bytes at start; ${[...short, ...large].map((c) => `${c.fileName} ${c.code.length}`).join(", ")}\n`,
-);
+process.stderr.write(`dist/ is built; a tick loads ${atStart.bytes} bytes of it\n`);

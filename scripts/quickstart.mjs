@@ -1,6 +1,6 @@
 // `npm run quickstart`: the whole job in a sandbox folder. Own HOME, own config directory, own crontab file and the
 // stand-in for PipelineWise; your crontab and your ~/.pipelinewise are not touched. Safe to run again.
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -78,8 +78,11 @@ heading("The schedule");
 say(readFileSync(join(sandbox, "schedule.yml"), "utf8").trimEnd());
 
 heading("A PipelineWise project is imported (stand-in)");
-const importing = await start(join(standIn, "pipelinewise"), ["import", "--dir", join(standIn, "project")]).ended;
-if (importing !== 0) throw new Error(`quickstart: the stand-in's import ended with ${importing}`);
+const imported = execFileSync(join(standIn, "pipelinewise"), ["import", "--dir", join(standIn, "project")], {
+  env,
+  encoding: "utf8",
+});
+say(imported.match(/Taps imported successfully.*/)?.[0] ?? imported);
 
 heading("Is the file right? What would run on a Saturday?");
 await type(["validate", "schedule.yml"]);
