@@ -23,15 +23,14 @@ function timed(command, args, expected = 0) {
   return ms;
 }
 
-/** Peak of a process's memory in MiB, asked of itself at its end. */
+/** Peak of a process's memory in MiB, which it tells itself at its end. */
 function peakMemory(args) {
-  const ask = 'process.on("exit", () => require("fs").writeSync(2, `peak=${process.resourceUsage().maxRSS}`))';
-  const { stderr } = spawnSync(process.execPath, ["--require", `data:text/javascript,${ask}`, ...args], {
+  const { stderr } = spawnSync(process.execPath, ["--require", sandbox.tellMemory, ...args], {
     env: sandbox.env,
     stdio: ["ignore", "ignore", "pipe"],
   });
-  const found = /peak=(\d+)/.exec(stderr.toString());
-  return found === null ? undefined : Number(found[1]) / 1024;
+  const [, kibibytes] = /^peak=(\d+)$/m.exec(stderr.toString()) ?? [];
+  return kibibytes === undefined ? undefined : Number(kibibytes) / 1024;
 }
 
 const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];

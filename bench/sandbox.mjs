@@ -37,9 +37,15 @@ export function makeSandbox(program) {
   };
   writeFileSync(join(schedules, "pipelinewise.json"), JSON.stringify(meaning), { mode: 0o600 });
   writeFileSync(join(schedules, `pipelinewise.${host}.json`), JSON.stringify(installed), { mode: 0o600 });
+  const tellMemory = join(home, "tell-memory.cjs");
+  writeFileSync(
+    tellMemory,
+    'process.on("exit", () => require("node:fs").writeSync(2, "peak=" + process.resourceUsage().maxRSS + "\\n"));',
+  );
   const { NODE_EXTRA_CA_CERTS: _left, NODE_COMPILE_CACHE: _out, ...env } = process.env;
   return {
     pipelinewise,
+    tellMemory,
     env: { ...env, HOME: home, PIPELINEWISE_CONFIG_DIRECTORY: config },
     remove: () => rmSync(home, { recursive: true, force: true }),
   };
