@@ -7,10 +7,11 @@ import { buildProgram } from "./program.ts";
 /** Runs one command line. @param argv the words behind `pipelinewise-sched`; @returns the exit code */
 export async function main(argv: readonly string[], host: Host): Promise<number> {
   let code: number = EXIT.ok;
-  const program = buildProgram(host, (given) => {
+  const finish = (given: number) => {
     code = given;
-  });
+  };
   try {
+    const program = await buildProgram(argv, host, finish);
     await program.parseAsync(argv, { from: "user" });
     return code;
   } catch (error) {

@@ -1,33 +1,68 @@
 import { Command } from "commander";
 import type { Host } from "../host.ts";
 import type { AddCommand, Finish } from "./add-command.ts";
-import { addDiff } from "./commands/diff.ts";
-import { addExport } from "./commands/export.ts";
-import { addHistory } from "./commands/history.ts";
-import { addInstall } from "./commands/install.ts";
-import { addPreview } from "./commands/preview.ts";
-import { addRun } from "./commands/run.ts";
-import { addStatus } from "./commands/status.ts";
-import { addUninstall } from "./commands/uninstall.ts";
-import { addValidate } from "./commands/validate.ts";
 
-const COMMANDS: readonly AddCommand[] = [
-  addValidate,
-  addPreview,
-  addInstall,
-  addUninstall,
-  addDiff,
-  addExport,
-  addRun,
-  addStatus,
-  addHistory,
+interface CommandRow {
+  readonly name: string;
+  readonly description: string;
+  /** Its file is loaded only when its word is typed: all of them together take longer than most commands. */
+  readonly load: () => Promise<AddCommand>;
+}
+
+const COMMANDS: readonly CommandRow[] = [
+  {
+    name: "validate",
+    description: "check a schedule file and show everything that is wrong with it",
+    load: async () => (await import("./commands/validate.ts")).addValidate,
+  },
+  {
+    name: "preview",
+    description: "show what runs when; the next 10 runs if nothing else is asked for",
+    load: async () => (await import("./commands/preview.ts")).addPreview,
+  },
+  {
+    name: "install",
+    description: "put a schedule into the crontab, and store what its runs need",
+    load: async () => (await import("./commands/install.ts")).addInstall,
+  },
+  {
+    name: "uninstall",
+    description: "take a schedule out of the crontab; history and logs stay",
+    load: async () => (await import("./commands/uninstall.ts")).addUninstall,
+  },
+  {
+    name: "diff",
+    description: "show what `install` would change; ends with 0 when nothing would, with 1 when something would",
+    load: async () => (await import("./commands/diff.ts")).addDiff,
+  },
+  {
+    name: "export",
+    description: "print the crontab lines of a schedule for another machine",
+    load: async () => (await import("./commands/export.ts")).addExport,
+  },
+  {
+    name: "run",
+    description: "run one pipeline now, unless it runs already",
+    load: async () => (await import("./commands/run.ts")).addRun,
+  },
+  {
+    name: "status",
+    description: "show PipelineWise's own status, and what is scheduled, next, last and running",
+    load: async () => (await import("./commands/status.ts")).addStatus,
+  },
+  {
+    name: "history",
+    description: "show what ran and how it ended, newest end first; all hosts together",
+    load: async () => (await import("./commands/history.ts")).addHistory,
+  },
 ];
 
-/** The whole command line. */
-export function buildProgram(host: Host, finish: Finish): Command {
+/** The whole command line; of the commands only the one that `argv` names knows its words. */
+export async function buildProgram(argv: readonly string[], host: Host, finish: Finish): Promise<Command> {
   const program = new Command("pipelinewise-sched")
     .description("Puts PipelineWise pipelines into cron from one YAML file; never runs one pipeline twice at once.")
     .version(host.version)
+    .configureHelp({ subcommandTerm: (command) => command.name() })
     .configureOutput({
       writeOut: (text) => host.stdout.write(text),
       writeErr: (text) => host.stderr.write(text),
@@ -35,6 +70,11 @@ export function buildProgram(host: Host, finish: Finish): Command {
     .exitOverride()
     .showSuggestionAfterError()
     .showHelpAfterError("(add --help for the words of this command)");
-  for (const add of COMMANDS) add(program, host, finish);
+  const [first, second] = argv.filter((word) => !word.startsWith("-"));
+  const typed = first === "help" ? second : first;
+  for (const { name, description, load } of COMMANDS) {
+    const command = program.command(name).description(description);
+    if (name === typed) (await load())(command, host, finish);
+  }
   return program;
 }

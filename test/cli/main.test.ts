@@ -13,3 +13,33 @@ test("an unknown option is a usage error", async () => {
   expect(await main(["--prewiev"], host)).toBe(64);
   expect(host.err()).toContain("--prewiev");
 });
+
+test("the help names every command, and loads none of them to do so", async () => {
+  const host = testHost();
+  expect(await main(["--help"], host)).toBe(0);
+  const names = host.out().matchAll(/^ {2}([a-z]+)(?: \[command\])? {2,}\S/gm);
+  expect([...names].map(([, name]) => name)).toEqual([
+    "validate",
+    "preview",
+    "install",
+    "uninstall",
+    "diff",
+    "export",
+    "run",
+    "status",
+    "history",
+    "help",
+  ]);
+});
+
+test.each([[["help", "preview"]], [["preview", "--help"]]])("%j shows the words of the command", async (argv) => {
+  const host = testHost();
+  expect(await main(argv, host)).toBe(0);
+  expect(host.out()).toContain("--day <date>");
+});
+
+test("a mistyped command is told the nearest one", async () => {
+  const host = testHost();
+  expect(await main(["previw"], host)).toBe(64);
+  expect(host.err()).toContain("Did you mean preview?");
+});

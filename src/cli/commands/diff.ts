@@ -17,10 +17,8 @@ interface DiffFlags {
   readonly compileOnly?: boolean;
 }
 
-export function addDiff(program: Command, host: Host, finish: Finish): void {
-  program
-    .command("diff")
-    .description("show what `install` would change; ends with 0 when nothing would, with 1 when something would")
+export function addDiff(command: Command, host: Host, finish: Finish): void {
+  command
     .argument("[file]", "path of the schedule file (default: schedule.yml, else the one that is installed)")
     .option("--name <name>", "an installed schedule by its name")
     .option("--config-dir <dir>", "PipelineWise's config directory")

@@ -15,10 +15,8 @@ interface ExportFlags {
   readonly output?: string;
 }
 
-export function addExport(program: Command, host: Host): void {
-  program
-    .command("export")
-    .description("print the crontab lines of a schedule for another machine")
+export function addExport(command: Command, host: Host): void {
+  command
     .argument("[file]", "path of the schedule file", "schedule.yml")
     .requiredOption("--node <path>", "where Node is on that machine")
     .requiredOption("--program <path>", "where pipelinewise-sched is on that machine")

@@ -18,10 +18,8 @@ interface HistoryFlags {
   readonly configDir?: string;
 }
 
-export function addHistory(program: Command, host: Host): void {
-  program
-    .command("history")
-    .description("show what ran and how it ended, newest end first; all hosts together")
+export function addHistory(command: Command, host: Host): void {
+  command
     .option("--tap <tap>", "only runs of this tap")
     .option("--target <target>", "only runs into this target")
     .option("--limit <n>", "at most so many", "20")

@@ -19,10 +19,8 @@ interface InstallFlags {
   readonly yes?: boolean;
 }
 
-export function addInstall(program: Command, host: Host): void {
-  program
-    .command("install")
-    .description("put a schedule into the crontab, and store what its runs need")
+export function addInstall(command: Command, host: Host): void {
+  command
     .argument("[file]", "path of the schedule file (default: schedule.yml)")
     .option("--config-dir <dir>", "PipelineWise's config directory")
     .option("--dry-run", "show what would change and write nothing")

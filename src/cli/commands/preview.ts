@@ -16,10 +16,8 @@ interface PreviewFlags extends WindowFlags {
   readonly json?: boolean;
 }
 
-export function addPreview(program: Command, host: Host): void {
-  program
-    .command("preview")
-    .description("show what runs when; the next 10 runs if nothing else is asked for")
+export function addPreview(command: Command, host: Host): void {
+  command
     .argument("[file]", "path of the schedule file", "schedule.yml")
     .option("--from <instant>", "first instant, included, such as 2026-10-25T00:00Z (default: now)")
     .option("--to <instant>", "last instant, not included")

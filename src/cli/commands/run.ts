@@ -36,11 +36,9 @@ async function planFromFile(request: RunRequest, file: string, host: Host): Prom
 }
 
 /** Shows `run`'s help, and does what the short door cannot: read a schedule file. Both read their words alike. */
-export function addRun(program: Command, host: Host, finish: Finish): void {
+export function addRun(command: Command, host: Host, finish: Finish): void {
   const options: readonly { readonly name: string; readonly value?: string; readonly help: string }[] = RUN_OPTIONS;
-  program
-    .command("run")
-    .description("run one pipeline now, unless it runs already")
+  command
     .usage("--tap ID --target ID [options] [-- words]")
     // commander reads none of the words, and shows them only.
     .allowUnknownOption()

@@ -21,10 +21,8 @@ interface StatusFlags {
   readonly configDir?: string;
 }
 
-export function addStatus(program: Command, host: Host): void {
-  program
-    .command("status")
-    .description("show PipelineWise's own status, and what is scheduled, next, last and running")
+export function addStatus(command: Command, host: Host): void {
+  command
     .option("--tap <tap>", "only this tap")
     .option("--target <target>", "only this target")
     .option("--name <name>", "only the entries of this installed schedule")

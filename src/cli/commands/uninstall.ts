@@ -13,10 +13,8 @@ interface UninstallFlags {
   readonly dryRun?: boolean;
 }
 
-export function addUninstall(program: Command, host: Host): void {
-  program
-    .command("uninstall")
-    .description("take a schedule out of the crontab; history and logs stay")
+export function addUninstall(command: Command, host: Host): void {
+  command
     .argument("[file]", "path of the schedule file; needed only when several are installed")
     .option("--name <name>", "the schedule by its name")
     .option("--config-dir <dir>", "PipelineWise's config directory")

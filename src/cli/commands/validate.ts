@@ -6,10 +6,8 @@ import type { CheckedSchedule } from "../../schedule/parse.ts";
 import { countProblems, renderProblem } from "../../schedule/problem.ts";
 import type { Finish } from "../add-command.ts";
 
-export function addValidate(program: Command, host: Host, finish: Finish): void {
-  program
-    .command("validate")
-    .description("check a schedule file and show everything that is wrong with it")
+export function addValidate(command: Command, host: Host, finish: Finish): void {
+  command
     .argument("[file]", "path of the schedule file", "schedule.yml")
     .option("--strict", "take warnings for errors")
     .option("--json", 'print {"problems": [...]}')
