@@ -1,6 +1,7 @@
-import { readdir, readFile } from "node:fs";
+import { constants } from "node:fs";
 import { join } from "node:path";
 import type { PipelineId } from "../command/request.ts";
+import { open, readdir } from "../files.ts";
 import { lockFolder, type StatePaths } from "../state-paths.ts";
 import type { LockHolder } from "./lock.ts";
 import { thisKernel } from "./machine.ts";
@@ -8,11 +9,17 @@ import { processLives } from "./process-table.ts";
 import { holderOf, parseRecord } from "./record.ts";
 import { parseToken, shortBoot, tokenFileName, tokenInName } from "./token.ts";
 
-/** `undefined` for whatever cannot be read: this is only a look, and `acquire` tells every fault by its name. */
-const namesIn = (folder: string): Promise<readonly string[]> =>
-  new Promise((resolve) => readdir(folder, (error, names) => resolve(error === null ? names : [])));
-const textOf = (file: string): Promise<string> =>
-  new Promise((resolve) => readFile(file, "utf8", (error, text) => resolve(error === null ? text : "")));
+/** Nothing for whatever cannot be read: this is only a look, and `acquire` tells every fault by its name. */
+const namesIn = (folder: string): Promise<readonly string[]> => readdir(folder).catch(() => []);
+
+async function textOf(path: string): Promise<string> {
+  try {
+    const file = await open(path, constants.O_RDONLY);
+    return await file.readText("utf8").finally(() => file.close());
+  } catch {
+    return "";
+  }
+}
 
 /** Whether the process that a token names runs here and now. */
 function ownerLives(token: string): boolean {
