@@ -1,6 +1,6 @@
 import { daySearch } from "./calendar.ts";
 import type { Cron } from "./expression.ts";
-import { MINUTE_MS, stretches } from "./stretches.ts";
+import { type ClockHandling, MINUTE_MS, stretches } from "./stretches.ts";
 import { zoneClock } from "./zone-clock.ts";
 
 const DAY_MINUTES = 1440;
@@ -19,14 +19,20 @@ export interface Span {
 /**
  * The instants at which Debian's cron starts a line on a machine in the zone, in order. An instant stands as often as
  * cron starts the line then: fixed lines that a clock change skipped are made up together.
+ *
+ * @param handling another daemon's way with clock changes
  */
-export function* startTimes(cron: Cron, { zone, from, to }: Span): Generator<number, void> {
+export function* startTimes(
+  cron: Cron,
+  { zone, from, to }: Span,
+  handling: ClockHandling = cron.class,
+): Generator<number, void> {
   const minutes = cron.hours.flatMap((hour) => cron.minutes.map((minute) => hour * 60 + minute));
   const nextDay = daySearch(cron);
   const clock = zoneClock(zone);
   let resumeAt = from;
   search: for (;;) {
-    for (const { startAt, offset, first, end } of stretches(clock, resumeAt, cron.class)) {
+    for (const { startAt, offset, first, end } of stretches(clock, resumeAt, handling)) {
       // What is made up at the start of the stretch counts if that start does; all else goes by its own minute.
       const low = startAt >= resumeAt ? first : Math.max(first, Math.ceil((resumeAt + offset) / MINUTE_MS));
       for (let day = nextDay(Math.floor(low / DAY_MINUTES)); day * DAY_MINUTES < end; day = nextDay(day + 1)) {
@@ -50,10 +56,14 @@ export function* startTimes(cron: Cron, { zone, from, to }: Span): Generator<num
   }
 }
 
-/** The instants at which a cron is due, in order. A minute that cron would start twice is one run. */
-export function* runTimes(cron: Cron, span: Span): Generator<number, void> {
+/**
+ * The instants at which a cron is due, in order. A minute that cron would start twice is one run.
+ *
+ * @param handling another daemon's way with clock changes; Debian cron's where nothing is said
+ */
+export function* runTimes(cron: Cron, span: Span, handling: ClockHandling = cron.class): Generator<number, void> {
   let last: number | undefined;
-  for (const at of startTimes(cron, span)) {
+  for (const at of startTimes(cron, span, handling)) {
     if (at !== last) yield at;
     last = at;
   }

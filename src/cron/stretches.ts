@@ -10,6 +10,14 @@ const CORRECTION = 180;
 const LATE = 5;
 
 /**
+ * How a daemon follows the clock when it is changed. The two classes are Debian cron's; the rest is what other daemons do
+ * with every line (`daemons.ts`):
+ * - `each-pass`: a line is started at whatever the clock shows; what is skipped is lost, what comes twice runs twice;
+ * - `first-pass`: as above, but nothing at all until the clock has caught up with what it showed before.
+ */
+export type ClockHandling = CronClass | "each-pass" | "first-pass";
+
+/**
  * Wall minutes that cron handles for one class of lines, in order, under one offset.
  *
  * Wall minutes are counted from 1970-01-01 00:00 on the zone's own clock. Minute `w` is handled when it comes, at
@@ -34,7 +42,7 @@ export interface Stretch {
  *
  * It is taken to have been running for long: no start-up in a repeated hour, no machine asleep.
  */
-export function* stretches(clock: ZoneClock, from: number, cronClass: CronClass): Generator<Stretch, never> {
+export function* stretches(clock: ZoneClock, from: number, handling: ClockHandling): Generator<Stretch, never> {
   // A day before, so that a repeat which still holds fixed lines back at `from` is seen.
   let segment = clock.segmentAt(from - DAY_MS);
   let first = Math.floor((segment.startAt + segment.offset) / MINUTE_MS);
@@ -43,16 +51,24 @@ export function* stretches(clock: ZoneClock, from: number, cronClass: CronClass)
     const { startAt, endAt, offset } = segment;
     const end = Math.ceil((endAt + offset) / MINUTE_MS);
     const step = first - handled;
-    const isCorrection = step > CORRECTION || step <= -CORRECTION;
-    yield { startAt, offset, first: isCorrection ? first : firstHandled(cronClass, first, handled), end };
+    const isCorrection = handling !== "first-pass" && (step > CORRECTION || step <= -CORRECTION);
+    yield { startAt, offset, first: isCorrection ? first : firstHandled(handling, first, handled), end };
     handled = isCorrection ? end - 1 : Math.max(handled, end - 1);
     segment = clock.segmentAt(endAt);
     first = segment.offset === offset ? end : Math.floor((endAt + segment.offset) / MINUTE_MS);
   }
 }
 
-function firstHandled(cronClass: CronClass, first: number, handled: number): number {
+function firstHandled(handling: ClockHandling, first: number, handled: number): number {
   const step = first - handled;
-  const handlesAll = cronClass === "fixed" || (step > 0 && step <= LATE);
-  return handlesAll ? handled + 1 : first;
+  switch (handling) {
+    case "fixed":
+      return handled + 1;
+    case "wildcard":
+      return step > 0 && step <= LATE ? handled + 1 : first;
+    case "each-pass":
+      return first;
+    case "first-pass":
+      return Math.max(first, handled + 1);
+  }
 }
