@@ -1,9 +1,8 @@
 import type { TapCommand } from "../command/request.ts";
 
 /** How a run ended; the reason a start was skipped. Later outcomes (timed-out, lost, …) join here when they are built. */
-export const OUTCOMES = ["succeeded", "failed", "stopped", "lock-lost", "skipped"] as const;
-export type OutcomeKind = (typeof OUTCOMES)[number];
-export type SkipReason = "overlap";
+export type OutcomeKind = "succeeded" | "failed" | "stopped" | "lock-lost" | "skipped";
+type SkipReason = "overlap";
 
 /** One run or one skip, as a line of `runs/<YYYY-MM>/<host>.jsonl`. Instants are ISO 8601 UTC. */
 export interface RunRecord {

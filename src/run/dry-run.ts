@@ -1,10 +1,11 @@
 import { entryLabel } from "../command/request.ts";
 import { quoteWord, renderWords } from "../command/shell.ts";
+import { findProgram } from "../find-program.ts";
 import type { Host } from "../host.ts";
 import { lockFolder, runLogFile } from "../state-paths.ts";
 import { applyEnvironment, type EnvironmentChange, readEnvironment } from "./environment.ts";
-import { findProgram, findSetpriv } from "./find-program.ts";
 import type { RunPlan } from "./plan.ts";
+import { findSetpriv } from "./setpriv.ts";
 
 /** Stands for a value that is not to be seen. */
 const HIDDEN = "***";
@@ -17,7 +18,7 @@ export async function renderDryRun(plan: RunPlan, host: Host): Promise<string> {
   const { entry, paths, words, manners } = plan;
   const changes = await readEnvironment(plan.environment, paths.configDir, host);
   const { PATH } = applyEnvironment(host, changes);
-  const program = await findProgram(words[0] ?? "", { path: PATH, cwd: host.cwd });
+  const program = await findProgram(words[0] ?? "", PATH);
   const setpriv = await findSetpriv();
   const rows: (readonly [string, string])[] = [
     ["pipeline", `${entryLabel(entry)}, ${manners.scheduled ? "scheduled" : "by hand"}`],

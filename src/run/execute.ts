@@ -1,5 +1,6 @@
 import { entryLabel } from "../command/request.ts";
 import { EXIT, errorMessage, SchedError } from "../errors.ts";
+import { findProgram } from "../find-program.ts";
 import { writeLastRun } from "../history/last.ts";
 import type { RunRecord } from "../history/record.ts";
 import { appendRecord, demandWritableHistory } from "../history/store.ts";
@@ -9,12 +10,12 @@ import { runLogFile } from "../state-paths.ts";
 import { attendPipeline, type PipelineEnd } from "./attend.ts";
 import { startPipeline } from "./child.ts";
 import { applyEnvironment, readEnvironment } from "./environment.ts";
-import { findProgram, findSetpriv } from "./find-program.ts";
 import { type Notes, openNotes } from "./notes.ts";
 import { judgeEnd, type Outcome } from "./outcome.ts";
 import { openRunLog } from "./output.ts";
 import type { RunPlan } from "./plan.ts";
 import { readTail, renderEnd, renderReport } from "./report.ts";
+import { findSetpriv } from "./setpriv.ts";
 import { type Start, skipOverlap } from "./skip.ts";
 import type { StopTiming } from "./stop.ts";
 import type { StopSignals } from "./stop-signals.ts";
@@ -69,7 +70,7 @@ async function runPipeline(run: HeldRun): Promise<PipelineEnd & { readonly log: 
   const { paths, entry, words, manners } = plan;
   const changes = await readEnvironment(plan.environment, paths.configDir, host);
   const env: NodeJS.ProcessEnv = { ...applyEnvironment(host, changes), [RUN_MARK]: lock.token };
-  const program = await findProgram(words[0] ?? "", { path: env["PATH"], cwd: host.cwd });
+  const program = await findProgram(words[0] ?? "", env["PATH"]);
   const setpriv = await findSetpriv();
   const log = await openRunLog(paths, runLogFile(paths, entry, start), host.uid);
   try {

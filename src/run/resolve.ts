@@ -30,7 +30,7 @@ function missing(what: string, again: string): SchedError {
   });
 }
 
-export function mannersOf(request: RunRequest): RunManners {
+function mannersOf(request: RunRequest): RunManners {
   const { scheduled, output, skipExitCode } = request;
   return {
     scheduled,
