@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { resolveConfigDir } from "../../config-dir.ts";
 import { UsageError } from "../../errors.ts";
-import { type History, type HistoryFault, readHistory } from "../../history/read.ts";
+import { type History, type HistoryFault, type HistoryFilter, readHistory } from "../../history/read.ts";
 import type { RunRecord } from "../../history/record.ts";
 import type { Host } from "../../host.ts";
 import { renderDuration } from "../../run/duration.ts";
@@ -33,8 +33,13 @@ export function addHistory(command: Command, host: Host): void {
         state === undefined ? { runs: [], faults: [] } : await readHistory(state.paths, filter);
       host.stderr.write(renderFaults(faults));
       if (json) host.stdout.write(renderHistoryJson(runs));
-      else host.stdout.write(runs.length > 0 ? renderHistory(runs) : `No run is recorded in ${folder}/.sched.\n`);
+      else host.stdout.write(runs.length > 0 ? renderHistory(runs) : renderNothing(folder, filter));
     });
+}
+
+function renderNothing(folder: string, { tap, target }: HistoryFilter): string {
+  const of = [tap === undefined ? "" : ` of tap ${tap}`, target === undefined ? "" : ` into target ${target}`].join("");
+  return `No run${of} is recorded in ${folder}/.sched.\n`;
 }
 
 function readLimit(text: string): number {
