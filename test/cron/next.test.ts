@@ -4,6 +4,7 @@ import { parseCron } from "../../src/cron/expression.ts";
 import { CronFault } from "../../src/cron/fault.ts";
 import { nextRuns, runTimes, startTimes } from "../../src/cron/next.ts";
 import { daemonStarts, wallMinutes } from "./daemon.ts";
+import { expressions } from "./expressions.ts";
 
 const HOUR = 3_600_000;
 const iso = (at: number | Date): string => new Date(at).toISOString().slice(0, 16);
@@ -37,26 +38,6 @@ const windows = CHANGES.map(([zone, change]) => {
   const to = Date.parse(change) + 54 * HOUR;
   return { zone, change, from, to, walls: wallMinutes(zone, from, to) };
 });
-
-const value = (low: number, high: number) => fc.integer({ min: low, max: high });
-const item = (low: number, high: number) =>
-  fc.oneof(
-    fc.constant("*"),
-    value(1, high + 2).map((step) => `*/${step}`),
-    value(low, high).map(String),
-    fc.tuple(value(low, high), value(low, high), fc.option(value(1, high))).map(([a, b, step]) => {
-      const range = `${Math.min(a, b)}-${Math.max(a, b)}`;
-      return step === null ? range : `${range}/${step}`;
-    }),
-  );
-const field = (low: number, high: number) =>
-  fc.array(item(low, high), { minLength: 1, maxLength: 3 }).map((items) => items.join(","));
-/** Mostly any day, so that most cases have starts near the change. */
-const mostly = (low: number, high: number) =>
-  fc.oneof({ weight: 4, arbitrary: fc.constant("*") }, { weight: 1, arbitrary: field(low, high) });
-const expressions = fc
-  .tuple(field(0, 59), fc.oneof(field(0, 23), field(0, 4)), mostly(1, 31), mostly(1, 12), mostly(0, 7))
-  .map((fields) => fields.join(" "));
 
 describe("start times", () => {
   test.each(windows)("agree with the daemon's loop, minute by minute: $zone $change", ({ zone, from, to, walls }) => {
