@@ -43,8 +43,10 @@ export async function openNotes(
       waiting.push({ level, text, fields: { at: host.now().toISOString(), ...fields } });
     };
   const flush = async () => {
-    const { openLog } = await import("../log.ts");
-    log ??= openLog(file.fd, { pid: host.pid, hostname: host.name, ...base });
+    // An upgrade may have replaced our files under a long run: its notes are lost then, and nothing else.
+    const module = await import("../log.ts").catch(() => undefined);
+    if (module === undefined) return;
+    log ??= module.openLog(file.fd, { pid: host.pid, hostname: host.name, ...base });
     const now = waiting;
     waiting = [];
     for (const { level, text, fields } of now) log[level](text, fields);
