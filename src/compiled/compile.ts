@@ -1,5 +1,6 @@
 import type { Schedule } from "../schedule/schedule.ts";
 import type { CompiledSchedule } from "./compiled.ts";
+import { digestOf } from "./digest.ts";
 
 /** What a schedule means, ready to be stored. @param places its paths, absolute: the config directory and the env file */
 export function compileSchedule(
@@ -9,7 +10,7 @@ export function compileSchedule(
   return {
     format: 1,
     name: schedule.name,
-    source: { path: schedule.source.path, digest: schedule.source.digest },
+    source: { path: schedule.source.path, digest: digestOf(schedule.source.bytes) },
     configDir: places.configDir,
     env: schedule.pipelinewise.env,
     envFile: places.envFile,

@@ -18,7 +18,7 @@ export interface CheckedSchedule {
 /**
  * What a schedule file says: all that it means, or all that is wrong with it.
  *
- * @param source.file as the user named it, for the problems; `path` and `digest` go into the schedule
+ * @param source.file as the user named it, for the problems; `path` and `bytes` go into the schedule
  */
 export function parseSchedule(text: string, source: Schedule["source"] & { readonly file: string }): CheckedSchedule {
   const { document, findings: slips, placeAt } = readSyntax(text);
@@ -41,13 +41,13 @@ export function parseSchedule(text: string, source: Schedule["source"] & { reado
 function meaning(
   file: ScheduleFile,
   root: Written,
-  { path, digest }: Schedule["source"],
+  { path, bytes }: Schedule["source"],
   placeAt: (offset: number) => Place,
 ): Schedule {
   const written = root.children.get("pipelines");
   return {
     name: file.name ?? DEFAULT_SCHEDULE_NAME,
-    source: { path, digest },
+    source: { path, bytes },
     pipelinewise: callMeaning(file.pipelinewise),
     pipelines: file.pipelines.map((pipeline, index) =>
       pipelineMeaning(pipeline, file.timezone, placeAt(written?.children.get(index)?.at ?? 0)),

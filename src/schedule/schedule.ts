@@ -33,8 +33,8 @@ export interface PipelinewiseCall {
 /** A whole schedule file, checked; every default filled, every cron parsed. */
 export interface Schedule {
   readonly name: string;
-  /** Absolute path and SHA-256 (hex) of the text it came from. */
-  readonly source: { readonly path: string; readonly digest: string };
+  /** What it was read from. The path is absolute. */
+  readonly source: { readonly path: string; readonly bytes: Uint8Array };
   readonly pipelinewise: PipelinewiseCall;
   readonly pipelines: readonly Pipeline[];
 }

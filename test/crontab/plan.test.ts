@@ -16,7 +16,7 @@ const NOTHING: Found = {
 
 const schedule = (timezone?: string, count = 1): Schedule => ({
   name: "pipelinewise",
-  source: { path: "/s.yml", digest: "d" },
+  source: { path: "/s.yml", bytes: Buffer.from("") },
   pipelinewise: { command: ["pipelinewise"], env: {} },
   pipelines: Array.from({ length: count }, (_, index) => ({
     tap: `tap_${index}`,

@@ -61,7 +61,11 @@ const LINES: readonly string[] = [
 
 /** The file, and what is said of it. */
 function exhibit(text: string): string {
-  const { schedule, problems } = parseSchedule(text, { file: "schedule.yml", path: "/schedule.yml", digest: "" });
+  const { schedule, problems } = parseSchedule(text, {
+    file: "schedule.yml",
+    path: "/schedule.yml",
+    bytes: Buffer.from(text),
+  });
   const shown = text.length > 300 ? `${text.slice(0, 60)} … (${text.length} characters)\n` : text;
   const printable = shown.replace(/[\0\r]/g, (character) => (character === "\r" ? "\\r" : "\\0"));
   return `${printable.trimEnd()}\n${"-".repeat(40)}\n${problems.map(renderProblem).join("")}${schedule === undefined ? "" : "(usable)\n"}`;

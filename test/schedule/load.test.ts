@@ -1,3 +1,5 @@
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -13,14 +15,22 @@ function folderWith(content: string | Uint8Array, name = "schedule.yml"): { read
   return { cwd };
 }
 
-test("gives the schedule with its absolute path and the SHA-256 of its bytes", async () => {
+test("gives the schedule with its absolute path and its bytes", async () => {
   const host = folderWith(SOUND);
   const schedule = await loadSchedule("./schedule.yml", host);
   expect(schedule.source).toEqual({
     path: join(host.cwd, "schedule.yml"),
-    digest: "2fba27ac214633d5ff73d29e53ca7d296fcc5e36afc4b564e3e794abcb1e3cbe",
+    bytes: Buffer.from(SOUND),
   });
   expect(schedule.pipelines).toHaveLength(1);
+});
+
+test("reads a pipe too, as `preview <(…)` hands it over", async () => {
+  const cwd = tempFolder();
+  execFileSync("mkfifo", [join(cwd, "pipe")]);
+  const writer = spawn("sh", ["-c", `printf '%s' "$0" > pipe`, SOUND], { cwd });
+  expect((await loadSchedule("pipe", { cwd })).pipelines).toHaveLength(1);
+  await once(writer, "exit");
 });
 
 test("throws every problem of a bad schedule in one error, exit code 65", async () => {

@@ -5,7 +5,7 @@ import { type CheckedSchedule, parseSchedule } from "../../src/schedule/parse.ts
 import { renderProblem } from "../../src/schedule/problem.ts";
 
 const check = (text: string): CheckedSchedule =>
-  parseSchedule(text, { file: "schedule.yml", path: "/etc/schedule.yml", digest: "d1" });
+  parseSchedule(text, { file: "schedule.yml", path: "/etc/schedule.yml", bytes: Buffer.from("") });
 
 /** The problems as they are shown. */
 const problems = (text: string): string => check(text).problems.map(renderProblem).join("").trimEnd();
@@ -20,7 +20,7 @@ describe("a sound file", () => {
     expect(problems).toEqual([]);
     expect(schedule).toMatchObject({
       name: "pipelinewise",
-      source: { path: "/etc/schedule.yml", digest: "d1" },
+      source: { path: "/etc/schedule.yml", bytes: Buffer.from("") },
       pipelinewise: { command: ["pipelinewise"], configDir: undefined, env: {}, envFile: undefined },
     });
     expect(schedule?.pipelines).toHaveLength(1);

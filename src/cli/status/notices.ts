@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { digestOf } from "../../compiled/digest.ts";
 import type { InstalledSchedule } from "../../compiled/store.ts";
@@ -7,10 +6,7 @@ import { storeFault } from "../../store-fault.ts";
 
 async function sourceNotice({ meaning: { name, source } }: InstalledSchedule): Promise<string | undefined> {
   try {
-    const digest = createHash("sha256")
-      .update(await readFile(source.path))
-      .digest("hex");
-    return digest === source.digest
+    return digestOf(await readFile(source.path)) === source.digest
       ? undefined
       : `${source.path} has changed since it was installed; what runs is as installed: pipelinewise-sched diff ${source.path}`;
   } catch (error) {
