@@ -1,7 +1,9 @@
 import { type WrapperCall, wrapperCommand } from "../command/command.ts";
 import { entryLabel } from "../command/request.ts";
 import { isSafeWord } from "../command/shell.ts";
+import { canonicalLines, isCanonical } from "../cron/canonical.ts";
 import type { Cron } from "../cron/expression.ts";
+import { describeCron } from "../cron/words.ts";
 import { EXIT, SchedError } from "../errors.ts";
 import type { Pipeline } from "../schedule/schedule.ts";
 import { looksLikeMarker } from "./mark.ts";
@@ -10,13 +12,21 @@ import { looksLikeMarker } from "./mark.ts";
 const LONGEST_LINE = 998;
 const LONGEST_NOTE = 200;
 
-/** The time fields of the lines that a cron becomes: as typed, the day rule being the daemon's. */
-const renderTimes = (cron: Cron): readonly string[] => [
-  cron.text
-    .trim()
-    .split(/[ \t]+/)
-    .join(" "),
-];
+/** Lines that belong together, by their time fields. */
+export interface Timing {
+  /** What stands above them, for people; `undefined` where they say it themselves. */
+  readonly about?: string | undefined;
+  readonly times: readonly string[];
+}
+
+/** A cron in the machine's own zone; where its lines do not show what the user wrote, that stands above in words. */
+const ownTiming = (cron: Cron): Timing => ({
+  about: isCanonical(cron) ? undefined : `${cron.text}: ${describeCron(cron)}`,
+  times: canonicalLines(cron),
+});
+
+/** When a pipeline in the machine's own zone is started. */
+export const ownTimings = ({ crons }: Pipeline): readonly Timing[] => crons.map(ownTiming);
 
 /** A note as one comment line that no daemon takes for anything else, and that is no marker of ours. */
 function renderNote(note: string): string {
@@ -49,22 +59,43 @@ function demandSafeCall({ node, program, configDir }: WrapperCall): void {
   }
 }
 
-/** The lines of one pipeline: its note as a comment, then one line for each of its times. */
-function renderPipeline(pipeline: Pipeline, call: WrapperCall): readonly string[] {
+/** The lines of one pipeline: its note as a comment, then a line for each of its times, once. */
+function renderPipeline(pipeline: Pipeline, timings: readonly Timing[], call: WrapperCall): readonly string[] {
   const command = wrapperCommand(call, pipeline).join(" ");
-  const lines = [...new Set(pipeline.crons.flatMap(renderTimes))].map((times) => `${times} ${command}`);
-  const long = lines.find((line) => line.length > LONGEST_LINE);
-  if (long !== undefined) {
-    throw new SchedError(
-      `the crontab line of ${entryLabel(pipeline)} has ${long.length} characters; cron reads ${LONGEST_LINE} at most`,
-      { exitCode: EXIT.badSchedule, hint: "Shorten its times or ids, or the path of the config directory." },
-    );
+  const { note = "" } = pipeline;
+  const lines = note.trim() === "" ? [] : [renderNote(note)];
+  const seen = new Set<string>();
+  for (const { about, times } of timings) {
+    const fresh = times.filter((one) => !seen.has(one));
+    if (fresh.length > 0 && about !== undefined) lines.push(renderNote(about));
+    for (const one of fresh) {
+      const line = `${one} ${command}`;
+      demandShort(line, pipeline);
+      lines.push(line);
+      seen.add(one);
+    }
   }
-  return [...(pipeline.note === undefined || pipeline.note.trim() === "" ? [] : [renderNote(pipeline.note)]), ...lines];
+  return lines;
 }
 
-/** All lines of a schedule, as they stand between its markers. */
-export function renderEntries(pipelines: readonly Pipeline[], call: WrapperCall): readonly string[] {
+function demandShort(line: string, pipeline: Pipeline): void {
+  if (line.length <= LONGEST_LINE) return;
+  throw new SchedError(
+    `the crontab line of ${entryLabel(pipeline)} has ${line.length} characters; cron reads ${LONGEST_LINE} at most`,
+    { exitCode: EXIT.badSchedule, hint: "Shorten its times or ids, or the path of the config directory." },
+  );
+}
+
+/**
+ * All lines of a schedule, as they stand between its markers.
+ *
+ * @param timingsOf by which lines a pipeline is started
+ */
+export function renderEntries(
+  pipelines: readonly Pipeline[],
+  call: WrapperCall,
+  timingsOf: (pipeline: Pipeline) => readonly Timing[] = ownTimings,
+): readonly string[] {
   demandSafeCall(call);
-  return pipelines.flatMap((pipeline) => renderPipeline(pipeline, call));
+  return pipelines.flatMap((pipeline) => renderPipeline(pipeline, timingsOf(pipeline), call));
 }

@@ -16,13 +16,14 @@ describe("install", () => {
         "code": 0,
         "out": "--- crontab of USER, now
       +++ crontab of USER, then
-      @@ -1,2 +1,8 @@
+      @@ -1,2 +1,9 @@
        MAILTO=etl
        0 1 * * * backup
       +# BEGIN pipelinewise-sched pipelinewise source="~/schedule.yml" config-dir="~/.pipelinewise"
       +# Sync every 5 minutes
       +*/5 * * * * /usr/bin/node /usr/local/bin/pipelinewise-sched run --scheduled --config-dir ~/.pipelinewise --tap orders --target redshift
-      +0 3 * * 1-5 /usr/bin/node /usr/local/bin/pipelinewise-sched run --scheduled --config-dir ~/.pipelinewise --tap stock --target redshift
+      +# 0 3 * * 1-5: at 03:00 on Monday to Friday
+      +0 3 * * 1,2,3,4,5 /usr/bin/node /usr/local/bin/pipelinewise-sched run --scheduled --config-dir ~/.pipelinewise --tap stock --target redshift
       +0 9 * * 6 /usr/bin/node /usr/local/bin/pipelinewise-sched run --scheduled --config-dir ~/.pipelinewise --tap stock --target redshift
       +# END pipelinewise-sched pipelinewise
       stored schedule:
@@ -42,7 +43,8 @@ describe("install", () => {
       # BEGIN pipelinewise-sched pipelinewise source="~/schedule.yml" config-dir="~/.pipelinewise"
       # Sync every 5 minutes
       */5 * * * * /usr/bin/node /usr/local/bin/pipelinewise-sched run --scheduled --config-dir ~/.pipelinewise --tap orders --target redshift
-      0 3 * * 1-5 /usr/bin/node /usr/local/bin/pipelinewise-sched run --scheduled --config-dir ~/.pipelinewise --tap stock --target redshift
+      # 0 3 * * 1-5: at 03:00 on Monday to Friday
+      0 3 * * 1,2,3,4,5 /usr/bin/node /usr/local/bin/pipelinewise-sched run --scheduled --config-dir ~/.pipelinewise --tap stock --target redshift
       0 9 * * 6 /usr/bin/node /usr/local/bin/pipelinewise-sched run --scheduled --config-dir ~/.pipelinewise --tap stock --target redshift
       # END pipelinewise-sched pipelinewise
       "

@@ -21,8 +21,10 @@ const pipeline = (crons: readonly string[], more: Partial<Pipeline> = {}): Pipel
 test("one line for each time, each once, with the note above", () => {
   expect(renderEntries([pipeline(["0 3 * * 1-5", "@daily", "0 3 * * 1-5"], { note: "Orders" })], CALL)).toEqual([
     "# Orders",
-    "0 3 * * 1-5 /usr/bin/node /opt/x run --scheduled --tap orders --target redshift",
-    "@daily /usr/bin/node /opt/x run --scheduled --tap orders --target redshift",
+    "# 0 3 * * 1-5: at 03:00 on Monday to Friday",
+    "0 3 * * 1,2,3,4,5 /usr/bin/node /opt/x run --scheduled --tap orders --target redshift",
+    "# @daily: at 00:00 every day",
+    "0 0 * * * /usr/bin/node /opt/x run --scheduled --tap orders --target redshift",
   ]);
 });
 
@@ -30,6 +32,32 @@ test("says what differs from the default, and nothing else", () => {
   const call = { ...CALL, schedule: "warehouse", configDir: "/share" };
   expect(renderEntries([pipeline(["0 3 * * 0"], { command: "sync_tables", id: "weekly" })], call)).toEqual([
     "0 3 * * 0 /usr/bin/node /opt/x run --scheduled --config-dir /share --schedule warehouse --tap orders --target redshift --command sync_tables --id weekly",
+  ]);
+});
+
+test("what is canonical stands as typed; else the user's text and its reading stand above", () => {
+  const lines = renderEntries(
+    [pipeline(["*/5 * * * *", "0 0 * * sat", "0 0 1-2 * mon", "@hourly", "0 * * * *"])],
+    CALL,
+  );
+  expect(lines.map((line) => line.replace(/ \/usr\/bin\/node .*/, " …"))).toEqual([
+    "*/5 * * * * …",
+    "# 0 0 * * sat: at 00:00 on Saturday",
+    "0 0 * * 6 …",
+    "# 0 0 1-2 * mon: at 00:00 on days 1 and 2 of the month and also on every Monday",
+    "0 0 1,2 * * …",
+    "0 0 * * 1 …",
+    "# @hourly: every hour",
+    "0 * * * * …",
+  ]);
+});
+
+test("lines can be given instead of the crons' own", () => {
+  const timings = [{ about: "09:30 in London", times: ["30 */23,8,9 * * *"] }];
+  expect(renderEntries([pipeline(["30 9 * * *"], { note: "Orders" })], CALL, () => timings)).toEqual([
+    "# Orders",
+    "# 09:30 in London",
+    "30 */23,8,9 * * * /usr/bin/node /opt/x run --scheduled --tap orders --target redshift",
   ]);
 });
 
