@@ -1,6 +1,6 @@
 // Builds dist/: one bundle for each door of bin/pipelinewise-sched.cjs, and the licences of what is bundled.
 // CommonJS, because it starts faster than ESM (README, "How fast it starts").
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
@@ -12,24 +12,44 @@ const dist = join(root, "dist");
 /** What a tick loads before it knows that there is something to do: our own small files, at most this many bytes. */
 const SHORT_DOOR_LIMIT = 45_000;
 
-/** @param together modules that go into one chunk beside the door's own */
-async function bundle(door, together = new Set()) {
+/** commander starts subcommands that are programs of their own; we have none, and loading it takes a millisecond. */
+const withoutSubprograms = {
+  name: "without-subprograms",
+  resolveId: (source, importer) =>
+    source === "node:child_process" && importer?.includes("/node_modules/commander/") ? "\0no-subprograms" : null,
+  load: (id) => (id === "\0no-subprograms" ? "module.exports = {};" : null),
+};
+
+/** The chunks of a door, not yet written. @param groups by name, modules that go into one chunk beside the door's own */
+async function bundle(door, groups = {}) {
   const build = await rolldown({
     input: { [door]: join(root, `src/cli/doors/${door}.ts`) },
     platform: "node",
-    // proper-lockfile asks for graceful-fs only to have a default `fs`; ours is always given (src/lock/library.ts).
-    resolve: { alias: { "graceful-fs": "node:fs" } },
+    resolve: {
+      alias: {
+        // proper-lockfile asks for graceful-fs only to have a default `fs`; ours is always given (src/lock/library.ts).
+        "graceful-fs": "node:fs",
+        // As ES modules, so that what writes YAML and what knows YAML 1.1 stays out as far as it can.
+        yaml: join(root, "node_modules/yaml/browser/dist/index.js"),
+      },
+    },
+    plugins: [withoutSubprograms],
     transform: { target: "node20", define: { PROGRAM_VERSION: JSON.stringify(version) } },
     treeshake: { moduleSideEffects: false },
   });
-  const { output } = await build.write({
-    dir: dist,
+  const { output } = await build.generate({
     format: "cjs",
     entryFileNames: "[name].cjs",
     chunkFileNames: `${door}-[name].cjs`,
     minify: { mangle: false },
     comments: { legal: false },
-    ...(together.size === 0 ? {} : { codeSplitting: { groups: [{ name: "start", test: (id) => together.has(id) }] } }),
+    codeSplitting: {
+      groups: Object.entries(groups).map(([name, ids], at, { length }) => ({
+        name,
+        test: (id) => ids.has(id),
+        priority: length - at,
+      })),
+    },
   });
   await build.close();
   return output.filter((file) => file.type === "chunk");
@@ -69,13 +89,23 @@ function licences(ids) {
   return `Bundled into this program:\n\n${texts.join(`\n${"-".repeat(80)}\n\n`)}`;
 }
 
-if (existsSync(dist)) rmSync(dist, { recursive: true });
-// Once to learn what the short door loads at its start, once more to have all of that in one file: each file that a
-// tick requires costs it a part of a millisecond.
-const known = modulesAtStart(await bundle("run"), "run.cjs").modules;
-rmSync(dist, { recursive: true });
-const short = await bundle("run", new Set(known));
-const large = await bundle("main");
+/** Modules by the name of the chunk that they are to share: all that is loaded at once with the given files. */
+async function learnGroups(door, files) {
+  const chunks = await bundle(door);
+  const groups = Object.entries(files).map(([name, file]) => {
+    const { fileName } = chunks.find(({ modules }) => join(root, file) in modules);
+    return [name, new Set(modulesAtStart(chunks, fileName).modules)];
+  });
+  return Object.fromEntries(groups);
+}
+
+// Each file that is required costs a part of a millisecond: so once to learn what is loaded together, and once more to
+// have that in one file.
+const short = await bundle("run", await learnGroups("run", { start: "src/cli/doors/run.ts" }));
+const large = await bundle(
+  "main",
+  await learnGroups("main", { start: "src/cli/doors/main.ts", schedule: "src/schedule/load.ts" }),
+);
 
 const atStart = modulesAtStart(short, "run.cjs");
 const foreign = atStart.modules.filter((id) => packageFolder(id) !== undefined);
@@ -87,6 +117,14 @@ if (foreign.length > 0 || atStart.bytes > SHORT_DOOR_LIMIT) {
   );
 }
 
-const ids = [...short, ...large].flatMap((chunk) => Object.keys(chunk.modules));
-writeFileSync(join(dist, "LICENSES.txt"), licences(ids));
+// Beside the old one, then in its place: who calls the program meanwhile meets a whole one.
+const fresh = `${dist}.${process.pid}`;
+mkdirSync(fresh);
+const chunks = [...short, ...large];
+for (const { fileName, code } of chunks) writeFileSync(join(fresh, fileName), code);
+writeFileSync(join(fresh, "LICENSES.txt"), licences(chunks.flatMap(({ modules }) => Object.keys(modules))));
+const old = `${fresh}.old`;
+if (existsSync(dist)) renameSync(dist, old);
+renameSync(fresh, dist);
+rmSync(old, { recursive: true, force: true });
 process.stderr.write(`dist/ is built; a tick loads ${atStart.bytes} bytes of it\n`);
