@@ -1,7 +1,7 @@
 import { daySearch } from "./calendar.ts";
 import type { Cron } from "./expression.ts";
 import { type ClockHandling, MINUTE_MS, stretches } from "./stretches.ts";
-import { zoneClock } from "./zone-clock.ts";
+import { type ZoneClock, zoneClock } from "./zone-clock.ts";
 
 const DAY_MINUTES = 1440;
 const DAY_MS = DAY_MINUTES * MINUTE_MS;
@@ -11,7 +11,8 @@ const LEEWAY_MS = LEEWAY_DAYS * DAY_MS;
 
 /** A zone, and the instants between which starts are asked for: epoch milliseconds, `to` exclusive. */
 export interface Span {
-  readonly zone: string;
+  /** IANA name known to this Node, or the zone's clock. */
+  readonly zone: string | ZoneClock;
   readonly from: number;
   readonly to: number;
 }
@@ -29,7 +30,7 @@ export function* startTimes(
 ): Generator<number, void> {
   const minutes = cron.hours.flatMap((hour) => cron.minutes.map((minute) => hour * 60 + minute));
   const nextDay = daySearch(cron);
-  const clock = zoneClock(zone);
+  const clock = typeof zone === "string" ? zoneClock(zone) : zone;
   let resumeAt = from;
   search: for (;;) {
     for (const { startAt, offset, first, end } of stretches(clock, resumeAt, handling)) {

@@ -5,7 +5,7 @@ const CHUNK = 48 * DAY;
 const PROBE = 6 * DAY;
 const SECOND = 1000;
 /** The ends of what a `Date` can say. */
-const FURTHEST = 8_640_000_000_000_000;
+export const FURTHEST = 8_640_000_000_000_000;
 
 /** A span of time in which a zone keeps one offset. Milliseconds; `endAt` is exclusive. */
 export interface Segment {

@@ -1,0 +1,71 @@
+import type { Cron } from "../cron/expression.ts";
+import { runTimes } from "../cron/next.ts";
+import type { ZoneClock } from "../cron/zone-clock.ts";
+
+/** A start stands for no slot that lies further back. Daemons are up to 5 minutes late, and a machine may be busy. */
+export const LOOK_BACK_MS = 3_600_000;
+
+/** The search for a slot begins with so long a span, and goes on with one so many times as long. */
+const FIRST_LOOK_MS = 300_000;
+const LONGER = 8;
+
+/** What is known when a scheduler starts an entry. Instants in epoch milliseconds. */
+export interface Tick {
+  readonly crons: readonly Cron[];
+  /** Zone of the crons, by name or by its clock. */
+  readonly zone: string | ZoneClock;
+  /** When the entry was installed: nothing before it is due. `undefined`: it always stood. */
+  readonly since: number | undefined;
+  /** Newest slot that was run or skipped. */
+  readonly handled: number | undefined;
+  readonly now: number;
+}
+
+/** What a start stands for. */
+export type Due =
+  /** This slot: run it. */
+  | { readonly kind: "due"; readonly slot: number }
+  /** A slot that was handled already: the line was started twice, or at an hour of its own. */
+  | { readonly kind: "done"; readonly slot: number }
+  /** Nobody handled this slot, and it is too old by now. */
+  | { readonly kind: "too-late"; readonly slot: number }
+  /** Nothing was due. */
+  | { readonly kind: "none" };
+
+/**
+ * Which slot a scheduled start is to run: the newest due instant up to now that is not handled, looking back
+ * `LOOK_BACK_MS`. Never the current minute alone: cron may be late.
+ */
+export function findDue({ crons, zone, since, handled, now }: Tick): Due {
+  const recent = newestRun(crons, zone, { after: now - LOOK_BACK_MS - 1, upTo: now });
+  const installedAt = since ?? Number.NEGATIVE_INFINITY;
+  const handledAt = handled ?? Number.NEGATIVE_INFINITY;
+  if (recent !== undefined) {
+    if (recent <= installedAt) return { kind: "none" };
+    return { kind: recent > handledAt ? "due" : "done", slot: recent };
+  }
+  // Without a beginning there is no telling what was missed.
+  const after = Math.max(installedAt, handledAt);
+  if (after === Number.NEGATIVE_INFINITY) return { kind: "none" };
+  const missed = newestRun(crons, zone, { after, upTo: now - LOOK_BACK_MS - 1 });
+  return missed === undefined ? { kind: "none" } : { kind: "too-late", slot: missed };
+}
+
+/** The newest due instant in (after, upTo], looked for in ever longer spans backward. */
+function newestRun(
+  crons: readonly Cron[],
+  zone: string | ZoneClock,
+  { after, upTo }: { readonly after: number; readonly upTo: number },
+): number | undefined {
+  let to = upTo + 1;
+  for (let length = FIRST_LOOK_MS; to > after + 1; length *= LONGER) {
+    const from = Math.max(after + 1, to - length);
+    let newest: number | undefined;
+    for (const cron of crons) {
+      for (const at of runTimes(cron, { zone, from, to })) newest = Math.max(newest ?? at, at);
+    }
+    if (newest !== undefined) return newest;
+    to = from;
+  }
+  return undefined;
+}
