@@ -1,3 +1,4 @@
+import { editDistance } from "../edit-distance.ts";
 import { ZONE_ALIASES } from "./zone-aliases.ts";
 
 /** What `Intl` lists leaves out the links, and UTC. */
@@ -41,9 +42,9 @@ export function nearestZones(name: string, count: number): readonly string[] {
   const wanted = name.trim().toLowerCase().replaceAll(" ", "_");
   const wantedCity = cityOf(wanted);
   const scored = [...knownSpellings()].map(([lower, spelling]) => {
-    const whole = distance(wanted, lower);
+    const whole = editDistance(wanted, lower);
     // The city alone counts nearly as much: regions are what people do not remember.
-    const city = distance(wantedCity, cityOf(lower)) + 0.5;
+    const city = editDistance(wantedCity, cityOf(lower)) + 0.5;
     return { spelling, score: Math.min(whole, city) + whole / 1000 };
   });
   const near = scored.filter(({ score }) => score < Math.max(2, wantedCity.length / 2));
@@ -52,22 +53,3 @@ export function nearestZones(name: string, count: number): readonly string[] {
 }
 
 const cityOf = (name: string): string => name.slice(name.lastIndexOf("/") + 1);
-
-/** How many letters must be changed, added, dropped or swapped with their neighbour. */
-function distance(from: string, to: string): number {
-  let beforeLast: number[] = [];
-  let last = Array.from({ length: to.length + 1 }, (_, index) => index);
-  for (let row = 1; row <= from.length; row++) {
-    const current = [row];
-    for (let column = 1; column <= to.length; column++) {
-      const cost = from[row - 1] === to[column - 1] ? 0 : 1;
-      let best = Math.min((last[column] ?? 0) + 1, (current[column - 1] ?? 0) + 1, (last[column - 1] ?? 0) + cost);
-      const isSwap = row > 1 && column > 1 && from[row - 1] === to[column - 2] && from[row - 2] === to[column - 1];
-      if (isSwap) best = Math.min(best, (beforeLast[column - 2] ?? 0) + 1);
-      current.push(best);
-    }
-    beforeLast = last;
-    last = current;
-  }
-  return last[to.length] ?? 0;
-}

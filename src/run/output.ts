@@ -4,6 +4,7 @@ import { dirname } from "node:path";
 import type { Readable } from "node:stream";
 import { errorMessage } from "../errors.ts";
 import type { TextSink } from "../host.ts";
+import { passOnTo } from "../pass-on.ts";
 import { ensureFolder } from "../state-folder.ts";
 import type { StatePaths } from "../state-paths.ts";
 import { storeFault } from "../store-fault.ts";
@@ -22,25 +23,6 @@ export async function openRunLog(paths: StatePaths, path: string, uid: number): 
   } catch (error) {
     throw storeFault("write", path, error);
   }
-}
-
-/** Gives a reader what it takes, at its pace; one that has gone (`run | head`) gets nothing more, and that is no error. */
-function passOnTo(sink: TextSink): (chunk: Uint8Array) => Promise<void> {
-  let gone = false;
-  let goOn = () => {};
-  for (const event of ["error", "close"] as const) {
-    sink.once?.(event, () => {
-      gone = true;
-      goOn();
-    });
-  }
-  return async (chunk) => {
-    if (gone || sink.write(chunk) !== false || sink.once === undefined) return;
-    await new Promise<void>((resolve) => {
-      goOn = resolve;
-      sink.once?.("drain", resolve);
-    });
-  };
 }
 
 /** Output on its way from the pipeline to a reader and to the log. */

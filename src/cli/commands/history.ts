@@ -4,9 +4,9 @@ import { UsageError } from "../../errors.ts";
 import { type History, type HistoryFault, type HistoryFilter, readHistory } from "../../history/read.ts";
 import type { RunRecord } from "../../history/record.ts";
 import type { Host } from "../../host.ts";
+import { renderInstant } from "../../instants.ts";
 import { renderDuration } from "../../run/duration.ts";
 import { findStateFolder } from "../../state-folder.ts";
-import { renderInstant } from "../instants.ts";
 import { outcomeWords } from "../outcome-words.ts";
 import { renderTable } from "../table.ts";
 

@@ -1,7 +1,7 @@
 import { DEFAULT_COMMAND } from "../../command/request.ts";
 import type { RunRecord } from "../../history/record.ts";
+import { renderInstant, renderMinute } from "../../instants.ts";
 import { renderDuration } from "../../run/duration.ts";
-import { renderInstant, renderMinute } from "../instants.ts";
 import { outcomeWords } from "../outcome-words.ts";
 import { renderTable } from "../table.ts";
 import type { ScheduledEntry, StatusRow } from "./rows.ts";
