@@ -1,4 +1,35 @@
-import * as fs from "node:fs";
+import {
+  close,
+  closeSync,
+  fstat,
+  fstatSync,
+  fsync,
+  lstat as lstatLater,
+  lstatSync,
+  mkdir as mkdirLater,
+  mkdirSync,
+  open as openLater,
+  openSync,
+  readdir as readdirLater,
+  readdirSync,
+  readFile,
+  readFileSync,
+  read as readLater,
+  readSync,
+  realpath as realpathLater,
+  realpathSync,
+  rename as renameLater,
+  renameSync,
+  rm,
+  rmSync,
+  type Stats,
+  stat as statLater,
+  statSync,
+  write,
+  writeFile,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 
 /**
  * What a tick needs of the file system, as promises. node:fs/promises has it too, but loading it, and each of its trips
@@ -8,29 +39,25 @@ import * as fs from "node:fs";
  * might hang, so that it does not hang us.
  */
 
-/** Kinds of file systems that answer from this machine alone. */
-const LOCAL =
-  /^(?:ext[234]|xfs|btrfs|zfs|f2fs|overlay|squashfs|erofs|iso9660|vfat|ramfs|rootfs|tmpfs|devtmpfs|devpts|proc|sysfs|cgroup2?|mqueue|hugetlbfs|securityfs|debugfs|tracefs|configfs|pstore|efivarfs|bpf|binfmt_misc|fusectl|rpc_pipefs|nsfs|selinuxfs|fuse\.lxcfs)$/;
-
-/** proc_pid_mountinfo(5): the mount point is the fifth word, the kind the first behind ` - `. systemd's own autofs mounts no share. */
-function isLocal(mount: string): boolean {
-  const [place = "", kind = ""] = mount.split(" - ");
-  return LOCAL.test(kind.split(" ", 1)[0] ?? "") || place.split(" ")[4] === "/proc/sys/fs/binfmt_misc";
-}
+/**
+ * A mount whose kind answers from this machine alone. proc_pid_mountinfo(5): the kind is the first word behind ` - `.
+ * systemd's own autofs at binfmt_misc mounts no share. One expression for all lines: a tick runs it once, cold.
+ */
+const LOCAL_MOUNT =
+  /^(?:\S+ \S+ \S+ \S+ \/proc\/sys\/fs\/binfmt_misc .*|.* - (?:ext[234]|xfs|btrfs|zfs|f2fs|overlay|squashfs|erofs|iso9660|vfat|ramfs|rootfs|tmpfs|devtmpfs|devpts|proc|sysfs|cgroup2?|mqueue|hugetlbfs|securityfs|debugfs|tracefs|configfs|pstore|efivarfs|bpf|binfmt_misc|fusectl|rpc_pipefs|nsfs|selinuxfs|fuse\.lxcfs) .*)$/;
 
 /** Whether every mount in the text of /proc/self/mountinfo is local. */
-export const allLocal = (mountinfo: string): boolean =>
-  mountinfo
-    .split("\n")
-    .filter((line) => line !== "")
-    .every(isLocal);
+export function allLocal(mountinfo: string): boolean {
+  for (const line of mountinfo.split("\n")) if (line !== "" && !LOCAL_MOUNT.test(line)) return false;
+  return true;
+}
 
 let local: boolean | undefined;
 
 /** Looked at once; /proc never hangs. Where it is not there, nothing is known. */
 function nothingHangs(): boolean {
   try {
-    local ??= allLocal(fs.readFileSync("/proc/self/mountinfo", "latin1"));
+    local ??= allLocal(readFileSync("/proc/self/mountinfo", "utf8"));
   } catch {
     local = false;
   }
@@ -52,47 +79,47 @@ type Finished = (error: NodeJS.ErrnoException | null) => void;
 const actOnly = (now: () => void, later: (done: Finished) => void): Promise<void> =>
   act<void>(now, (done) => later((error) => done(error, undefined)));
 
-export const lstat = (path: string): Promise<fs.Stats> =>
-  act<fs.Stats>(
-    () => fs.lstatSync(path),
-    (done) => fs.lstat(path, done),
+export const lstat = (path: string): Promise<Stats> =>
+  act<Stats>(
+    () => lstatSync(path),
+    (done) => lstatLater(path, done),
   );
-export const stat = (path: string): Promise<fs.Stats> =>
-  act<fs.Stats>(
-    () => fs.statSync(path),
-    (done) => fs.stat(path, done),
+export const stat = (path: string): Promise<Stats> =>
+  act<Stats>(
+    () => statSync(path),
+    (done) => statLater(path, done),
   );
 export const realpath = (path: string): Promise<string> =>
   act<string>(
-    () => fs.realpathSync.native(path),
-    (done) => fs.realpath.native(path, done),
+    () => realpathSync.native(path),
+    (done) => realpathLater.native(path, done),
   );
 export const readdir = (path: string): Promise<string[]> =>
   act<string[]>(
-    () => fs.readdirSync(path),
-    (done) => fs.readdir(path, done),
+    () => readdirSync(path),
+    (done) => readdirLater(path, done),
   );
 export const mkdir = (path: string, { mode }: { readonly mode: number }): Promise<void> =>
   actOnly(
-    () => fs.mkdirSync(path, mode),
-    (done) => fs.mkdir(path, mode, done),
+    () => mkdirSync(path, mode),
+    (done) => mkdirLater(path, mode, done),
   );
 export const rename = (from: string, to: string): Promise<void> =>
   actOnly(
-    () => fs.renameSync(from, to),
-    (done) => fs.rename(from, to, done),
+    () => renameSync(from, to),
+    (done) => renameLater(from, to, done),
   );
 /** Removes a file; one that is not there is fine. */
 export const removeFile = (path: string): Promise<void> =>
   actOnly(
-    () => fs.rmSync(path, { force: true }),
-    (done) => fs.rm(path, { force: true }, done),
+    () => rmSync(path, { force: true }),
+    (done) => rm(path, { force: true }, done),
   );
 
 /** An open file. */
 export interface OpenFile {
   readonly fd: number;
-  stat(): Promise<fs.Stats>;
+  stat(): Promise<Stats>;
   /** What stands at `position`, at most `length` bytes. */
   readAt(position: number, length: number): Promise<Buffer>;
   /** All of it. */
@@ -109,44 +136,44 @@ export interface OpenFile {
 /** @param flags as `fs.constants` has them; @param mode of a file that is made */
 export async function open(path: string, flags: number, mode?: number): Promise<OpenFile> {
   const fd = await act<number>(
-    () => fs.openSync(path, flags, mode),
-    (done) => fs.open(path, flags, mode, done),
+    () => openSync(path, flags, mode),
+    (done) => openLater(path, flags, mode, done),
   );
   return {
     fd,
     stat: () =>
-      act<fs.Stats>(
-        () => fs.fstatSync(fd),
-        (done) => fs.fstat(fd, done),
+      act<Stats>(
+        () => fstatSync(fd),
+        (done) => fstat(fd, done),
       ),
     async readAt(position, length) {
       const buffer = Buffer.alloc(length);
       const read = await act<number>(
-        () => fs.readSync(fd, buffer, 0, length, position),
-        (done) => fs.read(fd, buffer, 0, length, position, done),
+        () => readSync(fd, buffer, 0, length, position),
+        (done) => readLater(fd, buffer, 0, length, position, done),
       );
       return buffer.subarray(0, read);
     },
     readText: (encoding) =>
       act<string>(
-        () => fs.readFileSync(fd, encoding),
-        (done) => fs.readFile(fd, encoding, done),
+        () => readFileSync(fd, encoding),
+        (done) => readFile(fd, encoding, done),
       ),
     write: (bytes) =>
       act<number>(
-        () => fs.writeSync(fd, bytes),
-        (done) => fs.write(fd, bytes, done),
+        () => writeSync(fd, bytes),
+        (done) => write(fd, bytes, done),
       ),
     writeText: (text, encoding) =>
       actOnly(
-        () => fs.writeFileSync(fd, text, encoding),
-        (done) => fs.writeFile(fd, text, encoding, done),
+        () => writeFileSync(fd, text, encoding),
+        (done) => writeFile(fd, text, encoding, done),
       ),
-    sync: () => new Promise((resolve, reject) => fs.fsync(fd, (error) => (error === null ? resolve() : reject(error)))),
+    sync: () => new Promise((resolve, reject) => fsync(fd, (error) => (error === null ? resolve() : reject(error)))),
     close: () =>
       actOnly(
-        () => fs.closeSync(fd),
-        (done) => fs.close(fd, done),
+        () => closeSync(fd),
+        (done) => close(fd, done),
       ),
   };
 }

@@ -1,4 +1,3 @@
-import { parseArgs } from "node:util";
 import { connectorIdFault, nameFault, TAP_COMMANDS } from "../command/request.ts";
 import { UsageError } from "../errors.ts";
 import type { RunRequest } from "../run/request.ts";
@@ -40,8 +39,8 @@ interface Words {
   readonly extraArgs: readonly string[];
 }
 
-function optionNamed(raw: string, name: string): (typeof OPTIONS)[number] {
-  const option = OPTIONS.find((known) => known.name === name && raw.startsWith("--"));
+function optionNamed(raw: string): (typeof OPTIONS)[number] {
+  const option = OPTIONS.find(({ name }) => raw === `--${name}`);
   if (option !== undefined) return option;
   const known = OPTIONS.map((one) => `--${one.name}`).join(" ");
   throw new UsageError(
@@ -50,48 +49,43 @@ function optionNamed(raw: string, name: string): (typeof OPTIONS)[number] {
   );
 }
 
-/** The words by name. parseArgs splits them only: its own messages speak of its API, not of ours. */
+/**
+ * The words by name: `--name`, `--name VALUE`, `--name=VALUE`; behind `--` they are PipelineWise's. By hand, because
+ * util.parseArgs costs each tick a thirtieth of node's own start, and its messages speak of its API, not of ours.
+ */
 function splitWords(argv: readonly string[]): Words {
-  const types = OPTIONS.map(({ name, value }) => [name, { type: value === undefined ? "boolean" : "string" }] as const);
-  const { tokens } = parseArgs({
-    args: [...argv],
-    options: Object.fromEntries(types),
-    strict: false,
-    tokens: true,
-    allowPositionals: true,
-  });
-  const end = tokens.find((token) => token.kind === "option-terminator")?.index ?? argv.length;
+  const terminator = argv.indexOf("--");
+  const end = terminator === -1 ? argv.length : terminator;
   const values = new Map<OptionName, string | true>();
-  for (const token of tokens) {
-    if (token.index >= end) break;
-    if (token.kind === "positional") {
+  for (let index = 0; index < end; index++) {
+    const word = argv[index] ?? "";
+    if (!word.startsWith("-") || word === "-") {
       throw new UsageError(
-        `run does not know what to do with the word ${JSON.stringify(token.value)}`,
+        `run does not know what to do with the word ${JSON.stringify(word)}`,
         "Words for PipelineWise's command go behind --.",
       );
     }
-    if (token.kind !== "option") continue;
-    const { name, value: placeholder } = optionNamed(token.rawName, token.name);
+    const equals = word.indexOf("=");
+    const { name, value: placeholder } = optionNamed(equals === -1 ? word : word.slice(0, equals));
     if (values.has(name)) throw new UsageError(`--${name} is given twice`);
-    values.set(name, optionValue(name, placeholder, token));
+    const inline = equals === -1 ? undefined : word.slice(equals + 1);
+    if (placeholder === undefined) {
+      if (inline !== undefined) {
+        throw new UsageError(`--${name} takes no value, and was given ${JSON.stringify(inline)}`);
+      }
+      values.set(name, true);
+      continue;
+    }
+    if (inline === undefined) index++;
+    const next = index < end ? argv[index] : undefined;
+    // The word behind may be the next option: `--tap --target redshift`.
+    const value = inline ?? (next?.startsWith("-") ? undefined : next);
+    if (value === undefined || value === "") {
+      throw new UsageError(`--${name} needs a value`, `Such as: --${name} ${placeholder}`);
+    }
+    values.set(name, value);
   }
   return { values, extraArgs: argv.slice(end + 1) };
-}
-
-function optionValue(
-  name: string,
-  placeholder: string | undefined,
-  { value, inlineValue }: { readonly value?: string | undefined; readonly inlineValue?: boolean | undefined },
-): string | true {
-  if (placeholder === undefined) {
-    if (value !== undefined) throw new UsageError(`--${name} takes no value, and was given ${JSON.stringify(value)}`);
-    return true;
-  }
-  // The word behind may be the next option: `--tap --target redshift`.
-  if (value === undefined || value === "" || (inlineValue !== true && value.startsWith("-"))) {
-    throw new UsageError(`--${name} needs a value`, `Such as: --${name} ${placeholder}`);
-  }
-  return value;
 }
 
 function checkedWord(name: string, word: string, faultOf: (word: string) => string | undefined): string {
