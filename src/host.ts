@@ -28,6 +28,10 @@ export interface Host {
   /** Name of this machine in files and messages; `PIPELINEWISE_SCHED_HOST` where its own name changes (pods). */
   readonly name: string;
   readonly pid: number;
+  /** Folder to take for `/` where the machine itself is looked at: its zone, its processes, its packages. */
+  readonly root: string;
+  /** Version of Node's time zone data, such as "2025b". */
+  readonly tzdata: string;
   /** Folder of this machine where all its users may write: the same in every session, unlike TMPDIR. */
   readonly commonTmp: string;
   /** Numeric user id we act as. */
@@ -74,6 +78,8 @@ export function realHost(program: string, version: string): Host {
     now: () => new Date(),
     name: safeHostName(process.env["PIPELINEWISE_SCHED_HOST"] || hostname()),
     pid: process.pid,
+    root: "/",
+    tzdata: process.versions["tz"] ?? "unknown",
     commonTmp: "/tmp",
     uid: process.getuid?.() ?? 0,
     node: process.execPath,

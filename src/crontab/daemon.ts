@@ -1,64 +1,101 @@
-import { readdir, readFile } from "node:fs/promises";
-import type { CallCrontab, CrontabAnswer } from "./program.ts";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { DAEMONS, type Daemon } from "../cron/daemons.ts";
+import { type CrontabKind, findCrontabKind } from "./kind.ts";
+import { installedVersion } from "./packages.ts";
+import { findDaemonProcess, hasCronTimers } from "./processes.ts";
+import { type CallCrontab, NoCrontabProgramError } from "./program.ts";
 
-/** Which `crontab` program this is, by how it lets a file be checked without installing it. */
-export interface CrontabKind {
-  readonly name: "debian" | "cronie" | "busybox" | "other";
-  /** Option that checks a file and changes nothing; `undefined` where there is none. */
-  readonly checkOption: "-n" | "-T" | undefined;
+/** What would start the lines of a crontab on this machine. */
+export interface CronHere {
+  /** `other`: a cron whose ways we do not know. */
+  readonly kind: Daemon | "other" | "none";
+  /** For people, such as "Debian cron 3.0pl1-162". */
+  readonly name: string;
+  /** Such as "3.0pl1-162"; `undefined` where nothing tells it. */
+  readonly version: string | undefined;
+  /** `undefined`: it cannot be told. */
+  readonly runs: boolean | undefined;
+  /** Of its process, where it has one that we can see. */
+  readonly pid: number | undefined;
+  /** This machine is a container, which has only the processes that its image starts. */
+  readonly inContainer: boolean;
 }
 
-/**
- * Tells the programs apart by what they answer to `-V`: cronie says its version; the others know no such option and
- * show how they are used. Never try `-n` to find out: on cronie it sets the host of a cluster.
- */
-export function recogniseCrontab({ stdout, stderr }: Pick<CrontabAnswer, "stdout" | "stderr">): CrontabKind {
-  const said = stdout + stderr;
-  const cronie = /\bcronie (\d+)\.(\d+)(?:\.(\d+))?/.exec(said);
-  if (cronie !== null) {
-    const [major = 0, minor = 0, patch = 0] = cronie.slice(1).map((part) => Number(part ?? 0));
-    const knowsCheck = major * 10_000 + minor * 100 + patch >= 1_05_06;
-    return { name: "cronie", checkOption: knowsCheck ? "-T" : undefined };
+const NAMES: Readonly<Record<Daemon | "none", string>> = {
+  debian: "Debian cron",
+  cronie: "cronie",
+  busybox: "busybox crond",
+  systemd: "systemd-cron",
+  none: "none",
+};
+
+/** Looks for it. @param root folder to take for `/`; @param call the `crontab` program */
+export async function findCronHere(root: string, call: CallCrontab): Promise<CronHere> {
+  const inContainer = existsSync(join(root, ".dockerenv")) || existsSync(join(root, "run/.containerenv"));
+  if (existsSync(join(root, "System/Library/CoreServices/SystemVersion.plist"))) {
+    // launchd starts it as soon as there is a crontab.
+    return { kind: "other", name: "macOS's cron", version: undefined, runs: undefined, pid: undefined, inContainer };
   }
-  if (/busybox/i.test(said)) return { name: "busybox", checkOption: undefined };
-  // Debian's since 3.0pl1-160.
-  if (/^\s*-n\s+\(dry run\b/m.test(said)) return { name: "debian", checkOption: "-n" };
-  return { name: "other", checkOption: undefined };
+  const crontab = await crontabKindOrNone(call);
+  const found = findDaemonProcess(root);
+  const process = found === "none" ? undefined : found;
+  const hasTimers = process === undefined && hasCronTimers(root);
+  const kind = hasTimers ? "systemd" : kindOf(process?.program, crontab, root);
+  const version =
+    crontab?.name === kind && crontab.version !== undefined ? crontab.version : packagedVersion(kind, root);
+  const name = kind === "other" ? (process?.program ?? "a cron we do not know") : NAMES[kind];
+  return {
+    kind,
+    name: version === undefined ? name : `${name} ${version}`,
+    version,
+    runs: hasTimers || process !== undefined ? true : found === "none" ? false : undefined,
+    pid: process?.pid,
+    inContainer,
+  };
 }
 
-export const findCrontabKind = async (call: CallCrontab): Promise<CrontabKind> => recogniseCrontab(await call(["-V"]));
+/** On one line: `Debian cron 3.0pl1-162, running (pid 123)`. */
+export function describeCronHere({ kind, name, runs, pid, inContainer }: CronHere): string {
+  const where = inContainer ? " in this container" : "";
+  if (kind === "none") return `none${where}: there is no crontab program, and no daemon to be seen`;
+  if (runs === undefined) return name;
+  if (!runs) return `${name}, not running${where}`;
+  return `${name}, running${pid === undefined ? "" : ` (pid ${pid})`}`;
+}
 
-const DAEMONS: ReadonlySet<string> = new Set(["cron", "crond", "cronie", "fcron", "dcron"]);
-
-async function readProcFile(path: string): Promise<string | undefined> {
+async function crontabKindOrNone(call: CallCrontab): Promise<CrontabKind | undefined> {
   try {
-    return await readFile(path, "latin1");
-  } catch {
-    // The process has ended, or may not be looked at: either way it tells us nothing.
-    return undefined;
+    return await findCrontabKind(call);
+  } catch (error) {
+    if (error instanceof NoCrontabProgramError) return undefined;
+    throw error;
   }
 }
 
-const isDaemon = (comm: string, cmdline: string): boolean =>
-  DAEMONS.has(comm) || (comm === "busybox" && cmdline.split("\0")[1] === "crond");
+type Kind = CronHere["kind"];
 
-/**
- * Whether something runs here that reads crontabs; `undefined` where that cannot be told: no /proc, or one that hides
- * other users' processes.
- *
- * @param places where they are looked for
- */
-export async function cronDaemonRuns(
-  places: { readonly proc: string; readonly timers: string } = { proc: "/proc", timers: "/run/systemd/generator" },
-): Promise<boolean | undefined> {
-  const { proc, timers } = places;
-  if ((await readProcFile(`${proc}/1/comm`)) === undefined) return undefined;
-  const pids = (await readdir(proc)).filter((name) => /^\d+$/.test(name));
-  for (const pid of pids) {
-    const comm = (await readProcFile(`${proc}/${pid}/comm`))?.trimEnd();
-    if (comm === undefined) continue;
-    if (isDaemon(comm, (await readProcFile(`${proc}/${pid}/cmdline`)) ?? "")) return true;
+/** By the process, and by whose `crontab` stands beside it: cronie's and busybox's daemon are both called `crond`. */
+function kindOf(program: string | undefined, crontab: CrontabKind | undefined, root: string): Kind {
+  if (program === undefined && crontab === undefined) return "none";
+  if (program === "busybox") return "busybox";
+  if (program !== undefined && !/^(?:cron|crond|cronie)$/.test(program)) return "other";
+  if (crontab !== undefined && crontab.name !== "other") return crontab.name;
+  return DAEMONS.find((kind) => packagedVersion(kind, root) !== undefined) ?? "other";
+}
+
+const PACKAGES: Readonly<Record<Daemon, readonly string[]>> = {
+  debian: ["cron"],
+  cronie: ["cronie"],
+  busybox: ["busybox-static", "busybox"],
+  systemd: ["systemd-cron"],
+};
+
+function packagedVersion(kind: Kind, root: string): string | undefined {
+  if (kind === "other" || kind === "none") return undefined;
+  for (const name of PACKAGES[kind]) {
+    const version = installedVersion(name, root);
+    if (version !== undefined) return version;
   }
-  // systemd-cron has no daemon: its generator makes a timer of each line.
-  return (await readdir(timers).catch(() => [])).some((unit) => /^cron-.*\.timer$/.test(unit));
+  return undefined;
 }

@@ -2,10 +2,13 @@ import { realpath } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { absolutePath, resolveConfigDir } from "../config-dir.ts";
 import { type Host, loginHome, userName } from "../host.ts";
+import { localtimeMark } from "../localtime.ts";
 import type { Schedule } from "../schedule/schedule.ts";
 import { configDirWarnings } from "../state-folder.ts";
 import { type StatePaths, statePaths } from "../state-paths.ts";
-import { cronDaemonRuns } from "./daemon.ts";
+import { findBlocks } from "./block.ts";
+import type { CronHere } from "./daemon.ts";
+import { demandFit, fitWarnings, type Load } from "./fit.ts";
 import { readOthers, readStoredFiles } from "./found.ts";
 import { type InstallPlan, planInstall } from "./plan.ts";
 import { demandLastingProgram, pipelinewiseWarnings, resolveCommand } from "./surroundings.ts";
@@ -15,6 +18,8 @@ import type { SystemCrontab } from "./system.ts";
 export interface Machine {
   readonly host: Host;
   readonly crontab: SystemCrontab;
+  /** Looks for what starts the lines of a crontab here. */
+  readonly findCron: () => Promise<CronHere>;
   /** IANA name of the zone that cron goes by. */
   readonly zone: string;
 }
@@ -32,6 +37,8 @@ export interface InstallOptions {
 export interface PreparedInstall {
   readonly paths: StatePaths;
   readonly plan: InstallPlan;
+  /** What will start the lines; `undefined` where another scheduler does. */
+  readonly cron: CronHere | undefined;
   /** What the user should know, one sentence each. */
   readonly warnings: readonly string[];
 }
@@ -50,7 +57,7 @@ async function defaultConfigDir({ env }: Host): Promise<string | undefined> {
 export async function prepareInstall(
   schedule: Schedule,
   options: InstallOptions,
-  { host, crontab, zone }: Machine,
+  { host, crontab, findCron, zone }: Machine,
 ): Promise<PreparedInstall> {
   const { pipelinewise, source, name } = schedule;
   const folder = dirname(source.path);
@@ -79,23 +86,41 @@ export async function prepareInstall(
         pipelinewiseHome: pipelinewiseHome === undefined ? undefined : absolutePath(pipelinewiseHome, host.cwd, host),
         machineZone: zone,
       },
+      zoneData: { data: host.tzdata, localtime: localtimeMark(host.root) },
       at: host.now(),
       replace: options.replace,
     },
   );
-  const daemonless = options.compileOnly || (await cronDaemonRuns()) !== false;
+  const cron = plan.crontab === undefined ? undefined : await findCron();
   return {
     paths,
     plan,
+    cron,
     warnings: [
       ...(await configDirWarnings(paths.configDir, host.uid)),
       ...warnings,
       ...(await pipelinewiseWarnings(paths.configDir, schedule.pipelines)),
-      ...(daemonless
-        ? []
-        : [
-            "no cron daemon runs on this machine, so nothing will start the pipelines; start it, such as by `service cron start`",
-          ]),
+      ...(cron === undefined ? [] : checkFit(cron, plan, schedule, { host, zone })),
     ],
   };
+}
+
+/** Throws where the cron here cannot take the plan; gives what it does otherwise than Debian's. */
+function checkFit(
+  cron: CronHere,
+  { crontab, name }: InstallPlan,
+  { pipelines }: Schedule,
+  { host, zone }: Pick<Machine, "host" | "zone">,
+): readonly string[] {
+  const after = crontab?.after ?? "";
+  const load: Load = {
+    crontab: after,
+    blockAt: findBlocks(after).find(({ mark }) => mark.name === name)?.at ?? 0,
+    pipelines,
+    machineZone: zone,
+    isRoot: host.uid === 0,
+    now: host.now(),
+  };
+  demandFit(cron, load);
+  return fitWarnings(cron, load);
 }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { StoreError } from "../errors.ts";
 import { storeFault } from "../store-fault.ts";
 import { fromCrontabText } from "./bytes.ts";
-import { findCrontabKind } from "./daemon.ts";
+import { findCrontabKind } from "./kind.ts";
 import type { CallCrontab, CrontabAnswer } from "./program.ts";
 
 /** The user's crontab. Its text is bytes, one character each (`bytes.ts`). */

@@ -110,14 +110,15 @@ pipelines: [{tap: orders, target: redshift, command: sync_tables, id: weekly, ta
     const again = await world.run("install");
     expect(again).toMatchObject({ code: 0, out: "" });
     expect(again.err).toContain("nothing to change: pipelinewise is installed as schedule.yml has it\n");
-    expect([world.crontab.text(), world.stored(), world.crontab.calls()]).toEqual([crontab, stored, ["-l"]]);
+    expect([world.crontab.text(), world.stored(), world.crontab.calls()]).toEqual([crontab, stored, ["-l", "-V"]]);
   });
 
   test("a dry run shows the same diff and writes nothing at all, not even a folder", async () => {
     const world = installWorld({ crontab: "a\n" });
     const dry = await world.run("install", "--dry-run");
     expect(dry.err).toContain("dry run: nothing was written\n");
-    expect([dry.code, world.crontab.text(), world.stored(), world.crontab.calls()]).toEqual([0, "a\n", [], ["-l"]]);
+    const { text, calls } = world.crontab;
+    expect([dry.code, text(), world.stored(), calls()]).toEqual([0, "a\n", [], ["-l", "-V"]]);
     expect((await world.run("install")).out).toBe(dry.out);
   });
 
@@ -129,6 +130,17 @@ pipelines: [{tap: orders, target: redshift, command: sync_tables, id: weekly, ta
     const { out } = await world.run("install");
     expect(out).toBe("stored schedule:\n  ~ the text of the schedule file, not what it means\n");
     expect(world.crontab.text()).toBe(crontab);
+  });
+
+  test("names the cron here, and is refused where that cannot take the lines", async () => {
+    const world = installWorld({ crontab: "CRON_TZ=Asia/Tokyo\n", does: "cronie" });
+    expect(await world.run("install")).toMatchObject({
+      code: 74,
+      err: expect.stringContaining("line 1 of the crontab says CRON_TZ=Asia/Tokyo, and cronie 1.7.2 would read"),
+    });
+    expect([world.crontab.text(), world.stored()]).toEqual(["CRON_TZ=Asia/Tokyo\n", []]);
+    const other = installWorld({ does: "cronie" });
+    expect((await other.run("install")).err).toContain("cron here: cronie 1.7.2\n");
   });
 
   test("keeps the newest twenty crontabs", async () => {

@@ -1,7 +1,7 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { cronDaemonRuns, findCrontabKind, recogniseCrontab } from "../../src/crontab/daemon.ts";
+import { findCrontabKind, recogniseCrontab } from "../../src/crontab/kind.ts";
 import { crontabProgram } from "../../src/crontab/program.ts";
 import { systemCrontab } from "../../src/crontab/system.ts";
 import { fakeCrontab } from "../support/crontab.ts";
@@ -94,41 +94,29 @@ test("where the program has no check, none is made", async () => {
 });
 
 test.each([
-  ["cronie 1.5.7", "cronie", "-T"],
-  ["cronie 1.5.5", "cronie", undefined],
-  ["cronie 1.6", "cronie", "-T"],
-  ["usage:\tcrontab [-u user] [-n] file\n\t-n\t(dry run: checks the syntax, then bails out)\n", "debian", "-n"],
-  ["usage:\tcrontab [-u user] file\n\t-e\t(edit user's crontab)\n", "other", undefined],
+  ["cronie 1.5.7", "cronie", "1.5.7", "-T"],
+  ["cronie 1.5.5", "cronie", "1.5.5", undefined],
+  ["cronie 1.6", "cronie", "1.6", "-T"],
+  [
+    "usage:\tcrontab [-u user] [-n] file\n\t-n\t(dry run: checks the syntax, then bails out)\n",
+    "debian",
+    undefined,
+    "-n",
+  ],
+  ["usage:\tcrontab [-u user] file\n\t-e\t(edit user's crontab)\n", "other", undefined, undefined],
   [
     "Usage:\n crontab [options] file\n -n <host>  set host in cluster to run users' crontabs\n -T <file>  test a crontab file syntax\n",
     "other",
     undefined,
+    undefined,
   ],
-  ["BusyBox v1.36.1 () multi-call binary.\n", "busybox", undefined],
-])("knows a crontab program by what it says: %j", (stderr, name, checkOption) => {
-  expect(recogniseCrontab({ stdout: "", stderr })).toEqual({ name, checkOption });
-});
-
-test.each([
-  ["cron", "cron\0-f\0", true],
-  ["crond", "/usr/sbin/crond\0-n\0", true],
-  ["busybox", "busybox\0crond\0-f\0", true],
-  ["busybox", "busybox\0sh\0", false],
-  ["crontab", "crontab\0-e\0", false],
-])("sees in /proc whether a daemon runs: %s %j", async (comm, cmdline, runs) => {
-  const proc = tempFolder();
-  for (const [pid, name, words] of [
-    ["1", "init", "init\0"],
-    ["77", comm, cmdline],
-  ] as const) {
-    mkdirSync(join(proc, pid));
-    writeFileSync(join(proc, pid, "comm"), `${name}\n`);
-    writeFileSync(join(proc, pid, "cmdline"), words);
-  }
-  expect(await cronDaemonRuns({ proc, timers: proc })).toBe(runs);
-});
-
-test("cannot tell whether a daemon runs where there is no /proc", async () => {
-  const empty = tempFolder();
-  expect(await cronDaemonRuns({ proc: empty, timers: empty })).toBeUndefined();
+  ["BusyBox v1.36.1 () multi-call binary.\n", "busybox", "1.36.1", undefined],
+  [
+    "usage: crontab [-h] [-u USER] [-l | -r | -e | -s] [-i] [file]\ncrontab: error: unrecognized arguments: -V\n",
+    "systemd",
+    undefined,
+    undefined,
+  ],
+])("knows a crontab program by what it says: %j", (stderr, name, version, checkOption) => {
+  expect(recogniseCrontab({ stdout: "", stderr })).toEqual({ name, version, checkOption });
 });

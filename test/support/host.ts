@@ -20,7 +20,8 @@ export function tempFolder(prefix = "pws-"): string {
   return folder;
 }
 
-/** @param changes what differs from a quiet machine: HOME is a fresh folder, PATH is cron's, the clock stands still */
+/** @param changes what differs from a quiet machine: HOME is a fresh folder, and `/` too (so the zone is UTC), PATH is
+ * cron's, the clock stands still */
 export function testHost(changes: Partial<Omit<Host, "signals">> = {}): TestHost {
   const home = tempFolder();
   const written = { out: "", err: "" };
@@ -34,6 +35,8 @@ export function testHost(changes: Partial<Omit<Host, "signals">> = {}): TestHost
     now: () => new Date("2026-11-23T12:00:00Z"),
     name: "testhost",
     pid: process.pid,
+    root: home,
+    tzdata: process.versions["tz"] ?? "unknown",
     commonTmp: home,
     uid: process.getuid?.() ?? 0,
     node: process.execPath,

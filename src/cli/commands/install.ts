@@ -1,5 +1,6 @@
 import { type Command, Option } from "commander";
 import { carryOut } from "../../crontab/act.ts";
+import { describeCronHere } from "../../crontab/daemon.ts";
 import { prepareInstall } from "../../crontab/install.ts";
 import { whileInstalling } from "../../crontab/install-lock.ts";
 import { changesSomething } from "../../crontab/plan.ts";
@@ -59,7 +60,8 @@ async function install(file: string, flags: InstallFlags, host: Host): Promise<v
     compileOnly: flags.compileOnly === true,
   };
   const work = async (): Promise<void> => {
-    const { paths, plan, warnings } = await prepareInstall(schedule, options, machine);
+    const { paths, plan, cron, warnings } = await prepareInstall(schedule, options, machine);
+    if (cron !== undefined) host.stderr.write(`cron here: ${describeCronHere(cron)}\n`);
     for (const warning of warnings) host.stderr.write(`warning: ${warning}\n`);
     if (!changesSomething(plan)) {
       host.stderr.write(`nothing to change: ${plan.name} is installed as ${file} has it\n`);
