@@ -19,6 +19,9 @@ export interface EntryId extends PipelineId {
 /** The entry as one word, unique within a schedule and a pipeline: `run_tap`, `sync_tables#weekly`. */
 export const entryKey = ({ command, id }: EntryId): string => (id === undefined ? command : `${command}#${id}`);
 
+/** The entry as one word, unique within a schedule: `redshift/microserv_1/run_tap`. */
+export const entryPath = (entry: EntryId): string => `${entry.target}/${entry.tap}/${entryKey(entry)}`;
+
 /** The entry for people: `microserv_1 → redshift`, with the command where it is not `run_tap`. */
 export function entryLabel({ tap, target, command, id }: EntryId): string {
   const pair = `${tap} → ${target}`;

@@ -1,9 +1,12 @@
 import type { EntryId } from "../command/request.ts";
+import type { ZoneTable } from "../cron/zone-table.ts";
 
-/** One entry as a run needs it: no cron is parsed and no YAML read at a tick. */
+/** One entry as a run needs it: no YAML is read at a tick. */
 export interface CompiledEntry extends EntryId {
   readonly crons: readonly string[];
   readonly timezone?: string | undefined;
+  /** Since when it has had these times, ISO 8601 UTC: nothing before is due. Absent: it always had them. */
+  readonly since?: string | undefined;
   readonly note?: string | undefined;
   readonly args: readonly string[];
 }
@@ -38,5 +41,21 @@ export interface HostSchedule {
   readonly pipelinewiseHome?: string | undefined;
   /** IANA name of the machine's zone at install. */
   readonly machineZone: string;
+  /** Absent in what an older version installed: zones are then looked up at each start. */
+  readonly zones?: ZoneRecord | undefined;
+  /** Entries, as `entryPath` names them, whose lines start them also when nothing is due. */
+  readonly loose?: readonly string[] | undefined;
   readonly lines: readonly string[];
+}
+
+/** What the zones of a schedule do, as its install found it. */
+export interface ZoneRecord {
+  /** Version of the zone data that it was found in, such as "2025b". */
+  readonly data: string;
+  /** Until when the tables and the lines hold, ISO 8601 UTC. */
+  readonly until: string;
+  /** What /etc/localtime was (`localtimeMark`): as long as it is that, the machine's zone is `machineZone`. */
+  readonly localtime: string;
+  /** By IANA name: every zone of the schedule, and the machine's. */
+  readonly tables: Readonly<Record<string, ZoneTable>>;
 }

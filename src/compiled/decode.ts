@@ -1,5 +1,6 @@
 import { connectorIdFault, nameFault, TAP_COMMANDS, type TapCommand } from "../command/request.ts";
-import type { CompiledEntry, CompiledSchedule, HostSchedule } from "./compiled.ts";
+import type { ZoneTable } from "../cron/zone-table.ts";
+import type { CompiledEntry, CompiledSchedule, HostSchedule, ZoneRecord } from "./compiled.ts";
 
 /** A stored file is not what we would have written. The message says which part. */
 class GarbledError extends Error {}
@@ -10,6 +11,11 @@ function object(value: unknown, at: string): Fields {
   if (typeof value !== "object" || value === null || Array.isArray(value))
     throw new GarbledError(`${at} is not an object`);
   return value as Fields; // Decoded JSON: an object that is no list has string keys.
+}
+
+function number(value: unknown, at: string): number {
+  if (typeof value !== "number") throw new GarbledError(`${at} is not a number`);
+  return value;
 }
 
 function string(value: unknown, at: string): string {
@@ -23,6 +29,17 @@ const optional = (value: unknown, at: string): string | undefined =>
 function list<T>(value: unknown, at: string, decode: (item: unknown, at: string) => T): readonly T[] {
   if (!Array.isArray(value)) throw new GarbledError(`${at} is not a list`);
   return value.map((item, index) => decode(item, `${at}[${index}]`));
+}
+
+function record<T>(value: unknown, at: string, decode: (item: unknown, at: string) => T): Readonly<Record<string, T>> {
+  const fields = Object.entries(object(value, at));
+  return Object.fromEntries(fields.map(([key, item]) => [key, decode(item, `${at}.${key}`)]));
+}
+
+function instant(value: unknown, at: string): string {
+  const text = string(value, at);
+  if (Number.isNaN(Date.parse(text))) throw new GarbledError(`${at} is not an instant`);
+  return text;
 }
 
 function word(value: unknown, at: string, faultOf: (word: string) => string | undefined): string {
@@ -53,8 +70,26 @@ function decodeEntry(value: unknown, at: string): CompiledEntry {
     id: entry["id"] === undefined ? undefined : word(entry["id"], `${at}.id`, nameFault),
     crons: list(entry["crons"], `${at}.crons`, string),
     timezone: optional(entry["timezone"], `${at}.timezone`),
+    since: entry["since"] === undefined ? undefined : instant(entry["since"], `${at}.since`),
     note: optional(entry["note"], `${at}.note`),
     args: list(entry["args"], `${at}.args`, string),
+  };
+}
+
+function decodeTable(value: unknown, at: string): ZoneTable {
+  return list(value, at, (row, where) => {
+    const [until, minutes] = list(row, where, number);
+    return [number(until, `${where}[0]`), number(minutes, `${where}[1]`)] as const;
+  });
+}
+
+function decodeZones(value: unknown, at: string): ZoneRecord {
+  const zones = object(value, at);
+  return {
+    data: string(zones["data"], `${at}.data`),
+    until: instant(zones["until"], `${at}.until`),
+    localtime: string(zones["localtime"], `${at}.localtime`),
+    tables: record(zones["tables"], `${at}.tables`, decodeTable),
   };
 }
 
@@ -71,13 +106,12 @@ function opened(text: string, name: string): Fields {
 export function decodeMeaning(text: string, name: string): CompiledSchedule {
   const file = opened(text, name);
   const source = object(file["source"], "source");
-  const env = object(file["env"], "env");
   return {
     format: 1,
     name,
     source: { path: string(source["path"], "source.path"), digest: string(source["digest"], "source.digest") },
     configDir: absolute(file["configDir"], "configDir"),
-    env: Object.fromEntries(Object.entries(env).map(([key, value]) => [key, string(value, `env.${key}`)])),
+    env: record(file["env"], "env", string),
     envFile: file["envFile"] === undefined ? undefined : absolute(file["envFile"], "envFile"),
     entries: list(file["entries"], "entries", decodeEntry),
   };
@@ -101,6 +135,8 @@ export function decodeHostSchedule(text: string, name: string, host: string): Ho
     program: absolute(file["program"], "program"),
     pipelinewiseHome: optional(file["pipelinewiseHome"], "pipelinewiseHome"),
     machineZone: string(file["machineZone"], "machineZone"),
+    zones: file["zones"] === undefined ? undefined : decodeZones(file["zones"], "zones"),
+    loose: file["loose"] === undefined ? undefined : list(file["loose"], "loose", string),
     lines: list(file["lines"], "lines", string),
   };
 }

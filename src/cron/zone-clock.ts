@@ -1,3 +1,5 @@
+import { EXIT, SchedError } from "../errors.ts";
+
 const DAY = 86_400_000;
 /** Transitions are looked for and kept by chunks of this length. */
 const CHUNK = 48 * DAY;
@@ -23,7 +25,7 @@ export interface ZoneClock {
 
 const clocks = new Map<string, ZoneClock>();
 
-/** The clock of a zone; what it has found out is kept for the life of the program. @param zone known to this Node */
+/** The clock of a zone; what it has found out is kept for the life of the program. @throws SchedError for a zone that this Node does not know */
 export function zoneClock(zone: string): ZoneClock {
   const known = clocks.get(zone);
   if (known !== undefined) return known;
@@ -36,9 +38,22 @@ export function zoneClock(zone: string): ZoneClock {
 const FOREVER: Segment = { startAt: -FURTHEST, endAt: FURTHEST, offset: 0 };
 const UTC: ZoneClock = { segmentAt: () => FOREVER };
 
+function offsetFormat(zone: string): Intl.DateTimeFormat {
+  try {
+    return new Intl.DateTimeFormat("en-US", { timeZone: zone, timeZoneName: "longOffset" });
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new SchedError(`this Node's time zone data know no zone ${zone}`, {
+      exitCode: EXIT.badSchedule,
+      cause: error,
+      hint: "Is the name right? Zones that are new, and Nodes that were built small, need another Node.",
+    });
+  }
+}
+
 /** The offset of a zone at any instant, by `Intl`: it writes "GMT", "GMT+05:30" or "GMT-00:44:30". */
 function offsetReader(zone: string): (at: number) => number {
-  const format = new Intl.DateTimeFormat("en-US", { timeZone: zone, timeZoneName: "longOffset" });
+  const format = offsetFormat(zone);
   return (at) => {
     const parts = /GMT(?:([+-])(\d\d):(\d\d)(?::(\d\d))?)?$/.exec(format.format(at));
     if (parts === null) throw new Error(`Intl writes the offset of ${zone} in a way we cannot read`);

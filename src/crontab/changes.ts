@@ -1,5 +1,6 @@
 import { type EntryId, entryKey, entryLabel } from "../command/request.ts";
 import type { CompiledEntry, CompiledSchedule, HostSchedule } from "../compiled/compiled.ts";
+import { isWorn } from "../compiled/zones.ts";
 
 const keyOf = (entry: EntryId): string => `${entry.tap}\n${entry.target}\n${entryKey(entry)}`;
 
@@ -52,6 +53,8 @@ export function describeHost(before: HostSchedule | undefined, after: HostSchedu
     PIPELINEWISE_HOME: before.pipelinewiseHome !== after.pipelinewiseHome,
     "the machine's time zone": before.machineZone !== after.machineZone,
     user: before.user !== after.user,
+    "the clock changes of its time zones": before.zones?.data !== after.zones?.data,
+    "for how long the lines hold": before.zones !== undefined && isWorn(before.zones, new Date(after.installedAt)),
   };
   return Object.entries(parts)
     .filter(([, changed]) => changed)

@@ -1,27 +1,11 @@
 import { basename } from "node:path";
 import type { WrapperCall } from "../command/command.ts";
-import { EXIT, SchedError } from "../errors.ts";
-import type { Schedule } from "../schedule/schedule.ts";
+import type { Pipeline, Schedule } from "../schedule/schedule.ts";
 import { renderEntries } from "./render.ts";
-import { sameZone } from "./zone.ts";
-
-/** The one zone that a machine must be in for these lines; `undefined` when the schedule names none. */
-function demandOneZone({ pipelines, source }: Schedule): string | undefined {
-  const zones = pipelines.map(({ timezone }) => timezone);
-  const [first] = zones;
-  if (zones.every((zone) => zone === first || (zone !== undefined && first !== undefined && sameZone(zone, first)))) {
-    return first;
-  }
-  const names = [...new Set(zones.map((zone) => zone ?? "the machine's own"))].join(", ");
-  throw new SchedError(`${source.path} times its pipelines in several zones: ${names}`, {
-    exitCode: EXIT.badSchedule,
-    hint: "A crontab goes by one zone, the machine's: write all times in it.",
-  });
-}
+import { timingsIn, type ZoneFrame } from "./timings.ts";
 
 /** A schedule as lines for another machine's crontab, with a header that says how to bring them there. */
-export function renderExport(schedule: Schedule, call: Omit<WrapperCall, "schedule">): string {
-  const zone = demandOneZone(schedule);
+export function renderExport(schedule: Schedule, call: Omit<WrapperCall, "schedule">, frame: ZoneFrame): string {
   const file = basename(schedule.source.path);
   const where = call.configDir === undefined ? "" : ` --config-dir ${call.configDir}`;
   const header = [
@@ -32,8 +16,15 @@ export function renderExport(schedule: Schedule, call: Omit<WrapperCall, "schedu
     "2. Add these lines to the crontab of the user who runs PipelineWise: crontab -e",
     "",
     "On a machine that can be logged in to, one command does both: pipelinewise-sched install",
-    ...(zone === undefined ? [] : ["", `The times are those of a machine in the zone ${zone}.`]),
+    ...(schedule.pipelines.some(({ timezone }) => timezone !== undefined) ? ["", ...zoneWords(frame)] : []),
   ];
-  const entries = renderEntries(schedule.pipelines, { ...call, schedule: schedule.name });
+  const timings = (pipeline: Pipeline) => timingsIn(frame, pipeline);
+  const entries = renderEntries(schedule.pipelines, { ...call, schedule: schedule.name }, timings);
   return `${[...header.map((line) => `# ${line}`.trimEnd()), "", ...entries].join("\n")}\n`;
 }
+
+/** Lines that go by zones hold on one kind of machine, and for some time. */
+const zoneWords = ({ machineZone, horizon }: ZoneFrame): readonly string[] => [
+  `The lines are for a machine in the time zone ${machineZone}; for another one: export --machine-zone ZONE.`,
+  `They hold until ${new Date(horizon.to).toISOString().slice(0, 10)}; export them anew before.`,
+];

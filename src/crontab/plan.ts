@@ -1,8 +1,10 @@
+import { entryPath } from "../command/request.ts";
 import type { FileChange } from "../compiled/change.ts";
 import { compileSchedule } from "../compiled/compile.ts";
-import type { CompiledSchedule, HostSchedule } from "../compiled/compiled.ts";
+import type { CompiledSchedule, HostSchedule, ZoneRecord } from "../compiled/compiled.ts";
 import { encodeCompiled } from "../compiled/decode.ts";
 import { digestOf } from "../compiled/digest.ts";
+import { chooseRecord, horizonFrom, recordZones } from "../compiled/zones.ts";
 import { StoreError } from "../errors.ts";
 import type { Schedule } from "../schedule/schedule.ts";
 import { hostFile, meaningFile, type StatePaths } from "../state-paths.ts";
@@ -10,8 +12,9 @@ import { findBlocks, replaceBlock } from "./block.ts";
 import { toCrontabText } from "./bytes.ts";
 import { describeHost, describeMeaning } from "./changes.ts";
 import type { BlockMark } from "./mark.ts";
-import { demandMachineZone, demandOwnName, demandOwnPipelines } from "./refusals.ts";
+import { demandOwnName, demandOwnPipelines } from "./refusals.ts";
 import { renderEntries } from "./render.ts";
+import { isLoose, timingsIn } from "./timings.ts";
 
 /** Debian's cron reads no longer crontab, comments included. */
 const MOST_LINES = 10_000;
@@ -40,6 +43,8 @@ export interface Wanted {
     HostSchedule,
     "host" | "user" | "command" | "node" | "program" | "pipelinewiseHome" | "machineZone"
   >;
+  /** Of the time zones: the version of their data, and what /etc/localtime is. */
+  readonly zoneData: Pick<ZoneRecord, "data" | "localtime">;
   readonly at: Date;
   /** Take over a name that is installed from elsewhere. */
   readonly replace: boolean;
@@ -79,12 +84,19 @@ function planCrontab(before: string, mark: BlockMark, lines: readonly string[]):
   return { before, after };
 }
 
+const zonesOf = ({ pipelines }: Schedule): readonly string[] => pipelines.flatMap(({ timezone }) => timezone ?? []);
+
+/** Whether a host file would say nothing new but the hour, and for how long it holds: then it stays as it is. */
+function saysNothingNew(fresh: HostSchedule, found: HostSchedule, text: string | undefined, at: Date): boolean {
+  const zones = fresh.zones === undefined ? undefined : chooseRecord(found.zones, fresh.zones, at);
+  return encodeCompiled({ ...fresh, installedAt: found.installedAt, zones }) === text;
+}
+
 /** Works out everything that an install changes; throws where it is refused. */
 export function planInstall(found: Found, wanted: Wanted): InstallPlan {
   const { schedule, paths, resolved } = wanted;
   const { name, source } = schedule;
   const mark: BlockMark = { name, source: source.path, configDir: paths.configDir };
-  demandMachineZone(schedule, resolved.machineZone);
   const block = findBlocks(found.crontab ?? "").find((one) => one.mark.name === name)?.mark;
   if (!wanted.replace) demandOwnName(mark, resolved.user, block, found);
   demandOwnPipelines(schedule, found.others);
@@ -96,12 +108,22 @@ export function planInstall(found: Found, wanted: Wanted): InstallPlan {
 
   const foundByItself = paths.configDir === wanted.defaultConfigDir && !NAMES_OUR_FOLDER.test(found.crontab ?? "");
   const call = { node: resolved.node, program: resolved.program, schedule: name };
+  const frame = { machineZone: resolved.machineZone, horizon: horizonFrom(wanted.at) };
   const lines =
     found.crontab === undefined
       ? []
-      : renderEntries(schedule.pipelines, { ...call, configDir: foundByItself ? undefined : paths.configDir });
+      : renderEntries(
+          schedule.pipelines,
+          { ...call, configDir: foundByItself ? undefined : paths.configDir },
+          (pipeline) => timingsIn(frame, pipeline),
+        );
 
-  const meaning = compileSchedule(schedule, { configDir: paths.configDir, envFile: wanted.envFile });
+  const meaning = compileSchedule(schedule, {
+    configDir: paths.configDir,
+    envFile: wanted.envFile,
+    before: found.meaning,
+    at: wanted.at,
+  });
   const meaningText = encodeCompiled(meaning);
   const fresh: HostSchedule = {
     format: 1,
@@ -109,11 +131,11 @@ export function planInstall(found: Found, wanted: Wanted): InstallPlan {
     ...resolved,
     installedAt: wanted.at.toISOString(),
     meaningDigest: digestOf(meaningText),
+    zones: recordZones([resolved.machineZone, ...zonesOf(schedule)], { ...wanted.zoneData, at: wanted.at }),
+    loose: schedule.pipelines.filter((pipeline) => isLoose(pipeline, frame)).map(entryPath),
     lines,
   };
-  // A host file that would say nothing new but the hour stays as it is.
-  const unchanged =
-    found.host !== undefined && encodeCompiled({ ...fresh, installedAt: found.host.installedAt }) === found.hostText;
+  const unchanged = found.host !== undefined && saysNothingNew(fresh, found.host, found.hostText, wanted.at);
   return {
     name,
     crontab: found.crontab === undefined ? undefined : planCrontab(found.crontab, mark, lines),

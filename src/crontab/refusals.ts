@@ -1,9 +1,8 @@
 import { entryKey, entryLabel } from "../command/request.ts";
 import type { CompiledSchedule, HostSchedule } from "../compiled/compiled.ts";
-import { EXIT, SchedError, StoreError } from "../errors.ts";
+import { StoreError } from "../errors.ts";
 import type { Schedule } from "../schedule/schedule.ts";
 import type { BlockMark } from "./mark.ts";
-import { sameZone } from "./zone.ts";
 
 function refuseTaken(name: string, who: string, what: string, theirs: string, ours: string): never {
   throw new StoreError(
@@ -55,20 +54,6 @@ export function demandOwnPipelines(schedule: Schedule, others: readonly Compiled
       `${schedule.source.path}:${line}:${column}  ${entryLabel(pipeline)} is in the installed schedule ${other.name} (${other.source.path}) as well`,
       {
         hint: `A pipeline belongs to one schedule: take it out of one of them, or \`uninstall --name ${other.name}\`.`,
-      },
-    );
-  }
-}
-
-/** Throws where a pipeline is timed in another zone than cron goes by. */
-export function demandMachineZone({ pipelines, source }: Schedule, machineZone: string): void {
-  for (const { timezone, place, ...pipeline } of pipelines) {
-    if (timezone === undefined || sameZone(timezone, machineZone)) continue;
-    throw new SchedError(
-      `${source.path}:${place.line}:${place.column}  ${entryLabel(pipeline)} is timed in ${timezone}, and cron on this machine goes by ${machineZone}`,
-      {
-        exitCode: EXIT.badSchedule,
-        hint: "Other zones than the machine's cannot be installed yet: write its times in the machine's zone.",
       },
     );
   }

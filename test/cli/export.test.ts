@@ -62,18 +62,42 @@ test.each([
   });
 });
 
-test("names the zone that the other machine must be in, and refuses several", async () => {
-  const world = installWorld();
-  world.put("schedule.yml", 'timezone: Europe/London\npipelines: [{tap: a, target: b, cron: "0 * * * *"}]\n');
-  expect((await world.run("export", ...WORDS)).out).toContain(
-    "# The times are those of a machine in the zone Europe/London.\n",
-  );
-  world.put(
-    "schedule.yml",
-    'pipelines:\n  - {tap: a, target: b, cron: "0 * * * *", timezone: Asia/Tokyo}\n  - {tap: c, target: b, cron: "0 * * * *"}\n',
-  );
-  expect(await world.run("export", ...WORDS)).toMatchObject({
-    code: 65,
-    err: expect.stringContaining("Asia/Tokyo, the machine's own"),
+describe("zones", () => {
+  const zoned = () => {
+    const world = installWorld();
+    world.put("schedule.yml", 'pipelines: [{tap: a, target: b, cron: "30 9 * * *", timezone: Europe/London}]\n');
+    return world;
+  };
+  const lines = (out: string) => out.split("\n").filter((line) => /^[*\d]/.test(line));
+
+  test("are met by candidate lines for this machine's zone, and the header says so", async () => {
+    const { out } = await zoned().run("export", ...WORDS);
+    expect(out).toContain(
+      "# The lines are for a machine in the time zone UTC; for another one: export --machine-zone ZONE.\n# They hold until 2027-12-28; export them anew before.\n",
+    );
+    expect(out).toContain("# 30 9 * * * Europe/London: at 09:30 every day; a candidate line, the run decides\n");
+    expect(lines(out)).toEqual([expect.stringMatching(/^30 \*\/23,8,9 \* \* \* \/usr/)]);
+  });
+
+  test("are those of --machine-zone where it is given", async () => {
+    const { out } = await zoned().run("export", ...WORDS, "--machine-zone", "Asia/Kolkata");
+    expect(out).toContain("for a machine in the time zone Asia/Calcutta;");
+    expect(lines(out)).toEqual([expect.stringMatching(/^0 \*\/23,14,15 \* \* \* /)]);
+    expect(lines((await zoned().run("export", ...WORDS, "--machine-zone", "Europe/London")).out)).toEqual([
+      expect.stringMatching(/^30 9 \* \* \* /),
+    ]);
+  });
+
+  test("that nobody knows are refused with the nearest", async () => {
+    expect(await zoned().run("export", ...WORDS, "--machine-zone", "Europe/Londn")).toMatchObject({
+      code: 64,
+      err: expect.stringMatching(/no time zone is called Europe\/Londn\n {2}Did you mean Europe\/London/),
+    });
+  });
+
+  test("are not asked for where the schedule names none", async () => {
+    const here = (await installWorld().run("export", ...WORDS)).out;
+    expect((await installWorld().run("export", ...WORDS, "--machine-zone", "Asia/Tokyo")).out).toBe(here);
+    expect(here).not.toContain("zone");
   });
 });

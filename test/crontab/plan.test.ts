@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { parseCron } from "../../src/cron/expression.ts";
+import { sameZone } from "../../src/cron/same-zone.ts";
 import { type Found, planInstall, type Wanted } from "../../src/crontab/plan.ts";
-import { sameZone } from "../../src/crontab/zone.ts";
 import type { Schedule } from "../../src/schedule/schedule.ts";
 import { statePaths } from "../../src/state-paths.ts";
 
@@ -43,6 +43,7 @@ const wanted = (changes: Partial<Wanted> = {}): Wanted => ({
     pipelinewiseHome: undefined,
     machineZone: "Etc/UTC",
   },
+  zoneData: { data: "2025b", localtime: "link /zoneinfo/Etc/UTC" },
   at: new Date("2026-11-23T12:00:00Z"),
   replace: false,
   ...changes,
@@ -73,10 +74,51 @@ describe("zones", () => {
     expect(planInstall(NOTHING, wanted({ schedule: schedule(timezone) })).crontab?.after).toContain("tap_0");
   });
 
-  test("another one is refused with its place", () => {
-    expect(() => planInstall(NOTHING, wanted({ schedule: schedule("Europe/London") }))).toThrow(
-      "/s.yml:2:3  tap_0 → redshift is timed in Europe/London, and cron on this machine goes by Etc/UTC",
-    );
+  test("another one has candidate lines, its own time in words above, and what the run needs is stored", () => {
+    const plan = planInstall(NOTHING, wanted({ schedule: schedule("Europe/London") }));
+    expect(plan.crontab?.after.split("\n").slice(1, -2)).toEqual([
+      "# 0 * * * * Europe/London: every hour; a candidate line, the run decides",
+      "0 * * * * /usr/bin/node /opt/x run --scheduled --tap tap_0 --target redshift",
+    ]);
+    const stored = JSON.parse(plan.files[1]?.after ?? "");
+    expect(stored).toMatchObject({
+      machineZone: "Etc/UTC",
+      loose: ["redshift/tap_0/run_tap"],
+      zones: { data: "2025b", until: "2027-12-28T12:00:00.000Z", localtime: "link /zoneinfo/Etc/UTC" },
+    });
+    expect(stored.zones.tables["Europe/London"].slice(-3)).toEqual([
+      [Date.parse("2027-03-28T01:00Z"), 0],
+      [Date.parse("2027-10-31T01:00Z"), 60],
+      [Date.parse("2027-12-28T12:00Z"), 0],
+    ]);
+  });
+
+  test("one whose clocks show the machine's time for as long as the lines hold keeps plain lines", () => {
+    const plan = planInstall(NOTHING, wanted({ schedule: schedule("Africa/Abidjan") }));
+    expect(plan.crontab?.after).not.toContain("candidate");
+    expect(JSON.parse(plan.files[1]?.after ?? "")).toMatchObject({ loose: [] });
+  });
+
+  test("an install that changes nothing else keeps what is known of them, until that nears its end", () => {
+    const first = planInstall(NOTHING, wanted({ schedule: schedule("Europe/London") }));
+    const [meaningText, hostText] = first.files.map(({ after }) => after ?? "");
+    const found: Found = {
+      ...NOTHING,
+      crontab: first.crontab?.after ?? "",
+      meaningText,
+      meaning: JSON.parse(meaningText ?? ""),
+      hostText,
+      host: JSON.parse(hostText ?? ""),
+    };
+    const again = (changes: Partial<Wanted>) =>
+      planInstall(found, wanted({ schedule: schedule("Europe/London"), ...changes }));
+    const isSame = ({ files }: ReturnType<typeof again>) => files.every(({ before, after }) => before === after);
+    expect(isSame(again({ at: new Date("2027-10-28T12:00:00Z") }))).toBe(true);
+    const late = again({ at: new Date("2027-10-30T12:00:00Z") });
+    expect(isSame(late)).toBe(false);
+    expect(late.notes).toEqual(["~ for how long the lines hold"]);
+    const newer = again({ zoneData: { data: "2026a", localtime: "link /zoneinfo/Etc/UTC" } });
+    expect(newer.notes).toEqual(["~ the clock changes of its time zones"]);
   });
 
   test("an unknown name is no zone's", () => {

@@ -1,17 +1,21 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { isAbsolute, join, resolve } from "node:path";
 import type { Command } from "commander";
+import { horizonFrom } from "../../compiled/zones.ts";
+import { findZone, nearestZones } from "../../cron/zone.ts";
 import { renderExport } from "../../crontab/export.ts";
 import { UsageError } from "../../errors.ts";
 import type { Host } from "../../host.ts";
+import { readMachineZone } from "../../machine-zone.ts";
 import { loadSchedule } from "../../schedule/load.ts";
-import type { PipelinewiseCall } from "../../schedule/schedule.ts";
+import type { PipelinewiseCall, Schedule } from "../../schedule/schedule.ts";
 import { storeFault } from "../../store-fault.ts";
 
 interface ExportFlags {
   readonly node: string;
   readonly program: string;
   readonly configDir?: string;
+  readonly machineZone?: string;
   readonly output?: string;
 }
 
@@ -21,16 +25,31 @@ export function addExport(command: Command, host: Host): void {
     .requiredOption("--node <path>", "where Node is on that machine")
     .requiredOption("--program <path>", "where pipelinewise-sched is on that machine")
     .option("--config-dir <dir>", "PipelineWise's config directory on that machine (default: ~/.pipelinewise there)")
+    .option("--machine-zone <zone>", "time zone of that machine (default: this machine's)")
     .option("--output <dir>", "write the file crontab into this folder instead of printing it")
-    .action(async (file: string, { node, program: path, configDir, output }: ExportFlags) => {
+    .action(async (file: string, { node, program: path, configDir, machineZone, output }: ExportFlags) => {
       const schedule = await loadSchedule(file, host);
       demandAbsolute("--node", node);
       demandAbsolute("--program", path);
       const call = { node, program: path, configDir: remoteConfigDir(configDir, schedule.pipelinewise) };
-      const text = renderExport(schedule, call);
+      const zone = machineZone === undefined ? zoneHere(schedule, host) : knownZone(machineZone);
+      const text = renderExport(schedule, call, { machineZone: zone, horizon: horizonFrom(host.now()) });
       if (output === undefined) host.stdout.write(text);
       else host.stderr.write(`wrote ${await writeExport(resolve(host.cwd, output), text)}\n`);
     });
+}
+
+/** Where the schedule names no zones, the lines are the same on every machine. */
+const zoneHere = ({ pipelines }: Schedule, { root }: Host): string =>
+  pipelines.every(({ timezone }) => timezone === undefined) ? "UTC" : readMachineZone(root).zone;
+
+function knownZone(name: string): string {
+  const zone = findZone(name);
+  if (zone !== undefined) return zone;
+  throw new UsageError(
+    `--machine-zone: no time zone is called ${name}`,
+    `Did you mean ${nearestZones(name, 3).join(", ")}?`,
+  );
 }
 
 function demandAbsolute(option: string, path: string): void {

@@ -27,7 +27,7 @@ async function planFromFile(request: RunRequest, file: string, host: Host): Prom
     file: pipelinewise.configDir === undefined ? undefined : { value: pipelinewise.configDir, folder },
   });
   const envFile = pipelinewise.envFile === undefined ? undefined : absolutePath(pipelinewise.envFile, folder, host);
-  const meaning = compileSchedule(schedule, { configDir, envFile });
+  const meaning = compileSchedule(schedule, { configDir, envFile, at: host.now() });
   const state = request.dryRun
     ? ((await findStateFolder(configDir, host.uid)) ?? { paths: statePaths(configDir) })
     : await openStateFolder(configDir, host.uid);

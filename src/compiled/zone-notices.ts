@@ -1,0 +1,64 @@
+import { sameZone } from "../cron/same-zone.ts";
+import { zoneClock } from "../cron/zone-clock.ts";
+import { tableClock, type ZoneTable, zoneTable } from "../cron/zone-table.ts";
+import type { CompiledSchedule, HostSchedule } from "./compiled.ts";
+
+const DAY_MS = 86_400_000;
+/** With less than so much left one is told. */
+const SHORT_DAYS = 30;
+
+/** What the machine is like now. */
+export interface ZonesNow {
+  readonly now: Date;
+  /** Version of the zone data. */
+  readonly data: string;
+  readonly machineZone: string;
+}
+
+/** What about an install's time zones no longer holds or soon will not, a sentence each. */
+export function zoneNotices(
+  meaning: Pick<CompiledSchedule, "name" | "source" | "entries">,
+  host: Pick<HostSchedule, "machineZone" | "zones">,
+  { now, data, machineZone }: ZonesNow,
+): readonly string[] {
+  const again = `pipelinewise-sched install ${meaning.source.path}`;
+  const foreign = meaning.entries.some(
+    ({ timezone }) => timezone !== undefined && !sameZone(timezone, host.machineZone),
+  );
+  const notices: string[] = [];
+  if (!sameZone(machineZone, host.machineZone)) {
+    notices.push(
+      `the time zone of this machine is ${machineZone}, and was ${host.machineZone} when the schedule ${meaning.name} was installed; lines of pipelines with a timezone of their own come at the wrong time: ${again}`,
+    );
+  }
+  const { zones } = host;
+  // Plain lines in the machine's own zone need no foresight.
+  if (!foreign || zones === undefined) return notices;
+  const until = Date.parse(zones.until);
+  const day = zones.until.slice(0, 10);
+  if (until <= now.getTime()) {
+    notices.push(
+      `the lines of ${meaning.name} for other time zones held until ${day}; a clock change since then may lose runs: ${again}`,
+    );
+  } else if (until < now.getTime() + SHORT_DAYS * DAY_MS) {
+    notices.push(`the lines of ${meaning.name} for other time zones hold until ${day}: ${again}`);
+  }
+  const changed = zones.data === data ? [] : changedZones(zones.tables, { from: now.getTime(), to: until });
+  if (changed.length > 0) {
+    notices.push(
+      `the clock changes of ${changed.join(", ")} are others than when ${meaning.name} was installed (time zone data ${zones.data}, now ${data}): ${again}`,
+    );
+  }
+  return notices;
+}
+
+/** Zones that the present zone data tell other clock changes of, in what is left of the horizon. */
+function changedZones(
+  tables: Readonly<Record<string, ZoneTable>>,
+  span: { readonly from: number; readonly to: number },
+): readonly string[] {
+  const said = (table: ZoneTable): string => JSON.stringify(table);
+  return Object.entries(tables)
+    .filter(([zone, table]) => said(zoneTable(tableClock(table), span)) !== said(zoneTable(zoneClock(zone), span)))
+    .map(([zone]) => zone);
+}
