@@ -1,6 +1,7 @@
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { errorCode, StoreError } from "./errors.ts";
+import { storeFault } from "./store-fault.ts";
 
 /** A zone, and where we have it from, in words that go behind "from". */
 export interface MachineZone {
@@ -38,6 +39,12 @@ export function readMachineZone(root = "/"): MachineZone {
   });
 }
 
+/** What /etc/timezone says, which cron does not read; `undefined` where it is missing or names no zone. */
+export function readEtcTimezone(root = "/"): string | undefined {
+  const said = readIfThere(join(root, "/etc/timezone"))?.toString().trim() ?? "";
+  return /^[A-Za-z][\w+/-]*$/.test(said) ? said : undefined;
+}
+
 /** Where a path leads, and the zone that the first link into a zone folder names. */
 function followLinks(start: string, root: string): { readonly path: string; readonly zone?: string } {
   let path = start;
@@ -52,11 +59,17 @@ function followLinks(start: string, root: string): { readonly path: string; read
 
 /** Every zone of the machine, the likeliest name first: /etc/timezone's, then the principal names, then the links. */
 function zoneCandidates(root: string): readonly string[] {
-  const said = readIfThere(join(root, "/etc/timezone"))?.toString().trim() ?? "";
+  const said = readEtcTimezone(root);
   const table = readIfThere(join(root, ZONEINFO, "zone1970.tab"))?.toString() ?? "";
   const principal = [...table.matchAll(/^[^#\t]+\t[^\t]+\t([^\t\n]+)/gm)].map(([, name = ""]) => name);
-  const likely = /^[A-Za-z][\w+/-]*$/.test(said) ? [said] : [];
-  return [...new Set([...likely, "Etc/UTC", ...principal, ...zoneFiles(join(root, ZONEINFO), "")])];
+  return [
+    ...new Set([
+      ...(said === undefined ? [] : [said]),
+      "Etc/UTC",
+      ...principal,
+      ...zoneFiles(join(root, ZONEINFO), ""),
+    ]),
+  ];
 }
 
 function zoneFiles(folder: string, prefix: string): string[] {
@@ -71,18 +84,18 @@ function zoneFiles(folder: string, prefix: string): string[] {
 const lastLine = (bytes: Buffer | undefined): string => bytes?.toString("latin1").trimEnd().split("\n").at(-1) ?? "";
 
 function readIfThere(path: string): Buffer | undefined {
-  return orNothing(() => readFileSync(path));
+  return orNothing(path, () => readFileSync(path));
 }
 
 function readIfThereDir(path: string) {
-  return orNothing(() => readdirSync(path, { withFileTypes: true })) ?? [];
+  return orNothing(path, () => readdirSync(path, { withFileTypes: true })) ?? [];
 }
 
-function orNothing<T>(read: () => T): T | undefined {
+function orNothing<T>(path: string, read: () => T): T | undefined {
   try {
     return read();
   } catch (error) {
     if (["ENOENT", "ENOTDIR", "EISDIR", "ELOOP"].includes(errorCode(error) ?? "")) return undefined;
-    throw error;
+    throw storeFault("read", path, error);
   }
 }

@@ -7,6 +7,7 @@ export interface WindowFlags {
   readonly to?: string;
   readonly count?: string;
   readonly day?: string;
+  readonly by?: "time" | "pipeline";
 }
 
 /** Which runs to show. Instants in epoch milliseconds. */
@@ -21,12 +22,13 @@ export interface PreviewWindow {
 }
 
 const DEFAULT_TOTAL = 10;
+const DEFAULT_EACH = 5;
 const MOST = 1_000_000;
 const INSTANT = /^(\d{4}-\d\d-\d\d)(T(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,3})?)?)?(Z|[+-]\d\d:[0-5]\d)?$/;
 const EXAMPLE = "2026-10-25T00:00Z";
 
 /** @param zone whose days `--day` means; @throws UsageError */
-export function readWindow({ from, to, count, day }: WindowFlags, now: Date, zone: string): PreviewWindow {
+export function readWindow({ from, to, count, day, by }: WindowFlags, now: Date, zone: string): PreviewWindow {
   if (day !== undefined) {
     if (from !== undefined || to !== undefined || count !== undefined) {
       throw new UsageError("--day does not go together with --from, --to or --count", "Leave either away.");
@@ -35,7 +37,8 @@ export function readWindow({ from, to, count, day }: WindowFlags, now: Date, zon
   }
   const start = from === undefined ? now.getTime() : readInstant("--from", from);
   const each = count === undefined ? {} : { count: readCount(count) };
-  if (to === undefined) return { from: start, ...(count === undefined ? { total: DEFAULT_TOTAL } : each) };
+  const few = by === "pipeline" ? { count: DEFAULT_EACH } : { total: DEFAULT_TOTAL };
+  if (to === undefined) return { from: start, ...(count === undefined ? few : each) };
   const end = readInstant("--to", to);
   if (end > start) return { from: start, to: end, ...each };
   const begin = from === undefined ? `now, ${new Date(start).toISOString()}` : `--from ${from}`;
@@ -55,6 +58,8 @@ function readDay(text: string): string {
 }
 
 function notUnderstood(flag: string, text: string, hint: string): UsageError {
+  if (/^[+-]?\d{5,}-\d\d-\d\d/.test(text))
+    return new UsageError(`${flag}: ${text} is not between the years 1970 and 9999`);
   return new UsageError(`${flag} ${JSON.stringify(text)} is not understood`, hint);
 }
 

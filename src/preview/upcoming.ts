@@ -1,3 +1,4 @@
+import { type Daemon, runTimesOn } from "../cron/daemons.ts";
 import { runTimes } from "../cron/next.ts";
 import type { Pipeline, Schedule } from "../schedule/schedule.ts";
 import { mergeTimes } from "./merge.ts";
@@ -18,6 +19,8 @@ export interface Window {
   readonly to?: number | undefined;
   /** At most so many of each pipeline. */
   readonly count?: number | undefined;
+  /** Whose starts; without it those of Debian's cron, which are when a pipeline is due. */
+  readonly daemon?: Daemon | undefined;
 }
 
 /** The zone in which a pipeline's times are meant. */
@@ -29,17 +32,22 @@ export const zoneOf = ({ timezone }: Pipeline, machineZone: string): string => t
  * Several crons of a pipeline are one set of times: a minute that two of them name is one run.
  */
 export function* plannedRuns({ pipelines }: Pick<Schedule, "pipelines">, window: Window): Generator<PlannedRun, void> {
-  const times = pipelines.map((pipeline) => atMost(window.count, pipelineTimes(pipeline, window)));
+  const times = pipelines.map((pipeline) => plannedTimes(pipeline, window));
   for (const { source, at } of mergeTimes(times)) {
     const pipeline = pipelines[source];
     if (pipeline !== undefined) yield { pipeline, at };
   }
 }
 
-function pipelineTimes(pipeline: Pipeline, window: Window): Iterable<number> {
-  const { from, to = Number.POSITIVE_INFINITY } = window;
-  const span = { zone: zoneOf(pipeline, window.machineZone), from, to };
-  const [first, ...others] = pipeline.crons.map((cron) => runTimes(cron, span));
+/** When one pipeline runs. */
+export const plannedTimes = (pipeline: Pipeline, window: Window): Iterable<number> =>
+  atMost(window.count, pipelineTimes(pipeline, window));
+
+function pipelineTimes(pipeline: Pipeline, { from, to = Number.POSITIVE_INFINITY, machineZone, daemon }: Window) {
+  const span = { zone: zoneOf(pipeline, machineZone), from, to };
+  const [first, ...others] = pipeline.crons.map((cron) =>
+    daemon === undefined ? runTimes(cron, span) : runTimesOn(daemon, cron, span),
+  );
   if (first === undefined) return [];
   return others.length === 0 ? first : union([first, ...others]);
 }

@@ -1,9 +1,9 @@
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { stripVTControlCharacters } from "node:util";
 import { expect, test } from "vitest";
 import { main } from "../../src/cli/main.ts";
-import { readMachineZone } from "../../src/machine-zone.ts";
-import { testHost } from "../support/host.ts";
+import { tempFolder, testHost } from "../support/host.ts";
 
 const LONDON = `
 timezone: Europe/London
@@ -14,19 +14,104 @@ pipelines:
 `;
 
 async function preview(yaml: string, ...words: readonly string[]) {
-  const host = testHost();
+  return previewOn(machineIn("Etc/UTC"), yaml, ...words);
+}
+
+async function previewOn(changes: Parameters<typeof testHost>[0], yaml: string, ...words: readonly string[]) {
+  const host = testHost(changes);
   writeFileSync(join(host.cwd, "schedule.yml"), yaml);
   const code = await main(["preview", ...words], host);
   return { code, out: host.out(), err: host.err() };
 }
 
-test("shows the next ten runs of all pipelines, whose zone is named", async () => {
+/** A machine whose /etc/localtime leads to the zone. */
+function machineIn(zone: string, timezone?: string) {
+  const root = tempFolder();
+  mkdirSync(join(root, "usr/share/zoneinfo", dirname(zone)), { recursive: true });
+  mkdirSync(join(root, "etc"));
+  writeFileSync(join(root, "usr/share/zoneinfo", zone), "TZif2");
+  symlinkSync(`/usr/share/zoneinfo/${zone}`, join(root, "etc/localtime"));
+  if (timezone !== undefined) writeFileSync(join(root, "etc/timezone"), `${timezone}\n`);
+  return { root };
+}
+
+test("shows the next ten runs of all pipelines, by which zone and which cron", async () => {
   const { code, out } = await preview(LONDON);
   expect(code).toBe(0);
-  const [window, zones, , ...rows] = out.trimEnd().split("\n");
-  expect([window, zones]).toEqual(["The next 10 runs from 2026-11-23 12:00Z.", "Local times are of Europe/London."]);
+  const [window, zones, cron, , ...rows] = out.trimEnd().split("\n");
+  expect([window, zones]).toEqual([
+    "The next 10 runs from 2026-11-23 12:00Z.",
+    "Local times are of Europe/London, as the schedule says.",
+  ]);
+  expect(cron).toMatch(/^Cron here: .+\.$/);
   expect(rows).toHaveLength(11);
-  expect(rows[1]).toBe("2026-11-23 12:00 +00:00  2026-11-23 12:00Z  orders → dwh                    Every half hour");
+  expect(rows[1]).toBe(
+    "2026-11-23 12:00 +00:00  12:00Z        now             orders → dwh                    Every half hour (every 30 minutes)",
+  );
+});
+
+test("--by pipeline shows five runs of each, in blocks", async () => {
+  const { out } = await preview(LONDON, "--by", "pipeline");
+  const blocks = out.trimEnd().split("\n\n").slice(1);
+  expect(blocks.map((block) => block.split("\n").length)).toEqual([7, 7, 7]);
+  expect(blocks[2]?.split("\n").slice(0, 3)).toEqual([
+    "customers → lake (sync_tables)",
+    "at 03:00 on Sunday  (0 3 * * 0, Europe/London)",
+    "  2026-11-29 03:00 +00:00  03:00Z        in 5 d 15 h",
+  ]);
+});
+
+test("--daemon shows that daemon's starts, and where Debian's cron differs", async () => {
+  const day = ["--day", "2026-10-25", "--tap", "customers", "--target", "dwh"];
+  const { out } = await preview(LONDON, ...day, "--daemon", "busybox");
+  expect(out).toContain("Shown is what busybox starts on a machine in the pipelines' zone.");
+  expect(out).toContain(
+    "Here busybox differs from debian:\n  customers → dwh  2026-10-25 01:30 +00:00  01:30Z  only busybox starts it\n",
+  );
+  const json = await preview(LONDON, ...day, "--daemon", "busybox", "--json");
+  expect(JSON.parse(json.out).runs.map(({ at }: { at: string }) => at)).toEqual([
+    "2026-10-25T00:30:00.000Z",
+    "2026-10-25T01:30:00.000Z",
+  ]);
+});
+
+test("a daemon that nobody knows is a usage error that names those we know", async () => {
+  const { code, err } = await preview(LONDON, "--daemon", "fcron");
+  expect(code).toBe(64);
+  expect(err).toContain("debian, cronie, busybox, systemd");
+});
+
+test("--json and --by pipeline exclude each other", async () => {
+  expect((await preview(LONDON, "--json", "--by", "pipeline")).code).toBe(64);
+});
+
+test("a day that a zone left out is said to be none", async () => {
+  const yaml = LONDON.replace("Europe/London", "Pacific/Apia");
+  expect((await preview(yaml, "--day", "2011-12-30")).out).toContain(
+    "There is no 2011-12-30 in Pacific/Apia: its clocks left this day out.",
+  );
+  expect((await preview(yaml, "--day", "2011-12-31")).out).toContain("Runs on 2011-12-31 in Pacific/Apia.\n");
+});
+
+test("a day of another length says so", async () => {
+  expect((await preview(LONDON, "--day", "2026-10-25")).out).toContain("in Europe/London, a day of 25 hours.");
+  expect((await preview(LONDON, "--day", "2026-03-29")).out).toContain("in Europe/London, a day of 23 hours.");
+});
+
+test.each([
+  ["1970-01-01", "1970-01-01T00:30:00.000Z"],
+  ["2100-02-28", "2100-02-28T01:30:00.000Z"],
+  ["9999-12-31", "9999-12-31T01:30:00.000Z"],
+])("the day %s is previewed", async (day, at) => {
+  const { code, out } = await preview(LONDON, "--day", day, "--target", "dwh", "--tap", "customers", "--json");
+  expect(code).toBe(0);
+  expect(JSON.parse(out).runs.map((run: { at: string }) => run.at)).toEqual([at]);
+});
+
+test("behind the year 9999 nothing runs", async () => {
+  const { code, out } = await preview(LONDON, "--from", "9999-12-31T23:50Z");
+  expect(code).toBe(0);
+  expect(out).toContain("No pipeline runs in this time.");
 });
 
 test("a local day is as long as its clocks make it, and repeats what cron repeats", async () => {
@@ -59,24 +144,86 @@ test("a bad instant is a usage error", async () => {
   expect(err).toContain('--from "soon" is not understood');
 });
 
-test("the machine's zone is named with where it is from", async () => {
-  const { out } = await preview('pipelines: [{tap: a, target: b, cron: "0 0 * * *"}]');
-  const { zone, source } = readMachineZone();
-  expect(out).toContain(`Local times are of ${zone} (the machine's zone, from ${source}).`);
+const OWN_ZONE = 'pipelines: [{tap: a, target: b, cron: "0 0 * * *"}]';
+
+test("the machine's zone is named with where it is from, an alias by its own name", async () => {
+  const { out } = await previewOn(machineIn("US/Pacific"), OWN_ZONE);
+  expect(out).toContain("Local times are of US/Pacific (the machine's zone, from /etc/localtime).\n");
+  expect(out).toContain("2026-11-24 00:00 -08:00  08:00Z");
 });
 
-test("the caller's TZ is not the machine's zone", async () => {
-  const yaml = 'pipelines: [{tap: a, target: b, cron: "0 0 * * *"}]';
+test("the caller's TZ and /etc/timezone are not the machine's zone, and that is said", async () => {
+  const machine = machineIn("Europe/London", "Asia/Tokyo");
   const before = process.env["TZ"];
   process.env["TZ"] = "Pacific/Kiritimati";
   try {
-    const { out } = await preview(yaml);
-    expect(out).toContain(`Local times are of ${readMachineZone().zone} (`);
-    expect(out).not.toContain("+14:00");
+    const { out } = await previewOn({ ...machine, env: { TZ: "Pacific/Kiritimati" } }, OWN_ZONE);
+    expect(out).toContain(
+      [
+        "Local times are of Europe/London (the machine's zone, from /etc/localtime).",
+        "TZ=Pacific/Kiritimati of this shell is not cron's.",
+        "/etc/timezone says Asia/Tokyo, but cron does not read it.",
+      ].join("\n"),
+    );
+    expect(out).toContain("2026-11-24 00:00 +00:00  00:00Z");
   } finally {
     if (before === undefined) delete process.env["TZ"];
     else process.env["TZ"] = before;
   }
+});
+
+test.each(["GB", ":Europe/London", "/usr/share/zoneinfo/Europe/Belfast"])("TZ=%s is the same zone", async (zone) => {
+  const { out } = await previewOn({ ...machineIn("Europe/London", "Europe/London"), env: { TZ: zone } }, OWN_ZONE);
+  expect(out).not.toMatch(/TZ=|etc\/timezone/);
+});
+
+test("a machine's zone that this Node does not know is an error with the remedy", async () => {
+  const { code, err } = await previewOn(machineIn("Mars/Olympus"), OWN_ZONE);
+  expect(code).toBe(74);
+  expect(err).toContain("the machine's zone Mars/Olympus (from /etc/localtime) is unknown to this Node");
+  expect(err).toContain("`timezone`");
+});
+
+test("both names of one zone are one zone", async () => {
+  const yaml = `pipelines:
+  - {tap: a, target: b, cron: "0 0 * * *", timezone: Europe/Kyiv}
+  - {tap: c, target: b, cron: "0 1 * * *", timezone: Europe/Kiev}
+`;
+  const { code, out } = await preview(yaml);
+  expect(code).toBe(0);
+  expect(out).not.toContain("ZONE");
+});
+
+test("a zone in the wrong case is refused with its right spelling", async () => {
+  const { code, err } = await preview(LONDON.replace("Europe/London", "europe/london"));
+  expect(code).toBe(65);
+  expect(err).toContain("Europe/London");
+});
+
+function onTerminal(env: Readonly<Record<string, string>>, isTTY = true) {
+  let out = "";
+  const stdout = { write: (text: string | Uint8Array) => (out += text), isTTY, columns: 100 };
+  return { changes: { ...machineIn("Etc/UTC"), env, stdout }, shown: () => out };
+}
+
+test("a terminal gets colours, and lines no longer than it is wide", async () => {
+  const { changes, shown } = onTerminal({ TERM: "xterm" });
+  await previewOn(changes, LONDON);
+  expect(shown()).toContain("\u001b[1mLOCAL TIME");
+  const plain = stripVTControlCharacters(shown()).split("\n");
+  for (const line of plain) expect(line.length).toBeLessThanOrEqual(100);
+});
+
+test.each<[string, Record<string, string>, boolean]>([
+  ["no terminal, whatever FORCE_COLOR says", { FORCE_COLOR: "1" }, false],
+  ["NO_COLOR", { NO_COLOR: "1", FORCE_COLOR: "1" }, true],
+  ["FORCE_COLOR=0", { FORCE_COLOR: "0" }, true],
+  ["TERM=dumb", { TERM: "dumb" }, true],
+])("no colours: %s", async (_, env, isTTY) => {
+  const { changes, shown } = onTerminal(env, isTTY);
+  await previewOn(changes, LONDON);
+  expect(shown()).toContain("LOCAL TIME");
+  expect(shown()).not.toContain("\u001b");
 });
 
 test("a schedule that is not there ends with 66, one with mistakes with 65", async () => {

@@ -1,0 +1,97 @@
+import type { Daemon } from "../cron/daemons.ts";
+import { describeCronHere, findCronHere } from "../crontab/daemon.ts";
+import { crontabProgram } from "../crontab/program.ts";
+import type { Host } from "../host.ts";
+import { renderMinute } from "../instants.ts";
+import { differences } from "../preview/compare.ts";
+import { renderDifferences } from "../preview/difference-text.ts";
+import { previewRows } from "../preview/rows.ts";
+import { renderBlocks, renderTable } from "../preview/table.ts";
+import { atMost, plannedRuns, type Window } from "../preview/upcoming.ts";
+import type { Pipeline } from "../schedule/schedule.ts";
+import { paintFor } from "./paint.ts";
+import type { PreviewWindow, WindowFlags } from "./preview-window.ts";
+import type { PreviewZones } from "./preview-zones.ts";
+
+/** What is asked for, read from the words. */
+interface Asked {
+  readonly window: PreviewWindow & Window;
+  readonly zones: PreviewZones;
+  readonly flags: WindowFlags;
+}
+
+/** A preview for people: what is shown, by which zones and which cron, the runs, and where daemons differ. */
+export async function renderPreview(
+  pipelines: readonly Pipeline[],
+  asked: Asked,
+  host: Host,
+): Promise<Iterable<string>> {
+  const { window, zones } = asked;
+  const cron = describeCronHere(await findCronHere(host.root, crontabProgram(host)));
+  const head = [windowWords(asked), ...zones.told, `Cron here: ${cron}.`, ...daemonWords(pipelines, window.daemon)];
+  return (function* () {
+    yield `${head.join("\n")}\n\n`;
+    yield* renderRuns(pipelines, asked, host);
+  })();
+}
+
+function* renderRuns(pipelines: readonly Pipeline[], { window, flags, zones }: Asked, host: Host): Generator<string> {
+  const { machineZone, daemon, total } = window;
+  const look = {
+    pipelines,
+    machineZone: zones.machineZone,
+    now: host.now().getTime(),
+    width: host.stdout.isTTY === true ? host.stdout.columns : undefined,
+    paint: paintFor(host),
+  };
+  let lastAt = window.from;
+  const rowsOf = function* (some: readonly Pipeline[]) {
+    for (const row of previewRows(atMost(total, plannedRuns({ pipelines: some }, window)), window)) {
+      lastAt = Math.max(lastAt, row.at);
+      yield row;
+    }
+  };
+  if (flags.by === "pipeline") {
+    yield* renderBlocks(
+      pipelines.map((pipeline) => ({ pipeline, rows: rowsOf([pipeline]) })),
+      look,
+    );
+  } else {
+    yield* renderTable(rowsOf(pipelines), look);
+  }
+  if (daemon === undefined || daemon === "debian") return;
+  // Where only so many runs are shown, daemons are compared up to the last of them.
+  const end = total === undefined ? {} : { to: lastAt + 1 };
+  const found = differences(pipelines, { ...window, ...end, daemon }, "debian");
+  yield "\n";
+  yield* renderDifferences(found, { daemon, other: "debian", pipelines, machineZone });
+}
+
+function windowWords({ window: { from, to, count, total }, flags: { day }, zones }: Asked): string {
+  const start = renderMinute(from);
+  if (day !== undefined) return dayWords(day, zones.day, (to ?? from) - from);
+  if (total !== undefined) return `The next ${total} runs from ${start}.`;
+  const each = count === undefined ? "" : `${count} of each pipeline`;
+  if (to === undefined) return `The next runs from ${start}, ${each}.`;
+  return `Runs from ${start} to ${renderMinute(to)}${each === "" ? "" : `, at most ${each}`}.`;
+}
+
+const HOUR_MS = 3_600_000;
+
+function dayWords(day: string, zone: string, lengthMs: number): string {
+  if (lengthMs === 0) return `There is no ${day} in ${zone}: its clocks left this day out.`;
+  const hours = Math.round((lengthMs / HOUR_MS) * 100) / 100;
+  return `Runs on ${day} in ${zone}${hours === 24 ? "" : `, a day of ${hours} hours`}.`;
+}
+
+/** Whose starts are shown, where they are not those of every preview. */
+function daemonWords(pipelines: readonly Pipeline[], daemon: Daemon | undefined): readonly string[] {
+  if (daemon === undefined) return [];
+  const shown = `Shown is what ${daemon} starts on a machine in the pipelines' zone.`;
+  const isForeign = pipelines.some(({ timezone }) => timezone !== undefined);
+  if (daemon === "debian" || daemon === "cronie" || !isForeign) return [shown];
+  return [
+    shown,
+    "A pipeline whose zone is not its machine's goes by the wrapper's due check instead: as debian, on every daemon.",
+  ];
+}

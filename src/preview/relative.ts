@@ -1,0 +1,27 @@
+const MINUTE = 1;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+const YEAR = 365.2425 * DAY;
+
+/** How far an instant is from now, for people: "in 4 min", "in 3 h 20 min", "in 2 d 4 h", "5 min ago". */
+export function renderRelative(at: number, now: number): string {
+  const minutes = Math.round(Math.abs(at - now) / 60_000);
+  if (minutes === 0) return "now";
+  const words = amount(minutes);
+  return at > now ? `in ${words}` : `${words} ago`;
+}
+
+function amount(minutes: number): string {
+  if (minutes < HOUR) return `${minutes} min`;
+  if (minutes < DAY) return pair(minutes, [HOUR, "h"], [MINUTE, "min"]);
+  if (minutes < 14 * DAY) return pair(Math.round(minutes / HOUR), [DAY / HOUR, "d"], [1, "h"]);
+  const days = Math.round(minutes / DAY);
+  return minutes < 2 * YEAR ? `${days} d` : `${Math.round((minutes / YEAR) * 10) / 10} years`;
+}
+
+type Unit = readonly [size: number, name: string];
+
+function pair(value: number, [large, largeName]: Unit, [small, smallName]: Unit): string {
+  const rest = Math.floor((value % large) / small);
+  return `${Math.floor(value / large)} ${largeName}${rest === 0 ? "" : ` ${rest} ${smallName}`}`;
+}
