@@ -14,6 +14,7 @@ export const SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
 export interface RunOptions {
   /** The whole environment, beside PATH. */
   readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
   /** The program is killed after so long. */
   readonly timeoutMs?: number;
 }
@@ -23,6 +24,7 @@ export async function runToEnd(words: readonly string[], options: RunOptions = {
   const [program = "", ...args] = words;
   const child = spawn(program, args, {
     env: { PATH: SYSTEM_PATH, ...options.env },
+    cwd: options.cwd,
     stdio: ["ignore", "pipe", "pipe"],
     timeout: options.timeoutMs ?? 120_000,
     killSignal: "SIGKILL",

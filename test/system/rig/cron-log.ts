@@ -24,25 +24,42 @@ export function parseCronLog(log: string): readonly CronLogLine[] {
     });
 }
 
+/** The log of a traced daemon: stamps stand on lines of their own, above what was said at that time. */
+export function parseTracedLog(log: string): readonly CronLogLine[] {
+  const lines: CronLogLine[] = [];
+  let at: Date | undefined;
+  for (const text of log.split("\n").filter((line) => line !== "")) {
+    if (/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/.test(text)) at = new Date(text);
+    else if (at === undefined) throw new Error(`a line of the cron log without a time: ${text}`);
+    else lines.push({ at, text });
+  }
+  return lines;
+}
+
 /**
  * The starts among the lines, by minute and command: within a minute the jobs log in no order of their own.
- * `-L 8` puts the pid in front of the command; it is left out here.
+ * `-L 8` puts the pid in front of the command, and so does busybox crond; it is left out here.
  */
 export function cronStarts(lines: readonly CronLogLine[]): readonly CronStart[] {
   const starts = lines.flatMap(({ at, text }) => {
-    const command = /^\([^)]*\) CMD \((?:\[\d+\] )?(.*)\)$/.exec(text)?.[1];
+    const command = START.exec(text)
+      ?.slice(1)
+      .find((one) => one !== undefined);
     return command === undefined ? [] : [{ at: minute(at), command }];
   });
   const key = ({ at, command }: CronStart) => `${at} ${command}`;
   return starts.sort((a, b) => (key(a) < key(b) ? -1 : 1));
 }
 
+/** Of Debian's cron and cronie, and of busybox crond. */
+const START = /^\([^)]*\) CMD \((?:\[\d+\] )?(.*)\)$|^crond: USER \S+ pid +\d+ cmd (.*)$/;
+
 /** What the daemon found wrong with a crontab, a user or itself; how the jobs ended is not among it. */
 export function cronComplaints(lines: readonly CronLogLine[]): readonly string[] {
   return lines
     .map(({ text }) => text)
-    .filter((text) => !/^\([^)]*\) (CMD|END) |grandchild/.test(text))
-    .filter((text) => /error|bad |wrong|orphan|can't|not found|fail|ignored/i.test(text));
+    .filter((text) => !START.test(text) && !/^\([^)]*\) (END|CMDEND) |grandchild/.test(text))
+    .filter((text) => /error|bad |wrong|orphan|can't|not found|fail|ignored|already running/i.test(text));
 }
 
 /** An instant as its minute, in the form of `CronStart.at`. */

@@ -3,12 +3,14 @@ import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { SYSTEM_PATH } from "./child.ts";
 
-/** What the rig needs of the machine, and the Debian packages that bring it. */
-const NEEDS: readonly {
+interface Need {
   readonly what: string;
   readonly present: () => boolean;
   readonly packages: readonly string[];
-}[] = [
+}
+
+/** What the rig needs of the machine, and the Debian packages that bring it. */
+const NEEDS: readonly Need[] = [
   { what: "the cron daemon", present: () => hasProgram("cron") && hasProgram("crontab"), packages: ["cron"] },
   {
     what: "a C compiler",
@@ -24,19 +26,35 @@ const NEEDS: readonly {
   { what: "zone data", present: () => existsSync("/usr/share/zoneinfo/Europe/London"), packages: ["tzdata"] },
 ];
 
+/** What the readings of systemd-cron need besides. */
+const TIMER_NEEDS: readonly Need[] = [
+  { what: "systemd-analyze", present: () => hasProgram("systemd-analyze"), packages: ["systemd"] },
+  { what: "Debian's python3", present: () => existsSync("/usr/bin/python3"), packages: ["python3"] },
+];
+
 /** In CI nothing may be left out: what is missing is installed, and a test that cannot run fails. */
 export const inCi = process.env["CI"] === "true";
 
 /** Packages that would bring what is not there. */
-export const missingPackages = (): readonly string[] => missing().flatMap(({ packages }) => packages);
+export const missingPackages = (): readonly string[] =>
+  missing([...NEEDS, ...TIMER_NEEDS]).flatMap(({ packages }) => packages);
 
 /** Why no private cron can be made here, as one sentence; `undefined` when it can. */
 export function cannotRun(): string | undefined {
   if (process.platform !== "linux") return "the private cron world is made of Linux namespaces";
   if (process.getuid?.() !== 0)
     return "the private cron world needs root (a mount namespace, jobs started as their user)";
-  const lacking = missing();
-  if (lacking.length === 0) return namespaceFault();
+  const lacking = missing(NEEDS);
+  return lacking.length === 0 ? namespaceFault() : describeMissing(lacking);
+}
+
+/** Why no timers can be read here, as one sentence; `undefined` when they can. */
+export function cannotReadTimers(): string | undefined {
+  const lacking = missing(TIMER_NEEDS);
+  return lacking.length === 0 ? cannotRun() : describeMissing(lacking);
+}
+
+function describeMissing(lacking: readonly Need[]): string {
   const packages = lacking.flatMap(({ packages }) => packages).join(" ");
   return `not here: ${lacking.map(({ what }) => what).join(", ")} (on Debian: apt-get install ${packages})`;
 }
@@ -48,7 +66,7 @@ function namespaceFault(): string | undefined {
   return status === 0 ? undefined : `this machine lets nobody mount in a namespace of his own: ${stderr.trim()}`;
 }
 
-const missing = () => NEEDS.filter(({ present }) => !present());
+const missing = (needs: readonly Need[]) => needs.filter(({ present }) => !present());
 
 const hasProgram = (name: string): boolean =>
   SYSTEM_PATH.split(delimiter).some((folder) => existsSync(join(folder, name)));

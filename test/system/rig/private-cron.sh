@@ -25,8 +25,10 @@ echo "$zone" >/etc/timezone
 sed -i "s|^\(root:.*\):[^:]*:\([^:]*\)\$|\1:$home:\2|" /etc/passwd
 : >/etc/crontab
 : >/etc/environment # pam_env would hand its PATH to every job
-mkdir -p /etc/cron.d
-mount -t tmpfs -o mode=755 rig /etc/cron.d
+for often in d hourly daily weekly monthly; do
+  mkdir -p "/etc/cron.$often"
+  mount -t tmpfs -o mode=755 rig "/etc/cron.$often"
+done
 
 mount -t tmpfs -o mode=755 rig /var/spool/cron
 mkdir /var/spool/cron/crontabs

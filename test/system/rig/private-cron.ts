@@ -3,13 +3,13 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpath
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ended, type Finished, type RunOptions, runToEnd, runWell, SYSTEM_PATH } from "./child.ts";
-import { type CronLogLine, parseCronLog } from "./cron-log.ts";
+import { type CronLogLine, parseCronLog, parseTracedLog } from "./cron-log.ts";
+import { OWN_CRON, type SteppedDaemon } from "./daemons.ts";
 import { endProcesses, namespaceProcesses, type Process } from "./processes.ts";
 import { waitFor } from "./wait.ts";
 
 const here = import.meta.dirname;
-/** The packaged daemon, in the foreground; 15: starts, ends, failures and pids stand in its log. */
-const DAEMON = ["/usr/sbin/cron", "-f", "-L", "15"];
+const SPOOL = "/var/spool/cron/crontabs";
 
 /** A cron world of its own: spool, machine zone, root's home, mail. The machine's crontabs are out of its reach. */
 export interface PrivateCron {
@@ -23,12 +23,14 @@ export interface PrivateCron {
   readonly spooled: () => string | undefined;
   /** Writes root's crontab with the system's own `crontab`. */
   readonly setCrontab: (text: string) => Promise<void>;
+  /** Writes root's crontab as a file of the spool, for a daemon whose `crontab` is not installed here. */
+  readonly spool: (text: string) => Promise<void>;
   /** Lays another program over this one, inside only. @returns what takes it off again */
   readonly replace: (program: string, by: string) => Promise<() => Promise<void>>;
   /** Starts the daemon on the machine's clock. It ends with the world. */
   readonly startDaemon: () => Promise<void>;
   /** Runs a daemon from one instant to another on the stepped clock; starts at `from` count, those at `to` do not. */
-  readonly step: (from: Date, to: Date, daemon?: readonly string[]) => Promise<readonly CronLogLine[]>;
+  readonly step: (from: Date, to: Date, daemon?: SteppedDaemon) => Promise<readonly CronLogLine[]>;
   /** What the daemon on the machine's clock has said so far. */
   readonly log: () => readonly CronLogLine[];
   /** The mails so far, each whole with its headers. */
@@ -75,29 +77,33 @@ export async function startPrivateCron(zone = "Etc/UTC"): Promise<PrivateCron> {
     home,
     run,
     spooled() {
-      const file = `/proc/${holderPid}/root/var/spool/cron/crontabs/root`;
+      const file = `/proc/${holderPid}/root${SPOOL}/root`;
       return existsSync(file) ? readFileSync(file, "utf8") : undefined;
     },
     setCrontab: (text) => must(["sh", "-c", 'printf %s "$1" | crontab -', "sh", text]),
+    spool: (text) => must(["sh", "-c", `umask 077 && printf %s "$1" >${SPOOL}/root`, "sh", text]),
     async replace(program, by) {
       await must(["mount", "--bind", by, program]);
       return () => must(["umount", program]);
     },
     async startDaemon() {
       const preload = ["env", `LD_PRELOAD=${library}`, `STEP_LOG=${logFile}`];
-      const [program = "", ...args] = [...inside, ...preload, ...DAEMON];
+      const [program = "", ...args] = [...inside, ...preload, ...OWN_CRON.start(logFile)];
       daemon = spawn(program, args, { env: { PATH: SYSTEM_PATH, HOME: "/root" }, stdio: "ignore" });
       await waitFor("the daemon's first word", 20_000, () => (existsSync(logFile) ? true : undefined));
       // It knows a changed spool by the folder's time in whole seconds: what is written in its first second it never sees.
       const readAt = Math.floor(Date.now() / 1000);
       await waitFor("the daemon's next second", 20_000, () => (Date.now() / 1000 >= readAt + 1 ? true : undefined));
     },
-    async step(from, to, stepped = DAEMON) {
+    async step(from, to, stepped = OWN_CRON) {
       const file = join(folder, `steps-${++steps}.log`);
       // A daemon does not run the minute in which it starts.
       const clock = [`STEP_FROM=${from.getTime() / 1000 - 60}`, `STEP_TO=${to.getTime() / 1000}`, `STEP_LOG=${file}`];
-      await must(["env", `LD_PRELOAD=${library}`, ...clock, ...stepped], { timeoutMs: 300_000 });
-      return parseCronLog(readFileSync(file, "utf8"));
+      const isTraced = stepped.clock === "traced";
+      const preload = isTraced ? [] : [`LD_PRELOAD=${library}`];
+      const tracer = isTraced ? [await compileTracer(folder)] : [];
+      await must(["env", ...preload, ...clock, ...tracer, ...stepped.start(file)], { timeoutMs: 300_000 });
+      return (isTraced ? parseTracedLog : parseCronLog)(readFileSync(file, "utf8"));
     },
     log: () => (existsSync(logFile) ? parseCronLog(readFileSync(logFile, "utf8")) : []),
     mails: () =>
@@ -119,6 +125,12 @@ export async function startPrivateCron(zone = "Etc/UTC"): Promise<PrivateCron> {
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+async function compileTracer(folder: string): Promise<string> {
+  const program = join(folder, "traced-clock");
+  if (!existsSync(program)) await runWell(["cc", "-O2", "-o", program, join(here, "traced-clock.c")]);
+  return program;
 }
 
 /** Resolves when the world stands; rejects with what its script said when it could not be made. */

@@ -3,7 +3,22 @@ import { cannotRun, inCi } from "./needs.ts";
 
 /** A suite on the real daemon. Where none can be made it is skipped with the reason in plain sight; in CI that fails. */
 export function describeOnRealCron(title: string, body: () => void): void {
-  const reason = cannotRun();
+  describeWhere(cannotRun(), title, body);
+}
+
+/** The same on a packaged program that is no part of this machine. */
+export function describeOn(
+  { name, present }: { readonly name: string; readonly present: boolean },
+  title: string,
+  body: () => void,
+): void {
+  const absent = present
+    ? undefined
+    : "its package is not here: Debian's mirror could not be asked, or this is no Debian";
+  describeWhere(cannotRun() ?? absent, `${name}: ${title}`, body);
+}
+
+function describeWhere(reason: string | undefined, title: string, body: () => void): void {
   if (reason === undefined) {
     describe(title, body);
     return;
