@@ -41,6 +41,7 @@ export async function checkScheduleFile(file: string, host: Pick<Host, "cwd">): 
 const refused = (problem: Pick<Problem, "file" | "message" | "hint"> & Partial<Problem>): CheckedSchedule => ({
   schedule: undefined,
   problems: [{ line: 1, column: 1, path: "", severity: "error", ...problem }],
+  warn: () => [],
 });
 
 /** The file's bytes, but no more than one above the limit: it may be a device, or a pipe. */

@@ -1,4 +1,5 @@
 import { DEFAULT_COMMAND, DEFAULT_SCHEDULE_NAME } from "../command/request.ts";
+import type { Doubt } from "./lint.ts";
 import { type Finding, type Problem, toProblems } from "./problem.ts";
 import { ruleFindings } from "./rules.ts";
 import type { Pipeline, PipelinewiseCall, Place, Schedule } from "./schedule.ts";
@@ -13,6 +14,8 @@ export interface CheckedSchedule {
   readonly schedule: Schedule | undefined;
   /** In the order of their places. */
   readonly problems: readonly Problem[];
+  /** Doubts about the schedule as warnings with their places, each at the deepest value that its path leads to. */
+  readonly warn: (doubts: readonly Doubt[]) => readonly Problem[];
 }
 
 /**
@@ -22,9 +25,17 @@ export interface CheckedSchedule {
  */
 export function parseSchedule(text: string, source: Schedule["source"] & { readonly file: string }): CheckedSchedule {
   const { document, findings: slips, placeAt } = readSyntax(text);
-  const checked = (findings: readonly Finding[], schedule?: Schedule): CheckedSchedule => ({
+  const checked = (findings: readonly Finding[], schedule?: Schedule, root?: Written): CheckedSchedule => ({
     schedule: findings.some(({ severity }) => severity !== "warning") ? undefined : schedule,
     problems: toProblems(findings, source.file, placeAt),
+    warn: (doubts) =>
+      root === undefined
+        ? []
+        : toProblems(
+            doubts.map((doubt) => locate(doubt, root)),
+            source.file,
+            placeAt,
+          ),
   });
   if (document === undefined) return checked(slips);
   const { root, findings } = readWritten(document, text);
@@ -35,7 +46,20 @@ export function parseSchedule(text: string, source: Schedule["source"] & { reado
   // What could not be read is not also called missing or of the wrong type.
   const broken = new Set(findings.map(({ at }) => at));
   const more = [...issues, ...ruleFindings(root, placeAt)].filter(({ at }) => !broken.has(at));
-  return checked([...findings, ...more], schedule);
+  return checked([...findings, ...more], schedule, root);
+}
+
+/** A single cron is no list: `cron[0]` of it is `cron`. */
+function locate({ path, message, hint }: Doubt, root: Written): Finding {
+  let written = root;
+  let depth = 0;
+  for (const step of path) {
+    const child = written.children.get(step);
+    if (child === undefined) break;
+    written = child;
+    depth++;
+  }
+  return { at: written.textAt ?? written.at, path: path.slice(0, depth), message, hint, severity: "warning" };
 }
 
 function meaning(

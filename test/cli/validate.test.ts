@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
 import { main } from "../../src/cli/main.ts";
+import { fakeCrontab } from "../support/crontab.ts";
 import { type TestHost, testHost } from "../support/host.ts";
 
 const SOUND = 'pipelines:\n  - {tap: orders, target: dwh, cron: "0 * * * *"}\n';
@@ -10,7 +11,7 @@ const BAD = `${SOUND}  - {tap: clicks, target: dwh, cron: "75 * * * *", retries:
 
 /** Runs `validate` in a working folder that holds this schedule.yml. */
 async function validate(text: string, ...words: readonly string[]): Promise<{ code: number; host: TestHost }> {
-  const host = testHost();
+  const host = testHost({ env: fakeCrontab().env });
   writeFileSync(join(host.cwd, "schedule.yml"), text);
   return { code: await main(["validate", ...words], host), host };
 }
@@ -18,7 +19,7 @@ async function validate(text: string, ...words: readonly string[]): Promise<{ co
 test("a sound file is one line and exit code 0; a file not named is schedule.yml", async () => {
   const { code, host } = await validate(SOUND);
   expect(host.out()).toBe('schedule.yml: fine: 1 pipeline, schedule "pipelinewise"\n');
-  expect([code, host.err()]).toEqual([0, ""]);
+  expect([code, host.err()]).toEqual([0, "cron here: Debian cron\n"]);
 });
 
 test("problems are all listed with their places and counted, exit code 65", async () => {
@@ -32,7 +33,7 @@ test("problems are all listed with their places and counted, exit code 65", asyn
     schedule.yml: 3 errors
     "
   `);
-  expect([code, host.err()]).toEqual([65, ""]);
+  expect([code, host.err()]).toEqual([65, "cron here: Debian cron\n"]);
 });
 
 test("--json gives the problems as one object, exit code 65", async () => {
@@ -90,6 +91,55 @@ test("a warning is shown and passes; --strict takes it for an error", async () =
   expect(code).toBe(0);
   expect((await validate(WARNED, "--strict")).code).toBe(65);
   expect((await validate(SOUND, "--strict")).code).toBe(0);
+});
+
+test("what a sound cron may not have been meant to do is a warning at its place", async () => {
+  const text = `timezone: Europe/London
+pipelines:
+  - {tap: orders, target: dwh, cron: "*/7 * * * *"}
+  - tap: stock
+    target: dwh
+    cron:
+      - "0 * * * *"
+      - "30 1 * * *"
+`;
+  const { code, host } = await validate(text);
+  expect(host.out()).toMatchInlineSnapshot(`
+    "schedule.yml:3:39  warning: pipelines[0].cron: */7 is not every 7 minutes: minute 56 is followed by minute 0 of the next hour, 4 minutes later
+        */6 and */10 go evenly into the hour.
+    schedule.yml:8:10  warning: pipelines[1].cron[1]: the clock changes of Europe/London meet 01:30: skipped on 2027-03-28, and made up at 02:00; repeated on 2027-10-31, and run the first time only
+        Times outside 01:00-01:59 come once every day, and so do all in \`timezone: UTC\`.
+    schedule.yml: 2 warnings: 2 pipelines, schedule "pipelinewise"
+    "
+  `);
+  expect(code).toBe(0);
+  expect((await validate(text, "--strict")).code).toBe(65);
+  const json = await validate(text, "--json");
+  expect(JSON.parse(json.host.out()).problems).toMatchObject([
+    { line: 3, column: 39, path: "pipelines[0].cron", severity: "warning" },
+    { line: 8, column: 10, path: "pipelines[1].cron[1]", severity: "warning" },
+  ]);
+  expect(json.host.err()).toBe("");
+});
+
+test("what other daemons would make of a cron as typed is a note, and no warning", async () => {
+  const { code, host } = await validate(SOUND.replace("0 * * * *", "0 0 1 oct 7"), "--strict");
+  expect(host.out()).toMatchInlineSnapshot(`
+    "schedule.yml: fine: 1 pipeline, schedule "pipelinewise"
+    Some daemons read these otherwise as they are typed, but alike as \`install\` writes them:
+      schedule.yml:2:39  0 0 1 oct 7: at 00:00 on day 1 of the month in October (busybox crond); not at all (systemd-cron 1.15, systemd-cron 2)
+    "
+  `);
+  expect(code).toBe(0);
+});
+
+test("a machine without cron is said to have none", async () => {
+  const host = testHost({ env: { PATH: "/nowhere" } });
+  writeFileSync(join(host.cwd, "schedule.yml"), SOUND);
+  expect([await main(["validate"], host), host.err()]).toEqual([
+    0,
+    "cron here: none: there is no crontab program, and no daemon to be seen\n",
+  ]);
 });
 
 describe("a file that cannot be read", () => {

@@ -1,9 +1,15 @@
 import type { Command } from "commander";
-import { EXIT } from "../../errors.ts";
+import { findZone } from "../../cron/zone.ts";
+import { describeCronHere, findCronHere } from "../../crontab/daemon.ts";
+import { crontabProgram } from "../../crontab/program.ts";
+import { EXIT, SchedError } from "../../errors.ts";
 import type { Host } from "../../host.ts";
+import { readMachineZone } from "../../machine-zone.ts";
+import { lintCrons } from "../../schedule/lint.ts";
 import { checkScheduleFile } from "../../schedule/load.ts";
+import { readingNotes } from "../../schedule/other-daemons.ts";
 import type { CheckedSchedule } from "../../schedule/parse.ts";
-import { countProblems, renderProblem } from "../../schedule/problem.ts";
+import { countProblems, type Problem, renderProblem } from "../../schedule/problem.ts";
 import type { Finish } from "../add-command.ts";
 
 export function addValidate(command: Command, host: Host, finish: Finish): void {
@@ -13,20 +19,49 @@ export function addValidate(command: Command, host: Host, finish: Finish): void 
     .option("--json", 'print {"problems": [...]}')
     .action(async (file: string, { strict = false, json = false }: { strict?: boolean; json?: boolean }) => {
       const checked = await checkScheduleFile(file, host);
-      host.stdout.write(
-        json ? `${JSON.stringify({ problems: checked.problems }, null, 2)}\n` : renderChecked(file, checked),
-      );
-      const bad = checked.schedule === undefined || (strict && checked.problems.length > 0);
+      const problems = await withDoubts(checked, host);
+      if (json) host.stdout.write(`${JSON.stringify({ problems }, null, 2)}\n`);
+      else {
+        host.stdout.write(renderChecked(file, checked, problems) + renderReadings(checked));
+        const cron = await findCronHere(host.root, crontabProgram(host));
+        host.stderr.write(`cron here: ${describeCronHere(cron)}\n`);
+      }
+      const bad = checked.schedule === undefined || (strict && problems.length > 0);
       finish(bad ? EXIT.badSchedule : EXIT.ok);
     });
 }
 
+/** The file's problems, and what is doubtful about its crons, by place. */
+async function withDoubts({ schedule, problems, warn }: CheckedSchedule, host: Host): Promise<readonly Problem[]> {
+  if (schedule === undefined) return problems;
+  const doubts = await lintCrons(schedule.pipelines, { machineZone: knownMachineZone(host), now: host.now() });
+  return [...problems, ...warn(doubts)].sort((one, other) => one.line - other.line || one.column - other.column);
+}
+
+/** `undefined` where it is not told, or this Node does not know it: no fault of the file, and `install` says so. */
+function knownMachineZone(host: Host): string | undefined {
+  try {
+    return findZone(readMachineZone(host.root).zone);
+  } catch (error) {
+    if (error instanceof SchedError) return undefined;
+    throw error;
+  }
+}
+
 /** Every problem, then one line of sum. */
-function renderChecked(file: string, { schedule, problems }: CheckedSchedule): string {
+function renderChecked(file: string, { schedule }: CheckedSchedule, problems: readonly Problem[]): string {
   const list = problems.map(renderProblem).join("");
   const count = countProblems(problems);
   if (schedule === undefined) return `${list}${file}: ${count}\n`;
   const { length } = schedule.pipelines;
   const sum = `${length} pipeline${length === 1 ? "" : "s"}, schedule "${schedule.name}"`;
   return `${list}${file}: ${count === "" ? "fine" : count}: ${sum}\n`;
+}
+
+/** What other daemons would make of the crons as they are typed; nothing where that is what they mean. */
+function renderReadings({ schedule, warn }: CheckedSchedule): string {
+  const notes = warn(schedule === undefined ? [] : readingNotes(schedule.pipelines));
+  if (notes.length === 0) return "";
+  const list = notes.map(({ file, line, column, message }) => `  ${file}:${line}:${column}  ${message}\n`);
+  return `Some daemons read these otherwise as they are typed, but alike as \`install\` writes them:\n${list.join("")}`;
 }

@@ -1,0 +1,132 @@
+import type { ClockChange } from "../cron/clock-changes.ts";
+import type { Cron } from "../cron/expression.ts";
+import { findInClockChanges, type InClockChange } from "../cron/in-clock-changes.ts";
+import { findUnevenStep } from "../cron/uneven.ts";
+import { describeCron } from "../cron/words.ts";
+import type { Path } from "./problem.ts";
+import type { Pipeline } from "./schedule.ts";
+
+/** A cron that does what it says, but perhaps not what was meant. */
+export interface Doubt {
+  readonly path: Path;
+  readonly message: string;
+  readonly hint?: string;
+}
+
+export interface LintOptions {
+  /** For pipelines that name no zone of their own; `undefined`: unknown, so that clock changes are not looked for. */
+  readonly machineZone: string | undefined;
+  readonly now: Date;
+}
+
+/** The yearly clock changes of every zone are in it. */
+const HORIZON_MS = 400 * 86_400_000;
+
+/**
+ * Doubts about sound crons, one of each kind for a pipeline: a step that is no even rhythm, times in an hour that a
+ * clock change skips or repeats, and days that the usual library reads otherwise than cron.
+ */
+export async function lintCrons(pipelines: readonly Pipeline[], options: LintOptions): Promise<readonly Doubt[]> {
+  const doubts = pipelines.map(async ({ crons, timezone = options.machineZone }, index) => {
+    const first = async (look: (cron: Cron) => Promise<Omit<Doubt, "path"> | undefined>): Promise<readonly Doubt[]> => {
+      for (const [position, cron] of crons.entries()) {
+        const doubt = await look(cron);
+        if (doubt !== undefined) return [{ path: ["pipelines", index, "cron", position], ...doubt }];
+      }
+      return [];
+    };
+    return [
+      ...(await first(async (cron) => unevenDoubt(cron, options.now))),
+      ...(await first(async (cron) => (timezone === undefined ? undefined : clockDoubt(cron, timezone, options.now)))),
+      ...(await first((cron) => libraryDoubt(cron, options.now))),
+    ];
+  });
+  return (await Promise.all(doubts)).flat();
+}
+
+function unevenDoubt(cron: Cron, now: Date): Omit<Doubt, "path"> | undefined {
+  const found = findUnevenStep(cron, now.getTime());
+  if (found === undefined) return undefined;
+  const { step, unit, size, last, gap } = found;
+  const whole = unit === "minute" ? "hour" : "day";
+  const round = unit === "minute" ? 60 : 24;
+  if (last === 0) {
+    return {
+      message: `${step} is ${unit} 0 of every ${whole}, not every ${size} ${unit}s`,
+      hint: `A step does not reach beyond its ${whole}: write the times out.`,
+    };
+  }
+  const even = Array.from({ length: round }, (_, value) => value).filter((value) => value > 1 && round % value === 0);
+  const near = [even.findLast((value) => value < size), even.find((value) => value > size)];
+  const offers = near.filter((value) => value !== undefined).map((value) => `*/${value}`);
+  return {
+    message: `${step} is not every ${size} ${unit}s: ${unit} ${last} is followed by ${unit} 0 of the next ${whole}, ${gap === 1 ? `one ${unit}` : `${gap} ${unit}s`} later`,
+    hint: `${offers.join(" and ")} go${offers.length === 1 ? "es" : ""} evenly into the ${whole}.`,
+  };
+}
+
+/** @param at the time that the clocks show after their change */
+const WORDS: Readonly<Record<InClockChange["happens"], (on: string, at: string) => string>> = {
+  skipped: (on) => `skipped on ${on}, and nothing runs`,
+  "made up": (on, at) => `skipped on ${on}, and made up at ${at}`,
+  once: (on) => `repeated on ${on}, and run the first time only`,
+  twice: (on) => `repeated on ${on}, and run twice`,
+};
+
+function clockDoubt(cron: Cron, zone: string, now: Date): Omit<Doubt, "path"> | undefined {
+  const from = now.getTime();
+  const found = findInClockChanges(cron, zone, { from, to: from + HORIZON_MS });
+  const [first] = found;
+  if (first === undefined) return undefined;
+  const kinds = found.filter(({ happens }, index) => index === found.findIndex((other) => other.happens === happens));
+  const told = kinds.map(({ change, walls, happens }) =>
+    WORDS[happens](iso(walls[0] ?? 0).slice(0, 10), clock(change.at + change.after)),
+  );
+  const hours = [...new Set(found.map(({ change }) => changedHours(change)))].join(" and ");
+  return {
+    message: `the clock changes of ${zone} meet ${listed(first.walls)}: ${told.join("; ")}`,
+    hint: `Times outside ${hours} come once every day, and so do all in \`timezone: UTC\`.`,
+  };
+}
+
+/** What the clocks skip or repeat: `01:00-01:59`. */
+const changedHours = ({ at, before, after }: ClockChange): string =>
+  `${clock(at + Math.min(before, after))}-${clock(at + Math.max(before, after) - 60_000)}`;
+
+/** Both day fields must say something for the two to part: the library takes only a bare `*` for open. */
+const mayPart = (cron: Cron): boolean => {
+  const [, , day = "*", , weekday = "*"] = cron.text.split(/[ \t]+/);
+  return day !== "*" && weekday !== "*";
+};
+
+async function libraryDoubt(cron: Cron, now: Date): Promise<Omit<Doubt, "path"> | undefined> {
+  if (!mayPart(cron)) return undefined;
+  const { parseByLibrary } = await import("../cron/usual-library.ts");
+  const parted = parseByLibrary(cron, now);
+  if (parted === undefined) return undefined;
+  const days = (runs: readonly number[]): string => runs.map((at) => iso(at).slice(0, 10)).join(", ");
+  return {
+    message: `cron runs it ${describeCron(cron)} (${days(parted.cron.runs)}, …); cron-parser would run it ${parted.library.words} (${days(parted.library.runs)}, …)`,
+    hint: `In cron, a day field that begins with * makes both count; many previews rest on cron-parser. ${otherwise(cron)}`,
+  };
+}
+
+/** How to say that either day is enough: the same values without a star in front. */
+function otherwise({ text }: Cron): string {
+  const [, , day = "", , weekday = ""] = text.split(/[ \t]+/);
+  const [starred, all] = day.startsWith("*") ? [day, "1-31"] : [weekday, "0-6"];
+  return `Where either day is meant, write \`${starred.replaceAll("*", all)}\` for \`${starred}\`.`;
+}
+
+const iso = (at: number): string => new Date(at).toISOString();
+
+/** `02:30` */
+const clock = (wall: number): string => iso(wall).slice(11, 16);
+
+/** "02:00", "02:00 and 02:30", "02:00 to 02:45". */
+function listed(walls: readonly number[]): string {
+  const times = [...new Set(walls.map(clock))];
+  const [first = "", second = ""] = times;
+  if (times.length === 1) return first;
+  return times.length === 2 ? `${first} and ${second}` : `${first} to ${times.at(-1)}`;
+}
