@@ -40,6 +40,18 @@ export const lastRunFile = (paths: StatePaths, { tap, target }: PipelineId): str
 export const lastSkipFile = (paths: StatePaths, { tap, target }: PipelineId): string =>
   join(paths.root, "last", target, `${tap}.skip`);
 
+/** Newest slot of an entry that was handled. @param key of the entry, `entryKey` */
+export const slotFile = (paths: StatePaths, { tap, target }: PipelineId, key: string): string =>
+  join(paths.root, "slots", target, tap, `${key}.json`);
+
+/** Starts of an entry on one host that were not due: a byte each. */
+export const undueFile = (paths: StatePaths, { tap, target }: PipelineId, key: string, host: string): string =>
+  join(paths.root, "slots", target, tap, `${key}.${host}.undue`);
+
+/** On which day a host last complained of its time zone. No target's name begins with a dot. */
+export const zoneComplaintFile = (paths: StatePaths, host: string): string =>
+  join(paths.root, "slots", `.zone-complaint-${host}`);
+
 /** `runs/`: one folder a month. */
 export const runsDir = (paths: StatePaths): string => join(paths.root, "runs");
 

@@ -20,6 +20,11 @@ export const RUN_OPTIONS = [
   { name: "config-dir", value: "DIR", help: "PipelineWise's config directory" },
   { name: "dry-run", help: "show what would be executed; write nothing" },
   { name: "scheduled", help: "as a scheduler calls it: print nothing but the report of a failure; a skip is 0" },
+  {
+    name: "slot",
+    value: "TIME",
+    help: "with --scheduled: the due time that this start is for, ISO 8601 with its offset",
+  },
   { name: "output", help: "with --scheduled: pass the pipeline's output through, and say it when skipped" },
   { name: "skip-exit-code", value: "N", help: "end a skipped run with N, 1 to 255 (Airflow: 99)" },
 ] as const satisfies readonly RunOption[];
@@ -105,6 +110,17 @@ function exitCode(text: string): number {
   return code;
 }
 
+const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)$/;
+
+function slot(text: string): Date {
+  const at = new Date(INSTANT.test(text) ? text.replace(/([+-]\d\d)(\d\d)$/, "$1:$2") : Number.NaN);
+  if (!Number.isNaN(at.getTime())) return at;
+  throw new UsageError(
+    `--slot: ${JSON.stringify(text)} is no instant`,
+    "Write it with its offset: 2026-10-25T01:30:00Z or 2026-10-25T01:30+01:00.",
+  );
+}
+
 /**
  * What the words behind `run` ask for.
  *
@@ -133,6 +149,7 @@ export function parseRunWords(argv: readonly string[]): RunRequest {
     );
   }
   const skip = text("skip-exit-code");
+  const due = text("slot");
   const request: RunRequest = {
     tap: needed("tap"),
     target: needed("target"),
@@ -142,6 +159,7 @@ export function parseRunWords(argv: readonly string[]): RunRequest {
     configDir: text("config-dir"),
     file: text("file"),
     scheduled: values.has("scheduled"),
+    slot: due === undefined ? undefined : slot(due),
     output: values.has("output"),
     skipExitCode: skip === undefined ? undefined : exitCode(skip),
     dryRun: values.has("dry-run"),
@@ -153,6 +171,9 @@ export function parseRunWords(argv: readonly string[]): RunRequest {
       `--file and --${other} exclude each other`,
       "--file is for runs by hand; installed entries need none.",
     );
+  }
+  if (request.slot !== undefined && !request.scheduled) {
+    throw new UsageError("--slot goes with --scheduled only", "A run by hand stands for no due time.");
   }
   return request;
 }

@@ -2,7 +2,7 @@ import type { TapCommand } from "../command/request.ts";
 
 /** How a run ended; the reason a start was skipped. Later outcomes (timed-out, lost, …) join here when they are built. */
 export type OutcomeKind = "succeeded" | "failed" | "stopped" | "lock-lost" | "skipped";
-type SkipReason = "overlap";
+export type SkipReason = "overlap" | "slot-done" | "not-due" | "too-late";
 
 /** One run or one skip, as a line of `runs/<YYYY-MM>/<host>.jsonl`. Instants are ISO 8601 UTC. */
 export interface RunRecord {

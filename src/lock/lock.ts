@@ -10,6 +10,8 @@ export interface LockHolder {
   readonly pid: number;
   readonly runId: string;
   readonly startedAt: Date;
+  /** What the run stands for, as its claim says. */
+  readonly task?: string | undefined;
 }
 
 /** A lock of ours, until released or lost. */
@@ -58,6 +60,8 @@ export interface LockClaim {
   readonly uid: number;
   readonly runId: string;
   readonly startedAt: Date;
+  /** What the run stands for, such as an entry's slot: a second start for the same is told from an overlap by it. */
+  readonly task?: string | undefined;
 }
 
 /** At most one run of a pipeline at a time. Anything but "held" throws a `StoreError`: nothing is ever run unlocked. */

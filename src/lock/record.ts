@@ -13,6 +13,8 @@ export interface LockRecord extends ProcessIdentity {
   readonly startedAt: string;
   readonly heartbeatMs: number;
   readonly leaseMs: number;
+  /** What the run stands for, where it stands for more than itself. */
+  readonly task?: string | undefined;
   /** Which inode's kernel lock the holder has, as `device:inode`; `null` where it could not take one. */
   readonly flock: string | null;
 }
@@ -30,6 +32,7 @@ function isRecord(value: unknown): value is LockRecord {
     fields["format"] === 1 &&
     TEXTS.every((key) => typeof fields[key] === "string") &&
     NUMBERS.every((key) => typeof fields[key] === "number") &&
+    (fields["task"] === undefined || typeof fields["task"] === "string") &&
     (fields["flock"] === null || typeof fields["flock"] === "string") &&
     !Number.isNaN(Date.parse(String(fields["startedAt"])))
   );
@@ -45,6 +48,6 @@ export function parseRecord(text: string): LockRecord | undefined {
   }
 }
 
-export function holderOf({ host, pid, runId, startedAt }: LockRecord): LockHolder {
-  return { host, pid, runId, startedAt: new Date(startedAt) };
+export function holderOf({ host, pid, runId, startedAt, task }: LockRecord): LockHolder {
+  return { host, pid, runId, startedAt: new Date(startedAt), ...(task === undefined ? {} : { task }) };
 }

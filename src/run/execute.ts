@@ -5,7 +5,8 @@ import { writeLastRun } from "../history/last.ts";
 import type { RunRecord } from "../history/record.ts";
 import { appendRecord, demandWritableHistory } from "../history/store.ts";
 import type { Host } from "../host.ts";
-import { type HeldLock, type LockAttempt, type PipelineLocks, RUN_MARK } from "../lock/lock.ts";
+import { type HeldLock, type LockAttempt, type LockHeld, type PipelineLocks, RUN_MARK } from "../lock/lock.ts";
+import { claimSlot, readHandled, type SlotClaim } from "../slot/handled.ts";
 import { runLogFile } from "../state-paths.ts";
 import { attendPipeline, type PipelineEnd } from "./attend.ts";
 import { startPipeline } from "./child.ts";
@@ -14,11 +15,17 @@ import { type Notes, openNotes } from "./notes.ts";
 import { judgeEnd, type Outcome } from "./outcome.ts";
 import { openRunLog } from "./output.ts";
 import type { RunPlan } from "./plan.ts";
+import { recordOf, type Start } from "./record.ts";
 import { readTail, renderEnd, renderReport } from "./report.ts";
 import { findSetpriv } from "./setpriv.ts";
-import { type Start, skipOverlap } from "./skip.ts";
+import { skipOverlap, skipSlot } from "./skip.ts";
+import { doneBefore, renderHandler, type SlotSkip, taskOf, twinOf } from "./slot.ts";
 import type { StopTiming } from "./stop.ts";
 import type { StopSignals } from "./stop-signals.ts";
+
+/** For so long a lock may be held before its holder has written who it is. */
+const TWIN_WAIT_MS = 1_000;
+const TWIN_PAUSE_MS = 20;
 
 /** What a run needs beside its plan and its machine. */
 export interface Execution {
@@ -33,28 +40,25 @@ interface HeldRun extends Execution {
   readonly host: Host;
   readonly lock: HeldLock;
   readonly notes: Notes;
+  /** The slot that it stands for, ours as soon as the pipeline has started; none for a run by hand. */
+  readonly claim: SlotClaim | undefined;
 }
 
-function recordOf(
+/** The record of a run, however it went. */
+const runRecord = (
   { plan, host, start }: Pick<HeldRun, "plan" | "host" | "start">,
-  outcome: Outcome,
-  more: Partial<RunRecord>,
-): RunRecord {
-  const { tap, target, command, id } = plan.entry;
-  return {
-    id: start.id,
-    tap,
-    target,
-    command,
-    entry: id,
-    outcome: outcome.kind,
-    host: host.name,
-    scheduled: plan.manners.scheduled,
-    startedAt: start.startedAt.toISOString(),
-    endedAt: host.now().toISOString(),
-    exitCode: outcome.exitCode,
-    ...more,
-  };
+  { kind, exitCode }: Outcome,
+  more: Pick<RunRecord, "detail" | "log">,
+): RunRecord => recordOf(plan, host, start, { outcome: kind, exitCode, ...more });
+
+/** From here on no other start runs the slot. What cannot be noted any more does not end a pipeline that runs. */
+async function settleSlot({ claim, host, notes }: HeldRun): Promise<void> {
+  try {
+    await claim?.settle();
+  } catch (error) {
+    notes.error("slot not noted", { detail: errorMessage(error) });
+    host.stderr.write(`pipelinewise-sched: ${errorMessage(error)}\n`);
+  }
 }
 
 async function keepRecord({ plan, host }: HeldRun, record: RunRecord): Promise<void> {
@@ -82,6 +86,7 @@ async function runPipeline(run: HeldRun): Promise<PipelineEnd & { readonly log: 
       output: manners.passThrough ? "pipe" : log.file.fd,
       setpriv,
     });
+    await settleSlot(run);
     notes.info("started", { child: pipeline.pid, log: log.path });
     const announceStop = () => {
       if (manners.passThrough) host.stderr.write(`pipelinewise-sched: stopping ${entryLabel(entry)}; again to hurry\n`);
@@ -117,14 +122,17 @@ async function runHoldingLock(run: HeldRun): Promise<number> {
     const detail = errorMessage(error);
     const exitCode = error instanceof SchedError ? error.exitCode : EXIT.bug;
     notes.error("not started", { detail });
-    await keepRecord(run, recordOf(run, { kind: "failed", exitCode, words: detail }, { detail })).catch((second) => {
+    await settleSlot(run);
+    await keepRecord(run, runRecord(run, { kind: "failed", exitCode, words: detail }, { detail })).catch((second) => {
       host.stderr.write(`pipelinewise-sched: ${errorMessage(second)}\n`);
     });
     throw error;
   }
+  // Also where we were asked to stop before anything had started.
+  await settleSlot(run);
   const outcome = judgeEnd(end.code, end.cause);
   const detail = end.cause === undefined ? undefined : outcome.words;
-  const record = recordOf(run, outcome, { log: end.log, detail });
+  const record = runRecord(run, outcome, { log: end.log, detail });
   const note = outcome.kind === "succeeded" ? notes.info : notes.warn;
   note("ended", { outcome: outcome.kind, code: end.code, exitCode: outcome.exitCode });
   await tellEnd(run, outcome, record);
@@ -141,7 +149,14 @@ async function runHoldingLock(run: HeldRun): Promise<number> {
 /** The lock, or `undefined` when we were asked to stop while we waited for it. What comes later is given back. */
 async function acquireUnlessStopped(plan: RunPlan, host: Host, execution: Execution): Promise<LockAttempt | undefined> {
   const { start, locks, signals } = execution;
-  const claim = { host: host.name, pid: host.pid, uid: host.uid, runId: start.id, startedAt: start.startedAt };
+  const claim = {
+    host: host.name,
+    pid: host.pid,
+    uid: host.uid,
+    runId: start.id,
+    startedAt: start.startedAt,
+    task: start.slot === undefined ? undefined : taskOf(plan.entry, start.slot),
+  };
   const attempt = locks.acquire(plan.paths, plan.entry, claim);
   const first = await Promise.race([attempt, signals.first.then(() => undefined)]);
   if (first === undefined) {
@@ -149,6 +164,34 @@ async function acquireUnlessStopped(plan: RunPlan, host: Host, execution: Execut
     if (late?.kind === "acquired") await late.lock.release();
   }
   return first;
+}
+
+/** Now that no one else can: whether another start has done our slot since we looked. */
+async function findDone({ paths, entry, slot: slotPlan }: RunPlan, host: Host, { slot }: Start) {
+  if (slotPlan === undefined || slot === undefined) return undefined;
+  const handled = await readHandled(paths, entry, host.now());
+  return handled === undefined || handled.slot < slot ? undefined : doneBefore(slotPlan, slot, renderHandler(handled));
+}
+
+/**
+ * Whether the start that was quicker than ours is about the same slot, as when two lines of an entry name one minute. Who
+ * has only just taken the lock may yet have to say so.
+ */
+async function findTwin(
+  plan: RunPlan,
+  host: Host,
+  { start, locks }: Execution,
+  held: LockHeld,
+): Promise<SlotSkip | undefined> {
+  if (held.holder !== undefined) return twinOf(plan, start, held.holder);
+  if (start.slot === undefined || held.state.kind !== "alive") return undefined;
+  for (let waited = 0; waited < TWIN_WAIT_MS; waited += TWIN_PAUSE_MS) {
+    const holder = await locks.findLiveHolder(plan.paths, plan.entry);
+    const twin = holder === undefined ? await findDone(plan, host, start) : twinOf(plan, start, holder);
+    if (twin !== undefined || holder !== undefined) return twin;
+    await new Promise((resolve) => setTimeout(resolve, TWIN_PAUSE_MS));
+  }
+  return undefined;
 }
 
 /** The whole of a run behind the quick look: lock, pipeline, record. @returns the code to end with */
@@ -160,20 +203,37 @@ export async function execute(plan: RunPlan, host: Host, execution: Execution): 
     const outcome = judgeEnd(0, signals.cause());
     const detail = `${outcome.words} before it began`;
     host.stderr.write(`pipelinewise-sched: ${entryLabel(plan.entry)} ${detail}\n`);
-    await appendRecord(plan.paths, host, recordOf({ plan, host, start }, outcome, { detail }));
+    await appendRecord(plan.paths, host, runRecord({ plan, host, start }, outcome, { detail }));
     return outcome.exitCode;
   }
-  if (attempt.kind === "held") return skipOverlap(plan, host, start, attempt);
+  if (attempt.kind === "held") {
+    const twin = await findTwin(plan, host, execution, attempt);
+    return twin === undefined ? skipOverlap(plan, host, start, attempt) : skipSlot(plan, host, start, twin);
+  }
   const { lock } = attempt;
+  try {
+    const twin = await findDone(plan, host, start);
+    return twin === undefined
+      ? await runWithNotes({ ...execution, plan, host, lock })
+      : await skipSlot(plan, host, start, twin);
+  } finally {
+    await lock.release();
+  }
+}
+
+async function runWithNotes(run: Omit<HeldRun, "notes" | "claim">): Promise<number> {
+  const { plan, host, start } = run;
   const { tap, target, command } = plan.entry;
+  const { slot } = start;
+  const claim = slot === undefined ? undefined : await claimSlot(plan.paths, plan.entry, host, { slot, run: start.id });
   try {
     const notes = await openNotes(plan.paths, host, { run: start.id, tap, target, command });
     try {
-      return await runHoldingLock({ ...execution, plan, host, lock, notes });
+      return await runHoldingLock({ ...run, notes, claim });
     } finally {
       await notes.close();
     }
   } finally {
-    await lock.release();
+    await claim?.drop();
   }
 }

@@ -1,5 +1,6 @@
 import type { EntryId } from "../command/request.ts";
 import type { StatePaths } from "../state-paths.ts";
+import type { SlotPlan } from "./slot.ts";
 
 /** Where the pipeline's environment comes from, beside our own. Nothing of it is read yet. */
 export interface EnvironmentPlan {
@@ -29,4 +30,6 @@ export interface RunPlan {
   readonly words: readonly string[];
   readonly environment: EnvironmentPlan;
   readonly manners: RunManners;
+  /** How the slot is found that it stands for; a run by hand stands for none. */
+  readonly slot?: SlotPlan | undefined;
 }

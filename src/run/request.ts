@@ -11,6 +11,8 @@ export interface RunRequest extends PipelineId {
   readonly file: string | undefined;
   /** Started by a scheduler: silent but for failures. */
   readonly scheduled: boolean;
+  /** The due instant that the scheduler means; without it the run finds its own. */
+  readonly slot: Date | undefined;
   /** Pass the pipeline's output through although scheduled. */
   readonly output: boolean;
   /** Code of a skip, in place of 0 (scheduled) or 75 (by hand). */

@@ -1,17 +1,28 @@
 import { dirname } from "node:path";
 import { tapCommand } from "../command/command.ts";
-import { DEFAULT_COMMAND, DEFAULT_SCHEDULE_NAME, type EntryId, entryKey, entryLabel } from "../command/request.ts";
+import {
+  DEFAULT_COMMAND,
+  DEFAULT_SCHEDULE_NAME,
+  type EntryId,
+  entryKey,
+  entryLabel,
+  entryPath,
+} from "../command/request.ts";
 import type { CompiledEntry, CompiledSchedule, HostSchedule } from "../compiled/compiled.ts";
 import { EXIT, SchedError, UsageError } from "../errors.ts";
 import type { StatePaths } from "../state-paths.ts";
 import type { RunManners, RunPlan } from "./plan.ts";
 import type { RunRequest } from "./request.ts";
+import type { SlotPlan } from "./slot.ts";
 
 /** A schedule, and how this host calls PipelineWise; `host` is absent where only another host installed it. */
 interface Installed {
   readonly meaning: CompiledSchedule;
-  readonly host: Pick<HostSchedule, "command" | "pipelinewiseHome"> | undefined;
+  readonly host: ResolvedHost | undefined;
 }
+
+type ResolvedHost = Pick<HostSchedule, "command" | "pipelinewiseHome">;
+type InstalledHost = ResolvedHost & Pick<HostSchedule, "machineZone" | "zones" | "loose">;
 
 /** What a plan is made from, beside the request. */
 export interface RunPlace {
@@ -66,7 +77,11 @@ function planOf(
  *
  * @param installed the schedule that the line names; `undefined` when there is none
  */
-export function planScheduled(request: RunRequest, installed: Installed | undefined, place: RunPlace): RunPlan {
+export function planScheduled(
+  request: RunRequest,
+  installed: (Installed & { readonly host: InstalledHost | undefined }) | undefined,
+  place: RunPlace,
+): RunPlan {
   const name = request.schedule ?? DEFAULT_SCHEDULE_NAME;
   if (installed === undefined) {
     throw missing(`no schedule named ${name} is installed in ${place.paths.configDir}`, "schedule.yml");
@@ -80,7 +95,20 @@ export function planScheduled(request: RunRequest, installed: Installed | undefi
   if (found === undefined) {
     throw missing(`${entryLabel(wanted)} is not in the installed schedule ${name} (from ${path})`, path);
   }
-  return planOf(found, found.args, installed, request, place);
+  return { ...planOf(found, found.args, installed, request, place), slot: slotPlan(found, installed.host, request) };
+}
+
+function slotPlan(entry: CompiledEntry, host: InstalledHost, { slot }: RunRequest): SlotPlan {
+  const { crons, timezone, since } = entry;
+  return {
+    crons,
+    timezone,
+    since: since === undefined ? undefined : new Date(since),
+    machineZone: host.machineZone,
+    zones: host.zones,
+    loose: host.loose?.includes(entryPath(entry)) ?? false,
+    given: slot,
+  };
 }
 
 const isEntry = (entry: EntryId, wanted: EntryId): boolean =>

@@ -3,9 +3,22 @@ import type { Host } from "../host.ts";
 import type { PipelineLocks } from "../lock/lock.ts";
 import { LOCK_TIMING } from "../lock/timing.ts";
 import type { RunPlan } from "./plan.ts";
-import { skipOverlap } from "./skip.ts";
+import type { Start } from "./record.ts";
+import { skipOverlap, skipSlot } from "./skip.ts";
+import { findSlot, type SlotDecision, twinOf } from "./slot.ts";
 import type { StopTiming } from "./stop.ts";
 import { takeStopSignals } from "./stop-signals.ts";
+
+/** The slot of a start by a scheduler; `undefined` by hand. */
+async function decideSlot(plan: RunPlan, host: Host): Promise<SlotDecision | undefined> {
+  if (plan.slot === undefined) return undefined;
+  const { decision, strangeZone } = await findSlot(plan.slot, plan.entry, { paths: plan.paths, host });
+  if (strangeZone !== undefined) {
+    const { complainOfZone } = await import("./zone-complaint.ts");
+    await complainOfZone(plan, host, strangeZone);
+  }
+  return decision;
+}
 
 /**
  * Runs a pipeline unless it runs already. This file is all that a skip needs; the rest is loaded when there is work.
@@ -19,9 +32,15 @@ export async function run(
   timing: StopTiming = LOCK_TIMING,
 ): Promise<number> {
   const startedAt = host.now();
-  const start = { id: newRunId(startedAt), startedAt };
+  const id = newRunId(startedAt);
+  // Before the lock is looked at: a start that is not due is that, whoever runs.
+  const decision = await decideSlot(plan, host);
+  if (decision?.kind === "skip") return skipSlot(plan, host, { id, startedAt }, decision);
+  const start: Start = { id, startedAt, slot: decision?.slot };
   const holder = await locks.findLiveHolder(plan.paths, plan.entry);
   if (holder !== undefined) {
+    const twin = twinOf(plan, start, holder);
+    if (twin !== undefined) return skipSlot(plan, host, start, twin);
     return skipOverlap(plan, host, start, { kind: "held", holder, state: { kind: "alive" } });
   }
   const signals = takeStopSignals(host.signals);

@@ -1,17 +1,15 @@
 import { entryLabel } from "../command/request.ts";
 import { writeLastSkip } from "../history/last.ts";
-import type { RunRecord } from "../history/record.ts";
+import type { SkipReason } from "../history/record.ts";
 import { appendRecord } from "../history/store.ts";
 import type { Host } from "../host.ts";
 import type { LockHeld } from "../lock/lock.ts";
+import { markHandled } from "../slot/handled.ts";
+import { countUndue } from "../slot/undue.ts";
 import { renderDuration } from "./duration.ts";
 import type { RunPlan } from "./plan.ts";
-
-/** One start, named before anything else is known of it. */
-export interface Start {
-  readonly id: string;
-  readonly startedAt: Date;
-}
+import { recordOf, type Start } from "./record.ts";
+import type { SlotSkip } from "./slot.ts";
 
 /** Who has the lock, as it reads behind the pipeline's name. */
 export function renderHolder({ holder, state }: LockHeld, now: Date): string {
@@ -27,34 +25,34 @@ export function renderHolder({ holder, state }: LockHeld, now: Date): string {
   return state.kind === "unproved" ? `${who}; whether it still lives cannot be seen from here` : who;
 }
 
-/** The record of a start that found the pipeline running. */
-function skipRecord(plan: RunPlan, host: Host, start: Start, detail: string): RunRecord {
-  const { tap, target, command, id } = plan.entry;
-  return {
-    id: start.id,
-    tap,
-    target,
-    command,
-    entry: id,
-    outcome: "skipped",
-    reason: "overlap",
-    detail,
-    host: host.name,
-    scheduled: plan.manners.scheduled,
-    startedAt: start.startedAt.toISOString(),
-    endedAt: host.now().toISOString(),
-    exitCode: plan.manners.skipExitCode,
-  };
+/** Says a skip where someone reads, and gives its code. */
+function endSkip({ entry, manners }: RunPlan, host: Host, reason: SkipReason, detail: string): number {
+  const line = `skipped (${reason}): ${entryLabel(entry)} ${detail}\n`;
+  if (!manners.scheduled) host.stderr.write(line);
+  else if (manners.passThrough) host.stdout.write(line);
+  return manners.skipExitCode;
+}
+
+/** Records a skip; the slot that the start stands for is thereby handled. */
+async function recordSkip(plan: RunPlan, host: Host, start: Start, reason: SkipReason, detail: string) {
+  const exitCode = plan.manners.skipExitCode;
+  const record = recordOf(plan, host, start, { outcome: "skipped", reason, detail, exitCode });
+  await appendRecord(plan.paths, host, record);
+  await writeLastSkip(plan.paths, host, record);
+  if (start.slot !== undefined) await markHandled(plan.paths, plan.entry, host, { slot: start.slot, run: start.id });
 }
 
 /** Records that the pipeline was running already, says so where someone reads, and gives the code of a skip. */
 export async function skipOverlap(plan: RunPlan, host: Host, start: Start, held: LockHeld): Promise<number> {
   const detail = renderHolder(held, host.now());
-  const record = skipRecord(plan, host, start, detail);
-  await appendRecord(plan.paths, host, record);
-  await writeLastSkip(plan.paths, host, record);
-  const line = `skipped (overlap): ${entryLabel(plan.entry)} ${detail}\n`;
-  if (!plan.manners.scheduled) host.stderr.write(line);
-  else if (plan.manners.passThrough) host.stdout.write(line);
-  return plan.manners.skipExitCode;
+  await recordSkip(plan, host, start, "overlap", detail);
+  return endSkip(plan, host, "overlap", detail);
+}
+
+/** The same for a start that stands for no slot, or for one that is done. */
+export async function skipSlot(plan: RunPlan, host: Host, start: Start, skip: SlotSkip): Promise<number> {
+  const { reason, detail, slot, quiet } = skip;
+  if (quiet) await countUndue(plan.paths, plan.entry, host);
+  else await recordSkip(plan, host, { ...start, slot }, reason, detail);
+  return endSkip(plan, host, reason, detail);
 }

@@ -225,9 +225,10 @@ describe("a pipeline that runs already", () => {
 
   test("scheduled: silent and 0; --output says it; --skip-exit-code sets the code", async () => {
     const { host, finish } = await holding();
-    expect(await runMain(scheduled, host)).toBe(0);
+    const at = (time: string) => ({ ...host, now: () => new Date(`2026-11-23T${time}Z`) });
+    expect(await runMain(scheduled, at("12:05:01"))).toBe(0);
     expect(host.out() + host.err()).toBe("");
-    expect(await runMain([...scheduled, "--output", "--skip-exit-code", "99"], host)).toBe(99);
+    expect(await runMain([...scheduled, "--output", "--skip-exit-code", "99"], at("12:10:00"))).toBe(99);
     expect(host.out()).toMatch(/^skipped \(overlap\): microserv_1 → redshift is held by host testhost[^\n]*\n$/);
     expect(await finish()).toBe(0);
   });

@@ -81,7 +81,8 @@ test("--json has every key, and who runs", async () => {
   writeFileSync(box.file("hold"), "");
   const running = runMain([...PAIR_WORDS, "--scheduled"], box.host);
   await untilFile(box.file("started"));
-  expect(await runMain([...PAIR_WORDS, "--scheduled"], box.host)).toBe(0);
+  const later = { ...box.host, now: () => new Date("2026-11-23T12:05:00Z") };
+  expect(await runMain([...PAIR_WORDS, "--scheduled"], later)).toBe(0);
   const host = again(box);
   expect(await main(["status", "--json", "--tap", "microserv_1"], host)).toBe(0);
   rmSync(box.file("hold"));

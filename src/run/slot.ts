@@ -1,0 +1,144 @@
+import { type EntryId, entryKey, entryLabel } from "../command/request.ts";
+import type { ZoneRecord } from "../compiled/compiled.ts";
+import { recordedClock } from "../compiled/zones.ts";
+import { type Cron, parseCron } from "../cron/expression.ts";
+import { CronFault } from "../cron/fault.ts";
+import { sameZone } from "../cron/same-zone.ts";
+import { StoreError } from "../errors.ts";
+import type { SkipReason } from "../history/record.ts";
+import type { Host } from "../host.ts";
+import { localtimeMark } from "../localtime.ts";
+import type { LockHolder } from "../lock/lock.ts";
+import { findDue } from "../slot/due.ts";
+import { type HandledSlot, readHandled } from "../slot/handled.ts";
+import type { StatePaths } from "../state-paths.ts";
+import { renderDuration } from "./duration.ts";
+
+/** What is needed to tell which slot a scheduled start stands for. */
+export interface SlotPlan {
+  /** As installed; they were checked then. */
+  readonly crons: readonly string[];
+  /** Of the entry itself; `undefined`: the machine's. */
+  readonly timezone: string | undefined;
+  readonly since: Date | undefined;
+  /** The machine's at install, and what was known of zones then. */
+  readonly machineZone: string;
+  readonly zones: ZoneRecord | undefined;
+  /** Its lines start it also when nothing is due. */
+  readonly loose: boolean;
+  /** The slot that the scheduler says. */
+  readonly given: Date | undefined;
+}
+
+/** A start that is not to run. */
+export interface SlotSkip {
+  readonly kind: "skip";
+  readonly reason: SkipReason;
+  /** Reads behind the pipeline's name. */
+  readonly detail: string;
+  /** The slot that is given up with it. */
+  readonly slot?: Date | undefined;
+  /** Nothing to tell: it is counted, and that is all. */
+  readonly quiet: boolean;
+}
+
+export type SlotDecision = { readonly kind: "run"; readonly slot: Date } | SlotSkip;
+
+/** What a start finds. */
+export interface SlotFinding {
+  readonly decision: SlotDecision;
+  /** The machine's zone, where it is another than at install and the lines do not go by it. */
+  readonly strangeZone: string | undefined;
+}
+
+/** What a run stands for, in the record of its lock. */
+export const taskOf = (entry: EntryId, slot: Date): string => `${entryKey(entry)} ${slot.toISOString()}`;
+
+function parseInstalled(entry: EntryId, text: string): Cron {
+  try {
+    return parseCron(text);
+  } catch (error) {
+    if (!(error instanceof CronFault)) throw error;
+    throw new StoreError(`the installed times of ${entryLabel(entry)} cannot be read: ${error.message}`, {
+      cause: error,
+      hint: "Install the schedule again: pipelinewise-sched install FILE",
+    });
+  }
+}
+
+/** The machine's zone: as installed while /etc/localtime is what it was then. Looking closer costs more. */
+async function machineZoneNow({ zones, machineZone }: SlotPlan, { root }: Host): Promise<string> {
+  if (zones === undefined || localtimeMark(root) === zones.localtime) return machineZone;
+  const { readMachineZone } = await import("../machine-zone.ts");
+  const { zone } = readMachineZone(root);
+  return sameZone(zone, machineZone) ? machineZone : zone;
+}
+
+/** What is told of a start whose slot was handled before. @param who handled it */
+export function doneBefore({ loose }: Pick<SlotPlan, "loose">, slot: Date, who: string): SlotSkip {
+  const detail = `has done its slot ${slot.toISOString()}: ${who}`;
+  return { kind: "skip", reason: loose ? "not-due" : "slot-done", detail, quiet: loose };
+}
+
+/** The skip of a start that found another one at its own slot; `undefined` where the holder is about something else. */
+export function twinOf(
+  { entry, slot: slotPlan }: { readonly entry: EntryId; readonly slot?: SlotPlan | undefined },
+  { slot }: { readonly slot?: Date | undefined },
+  { host, runId, task }: Pick<LockHolder, "host" | "runId" | "task">,
+): SlotSkip | undefined {
+  if (slotPlan === undefined || slot === undefined || task !== taskOf(entry, slot)) return undefined;
+  return doneBefore(slotPlan, slot, renderHandler({ host, run: runId }));
+}
+
+/** Who handled a slot. */
+export const renderHandler = ({ host, run }: Pick<HandledSlot, "host" | "run">): string => `host ${host}, run ${run}`;
+
+/** Which slot a scheduled start stands for, or why it stands for none. Reads only. */
+export async function findSlot(
+  plan: SlotPlan,
+  entry: EntryId,
+  { paths, host }: { readonly paths: StatePaths; readonly host: Host },
+): Promise<SlotFinding> {
+  const now = host.now();
+  const handled = await readHandled(paths, entry, now);
+  if (plan.given !== undefined) {
+    const isDone = handled !== undefined && handled.slot >= plan.given;
+    const decision = isDone
+      ? doneBefore({ loose: false }, plan.given, renderHandler(handled))
+      : ({ kind: "run", slot: plan.given } as const);
+    return { decision, strangeZone: undefined };
+  }
+  const here = await machineZoneNow(plan, host);
+  // Without a zone of its own an entry goes where its machine goes, as its lines do.
+  const zone = plan.timezone ?? here;
+  const strangeZone = plan.timezone === undefined || here === plan.machineZone ? undefined : here;
+  const due = findDue({
+    crons: plan.crons.map((text) => parseInstalled(entry, text)),
+    zone: recordedClock(plan.zones, zone, { now, data: host.tzdata }),
+    since: plan.since?.getTime(),
+    handled: handled?.slot.getTime(),
+    now: now.getTime(),
+  });
+  return { decision: decide(due, plan, handled, now), strangeZone };
+}
+
+function decide(
+  due: ReturnType<typeof findDue>,
+  plan: SlotPlan,
+  handled: HandledSlot | undefined,
+  now: Date,
+): SlotDecision {
+  switch (due.kind) {
+    case "due":
+      return { kind: "run", slot: new Date(due.slot) };
+    case "done":
+      return doneBefore(plan, new Date(due.slot), handled === undefined ? "another start" : renderHandler(handled));
+    case "too-late": {
+      const slot = new Date(due.slot);
+      const detail = `missed its slot ${slot.toISOString()}; this start comes ${renderDuration(now.getTime() - due.slot)} late`;
+      return { kind: "skip", reason: "too-late", detail, slot, quiet: false };
+    }
+    case "none":
+      return { kind: "skip", reason: "not-due", detail: "had nothing due in the last hour", quiet: plan.loose };
+  }
+}

@@ -1,0 +1,249 @@
+import { existsSync, mkdirSync, readFileSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { runMain } from "../../src/cli/run-entry.ts";
+import type { CompiledEntry, HostSchedule } from "../../src/compiled/compiled.ts";
+import { recordZones } from "../../src/compiled/zones.ts";
+import { readUndue } from "../../src/slot/undue.ts";
+import { slotFile } from "../../src/state-paths.ts";
+import { anEntry, PAIR_WORDS, sandbox, untilFile } from "../run/sandbox.ts";
+
+const SCHEDULED = [...PAIR_WORDS, "--scheduled"];
+const PATH = "redshift/microserv_1/run_tap";
+const COUNT = "echo x >>$HOME/runs";
+
+/** A machine with one installed entry, whose starts come at the times given (UTC, on 2026-11-23 if no day is said). */
+function machine(
+  entry: Partial<CompiledEntry> = {},
+  { script = COUNT, onHost = {} }: { script?: string; onHost?: Partial<HostSchedule> } = {},
+) {
+  const box = sandbox(script);
+  const installed = anEntry({ crons: ["30 9 * * *"], since: "2026-11-01T00:00:00.000Z", ...entry });
+  box.install([installed], {}, onHost);
+  const instant = (time: string) => new Date(time.includes("T") ? `${time}Z` : `2026-11-23T${time}Z`);
+  return {
+    ...box,
+    entry: installed,
+    slotPath: slotFile(box.paths, installed, "run_tap"),
+    start: (time: string, ...words: string[]) =>
+      runMain([...SCHEDULED, ...words], { ...box.host, now: () => instant(time) }),
+    runs: () => (existsSync(box.file("runs")) ? readFileSync(box.file("runs"), "utf8").length / 2 : 0),
+    told: async () =>
+      (await box.records()).map(({ outcome, reason, slot }) => `${reason ?? outcome} ${slot?.slice(0, 16) ?? "-"}`),
+  };
+}
+
+describe("a start of an entry whose lines are exact", () => {
+  test("runs the slot that is due, also some minutes late, and notes it", async () => {
+    const box = machine();
+    expect(await box.start("09:34:59")).toBe(0);
+    expect(await box.told()).toEqual(["succeeded 2026-11-23T09:30"]);
+    expect(JSON.parse(readFileSync(box.slotPath, "utf8"))).toMatchObject({
+      slot: "2026-11-23T09:30:00.000Z",
+      host: "testhost",
+    });
+  });
+
+  test("a second start of the minute is a skip that names the first", async () => {
+    const box = machine();
+    await box.start("09:30:01");
+    expect(await box.start("09:30:02", "--output")).toBe(0);
+    expect(box.runs()).toBe(1);
+    expect(await box.told()).toEqual(["slot-done -", "succeeded 2026-11-23T09:30"]);
+    const [skip, run] = await box.records();
+    expect(skip?.detail).toBe(`has done its slot 2026-11-23T09:30:00.000Z: host testhost, run ${run?.id}`);
+    expect(box.host.out()).toBe(`skipped (slot-done): microserv_1 → redshift ${skip?.detail}\n`);
+  });
+
+  test("one that comes more than an hour late is told once and not run", async () => {
+    const box = machine();
+    expect(await box.start("10:31:00")).toBe(0);
+    expect(await box.start("10:32:00")).toBe(0);
+    expect(box.runs()).toBe(0);
+    expect(await box.told()).toEqual(["not-due -", "too-late 2026-11-23T09:30"]);
+    const [, late] = await box.records();
+    expect(late?.detail).toBe("missed its slot 2026-11-23T09:30:00.000Z; this start comes 1 h 1 min late");
+  });
+
+  test("one before anything was due since the install is a skip with a record", async () => {
+    const box = machine({ since: "2026-11-23T09:30:00.500Z" });
+    await box.start("09:30:59");
+    expect(await box.told()).toEqual(["not-due -"]);
+  });
+
+  test("a pipeline that fails, and one that cannot be started, have had their slot", async () => {
+    const failing = machine({}, { script: `${COUNT}; exit 3` });
+    expect([await failing.start("09:30:00"), await failing.start("09:30:30")]).toEqual([3, 0]);
+    expect(failing.runs()).toBe(1);
+    const absent = machine({}, { onHost: { command: ["/nowhere/pipelinewise"] } });
+    expect([await absent.start("09:30:00"), await absent.start("09:30:30")]).toEqual([127, 0]);
+    expect(await absent.told()).toEqual(["slot-done -", "failed 2026-11-23T09:30"]);
+  });
+
+  test("a skip for an overlap has had its slot too", async () => {
+    const box = machine(
+      { crons: ["*/5 * * * *"] },
+      { script: "touch $HOME/started; while [ ! -e $HOME/finish ]; do sleep 0.05; done" },
+    );
+    const running = box.start("09:30:00");
+    await untilFile(box.file("started"));
+    expect(await box.start("09:35:00")).toBe(0);
+    writeFileSync(box.file("finish"), "");
+    await running;
+    expect(await box.start("09:36:00")).toBe(0);
+    expect(await box.told()).toEqual(["slot-done -", "succeeded 2026-11-23T09:30", "overlap 2026-11-23T09:35"]);
+  });
+
+  test("a crash before the pipeline starts leaves the slot to the next start", async () => {
+    const box = machine();
+    mkdirSync(dirname(box.slotPath), { recursive: true, mode: 0o700 });
+    writeFileSync(`${box.slotPath}.testhost.1.tmp`, '{"slot":"2026-11-23T09:30:00.000Z","host":"testhost","run":"x"}');
+    await box.start("09:30:10");
+    expect(box.runs()).toBe(1);
+  });
+
+  test("a torn note of the last slot loses no run; one of the future stops all, loudly", async () => {
+    const box = machine();
+    mkdirSync(dirname(box.slotPath), { recursive: true, mode: 0o700 });
+    writeFileSync(box.slotPath, "");
+    expect(await box.start("09:30:00")).toBe(0);
+    expect(box.runs()).toBe(1);
+    writeFileSync(box.slotPath, '{"slot":"2026-11-24T09:30:00.000Z","host":"other","run":"x"}');
+    expect(await box.start("09:31:00")).toBe(74);
+    expect(box.host.err()).toContain(
+      "microserv_1 → redshift: the slot 2026-11-24T09:30:00.000Z is noted as handled by host other, and it is only 2026-11-23T09:31:00.000Z here",
+    );
+  });
+});
+
+describe("a start of an entry whose lines start it more often than it is due", () => {
+  const LONDON = { timezone: "Europe/London", crons: ["30 9 * * *"], since: "2026-11-23T00:00:00.000Z" };
+  const loose = { onHost: { loose: [PATH] } };
+
+  test("is counted where nothing is due, and leaves no record", async () => {
+    const box = machine(LONDON, loose);
+    for (const time of ["00:30:00", "08:30:00", "09:30:00", "23:30:00"]) expect(await box.start(time)).toBe(0);
+    expect(await box.told()).toEqual(["succeeded 2026-11-23T09:30"]);
+    expect(await readUndue(box.paths, box.entry, box.host)).toBe(3);
+    expect(box.host.out() + box.host.err()).toBe("");
+  });
+
+  test("follows the clock changes of its own zone", async () => {
+    const box = machine({ ...LONDON, since: "2026-10-01T00:00:00.000Z" }, loose);
+    for (const day of ["2026-10-24", "2026-10-25"]) {
+      for (const time of ["08:30:00", "09:30:00"]) await box.start(`${day}T${time}`);
+    }
+    expect((await box.told()).reverse()).toEqual(["succeeded 2026-10-24T08:30", "succeeded 2026-10-25T09:30"]);
+  });
+
+  test("a slot that was missed while the machine was off is told once", async () => {
+    const box = machine(LONDON, loose);
+    await box.start("23:30:00");
+    await box.start("2026-11-24T00:30:00");
+    expect(await box.told()).toEqual(["too-late 2026-11-23T09:30"]);
+    expect(await readUndue(box.paths, box.entry, box.host)).toBe(1);
+  });
+
+  test("is not due, whoever holds the lock", async () => {
+    const box = machine(LONDON, {
+      ...loose,
+      script: "touch $HOME/started; while [ ! -e $HOME/finish ]; do sleep 0.05; done",
+    });
+    const running = box.start("09:30:00");
+    await untilFile(box.file("started"));
+    expect(await box.start("23:30:00")).toBe(0);
+    // Its twin: two lines of an entry may name the same minute.
+    expect(await box.start("09:30:00")).toBe(0);
+    writeFileSync(box.file("finish"), "");
+    await running;
+    expect(await box.told()).toEqual(["succeeded 2026-11-23T09:30"]);
+    expect(await readUndue(box.paths, box.entry, box.host)).toBe(2);
+  });
+
+  test("many at once for one slot are one run, and no overlap is told", async () => {
+    const box = machine(LONDON, { ...loose, script: `${COUNT}; sleep 0.3` });
+    await Promise.all(Array.from({ length: 5 }, () => box.start("09:30:00")));
+    expect(box.runs()).toBe(1);
+    expect(await box.told()).toEqual(["succeeded 2026-11-23T09:30"]);
+    expect(await readUndue(box.paths, box.entry, box.host)).toBe(4);
+  });
+});
+
+describe("--slot", () => {
+  test("takes a slot of any age while nothing newer is handled", async () => {
+    const box = machine();
+    await box.start("12:00:00", "--slot", "2026-11-20T03:00:00+01:00");
+    await box.start("12:00:00", "--slot", "2026-11-20T02:00:00Z");
+    await box.start("12:00:00", "--slot", "2026-11-21T02:00:00Z");
+    expect((await box.told()).reverse()).toEqual([
+      "succeeded 2026-11-20T02:00",
+      "slot-done -",
+      "succeeded 2026-11-21T02:00",
+    ]);
+  });
+
+  test.each([
+    [["--scheduled", "--slot", "2026-11-20"], '--slot: "2026-11-20" is no instant'],
+    [["--scheduled", "--slot", "2026-11-20T02:00"], "Write it with its offset"],
+    [["--slot", "2026-11-20T02:00Z"], "--slot goes with --scheduled only"],
+  ])("%j is refused", async (words, message) => {
+    const { host } = sandbox();
+    expect(await runMain([...PAIR_WORDS, ...words], host)).toBe(64);
+    expect(host.err()).toContain(message);
+  });
+});
+
+describe("a machine whose time zone is another than at install", () => {
+  /** Points /etc/localtime elsewhere. */
+  function setZone(root: string, zone: string) {
+    const path = join(root, "etc/localtime");
+    mkdirSync(dirname(path), { recursive: true });
+    if (existsSync(path)) unlinkSync(path);
+    const file = join(root, "usr/share/zoneinfo", zone);
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, zone);
+    symlinkSync(`/usr/share/zoneinfo/${zone}`, path);
+  }
+
+  function moved(entry: Partial<CompiledEntry>) {
+    const zones = recordZones(["UTC", "Europe/London"], {
+      at: new Date("2026-11-01T00:00:00Z"),
+      data: process.versions["tz"] ?? "",
+      localtime: "link /usr/share/zoneinfo/UTC",
+    });
+    const box = machine(entry, { onHost: { zones } });
+    setZone(box.host.root, "UTC");
+    return { ...box, move: () => setZone(box.host.root, "Europe/Berlin") };
+  }
+
+  test("takes the entries without a zone of their own along, as it does their lines", async () => {
+    const box = moved({});
+    await box.start("2026-11-22T09:30:00");
+    box.move();
+    await box.start("08:30:00");
+    expect(await box.told()).toEqual(["succeeded 2026-11-23T08:30", "succeeded 2026-11-22T09:30"]);
+    expect(box.host.err()).toBe("");
+  });
+
+  test("is complained of once a day where an entry has one", async () => {
+    const box = moved({ timezone: "Europe/London" });
+    await box.start("2026-11-22T09:30:00");
+    expect(box.host.err()).toBe("");
+    box.move();
+    await box.start("08:30:00");
+    await box.start("09:30:00");
+    expect(box.host.err()).toBe(
+      "pipelinewise-sched: the time zone of testhost is Europe/Berlin, and the lines of microserv_1 → redshift and others were made for UTC: they come at the wrong time. Install the schedule again. (Said once a day.)\n",
+    );
+    expect((await box.told()).slice(0, 2)).toEqual(["succeeded 2026-11-23T09:30", "not-due -"]);
+    await box.start("2026-11-24T08:30:00");
+    expect(box.host.err().match(/Said once a day/g)).toHaveLength(2);
+  });
+});
+
+test("installed times that cannot be read are 74, and nothing runs", async () => {
+  const box = machine({ crons: ["61 * * * *"] });
+  expect(await box.start("09:30:00")).toBe(74);
+  expect(box.host.err()).toContain("the installed times of microserv_1 → redshift cannot be read: minute 61");
+  expect(box.runs()).toBe(0);
+});
