@@ -1,6 +1,6 @@
 import type { Daemon } from "../cron/daemons.ts";
 import type { Pipeline } from "../schedule/schedule.ts";
-import { plannedTimes, type Window } from "./upcoming.ts";
+import { plannedTimes, timesKey, type Window } from "./upcoming.ts";
 
 /** A start that one daemon makes and the other does not. */
 export interface Difference {
@@ -9,36 +9,52 @@ export interface Difference {
   readonly only: Daemon;
 }
 
+type Start = Omit<Difference, "pipeline">;
+type Comparison = Window & { readonly daemon: Daemon };
+
 /**
  * Where two daemons start pipelines differently in one window, pipeline by pipeline. With a count, each pipeline is
- * looked at up to the last of its runs that is shown. Lazy.
+ * looked at up to the last of its runs that is shown.
  *
  * @param window its daemon is the one whose runs are shown
  */
 export function* differences(
   pipelines: readonly Pipeline[],
-  window: Window & { readonly daemon: Daemon },
+  window: Comparison,
   other: Daemon,
 ): Generator<Difference, void> {
+  const known = new Map<string, readonly Start[]>();
   for (const pipeline of pipelines) {
-    const { count: _all, ...whole } = { ...window, to: endOf(pipeline, window) };
-    const [ours, theirs] = [window.daemon, other].map((daemon) =>
-      plannedTimes(pipeline, { ...whole, daemon })[Symbol.iterator](),
-    );
-    if (ours === undefined || theirs === undefined) return;
-    let [one, two] = [ours.next(), theirs.next()];
-    while (one.done !== true || two.done !== true) {
-      const [here, there] = [one.done === true ? Infinity : one.value, two.done === true ? Infinity : two.value];
-      if (here !== there) yield { pipeline, at: Math.min(here, there), only: here < there ? window.daemon : other };
-      if (here <= there) one = ours.next();
-      if (there <= here) two = theirs.next();
-    }
+    const key = timesKey(pipeline, window.machineZone);
+    const starts = known.get(key) ?? [...differingStarts(pipeline, window, other)];
+    known.set(key, starts);
+    for (const start of starts) yield { pipeline, ...start };
   }
+}
+
+function* differingStarts(pipeline: Pipeline, window: Comparison, other: Daemon): Generator<Start, void> {
+  const whole = { ...window, to: endOf(pipeline, window), count: undefined };
+  const ours = plannedTimes(pipeline, whole)[Symbol.iterator]();
+  const theirs = plannedTimes(pipeline, { ...whole, daemon: other })[Symbol.iterator]();
+  let [here, there] = [nextOf(ours), nextOf(theirs)];
+  while (here !== there || here !== NEVER) {
+    const at = Math.min(here, there);
+    if (here !== there) yield { at, only: here < there ? window.daemon : other };
+    if (here === at) here = nextOf(ours);
+    if (there === at) there = nextOf(theirs);
+  }
+}
+
+const NEVER = Number.POSITIVE_INFINITY;
+
+function nextOf(times: Iterator<number>): number {
+  const { done, value } = times.next();
+  return done === true ? NEVER : value;
 }
 
 /** Exclusive. */
 function endOf(pipeline: Pipeline, window: Window): number {
-  if (window.count === undefined) return window.to ?? Number.POSITIVE_INFINITY;
+  if (window.count === undefined) return window.to ?? NEVER;
   let last = window.from - 1;
   for (const at of plannedTimes(pipeline, window)) last = at;
   return last + 1;

@@ -19,26 +19,24 @@ export interface Look {
   readonly paint: Paint;
 }
 
+/** Something told of each run. Its text is as wide as the column, unless it is the last one, and painted. */
 interface Column {
   readonly head: string;
-  /** Columns of the terminal; the last column has none. */
-  readonly width?: number;
+  readonly width: number;
   readonly cell: (row: RunRow) => string;
-  readonly isFaint?: boolean;
 }
-
-const NO_RUNS = "No pipeline runs in this time.\n";
 
 /** A table of runs, line by line as they come: widths go by all pipelines shown, so nothing waits for the last run. */
 export function* renderTable(rows: Iterable<Row>, look: Look): Generator<string, void> {
-  const columns = [...timeColumns(look), ...pipelineColumns(look)];
+  const times = timeColumns(look);
+  const columns = [...times, ...pipelineColumns(look, widthOf(times))];
   let isEmpty = true;
   for (const row of rows) {
     if (isEmpty) yield headLine(columns, look);
     isEmpty = false;
     yield renderRow(row, columns, look);
   }
-  if (isEmpty) yield NO_RUNS;
+  if (isEmpty) yield "No pipeline runs in this time.\n";
 }
 
 /** One block for each pipeline: what it is, then its runs. @param blocks in the order of the file */
@@ -64,71 +62,69 @@ export function* renderBlocks(
 }
 
 /** When: on the zone's clocks, which zone where there are several, in UTC, and how far from now. */
-function timeColumns({ pipelines, machineZone, now }: Look): readonly Column[] {
+function timeColumns({ pipelines, machineZone, now, paint }: Look): readonly Column[] {
   const zones = new Set(pipelines.map((pipeline) => zoneOf(pipeline, machineZone)));
-  const from = { head: "FROM NOW", width: 14, cell: ({ at }: RunRow) => renderRelative(at, now), isFaint: true };
-  if (zones.size === 1 && zones.has("UTC")) {
-    return [{ head: "TIME IN UTC", width: 17, cell: ({ at }) => renderMinute(at) }, from];
-  }
-  const local: Column = {
-    head: "LOCAL TIME",
-    width: 23,
-    cell: ({ at, offset, offsetIsNew }) => renderWall(at, offset) + (offsetIsNew ? ` ${renderOffset(offset)}` : ""),
-  };
-  const zone: Column = { head: "ZONE", width: widest([...zones, "ZONE"]), cell: (row) => row.zone };
-  const utc: Column = { head: "UTC", width: 12, cell: ({ at, offset }) => renderUtcBeside(at, offset) };
-  return [local, ...(zones.size > 1 ? [zone] : []), utc, from];
-}
-
-function pipelineColumns({ pipelines }: Look): readonly Column[] {
-  const labels = new Map(pipelines.map((pipeline) => [pipeline, entryLabel(pipeline)]));
-  const notes = new Map(pipelines.map((pipeline) => [pipeline, noteAndWords(pipeline)]));
+  const fromNow = column("FROM NOW", 14, ({ at }) => renderRelative(at, now), paint.faint);
+  if (zones.size === 1 && zones.has("UTC")) return [column("TIME IN UTC", 17, ({ at }) => renderMinute(at)), fromNow];
+  const zone = column("ZONE", widest([...zones, "ZONE"]), (row) => row.zone);
   return [
-    {
-      head: "PIPELINE",
-      width: widest([...labels.values(), "PIPELINE"]),
-      cell: ({ pipeline }) => labels.get(pipeline) ?? "",
-    },
-    { head: "NOTE", cell: ({ pipeline }) => notes.get(pipeline) ?? "", isFaint: true },
+    column("LOCAL TIME", 23, ({ at, offset, offsetIsNew }) => {
+      return renderWall(at, offset) + (offsetIsNew ? ` ${renderOffset(offset)}` : "");
+    }),
+    ...(zones.size > 1 ? [zone] : []),
+    column("UTC", 12, ({ at, offset }) => renderUtcBeside(at, offset)),
+    fromNow,
   ];
 }
 
-const widest = (texts: readonly string[]): number => Math.max(...texts.map(textWidth));
-
-function headLine(columns: readonly Column[], look: Look): string {
-  const cells = columns.map(({ head }) => head);
-  return `${look.paint.strong(joinCells(cells, columns, look).join("").trimEnd())}\n`;
+/** Many pipelines run in one minute: what that minute looks like is worked out once. */
+function column(head: string, width: number, text: (row: RunRow) => string, paint = asIs): Column {
+  let last: RunRow | undefined;
+  let lastCell = "";
+  const cell = (row: RunRow): string => {
+    const isKnown =
+      last !== undefined && row.at === last.at && row.zone === last.zone && row.offsetIsNew === last.offsetIsNew;
+    if (!isKnown) lastCell = paint(padText(text(row), width));
+    last = row;
+    return lastCell;
+  };
+  return { head, width, cell };
 }
 
-function renderRow(row: Row, columns: readonly Column[], look: Look): string {
-  if (row.kind === "change") return `${look.paint.warning(changeWords(row))}\n`;
-  const cells = joinCells(
-    columns.map(({ cell }) => cell(row)),
-    columns,
-    look,
-  );
-  const painted = cells.map((cell, index) =>
-    columns[index]?.isFaint === true && cell !== "" ? look.paint.faint(cell) : cell,
-  );
-  return `${painted.join("").trimEnd()}\n`;
+/** Which pipeline, and its note: the same at each of its runs. @param used by the columns before them */
+function pipelineColumns({ pipelines, width = UNLIMITED, paint }: Look, used: number): readonly Column[] {
+  const labelWidth = widest([...pipelines.map(entryLabel), "PIPELINE"]);
+  const left = width - used - labelWidth - GAP.length;
+  const label = perPipeline("PIPELINE", labelWidth, pipelines, (one) => padText(entryLabel(one), labelWidth));
+  if (left < LEAST_WIDTH) return [label];
+  return [label, perPipeline("NOTE", 0, pipelines, (one) => paint.faint(fitText(noteAndWords(one), left)))];
 }
 
+function perPipeline(head: string, width: number, all: readonly Pipeline[], text: (one: Pipeline) => string): Column {
+  const texts = new Map(all.map((pipeline) => [pipeline, text(pipeline)]));
+  return { head, width, cell: ({ pipeline }) => texts.get(pipeline) ?? "" };
+}
+
+const asIs = (text: string): string => text;
 const UNLIMITED = Number.POSITIVE_INFINITY;
 /** Of a note: less of it says nothing. */
 const LEAST_WIDTH = 10;
+const GAP = "  ";
 
-/** Cells as wide as their columns, two blanks between them; the last is cut to the terminal, and has none behind it. */
-function joinCells(
-  cells: readonly string[],
-  columns: readonly Column[],
-  { width = UNLIMITED }: Look,
-): readonly string[] {
-  const used = columns.reduce((sum, { width: own = 0 }) => sum + own, 2 * (columns.length - 1));
-  return cells.map((cell, index) => {
-    const own = columns[index]?.width;
-    if (own === undefined) return width - used < LEAST_WIDTH ? "" : fitText(cell, width - used);
-    return index === columns.length - 1 ? cell : `${padText(cell, own)}  `;
-  });
+const widest = (texts: readonly string[]): number => Math.max(...texts.map(textWidth));
+
+const widthOf = (columns: readonly Column[]): number => columns.reduce((sum, { width }) => sum + width + GAP.length, 0);
+
+function headLine(columns: readonly Column[], { paint }: Look): string {
+  const cells = columns.map(({ head, width }) => padText(head, width));
+  return `${paint.strong(cells.join(GAP).trimEnd())}\n`;
+}
+
+function renderRow(row: Row, columns: readonly Column[], { paint }: Look): string {
+  if (row.kind === "change") return `${paint.warning(changeWords(row))}\n`;
+  let line = "";
+  for (const { cell } of columns) line += line === "" ? cell(row) : GAP + cell(row);
+  return `${line.trimEnd()}\n`;
 }
 
 /** `── Europe/London: the clocks go back 1 h at 2026-10-25 01:00Z: 02:00 +01:00 becomes 01:00 +00:00` */

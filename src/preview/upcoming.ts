@@ -27,17 +27,50 @@ export interface Window {
 export const zoneOf = ({ timezone }: Pipeline, machineZone: string): string => timezone ?? machineZone;
 
 /**
- * What will run, sorted by time, then as the file has it. Lazy: only what is taken is worked out.
+ * What will run, sorted by time, then as the file has it. Lazy: only what is taken is worked out, and that once for
+ * pipelines that share their times.
  *
  * Several crons of a pipeline are one set of times: a minute that two of them name is one run.
  */
 export function* plannedRuns({ pipelines }: Pick<Schedule, "pipelines">, window: Window): Generator<PlannedRun, void> {
-  const times = pipelines.map((pipeline) => plannedTimes(pipeline, window));
-  for (const { source, at } of mergeTimes(times)) {
-    const pipeline = pipelines[source];
-    if (pipeline !== undefined) yield { pipeline, at };
+  const groups = groupByTimes(pipelines, window.machineZone);
+  const times = groups.map(([first]) => (first === undefined ? [] : plannedTimes(first.pipeline, window)));
+  let due: readonly Member[] = [];
+  let at = Number.NaN;
+  for (const head of mergeTimes(times)) {
+    const members = groups[head.source] ?? [];
+    if (head.at === at) {
+      due = [...due, ...members].sort((one, other) => one.place - other.place);
+      continue;
+    }
+    for (const { pipeline } of due) yield { pipeline, at };
+    due = members;
+    at = head.at;
   }
+  for (const { pipeline } of due) yield { pipeline, at };
 }
+
+/** A pipeline and its place in the file. */
+interface Member {
+  readonly pipeline: Pipeline;
+  readonly place: number;
+}
+
+/** Pipelines that have the same crons in the same zone run at the same times. */
+function groupByTimes(pipelines: readonly Pipeline[], machineZone: string): readonly (readonly Member[])[] {
+  const groups = new Map<string, Member[]>();
+  for (const [place, pipeline] of pipelines.entries()) {
+    const key = timesKey(pipeline, machineZone);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [{ pipeline, place }]);
+    else group.push({ pipeline, place });
+  }
+  return [...groups.values()];
+}
+
+/** The same for pipelines that run at the same times. */
+export const timesKey = (pipeline: Pipeline, machineZone: string): string =>
+  [zoneOf(pipeline, machineZone), ...pipeline.crons.map(({ text }) => text)].join("\n");
 
 /** When one pipeline runs. */
 export const plannedTimes = (pipeline: Pipeline, window: Window): Iterable<number> =>
