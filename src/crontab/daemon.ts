@@ -1,10 +1,11 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { DAEMONS, type Daemon } from "../cron/daemons.ts";
+import { StoreError } from "../errors.ts";
 import { type CrontabKind, findCrontabKind } from "./kind.ts";
 import { installedVersion } from "./packages.ts";
 import { findDaemonProcess, hasCronTimers } from "./processes.ts";
-import { type CallCrontab, NoCrontabProgramError } from "./program.ts";
+import type { CallCrontab } from "./program.ts";
 
 /** What would start the lines of a crontab on this machine. */
 export interface CronHere {
@@ -68,7 +69,8 @@ async function crontabKindOrNone(call: CallCrontab): Promise<CrontabKind | undef
   try {
     return await findCrontabKind(call);
   } catch (error) {
-    if (error instanceof NoCrontabProgramError) return undefined;
+    // One that is not there, or cannot be started, tells nothing; who needs it will say so.
+    if (error instanceof StoreError) return undefined;
     throw error;
   }
 }

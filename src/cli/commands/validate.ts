@@ -18,13 +18,14 @@ export function addValidate(command: Command, host: Host, finish: Finish): void 
     .option("--strict", "take warnings for errors")
     .option("--json", 'print {"problems": [...]}')
     .action(async (file: string, { strict = false, json = false }: { strict?: boolean; json?: boolean }) => {
+      // Asked for meanwhile: its program is another process.
+      const cron = json ? undefined : findCronHere(host.root, crontabProgram(host));
       const checked = await checkScheduleFile(file, host);
       const problems = await withDoubts(checked, host);
-      if (json) host.stdout.write(`${JSON.stringify({ problems }, null, 2)}\n`);
+      if (cron === undefined) host.stdout.write(`${JSON.stringify({ problems }, null, 2)}\n`);
       else {
         host.stdout.write(renderChecked(file, checked, problems) + renderReadings(checked));
-        const cron = await findCronHere(host.root, crontabProgram(host));
-        host.stderr.write(`cron here: ${describeCronHere(cron)}\n`);
+        host.stderr.write(`cron here: ${describeCronHere(await cron)}\n`);
       }
       const bad = checked.schedule === undefined || (strict && problems.length > 0);
       finish(bad ? EXIT.badSchedule : EXIT.ok);
