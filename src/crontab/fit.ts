@@ -8,6 +8,7 @@ import { zoneClock } from "../cron/zone-clock.ts";
 import { StoreError } from "../errors.ts";
 import type { Pipeline } from "../schedule/schedule.ts";
 import type { CronHere } from "./daemon.ts";
+import { foreignZone, type ZoneFrame } from "./timings.ts";
 
 /** What the cron of a machine is to take. */
 export interface Load {
@@ -79,13 +80,18 @@ function demandOwnClock({ kind, name, version = "" }: CronHere, { crontab, block
 /** Candidate lines for other zones need every hour of the machine's. */
 function demandEveryHour({ name }: CronHere, { pipelines, machineZone, now }: Load): void {
   if (!hasClockChanges(machineZone, now)) return;
-  const other = pipelines.find(({ timezone }) => timezone !== undefined && !sameZone(timezone, machineZone));
+  const other = pipelines.find((pipeline) => foreignZone(pipeline, frameOf(machineZone, now)) !== undefined);
   if (other === undefined) return;
   throw new StoreError(
     `${entryLabel(other)} is timed in ${other.timezone}, and ${name} starts nothing at all in the hour that the clocks of ${machineZone} repeat`,
     { hint: `Set the machine to UTC, install Debian's cron, or write its times in ${machineZone}.` },
   );
 }
+
+const frameOf = (machineZone: string, now: Date): ZoneFrame => ({
+  machineZone,
+  horizon: { from: now.getTime(), to: now.getTime() + HORIZON_MS },
+});
 
 /** None for a zone that this Node does not know. */
 const changesAhead = (zone: string, now: Date): readonly ClockChange[] =>
@@ -115,7 +121,7 @@ export function fitWarnings(cron: CronHere, load: Load): readonly string[] {
 
 /** Runs that are due at a clock change, and that this daemon does not start. */
 function lossWarnings(daemon: Daemon, name: string, { pipelines, machineZone, now }: Load): readonly string[] {
-  const own = pipelines.filter(({ timezone }) => timezone === undefined || sameZone(timezone, machineZone));
+  const own = pipelines.filter((pipeline) => foreignZone(pipeline, frameOf(machineZone, now)) === undefined);
   const changes = changesAhead(machineZone, now);
   const losses = own.flatMap((pipeline) => {
     const lost = pipeline.crons.flatMap((one) =>

@@ -74,6 +74,11 @@ describe("a cron that cannot take the lines is refused", () => {
     ["old systemd-cron and TZ", cron("systemd", "1.15.19-5"), { crontab: "TZ=Asia/Tokyo\n#", blockAt: 2 }],
     ["systemd-cron in UTC", cron("systemd"), IN_LONDON],
     ["systemd-cron and its own zone", cron("systemd"), { machineZone: "Europe/London", ...IN_LONDON }],
+    [
+      "systemd-cron and its own zone by another name",
+      cron("systemd"),
+      { machineZone: "Europe/Guernsey", ...IN_LONDON },
+    ],
   ])("but not %s", (_, here, more) => {
     expect(() => demandFit(here, load(more))).not.toThrow();
   });
