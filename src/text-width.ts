@@ -8,6 +8,8 @@ let segmenter: Intl.Segmenter | undefined;
 
 /** The characters of a text as they are seen: a letter with its accents is one, a family of emojis too. */
 function graphemes(text: string): Iterable<string> {
+  // Node may be built without it.
+  if (typeof Intl !== "object") return text;
   segmenter ??= new Intl.Segmenter("en", { granularity: "grapheme" });
   return Array.from(segmenter.segment(text), ({ segment }) => segment);
 }

@@ -1,13 +1,19 @@
 import { editDistance } from "../edit-distance.ts";
 import { ZONE_ALIASES } from "./zone-aliases.ts";
 
+/** A Node that was built without Intl knows no zone but UTC. Small-icu does: zone data do not go by language. */
+const hasIntl = (): boolean => typeof Intl === "object";
+
 /** What `Intl` lists leaves out the links, and UTC. */
 let spellings: ReadonlyMap<string, string> | undefined;
 
 /** Every name we know by its lower-case form. */
 function knownSpellings(): ReadonlyMap<string, string> {
   spellings ??= new Map(
-    [...Intl.supportedValuesOf("timeZone"), ...ZONE_ALIASES].map((name) => [name.toLowerCase(), name]),
+    (hasIntl() ? [...Intl.supportedValuesOf("timeZone"), ...ZONE_ALIASES] : ["UTC"]).map((name) => [
+      name.toLowerCase(),
+      name,
+    ]),
   );
   return spellings;
 }
@@ -28,7 +34,14 @@ export function findZone(name: string): string | undefined {
   return spelling === undefined || spelling === name ? canonical : undefined;
 }
 
+/** A zone's right name, where only the case is wrong: "europe/london" gives "Europe/London". */
+export function zoneInRightCase(name: string): string | undefined {
+  const spelling = knownSpellings().get(name.toLowerCase());
+  return spelling === name ? undefined : spelling;
+}
+
 function canonicalZone(name: string): string | undefined {
+  if (!hasIntl()) return undefined;
   try {
     return new Intl.DateTimeFormat("en-US", { timeZone: name }).resolvedOptions().timeZone;
   } catch (error) {

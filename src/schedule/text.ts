@@ -1,5 +1,5 @@
 import { isSafeWord } from "../command/shell.ts";
-import { findZone, nearestZones } from "../cron/zone.ts";
+import { findZone, nearestZones, zoneInRightCase } from "../cron/zone.ts";
 import { quoted } from "./problem.ts";
 
 /** Why a text of the file cannot be what its key wants. */
@@ -39,9 +39,19 @@ const sentence = (text: string): string => text.charAt(0).toUpperCase() + text.s
 export function canonicalZone(text: string): string {
   const zone = findZone(text);
   if (zone !== undefined) return zone;
+  const spelling = zoneInRightCase(text);
+  if (spelling !== undefined) throw new TextFault(`${quoted(text)} is spelt ${spelling}`, `Write ${spelling}.`);
   const near = text.length > LONGEST_ZONE ? [] : nearestZones(text, 3);
-  const hint = near.length > 0 ? `Near it: ${near.join(", ")}.` : "Write an IANA name, such as Europe/London.";
-  throw new TextFault(`${quoted(text)} is no time zone known here`, hint);
+  if (near.length > 0)
+    throw new TextFault(`${quoted(text)} is no time zone known here`, `Near it: ${near.join(", ")}.`);
+  // A name of the right form may be newer than this Node's zone data.
+  const newer = /^[A-Z]\w+\/[A-Z]\w+/.test(text)
+    ? " If it is a new zone, this Node may not have it yet: node -p process.versions.tz"
+    : "";
+  throw new TextFault(
+    `${quoted(text)} is no time zone known here`,
+    `Write an IANA name, such as Europe/London.${newer}`,
+  );
 }
 
 /** No zone has a longer name, slips of the pen included; comparing takes time. */

@@ -1,5 +1,5 @@
-import { expect, test } from "vitest";
-import { findZone, nearestZones } from "../../src/cron/zone.ts";
+import { afterEach, expect, test, vi } from "vitest";
+import { findZone, nearestZones, zoneInRightCase } from "../../src/cron/zone.ts";
 import { zoneClock } from "../../src/cron/zone-clock.ts";
 
 test.each(["Europe/London", "America/New_York", "Australia/Lord_Howe"])("%s is a zone", (name) => {
@@ -23,7 +23,8 @@ test.each(["europe/london", "EUROPE/LONDON", "europe/kyiv", "utc", "us/pacific"]
   "%s is not taken: its case is wrong",
   (name) => {
     expect(findZone(name)).toBeUndefined();
-    expect(nearestZones(name, 1).map((near) => near.toLowerCase())).toEqual([name.toLowerCase()]);
+    expect(nearestZones(name, 1)).toEqual([zoneInRightCase(name)]);
+    expect(zoneInRightCase(name)?.toLowerCase()).toBe(name.toLowerCase());
   },
 );
 
@@ -38,6 +39,17 @@ test.each([
   ["New York", "America/New_York"],
 ])("the nearest to %s is %s", (name, nearest) => {
   expect(nearestZones(name, 3)[0]).toBe(nearest);
+});
+
+test("a name in its right case is not corrected, nor an unknown one", () => {
+  expect(["Europe/London", "UTC", "Mars/Olympus"].map(zoneInRightCase)).toEqual([undefined, undefined, undefined]);
+});
+
+afterEach(() => vi.unstubAllGlobals());
+
+test("a Node without Intl knows UTC only", () => {
+  vi.stubGlobal("Intl", undefined);
+  expect(["UTC", "Etc/UTC", "Europe/London"].map(findZone)).toEqual(["UTC", "UTC", undefined]);
 });
 
 test("nothing is near to nonsense", () => {
