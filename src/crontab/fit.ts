@@ -110,8 +110,7 @@ export function fitWarnings(cron: CronHere, load: Load): readonly string[] {
     warnings.push(
       `no cron daemon runs ${inContainer ? "in this container" : "on this machine"}, so nothing will start the pipelines; ${remedy}`,
     );
-  }
-  if (kind === "other") {
+  } else if (kind === "other") {
     warnings.push(`${name} is here, whose ways with clock changes we do not know; \`history\` tells what ran`);
   }
   if (kind === "busybox" || kind === "systemd") warnings.push(...lossWarnings(kind, name, load));
