@@ -1,4 +1,5 @@
-const ASCII = /^[\x20-\x7e]*$/;
+/** One column each: Latin letters, dashes, arrows. Told apart first, as a segmenter takes long to load. */
+const PLAIN = /^[\x20-\x7e\u00a0-\u00ac\u00ae-\u024f\u2010-\u2027\u2030-\u205e\u2190-\u2193]*$/;
 /** Blocks that terminals show two columns wide: Hangul, CJK, kana, full-width forms. */
 const WIDE =
   /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97c\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{20000}-\u{3fffd}]|\p{Emoji_Presentation}|\ufe0f/u;
@@ -18,7 +19,7 @@ const graphemeWidth = (grapheme: string): number => (WIDE.test(grapheme) ? 2 : I
 
 /** How many columns of a terminal a text on one line takes. */
 export function textWidth(text: string): number {
-  if (ASCII.test(text)) return text.length;
+  if (PLAIN.test(text)) return text.length;
   let width = 0;
   for (const grapheme of graphemes(text)) width += graphemeWidth(grapheme);
   return width;
