@@ -1,5 +1,5 @@
 import type { Daemon } from "../cron/daemons.ts";
-import { describeCronHere, findCronHere } from "../crontab/daemon.ts";
+import { type CronHere, describeCronHere, findCronHere } from "../crontab/daemon.ts";
 import { crontabProgram } from "../crontab/program.ts";
 import type { Host } from "../host.ts";
 import { renderMinute } from "../instants.ts";
@@ -27,8 +27,13 @@ export async function renderPreview(
   host: Host,
 ): Promise<Iterable<string>> {
   const { window, zones } = asked;
-  const cron = describeCronHere(await findCronHere(host.root, crontabProgram(host)));
-  const head = [windowWords(asked), ...zones.told, `Cron here: ${cron}.`, ...daemonWords(pipelines, window.daemon)];
+  const cron = await findCronHere(host.root, crontabProgram(host));
+  const head = [
+    windowWords(asked),
+    ...zones.told,
+    `Cron here: ${describeCronHere(cron)}.`,
+    ...(window.daemon === undefined ? otherWays(cron) : shownDaemon(window.daemon, pipelines)),
+  ];
   return (function* () {
     yield `${head.join("\n")}\n\n`;
     yield* renderRuns(pipelines, asked, host);
@@ -84,9 +89,12 @@ function dayWords(day: string, zone: string, lengthMs: number): string {
   return `Runs on ${day} in ${zone}${hours === 24 ? "" : `, a day of ${hours} hours`}.`;
 }
 
+/** Runs are due by Debian's rules; a cron here that has others at clock changes is worth a look. */
+const otherWays = ({ kind }: CronHere): readonly string[] =>
+  kind === "busybox" || kind === "systemd" ? [`What it does otherwise when clocks change: --daemon ${kind}.`] : [];
+
 /** Whose starts are shown, where they are not those of every preview. */
-function daemonWords(pipelines: readonly Pipeline[], daemon: Daemon | undefined): readonly string[] {
-  if (daemon === undefined) return [];
+function shownDaemon(daemon: Daemon, pipelines: readonly Pipeline[]): readonly string[] {
   const shown = `Shown is what ${daemon} starts on a machine in the pipelines' zone.`;
   const isForeign = pipelines.some(({ timezone }) => timezone !== undefined);
   if (daemon === "debian" || daemon === "cronie" || !isForeign) return [shown];

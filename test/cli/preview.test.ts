@@ -75,6 +75,14 @@ test("--daemon shows that daemon's starts, and where Debian's cron differs", asy
   ]);
 });
 
+test("where a cron of other ways is at hand, the preview says how to see them", async () => {
+  const bin = tempFolder();
+  writeFileSync(join(bin, "crontab"), "#!/bin/sh\necho 'BusyBox v1.36.1' >&2\nexit 1\n", { mode: 0o755 });
+  const { out } = await previewOn({ ...machineIn("Etc/UTC"), env: { PATH: `${bin}:/usr/bin:/bin` } }, LONDON);
+  expect(out).toContain("Cron here: busybox crond");
+  expect(out).toContain("What it does otherwise when clocks change: --daemon busybox.\n");
+});
+
 test("a daemon that nobody knows is a usage error that names those we know", async () => {
   const { code, err } = await preview(LONDON, "--daemon", "fcron");
   expect(code).toBe(64);
