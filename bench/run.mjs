@@ -15,6 +15,12 @@ const rounds = Number(process.argv[2] ?? 40);
 const sandbox = makeSandbox('#!/bin/sh\ncase "$*" in *microserv_1*) exec sleep 600 ;; esac\nexit 0\n');
 const tick = (tap) => [program, "run", "--scheduled", "--tap", tap, "--target", "redshift"];
 
+/** A tick of a tap whose slot is due. */
+function timedTick(tap) {
+  sandbox.forgetSlot(tap);
+  return timed(process.execPath, tick(tap));
+}
+
 function timed(command, args, expected = 0) {
   const start = process.hrtime.bigint();
   const { status, stderr } = spawnSync(command, args, { env: sandbox.env, stdio: ["ignore", "ignore", "pipe"] });
@@ -46,8 +52,9 @@ async function untilHeld(folder) {
 const cases = {
   empty: () => timed(process.execPath, ["-e", "0"]),
   child: () => timed(sandbox.pipelinewise, ["run_tap", "--tap", "microserv_2"]),
-  skip: () => timed(process.execPath, tick("microserv_1")),
-  run: () => timed(process.execPath, tick("microserv_2")),
+  skip: () => timedTick("microserv_1"),
+  undue: () => timed(process.execPath, tick("microserv_3")),
+  run: () => timedTick("microserv_2"),
 };
 
 const holder = spawn(process.execPath, tick("microserv_1"), { env: sandbox.env, stdio: "ignore" });
@@ -63,8 +70,11 @@ try {
     median(times[above].map((ms, at) => ms / below.reduce((sum, name) => sum + times[name][at], 0)));
   const row = (...cells) => `| ${cells.join(" | ")} |`;
   const ms = (name) => median(times[name]).toFixed(1);
+  sandbox.forgetSlot("microserv_1");
+  sandbox.forgetSlot("microserv_2");
   const memory = {
     skip: peakMemory(tick("microserv_1")),
+    undue: peakMemory(tick("microserv_3")),
     run: peakMemory(tick("microserv_2")),
     empty: peakMemory(["-e", "0"]),
   };
@@ -82,6 +92,12 @@ try {
         ms("skip"),
         `${ratio("skip", ["empty"]).toFixed(2)} × empty node`,
         mib("skip"),
+      ),
+      row(
+        "`run --scheduled` by a candidate line, nothing due",
+        ms("undue"),
+        `${ratio("undue", ["empty"]).toFixed(2)} × empty node`,
+        mib("undue"),
       ),
       row(
         "`run --scheduled` of the trivial child, whole",

@@ -1,7 +1,16 @@
 // A config directory of its own with one installed schedule, for measuring: never the user's.
-import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readlinkSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
+
+/** As src/localtime.ts has it. */
+function localtimeMark() {
+  try {
+    return `link ${readlinkSync("/etc/localtime")}`;
+  } catch (error) {
+    return error.code;
+  }
+}
 
 /** @param program what stands for `pipelinewise`: the text of a shell script */
 export function makeSandbox(program) {
@@ -12,14 +21,21 @@ export function makeSandbox(program) {
   chmodSync(config, 0o700);
   const pipelinewise = join(home, "pipelinewise");
   writeFileSync(pipelinewise, program, { mode: 0o755 });
-  const entry = (tap) => ({ tap, target: "redshift", command: "run_tap", crons: ["*/5 * * * *"], args: [] });
+  const entry = (tap) => ({ tap, target: "redshift", command: "run_tap", crons: ["* * * * *"], args: [] });
+  // Of another zone, started by a candidate line: nothing is due for hours.
+  const candidate = {
+    ...entry("microserv_3"),
+    crons: [`30 ${(new Date().getUTCHours() + 6) % 24} * * *`],
+    timezone: "Europe/London",
+    since: new Date().toISOString(),
+  };
   const meaning = {
     format: 1,
     name: "pipelinewise",
     source: { path: join(home, "schedule.yml"), digest: "0".repeat(64) },
     configDir: config,
     env: {},
-    entries: ["microserv_1", "microserv_2", "microserv_3", "microserv_4", "microserv_5"].map(entry),
+    entries: [entry("microserv_1"), entry("microserv_2"), candidate, entry("microserv_4"), entry("microserv_5")],
   };
   const host = process.env.PIPELINEWISE_SCHED_HOST ?? hostname();
   const installed = {
@@ -33,6 +49,13 @@ export function makeSandbox(program) {
     node: process.execPath,
     program: "/opt/pipelinewise-sched",
     machineZone: "UTC",
+    zones: {
+      data: process.versions.tz,
+      until: new Date(Date.now() + 400 * 86_400_000).toISOString(),
+      localtime: localtimeMark(),
+      tables: { "Europe/London": [[Date.now() + 400 * 86_400_000, 0]], UTC: [[Date.now() + 400 * 86_400_000, 0]] },
+    },
+    loose: ["redshift/microserv_3/run_tap"],
     lines: [],
   };
   writeFileSync(join(schedules, "pipelinewise.json"), JSON.stringify(meaning), { mode: 0o600 });
@@ -46,6 +69,8 @@ export function makeSandbox(program) {
   return {
     pipelinewise,
     tellMemory,
+    /** Makes a tap's slot due again: without it the second start of a minute would be a skip of another kind. */
+    forgetSlot: (tap) => rmSync(join(config, ".sched", "slots", "redshift", tap), { recursive: true, force: true }),
     env: { ...env, HOME: home, PIPELINEWISE_CONFIG_DIRECTORY: config },
     remove: () => rmSync(home, { recursive: true, force: true }),
   };

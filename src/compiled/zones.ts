@@ -1,5 +1,5 @@
-import { type ZoneClock, zoneClock } from "../cron/zone-clock.ts";
-import { type Horizon, tableClock, zoneTable } from "../cron/zone-table.ts";
+import { zoneClock } from "../cron/zone-clock.ts";
+import { type Horizon, zoneTable } from "../cron/zone-table.ts";
 import type { ZoneRecord } from "./compiled.ts";
 
 const DAY_MS = 86_400_000;
@@ -35,14 +35,3 @@ export function chooseRecord(before: ZoneRecord | undefined, fresh: ZoneRecord, 
 /** Whether a record is so near its end that an install writes it anew. */
 export const isWorn = ({ until }: ZoneRecord, at: Date): boolean =>
   Date.parse(until) - at.getTime() < RENEW_DAYS * DAY_MS;
-
-/** A zone's clock at a start: from what install kept, as long as that holds, else from `Intl`. */
-export function recordedClock(
-  record: ZoneRecord | undefined,
-  zone: string,
-  { now, data }: { readonly now: Date; readonly data: string },
-): ZoneClock {
-  const table = record?.tables[zone];
-  const holds = record !== undefined && record.data === data && now.getTime() < Date.parse(record.until);
-  return holds && table !== undefined ? tableClock(table) : zoneClock(zone);
-}

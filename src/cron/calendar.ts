@@ -1,4 +1,4 @@
-import type { Cron } from "./expression.ts";
+import type { Times } from "./times.ts";
 
 /** 9999-12-31: behind it ISO 8601 needs another form, and no schedule has business there. */
 const LAST_DAY = 2_932_896;
@@ -18,7 +18,7 @@ interface Month {
  *
  * @returns the first such day at or after the given one; `Infinity` when there is none before the year 10000
  */
-export function daySearch(cron: Cron): (from: number) => number {
+export function daySearch(cron: Times): (from: number) => number {
   const inMonth = members(cron.months, 12);
   const onDay = members(cron.days, 31);
   const onWeekday = members(cron.weekdays, 6);

@@ -1,4 +1,4 @@
-import type { ZoneClock } from "./zone-clock.ts";
+import type { ZoneClock } from "./segment.ts";
 
 /** A step of a zone's clocks. Milliseconds; offsets are east of UTC. */
 export interface ClockChange {

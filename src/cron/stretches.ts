@@ -1,5 +1,5 @@
 import type { CronClass } from "./expression.ts";
-import type { ZoneClock } from "./zone-clock.ts";
+import type { ZoneClock } from "./segment.ts";
 
 export const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;

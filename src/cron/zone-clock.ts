@@ -1,4 +1,5 @@
 import { EXIT, SchedError } from "../errors.ts";
+import { FURTHEST, type Segment, type ZoneClock } from "./segment.ts";
 
 const DAY = 86_400_000;
 /** Transitions are looked for and kept by chunks of this length. */
@@ -6,22 +7,6 @@ const CHUNK = 48 * DAY;
 /** No zone has changed twice within so short a time since 1970: the shortest pause is Boa Vista's week in 2000. */
 const PROBE = 6 * DAY;
 const SECOND = 1000;
-/** The ends of what a `Date` can say. */
-export const FURTHEST = 8_640_000_000_000_000;
-
-/** A span of time in which a zone keeps one offset. Milliseconds; `endAt` is exclusive. */
-export interface Segment {
-  readonly startAt: number;
-  readonly endAt: number;
-  /** East of UTC. Whole seconds: some zones of the past had odd ones. */
-  readonly offset: number;
-}
-
-/** What a zone's clocks show. */
-export interface ZoneClock {
-  /** The segment around an instant. It may be shorter than the offset lasts; the next one then has the same offset. */
-  readonly segmentAt: (at: number) => Segment;
-}
 
 const clocks = new Map<string, ZoneClock>();
 

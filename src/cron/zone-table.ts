@@ -1,5 +1,5 @@
+import { FURTHEST, type ZoneClock } from "./segment.ts";
 import { MINUTE_MS } from "./stretches.ts";
-import { FURTHEST, type ZoneClock } from "./zone-clock.ts";
 
 /**
  * The offsets that a zone has over a span of time, as they are stored: until when (epoch milliseconds, exclusive), and

@@ -1,6 +1,6 @@
 import type { Cron } from "../cron/expression.ts";
+import type { ZoneClock } from "../cron/segment.ts";
 import { MINUTE_MS } from "../cron/stretches.ts";
-import type { ZoneClock } from "../cron/zone-clock.ts";
 import type { Horizon } from "../cron/zone-table.ts";
 
 const HOUR_MINUTES = 60;

@@ -99,9 +99,10 @@ export function planScheduled(
 }
 
 function slotPlan(entry: CompiledEntry, host: InstalledHost, { slot }: RunRequest): SlotPlan {
-  const { crons, timezone, since } = entry;
+  const { crons, times, timezone, since } = entry;
   return {
     crons,
+    times,
     timezone,
     since: since === undefined ? undefined : new Date(since),
     machineZone: host.machineZone,

@@ -1,10 +1,8 @@
-import { type EntryId, entryKey, entryLabel } from "../command/request.ts";
+import { type EntryId, entryKey } from "../command/request.ts";
 import type { ZoneRecord } from "../compiled/compiled.ts";
-import { recordedClock } from "../compiled/zones.ts";
-import { type Cron, parseCron } from "../cron/expression.ts";
-import { CronFault } from "../cron/fault.ts";
+import { recordedClock } from "../compiled/recorded-clock.ts";
 import { sameZone } from "../cron/same-zone.ts";
-import { StoreError } from "../errors.ts";
+import { parseTimes, type Times } from "../cron/times.ts";
 import type { SkipReason } from "../history/record.ts";
 import type { Host } from "../host.ts";
 import { localtimeMark } from "../localtime.ts";
@@ -18,6 +16,7 @@ import { renderDuration } from "./duration.ts";
 export interface SlotPlan {
   /** As installed; they were checked then. */
   readonly crons: readonly string[];
+  readonly times: readonly string[] | undefined;
   /** Of the entry itself; `undefined`: the machine's. */
   readonly timezone: string | undefined;
   readonly since: Date | undefined;
@@ -54,16 +53,12 @@ export interface SlotFinding {
 /** What a run stands for, in the record of its lock. */
 export const taskOf = (entry: EntryId, slot: Date): string => `${entryKey(entry)} ${slot.toISOString()}`;
 
-function parseInstalled(entry: EntryId, text: string): Cron {
-  try {
-    return parseCron(text);
-  } catch (error) {
-    if (!(error instanceof CronFault)) throw error;
-    throw new StoreError(`the installed times of ${entryLabel(entry)} cannot be read: ${error.message}`, {
-      cause: error,
-      hint: "Install the schedule again: pipelinewise-sched install FILE",
-    });
-  }
+/** The times of an entry, mostly as install wrote them for us. */
+async function readTimes({ crons, times }: SlotPlan, entry: EntryId): Promise<readonly Times[]> {
+  const known = (times ?? []).map(parseTimes).filter((one) => one !== undefined);
+  if (known.length === crons.length) return known;
+  const { parseInstalled } = await import("./installed-times.ts");
+  return crons.map((text) => parseInstalled(entry, text));
 }
 
 /** The machine's zone: as installed while /etc/localtime is what it was then. Looking closer costs more. */
@@ -113,8 +108,8 @@ export async function findSlot(
   const zone = plan.timezone ?? here;
   const strangeZone = plan.timezone === undefined || here === plan.machineZone ? undefined : here;
   const due = findDue({
-    crons: plan.crons.map((text) => parseInstalled(entry, text)),
-    zone: recordedClock(plan.zones, zone, { now, data: host.tzdata }),
+    crons: await readTimes(plan, entry),
+    clock: await recordedClock(plan.zones, zone, { now, data: host.tzdata }),
     since: plan.since?.getTime(),
     handled: handled?.slot.getTime(),
     now: now.getTime(),

@@ -1,6 +1,6 @@
-import type { Cron } from "../cron/expression.ts";
-import { runTimes } from "../cron/next.ts";
-import type { ZoneClock } from "../cron/zone-clock.ts";
+import type { ZoneClock } from "../cron/segment.ts";
+import { startsByClock } from "../cron/starts.ts";
+import type { Times } from "../cron/times.ts";
 
 /** A start stands for no slot that lies further back. Daemons are up to 5 minutes late, and a machine may be busy. */
 export const LOOK_BACK_MS = 3_600_000;
@@ -11,9 +11,9 @@ const LONGER = 8;
 
 /** What is known when a scheduler starts an entry. Instants in epoch milliseconds. */
 export interface Tick {
-  readonly crons: readonly Cron[];
-  /** Zone of the crons, by name or by its clock. */
-  readonly zone: string | ZoneClock;
+  readonly crons: readonly Times[];
+  /** Of the zone that the crons are meant in. */
+  readonly clock: ZoneClock;
   /** When the entry was installed: nothing before it is due. `undefined`: it always stood. */
   readonly since: number | undefined;
   /** Newest slot that was run or skipped. */
@@ -36,8 +36,8 @@ export type Due =
  * Which slot a scheduled start is to run: the newest due instant up to now that is not handled, looking back
  * `LOOK_BACK_MS`. Never the current minute alone: cron may be late.
  */
-export function findDue({ crons, zone, since, handled, now }: Tick): Due {
-  const recent = newestRun(crons, zone, { after: now - LOOK_BACK_MS - 1, upTo: now });
+export function findDue({ crons, clock, since, handled, now }: Tick): Due {
+  const recent = newestRun(crons, clock, { after: now - LOOK_BACK_MS - 1, upTo: now });
   const installedAt = since ?? Number.NEGATIVE_INFINITY;
   const handledAt = handled ?? Number.NEGATIVE_INFINITY;
   if (recent !== undefined) {
@@ -47,14 +47,14 @@ export function findDue({ crons, zone, since, handled, now }: Tick): Due {
   // Without a beginning there is no telling what was missed.
   const after = Math.max(installedAt, handledAt);
   if (after === Number.NEGATIVE_INFINITY) return { kind: "none" };
-  const missed = newestRun(crons, zone, { after, upTo: now - LOOK_BACK_MS - 1 });
+  const missed = newestRun(crons, clock, { after, upTo: now - LOOK_BACK_MS - 1 });
   return missed === undefined ? { kind: "none" } : { kind: "too-late", slot: missed };
 }
 
 /** The newest due instant in (after, upTo], looked for in ever longer spans backward. */
 function newestRun(
-  crons: readonly Cron[],
-  zone: string | ZoneClock,
+  crons: readonly Times[],
+  clock: ZoneClock,
   { after, upTo }: { readonly after: number; readonly upTo: number },
 ): number | undefined {
   let to = upTo + 1;
@@ -62,7 +62,7 @@ function newestRun(
     const from = Math.max(after + 1, to - length);
     let newest: number | undefined;
     for (const cron of crons) {
-      for (const at of runTimes(cron, { zone, from, to })) newest = Math.max(newest ?? at, at);
+      for (const at of startsByClock(cron, clock, { from, to })) newest = Math.max(newest ?? at, at);
     }
     if (newest !== undefined) return newest;
     to = from;
