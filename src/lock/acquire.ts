@@ -80,7 +80,7 @@ async function acquireLayers(
     const { tryRecordLock } = await import("./record-lock.ts");
     const answer = await asked;
     const record = recordOf(claim, answer.kind === "taken" ? flock.id : null, timing);
-    const scene = sceneOf(paths, pipeline, record, files);
+    const scene = { ...sceneOf(paths, pipeline, record, files), onDead: claim.onDead };
     if (answer.kind === "held") return await describeHolder(scene);
     const attempt = {
       files,

@@ -1,6 +1,6 @@
 import { errorCode } from "../errors.ts";
 import { type Here, judge, type Witness } from "./judge.ts";
-import type { LockHeld, LockHolder } from "./lock.ts";
+import type { DeadHolder, LockHeld, LockHolder } from "./lock.ts";
 import type { LockFs } from "./lock-fs.ts";
 import { findPipelineProcesses } from "./pipeline-processes.ts";
 import { processLives } from "./process-table.ts";
@@ -15,6 +15,8 @@ export interface Scene {
   readonly here: Here;
   /** Names our own files beside the folder. */
   readonly nonce: string;
+  /** Hears of each dead run that was taken away here. */
+  readonly onDead?: ((dead: DeadHolder) => Promise<void>) | undefined;
 }
 
 /** A token whose owner is proved dead. */

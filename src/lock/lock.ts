@@ -14,6 +14,12 @@ export interface LockHolder {
   readonly task?: string | undefined;
 }
 
+/** A holder that is proved dead, and whose record was taken away. */
+export interface DeadHolder extends LockHolder {
+  /** By the clock of its own host, as `startedAt` is. */
+  readonly lastBeatAt: Date;
+}
+
 /** A lock of ours, until released or lost. */
 export interface HeldLock {
   /** Unique at each attempt; the pipeline bears it as `PIPELINEWISE_SCHED_RUN`. */
@@ -62,6 +68,11 @@ export interface LockClaim {
   readonly startedAt: Date;
   /** What the run stands for, such as an entry's slot: a second start for the same is told from an overlap by it. */
   readonly task?: string | undefined;
+  /**
+   * Called once for each dead run whose record this attempt takes away, whoever gets the lock in the end; of all that
+   * find a dead run, one takes it away.
+   */
+  readonly onDead?: ((dead: DeadHolder) => Promise<void>) | undefined;
 }
 
 /** At most one run of a pipeline at a time. Anything but "held" throws a `StoreError`: nothing is ever run unlocked. */

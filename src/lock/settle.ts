@@ -1,8 +1,9 @@
-import { StoreError } from "../errors.ts";
+import { errorCode, StoreError } from "../errors.ts";
 import { judgeTokens, type Leftover, type Scene } from "./contenders.ts";
 import type { LockHeld, LockHolder } from "./lock.ts";
 import { readLockFolder, removeIfEmpty, takeAway } from "./lock-folder.ts";
 import { sinceBootMs } from "./machine.ts";
+import { tokenFileName } from "./token.ts";
 
 /** The folder is ours, or another run has it. */
 export type Settled<T> =
@@ -19,11 +20,25 @@ const CONTENDED_PAUSE_MS = 10;
 /** Not at the same time as the others who wait for the same. */
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms * (0.5 + Math.random())));
 
+/** The heartbeat touches the token with its own host's clock. */
+async function lastBeat({ files, folder }: Scene, token: string): Promise<Date | undefined> {
+  try {
+    return (await files.times(`${folder}/${tokenFileName(token)}`)).mtime;
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
 /** Makes room where a dead run left something. @returns the run whose lock we, of all contenders, took away */
-async function clear({ files, folder, nonce }: Scene, leftovers: readonly Leftover[]): Promise<LockHolder | undefined> {
+export async function clear(scene: Scene, leftovers: readonly Leftover[]): Promise<LockHolder | undefined> {
+  const { files, folder, nonce, onDead } = scene;
   let dead: LockHolder | undefined;
   for (const { token, holder } of leftovers) {
-    if (await takeAway(files, folder, token, nonce)) dead = holder;
+    const lastBeatAt = await lastBeat(scene, token);
+    if (!(await takeAway(files, folder, token, nonce)) || holder === undefined) continue;
+    dead = holder;
+    await onDead?.({ ...holder, lastBeatAt: lastBeatAt ?? holder.startedAt });
   }
   await removeIfEmpty(files, folder);
   return dead;
