@@ -135,7 +135,11 @@ const short = foldStart(
 const large = foldStart(
   await bundle(
     "main",
-    await learnGroups("main", { start: ["src/cli/doors/main.ts"], schedule: ["src/schedule/load.ts"] }),
+    await learnGroups("main", {
+      start: ["src/cli/doors/main.ts"],
+      schedule: ["src/schedule/load.ts"],
+      times: ["src/cli/commands/preview.ts"],
+    }),
   ),
   "main",
 );
