@@ -21,11 +21,20 @@ export function makeSandbox(program) {
   chmodSync(config, 0o700);
   const pipelinewise = join(home, "pipelinewise");
   writeFileSync(pipelinewise, program, { mode: 0o755 });
-  const entry = (tap) => ({ tap, target: "redshift", command: "run_tap", crons: ["* * * * *"], args: [] });
+  const entry = (tap) => ({
+    tap,
+    target: "redshift",
+    command: "run_tap",
+    crons: ["* * * * *"],
+    times: ["* * * * * and wildcard"],
+    args: [],
+  });
   // Of another zone, started by a candidate line: nothing is due for hours.
+  const hour = (new Date().getUTCHours() + 6) % 24;
   const candidate = {
     ...entry("microserv_3"),
-    crons: [`30 ${(new Date().getUTCHours() + 6) % 24} * * *`],
+    crons: [`30 ${hour} * * *`],
+    times: [`30 ${hour} * * * and fixed`],
     timezone: "Europe/London",
     since: new Date().toISOString(),
   };
@@ -70,7 +79,12 @@ export function makeSandbox(program) {
     pipelinewise,
     tellMemory,
     /** Makes a tap's slot due again: without it the second start of a minute would be a skip of another kind. */
-    forgetSlot: (tap) => rmSync(join(config, ".sched", "slots", "redshift", tap), { recursive: true, force: true }),
+    forgetSlot(tap) {
+      const folder = join(config, ".sched", "slots", "redshift", tap);
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      const slot = new Date(Date.now() - 600_000).toISOString();
+      writeFileSync(join(folder, "run_tap.json"), JSON.stringify({ slot, host, run: "before" }), { mode: 0o600 });
+    },
     env: { ...env, HOME: home, PIPELINEWISE_CONFIG_DIRECTORY: config },
     remove: () => rmSync(home, { recursive: true, force: true }),
   };
