@@ -4,6 +4,7 @@ import { main } from "../../src/cli/main.ts";
 import { runMain } from "../../src/cli/run-entry.ts";
 import { parsePipelinewiseStatus } from "../../src/cli/status/pipelinewise.ts";
 import { digestOf } from "../../src/compiled/digest.ts";
+import { recordZones } from "../../src/compiled/zones.ts";
 import { anEntry, PAIR_WORDS, sandbox, untilFile } from "../run/sandbox.ts";
 import { testHost } from "../support/host.ts";
 
@@ -151,4 +152,22 @@ test("--name of no installed schedule is 66", async () => {
   const box = sandbox(SCRIPT);
   box.install([anEntry()]);
   expect(await main(["status", "--name", "nope"], box.host)).toBe(66);
+});
+
+test("tells when the zones of an install no longer hold, and counts starts that were not due", async () => {
+  const box = sandbox(SCRIPT);
+  const zones = recordZones(["Asia/Tokyo", "UTC"], {
+    at: new Date("2025-11-01T00:00:00Z"),
+    data: "2025b",
+    localtime: "ENOENT",
+  });
+  const entry = anEntry({ crons: ["0 3 * * *"], timezone: "Asia/Tokyo", since: "2026-11-22T18:30:00.000Z" });
+  box.install([entry], {}, { zones, loose: ["redshift/microserv_1/run_tap"] });
+  await runMain([...PAIR_WORDS, "--scheduled"], box.host);
+  const host = again(box);
+  expect(await main(["status", "--json"], host)).toBe(0);
+  expect(host.err()).toContain(
+    "warning: the lines of pipelinewise for other time zones hold until 2026-12-06: pipelinewise-sched install ",
+  );
+  expect(JSON.parse(host.out()).pipelines[0]).toMatchObject({ undueStarts: 1, nextRunAt: "2026-11-23T18:00:00.000Z" });
 });

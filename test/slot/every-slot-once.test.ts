@@ -1,7 +1,11 @@
 import { describe, expect, test } from "vitest";
+import { canonicalLines } from "../../src/cron/canonical.ts";
 import { parseCron } from "../../src/cron/expression.ts";
+import { startTimes } from "../../src/cron/next.ts";
 import { zoneClock } from "../../src/cron/zone-clock.ts";
 import { candidateTimes } from "../../src/crontab/candidates.ts";
+import { isLoose } from "../../src/crontab/timings.ts";
+import type { Pipeline } from "../../src/schedule/schedule.ts";
 import { type Block, daysOfInterest, dueInstants, liveThrough, MINUTE } from "./daemon-days.ts";
 
 /** Twenty schedules of every kind: both classes, both day rules, hours in and around the clock changes, several times. */
@@ -89,10 +93,36 @@ describe("every due instant has exactly one accepted start", () => {
     expect(compared).toBeGreaterThan(2_000);
   });
 
-  test.each(MACHINES)("plain lines on a machine in %s", (zone) => {
+  test.each(MACHINES)("canonical lines in the machine's own zone, %s", (zone) => {
     for (const texts of SCHEDULES) {
       const crons = texts.map(parseCron);
-      expectEverySlotOnce({ crons, zone, lines: crons, machineZone: zone });
+      const lines = crons.flatMap(canonicalLines).map(parseCron);
+      expectEverySlotOnce({ crons, zone, lines, machineZone: zone });
     }
   });
+});
+
+/** The same pipeline, timed by these crons in the machine's zone. */
+const pipeline = (texts: readonly string[]): Pipeline => ({
+  tap: "a",
+  target: "b",
+  command: "run_tap",
+  crons: texts.map(parseCron),
+  args: [],
+  place: { line: 1, column: 1 },
+});
+
+test("lines that start an entry exactly when it is due, each minute once, are told from those that do not", () => {
+  const frame = { machineZone: "Europe/London", horizon: YEARS };
+  const span = { zone: "UTC", ...YEARS };
+  for (const texts of [...SCHEDULES, ["5 4 */2 * 1"], ["*/60 3 * * *"], ["0 3 * * 1", "0 4 * * 1"]]) {
+    const one = pipeline(texts);
+    const due = dueInstants({ crons: one.crons, zone: "UTC", lines: [], machineZone: "UTC" }, YEARS);
+    const starts = one.crons.flatMap(canonicalLines).flatMap((line) => [...startTimes(parseCron(line), span)]);
+    const exact = starts.length === due.length && starts.sort((a, b) => a - b).every((at, index) => at === due[index]);
+    // Lines that share a minute of the day on other days are taken for loose: that only makes a start quieter.
+    if (!isLoose(one, frame)) expect({ texts, exact }).toEqual({ texts, exact: true });
+    else expect({ texts, exact: exact && texts.length === 1 }).toEqual({ texts, exact: false });
+  }
+  expect(isLoose({ ...pipeline(["0 3 * * *"]), timezone: "Asia/Tokyo" }, frame)).toBe(true);
 });

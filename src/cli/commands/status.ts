@@ -1,12 +1,14 @@
 import type { Command } from "commander";
 import type { PipelineId } from "../../command/request.ts";
 import { type InstalledSchedule, listCompiled, readCompiled } from "../../compiled/store.ts";
+import type { ZonesNow } from "../../compiled/zone-notices.ts";
 import { resolveConfigDir } from "../../config-dir.ts";
 import { EXIT, SchedError } from "../../errors.ts";
 import { readLast } from "../../history/last.ts";
 import type { Host } from "../../host.ts";
 import { findLiveHolder } from "../../lock/live-holder.ts";
 import { readMachineZone } from "../../machine-zone.ts";
+import { readUndue } from "../../slot/undue.ts";
 import { findStateFolder, type StateFolder } from "../../state-folder.ts";
 import { noticesOf } from "../status/notices.ts";
 import { askPipelinewise, type PipelinewiseRow } from "../status/pipelinewise.ts";
@@ -34,14 +36,15 @@ export function addStatus(command: Command, host: Host): void {
       const installed = await chooseSchedules(state, flags.name, host);
       const wanted = ({ tap, target }: PipelineId) => (flags.tap ?? tap) === tap && (flags.target ?? target) === target;
       const { rows: theirs, why } = await askTheirs(installed, configDir, host);
-      const entries = scheduledEntries(installed, host).filter(({ entry }) => wanted(entry));
+      const zones = zonesNow(installed, host);
+      const entries = (await scheduledEntries(installed, state, { host, zones })).filter(({ entry }) => wanted(entry));
       const named = new Set(entries.map(({ entry }) => pairKey(entry)));
       // With a name, PipelineWise's other pipelines are not meant.
       const known = theirs.filter((row) => wanted(row) && (flags.name === undefined || named.has(pairKey(row))));
       const states = await readStates(state, [...known, ...entries.map(({ entry }) => entry)]);
       const rows = joinStatus(known, entries, (pipeline) => states.get(pairKey(pipeline)) ?? NOTHING);
       const faults = [...states.values()].flatMap(({ last }) => last.faults);
-      const notices = await Promise.all(installed.map((one) => noticesOf(one, host.name)));
+      const notices = await Promise.all(installed.map((one) => noticesOf(one, host.name, zones)));
       const said = [...(why === undefined ? [] : [why]), ...(state?.warnings ?? []), ...notices.flat(), ...faults];
       for (const notice of said) host.stderr.write(`warning: ${notice}\n`);
       if (flags.json === true) host.stdout.write(renderStatusJson(rows));
@@ -79,11 +82,26 @@ async function askTheirs(
   return { rows: [], why: `PipelineWise's own columns are empty, as its status cannot be asked: ${answer.why}` };
 }
 
-function scheduledEntries(installed: readonly InstalledSchedule[], host: Host): readonly ScheduledEntry[] {
+/** Where nothing is installed, nobody asks. */
+const zonesNow = (installed: readonly InstalledSchedule[], host: Host): ZonesNow => ({
+  now: host.now(),
+  data: host.tzdata,
+  machineZone: installed.length === 0 ? "UTC" : readMachineZone(host.root).zone,
+});
+
+async function scheduledEntries(
+  installed: readonly InstalledSchedule[],
+  state: StateFolder | undefined,
+  { host, zones: { now, machineZone } }: { readonly host: Host; readonly zones: ZonesNow },
+): Promise<readonly ScheduledEntry[]> {
   const all = installed.flatMap(({ meaning }) => meaning.entries.map((entry) => ({ entry, schedule: meaning.name })));
-  if (all.length === 0) return [];
-  const { zone } = readMachineZone();
-  return all.map(({ entry, schedule }) => ({ entry, schedule, nextAt: nextOf(entry, host.now(), zone) }));
+  const scheduled = all.map(async ({ entry, schedule }) => ({
+    entry,
+    schedule,
+    nextAt: nextOf(entry, now, machineZone),
+    undueStarts: state === undefined ? 0 : await readUndue(state.paths, entry, host),
+  }));
+  return Promise.all(scheduled);
 }
 
 async function readStates(state: StateFolder | undefined, pipelines: readonly PipelineId[]) {

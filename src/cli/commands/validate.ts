@@ -11,6 +11,7 @@ import { readingNotes } from "../../schedule/other-daemons.ts";
 import type { CheckedSchedule } from "../../schedule/parse.ts";
 import { countProblems, type Problem, renderProblem } from "../../schedule/problem.ts";
 import type { Finish } from "../add-command.ts";
+import { installedZoneNotices } from "../installed-zones.ts";
 
 export function addValidate(command: Command, host: Host, finish: Finish): void {
   command
@@ -26,6 +27,8 @@ export function addValidate(command: Command, host: Host, finish: Finish): void 
       else {
         host.stdout.write(renderChecked(file, checked, problems) + renderReadings(checked));
         host.stderr.write(`cron here: ${describeCronHere(await cron)}\n`);
+        const notices = checked.schedule === undefined ? [] : await installedZoneNotices(checked.schedule, host);
+        for (const notice of notices) host.stderr.write(`warning: ${notice}\n`);
       }
       const bad = checked.schedule === undefined || (strict && problems.length > 0);
       finish(bad ? EXIT.badSchedule : EXIT.ok);

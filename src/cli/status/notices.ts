@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { digestOf } from "../../compiled/digest.ts";
 import type { InstalledSchedule } from "../../compiled/store.ts";
+import { type ZonesNow, zoneNotices } from "../../compiled/zone-notices.ts";
 import { errorCode } from "../../errors.ts";
 import { storeFault } from "../../store-fault.ts";
 
@@ -16,8 +17,12 @@ async function sourceNotice({ meaning: { name, source } }: InstalledSchedule): P
   }
 }
 
-/** What the user should know of an installed schedule, a sentence each. */
-export async function noticesOf(installed: InstalledSchedule, hostName: string): Promise<readonly string[]> {
+/** What the user should know of an installed schedule, a sentence each. @param zones what this machine's are like now */
+export async function noticesOf(
+  installed: InstalledSchedule,
+  hostName: string,
+  zones: ZonesNow,
+): Promise<readonly string[]> {
   const { meaning, meaningText, host } = installed;
   const again = `pipelinewise-sched install ${meaning.source.path}`;
   const ofHost =
@@ -26,5 +31,6 @@ export async function noticesOf(installed: InstalledSchedule, hostName: string):
       : host.meaningDigest === digestOf(meaningText)
         ? undefined
         : `the lines of host ${hostName} are older than the schedule ${meaning.name}, which was installed anew elsewhere: ${again}`;
-  return [await sourceNotice(installed), ofHost].filter((notice) => notice !== undefined);
+  const ofZones = host === undefined ? [] : zoneNotices(meaning, host, zones);
+  return [await sourceNotice(installed), ofHost, ...ofZones].filter((notice) => notice !== undefined);
 }

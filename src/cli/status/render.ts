@@ -90,6 +90,7 @@ export function renderStatusJson(rows: readonly StatusRow[]): string {
     timezone: scheduled?.entry.timezone ?? null,
     note: scheduled?.entry.note ?? null,
     nextRunAt: scheduled?.nextAt?.toISOString() ?? null,
+    undueStarts: scheduled?.undueStarts ?? null,
     lastRun: runForPrograms(lastRun),
     lastSkip: runForPrograms(lastSkip),
     running:

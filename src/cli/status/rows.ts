@@ -24,6 +24,8 @@ export interface ScheduledEntry {
   readonly schedule: string;
   readonly entry: CompiledEntry;
   readonly nextAt: Date | undefined;
+  /** Starts on this host that found nothing due. */
+  readonly undueStarts: number;
 }
 
 /** What is known of one pipeline beside its times. */

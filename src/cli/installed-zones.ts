@@ -1,0 +1,35 @@
+import { dirname } from "node:path";
+import { readCompiled } from "../compiled/store.ts";
+import { zoneNotices } from "../compiled/zone-notices.ts";
+import { resolveConfigDir } from "../config-dir.ts";
+import { SchedError } from "../errors.ts";
+import type { Host } from "../host.ts";
+import { readMachineZone } from "../machine-zone.ts";
+import type { Schedule } from "../schedule/schedule.ts";
+import { findStateFolder } from "../state-folder.ts";
+
+/**
+ * What no longer holds of a schedule's time zones, where it is installed on this host; a sentence each.
+ *
+ * Nothing where that cannot be found out: who asks has a file in mind, and `status` tells the rest.
+ */
+export async function installedZoneNotices(
+  { name, source, pipelinewise }: Schedule,
+  host: Host,
+): Promise<readonly string[]> {
+  try {
+    const file =
+      pipelinewise.configDir === undefined
+        ? undefined
+        : { value: pipelinewise.configDir, folder: dirname(source.path) };
+    const configDir = await resolveConfigDir(host, { flag: undefined, file });
+    const state = await findStateFolder(configDir, host.uid);
+    const installed = state === undefined ? undefined : await readCompiled(state.paths, name, host);
+    if (installed?.host === undefined || installed.meaning.source.path !== source.path) return [];
+    const zones = { now: host.now(), data: host.tzdata, machineZone: readMachineZone(host.root).zone };
+    return zoneNotices(installed.meaning, installed.host, zones);
+  } catch (error) {
+    if (error instanceof SchedError) return [];
+    throw error;
+  }
+}
