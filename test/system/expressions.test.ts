@@ -1,9 +1,15 @@
 import { expect, test } from "vitest";
+import { canonicalLines } from "../../src/cron/canonical.ts";
 import { parseCron } from "../../src/cron/expression.ts";
 import { runTimes } from "../../src/cron/next.ts";
-import { minute } from "./rig/cron-log.ts";
+import { type CronStart, minute } from "./rig/cron-log.ts";
+import { STEPPED_DAEMONS, TIMER_GENERATORS } from "./rig/daemons.ts";
+import { judge, type Watch } from "./rig/judge.ts";
+import { cannotReadTimers } from "./rig/needs.ts";
+import { testWorld } from "./rig/product.ts";
 import { runStepped } from "./rig/run-stepped.ts";
-import { describeOnRealCron } from "./rig/suite.ts";
+import { describeOn } from "./rig/suite.ts";
+import { elapses, makeTimers } from "./rig/timers.ts";
 
 /** Over the end of a month and of a year; the 1st is a Friday, the 31st a Thursday. */
 const from = new Date("2026-12-20T00:00:00Z");
@@ -55,22 +61,62 @@ const EXPRESSIONS = [
   "@annually",
 ];
 
-describeOnRealCron("a fortnight of the packaged daemon", () => {
-  test("starts each expression exactly when we say", async () => {
-    const tab = EXPRESSIONS.map((expression, at) => `${expression} /bin/true line-${at}\n`).join("");
-    const starts = await runStepped({ from, to, zone: "Etc/UTC", tab });
-
-    const seen = EXPRESSIONS.map((expression, at) => ({
-      expression,
-      starts: starts.filter(({ command }) => command === `/bin/true line-${at}`).map((start) => start.at),
-    }));
-    const ours = EXPRESSIONS.map((expression) => ({
-      expression,
-      starts: [...runTimes(parseCron(expression), { zone: "Etc/UTC", from: from.getTime(), to: to.getTime() })].map(
-        (at) => minute(new Date(at)),
-      ),
-    }));
-    expect(ours).toEqual(seen);
-    expect(starts.length).toBeGreaterThan(1000);
-  });
+const watch: Watch = { zone: "Etc/UTC", from, to };
+const jobs = EXPRESSIONS.map((text, job) => {
+  const cron = parseCron(text);
+  const times = runTimes(cron, { zone: watch.zone, from: from.getTime(), to: to.getTime() });
+  return { text, command: `/bin/true job-${job}`, cron, ours: [...times].map((at) => minute(new Date(at))) };
 });
+const plain = jobs.map(({ text, command }) => `${text} ${command}\n`).join("");
+const canonical = jobs
+  .flatMap(({ cron, command }) => canonicalLines(cron).map((times) => `${times} ${command}\n`))
+  .join("");
+/** No line says "and" to every daemon, or "every 60 minutes". */
+const LOOSE = ["0 0 */2 * 1", "0 1 1-7 * */7", "*/60 8 * * *"];
+
+for (const daemon of STEPPED_DAEMONS) {
+  describeOn(daemon, "a fortnight of hard expressions", () => {
+    if (daemon.kind !== "busybox") {
+      test("starts each, as it is written, exactly when we say", async () => {
+        const starts = await runStepped({ ...watch, tab: plain, daemon });
+        const seen = jobs.map(({ text, command }) => ({ text, starts: minutesOf(starts, command) }));
+        expect(seen).toEqual(jobs.map(({ text, ours }) => ({ text, starts: ours })));
+        expect(starts.length).toBeGreaterThan(1000);
+      });
+    }
+
+    test("takes our canonical lines, and starts them when the expression says", async () => {
+      expectOurs(await runStepped({ ...watch, tab: canonical, daemon }));
+    });
+  });
+}
+
+for (const generator of TIMER_GENERATORS) {
+  describeOn({ ...generator, lacking: cannotReadTimers() }, "a fortnight of hard expressions", () => {
+    test("makes timers of our canonical lines that elapse when the expression says", async () => {
+      const world = await testWorld(watch.zone);
+      const starts: CronStart[] = [];
+      for (const { line, calendar } of await makeTimers(world, canonical, generator)) {
+        const command = line.split(" ").slice(5).join(" ");
+        for (const at of await elapses(calendar, watch)) starts.push({ at, command });
+      }
+      expectOurs(starts);
+    });
+  });
+}
+
+const minutesOf = (starts: readonly CronStart[], wanted: string): readonly string[] =>
+  starts.filter(({ command }) => command === wanted).map(({ at }) => at);
+
+/** What a daemon made of the canonical lines: our starts, and few others, which runs turn away. */
+function expectOurs(starts: readonly CronStart[]): void {
+  const verdicts = jobs.map(({ text, command, cron, ours }) => ({
+    text,
+    ours,
+    ...judge(minutesOf(starts, command), { foreseen: ours, cron, watch }),
+  }));
+  expect(verdicts.map(({ text, starts }) => ({ text, starts }))).toEqual(
+    verdicts.map(({ text, ours }) => ({ text, starts: ours })),
+  );
+  expect(verdicts.filter(({ surplus }) => surplus.length > 0).map(({ text }) => text)).toEqual(LOOSE);
+}

@@ -41,15 +41,19 @@ export function parseTracedLog(log: string): readonly CronLogLine[] {
  * `-L 8` puts the pid in front of the command, and so does busybox crond; it is left out here.
  */
 export function cronStarts(lines: readonly CronLogLine[]): readonly CronStart[] {
-  const starts = lines.flatMap(({ at, text }) => {
-    const command = START.exec(text)
-      ?.slice(1)
-      .find((one) => one !== undefined);
-    return command === undefined ? [] : [{ at: minute(at), command }];
-  });
+  const starts = startLines(lines).map(({ at, text }) => ({ at: minute(at), command: text }));
   const key = ({ at, command }: CronStart) => `${at} ${command}`;
   return starts.sort((a, b) => (key(a) < key(b) ? -1 : 1));
 }
+
+/** The starts in the daemon's own order, to the second; their text is the command alone. */
+export const startLines = (lines: readonly CronLogLine[]): readonly CronLogLine[] =>
+  lines.flatMap(({ at, text }) => {
+    const command = START.exec(text)
+      ?.slice(1)
+      .find((one) => one !== undefined);
+    return command === undefined ? [] : [{ at, text: command }];
+  });
 
 /** Of Debian's cron and cronie, and of busybox crond. */
 const START = /^\([^)]*\) CMD \((?:\[\d+\] )?(.*)\)$|^crond: USER \S+ pid +\d+ cmd (.*)$/;

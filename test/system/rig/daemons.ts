@@ -102,6 +102,6 @@ function packaged(what: string, suite: Suite, name: string): { readonly name: st
 }
 
 function installedVersion(name: string): string {
-  const { stdout } = spawnSync("dpkg-query", ["--show", "--showformat", "${Version}", name], { encoding: "utf8" });
-  return stdout ?? "";
+  const { stdout } = spawnSync("dpkg-query", ["--status", name], { encoding: "utf8" });
+  return /^Version: (.*)$/m.exec(stdout ?? "")?.[1] ?? "";
 }

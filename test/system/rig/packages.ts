@@ -66,9 +66,8 @@ async function fetchSuite(suite: Suite, work: string, apt: Apt): Promise<void> {
   const wanted = names.map((name) => `${name}/${suite}`);
   await runWell(["apt-get", "-qq", "download", ...wanted], { ...apt, cwd: downloads, timeoutMs: 180_000 });
   for (const file of readdirSync(downloads)) {
-    const [name = "", version = ""] = (
-      await runWell(["dpkg-deb", "--show", "--showformat", "${Package} ${Version}", join(downloads, file)])
-    ).split(" ");
+    const [name = ""] = file.split("_");
+    const version = (await runWell(["dpkg-deb", "--field", join(downloads, file), "Version"])).trim();
     const unpacked = join(work, `${suite}-${name}`);
     await runWell(["dpkg-deb", "--extract", join(downloads, file), unpacked]);
     writeFileSync(join(unpacked, "version"), version);

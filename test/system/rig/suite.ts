@@ -6,16 +6,20 @@ export function describeOnRealCron(title: string, body: () => void): void {
   describeWhere(cannotRun(), title, body);
 }
 
-/** The same on a packaged program that is no part of this machine. */
+/** The same on a packaged program that is no part of this machine. @param lacking what else is not here */
 export function describeOn(
-  { name, present }: { readonly name: string; readonly present: boolean },
+  {
+    name,
+    present,
+    lacking,
+  }: { readonly name: string; readonly present: boolean; readonly lacking?: string | undefined },
   title: string,
   body: () => void,
 ): void {
   const absent = present
     ? undefined
     : "its package is not here: Debian's mirror could not be asked, or this is no Debian";
-  describeWhere(cannotRun() ?? absent, `${name}: ${title}`, body);
+  describeWhere(cannotRun() ?? lacking ?? absent, `${name}: ${title}`, body);
 }
 
 function describeWhere(reason: string | undefined, title: string, body: () => void): void {
