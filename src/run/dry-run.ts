@@ -6,12 +6,16 @@ import { lockFolder, runLogFile } from "../state-paths.ts";
 import { applyEnvironment, type EnvironmentChange, readEnvironment } from "./environment.ts";
 import type { RunPlan } from "./plan.ts";
 import { findSetpriv } from "./setpriv.ts";
+import { findSlot, type SlotFinding } from "./slot.ts";
 
 /** Stands for a value that is not to be seen. */
 const HIDDEN = "***";
 
 const renderChange = ({ name, value, secret }: EnvironmentChange): string =>
   `${name}=${secret ? HIDDEN : quoteWord(value)}`;
+
+const renderSlot = ({ decision }: SlotFinding): string =>
+  decision.kind === "run" ? decision.slot.toISOString() : `skipped (${decision.reason}): it ${decision.detail}`;
 
 /** What a run would do; nothing is written, and what would keep it from starting is thrown here too. */
 export async function renderDryRun(plan: RunPlan, host: Host): Promise<string> {
@@ -20,12 +24,14 @@ export async function renderDryRun(plan: RunPlan, host: Host): Promise<string> {
   const { PATH } = applyEnvironment(host, changes);
   const program = await findProgram(words[0] ?? "", PATH);
   const setpriv = await findSetpriv();
+  const slot = plan.slot === undefined ? undefined : renderSlot(await findSlot(plan.slot, entry, { paths, host }));
   const rows: (readonly [string, string])[] = [
     ["pipeline", `${entryLabel(entry)}, ${manners.scheduled ? "scheduled" : "by hand"}`],
     ["command", renderWords([program, ...words.slice(1)])],
     ["through", setpriv === undefined ? "nothing: there is no setpriv" : `${setpriv} --pdeathsig TERM`],
     ...changes.map((change, index): [string, string] => [index === 0 ? "environment" : "", renderChange(change)]),
     ["folder", host.cwd],
+    ...(slot === undefined ? [] : [["slot", slot] as const]),
     ["lock", lockFolder(paths, entry)],
     ["log", runLogFile(paths, entry, { id: "RUN", startedAt: host.now() })],
   ];

@@ -30,6 +30,8 @@ function endSkip({ entry, manners }: RunPlan, host: Host, reason: SkipReason, de
   const line = `skipped (${reason}): ${entryLabel(entry)} ${detail}\n`;
   if (!manners.scheduled) host.stderr.write(line);
   else if (manners.passThrough) host.stdout.write(line);
+  // A line of the crontab, typed by hand. cron sets no TERM, and is spared the opening of a stream.
+  else if (host.env["TERM"] !== undefined && host.stderr.isTTY === true) host.stderr.write(line);
   return manners.skipExitCode;
 }
 

@@ -3,7 +3,7 @@ import { startsByClock } from "../cron/starts.ts";
 import type { Times } from "../cron/times.ts";
 
 /** A start stands for no slot that lies further back. Daemons are up to 5 minutes late, and a machine may be busy. */
-export const LOOK_BACK_MS = 3_600_000;
+const LOOK_BACK_MS = 3_600_000;
 
 /** The search for a slot begins with so long a span, and goes on with one so many times as long. */
 const FIRST_LOOK_MS = 300_000;

@@ -169,6 +169,18 @@ describe("a start of an entry whose lines start it more often than it is due", (
   });
 });
 
+test("a line of the crontab that is typed on a terminal says why it does nothing; --dry-run says it too", async () => {
+  const box = machine();
+  const terminal = { ...box.host.stderr, isTTY: true };
+  const env = { ...box.host.env, TERM: "xterm" };
+  const now = () => new Date("2026-11-23T08:00:00Z");
+  expect(await runMain(SCHEDULED, { ...box.host, now, env, stderr: terminal })).toBe(0);
+  // What was due a day ago is past, and is told once.
+  expect(box.host.err()).toMatch(/^skipped \(too-late\): microserv_1 → redshift missed its slot 2026-11-22T09:30/);
+  expect(await runMain([...SCHEDULED, "--dry-run"], { ...box.host, now })).toBe(0);
+  expect(box.host.out()).toContain("slot         skipped (not-due): it had nothing due in the last hour\n");
+});
+
 describe("--slot", () => {
   test("takes a slot of any age while nothing newer is handled", async () => {
     const box = machine();

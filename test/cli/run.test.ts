@@ -258,6 +258,7 @@ describe("--dry-run", () => {
                    PASSWORD=***
                    PIPELINEWISE_CONFIG_DIRECTORY=~/.pipelinewise
       folder       ~
+      slot         2026-11-23T12:00:00.000Z
       lock         ~/.pipelinewise/.sched/locks/redshift/microserv_1.lock
       log          ~/.pipelinewise/.sched/logs/redshift/microserv_1/20261123T120000Z-RUN.log
       "

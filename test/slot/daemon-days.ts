@@ -5,8 +5,8 @@ import { tableClock, zoneTable } from "../../src/cron/zone-table.ts";
 import { findDue } from "../../src/slot/due.ts";
 
 export const MINUTE = 60_000;
-export const HOUR = 60 * MINUTE;
-export const DAY = 24 * HOUR;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
 
 export interface Days {
   readonly from: number;
