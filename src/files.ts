@@ -1,9 +1,12 @@
 import {
   close,
   closeSync,
+  constants,
   fstat,
   fstatSync,
   fsync,
+  futimes,
+  futimesSync,
   lstat as lstatLater,
   lstatSync,
   mkdir as mkdirLater,
@@ -21,100 +24,121 @@ import {
   rename as renameLater,
   renameSync,
   rm,
+  rmdir as rmdirLater,
+  rmdirSync,
   rmSync,
   type Stats,
   stat as statLater,
   statSync,
+  unlink as unlinkLater,
+  unlinkSync,
   write,
   writeFile,
   writeFileSync,
   writeSync,
 } from "node:fs";
+import { act, actLater, ask, type Done } from "./share.ts";
 
 /**
  * What a tick needs of the file system, as promises. node:fs/promises has it too, but loading it, and each of its trips
  * to another thread, takes a skipped tick longer than all else that it does.
  *
  * So it is asked at once where nothing that is mounted could make us wait for ever, and asynchronously where a share
- * might hang, so that it does not hang us.
+ * might hang, so that it does not hang us: what has no answer within `ANSWER_MS` is a StoreError.
  */
-
-/**
- * A mount whose kind answers from this machine alone. proc_pid_mountinfo(5): the kind is the first word behind ` - `.
- * systemd's own autofs at binfmt_misc mounts no share. One expression for all lines: a tick runs it once, cold.
- */
-const LOCAL_MOUNT =
-  /^(?:\S+ \S+ \S+ \S+ \/proc\/sys\/fs\/binfmt_misc .*|.* - (?:ext[234]|xfs|btrfs|zfs|f2fs|overlay|squashfs|erofs|iso9660|vfat|ramfs|rootfs|tmpfs|devtmpfs|devpts|proc|sysfs|cgroup2?|mqueue|hugetlbfs|securityfs|debugfs|tracefs|configfs|pstore|efivarfs|bpf|binfmt_misc|fusectl|rpc_pipefs|nsfs|selinuxfs|fuse\.lxcfs) .*)$/;
-
-/** Whether every mount in the text of /proc/self/mountinfo is local. */
-export function allLocal(mountinfo: string): boolean {
-  for (const line of mountinfo.split("\n")) if (line !== "" && !LOCAL_MOUNT.test(line)) return false;
-  return true;
-}
-
-let local: boolean | undefined;
-
-/** Looked at once; /proc never hangs. Where it is not there, nothing is known. */
-function nothingHangs(): boolean {
-  try {
-    local ??= allLocal(readFileSync("/proc/self/mountinfo", "utf8"));
-  } catch {
-    local = false;
-  }
-  return local;
-}
-
-type Done<T> = (error: NodeJS.ErrnoException | null, value: T) => void;
-
-/** @param now does it at once; @param later the same through another thread */
-function act<T>(now: () => T, later: (done: Done<T>) => void): Promise<T> {
-  return new Promise((resolve, reject) => {
-    if (nothingHangs()) resolve(now());
-    else later((error, value) => (error === null ? resolve(value) : reject(error)));
-  });
-}
 
 type Finished = (error: NodeJS.ErrnoException | null) => void;
 
-const actOnly = (now: () => void, later: (done: Finished) => void): Promise<void> =>
-  act<void>(now, (done) => later((error) => done(error, undefined)));
+const forget =
+  (later: (done: Finished) => void) =>
+  (done: Done<void>): void =>
+    later((error) => done(error, undefined));
+
+const actOnly = (path: string, now: () => void, later: (done: Finished) => void): Promise<void> =>
+  act<void>(path, now, forget(later));
+
+const askOnly = (now: () => void, later: (done: Finished) => void): Promise<void> => ask<void>(now, forget(later));
 
 export const lstat = (path: string): Promise<Stats> =>
   act<Stats>(
+    path,
     () => lstatSync(path),
     (done) => lstatLater(path, done),
   );
 export const stat = (path: string): Promise<Stats> =>
   act<Stats>(
+    path,
     () => statSync(path),
     (done) => statLater(path, done),
   );
 export const realpath = (path: string): Promise<string> =>
   act<string>(
+    path,
     () => realpathSync.native(path),
     (done) => realpathLater.native(path, done),
   );
 export const readdir = (path: string): Promise<string[]> =>
   act<string[]>(
+    path,
     () => readdirSync(path),
     (done) => readdirLater(path, done),
   );
 export const mkdir = (path: string, { mode }: { readonly mode: number }): Promise<void> =>
   actOnly(
+    path,
     () => mkdirSync(path, mode),
     (done) => mkdirLater(path, mode, done),
   );
 export const rename = (from: string, to: string): Promise<void> =>
   actOnly(
+    to,
     () => renameSync(from, to),
     (done) => renameLater(from, to, done),
   );
 /** Removes a file; one that is not there is fine. */
 export const removeFile = (path: string): Promise<void> =>
   actOnly(
+    path,
     () => rmSync(path, { force: true }),
     (done) => rm(path, { force: true }, done),
   );
+
+export const rmdir = (path: string): Promise<void> =>
+  actOnly(
+    path,
+    () => rmdirSync(path),
+    (done) => rmdirLater(path, done),
+  );
+/** The same as `removeFile`, but one that is not there is an error. */
+export const unlink = (path: string): Promise<void> =>
+  actOnly(
+    path,
+    () => unlinkSync(path),
+    (done) => unlinkLater(path, done),
+  );
+
+/**
+ * Sets both times of a file, and never makes it. By opening it: a share's client that has its name in mind would else touch
+ * a file that was renamed meanwhile. However long it takes: whoever asks has a watch of his own.
+ */
+export async function touch(path: string, at: Date): Promise<void> {
+  const flags = constants.O_RDONLY | constants.O_NOFOLLOW;
+  const fd = await ask<number>(
+    () => openSync(path, flags),
+    (done) => openLater(path, flags, done),
+  );
+  try {
+    await askOnly(
+      () => futimesSync(fd, at, at),
+      (done) => futimes(fd, at, at, done),
+    );
+  } finally {
+    await askOnly(
+      () => closeSync(fd),
+      (done) => close(fd, done),
+    );
+  }
+}
 
 /** An open file. */
 export interface OpenFile {
@@ -136,6 +160,7 @@ export interface OpenFile {
 /** @param flags as `fs.constants` has them; @param mode of a file that is made */
 export async function open(path: string, flags: number, mode?: number): Promise<OpenFile> {
   const fd = await act<number>(
+    path,
     () => openSync(path, flags, mode),
     (done) => openLater(path, flags, mode, done),
   );
@@ -143,12 +168,14 @@ export async function open(path: string, flags: number, mode?: number): Promise<
     fd,
     stat: () =>
       act<Stats>(
+        path,
         () => fstatSync(fd),
         (done) => fstat(fd, done),
       ),
     async readAt(position, length) {
       const buffer = Buffer.alloc(length);
       const read = await act<number>(
+        path,
         () => readSync(fd, buffer, 0, length, position),
         (done) => readLater(fd, buffer, 0, length, position, done),
       );
@@ -156,22 +183,26 @@ export async function open(path: string, flags: number, mode?: number): Promise<
     },
     readText: (encoding) =>
       act<string>(
+        path,
         () => readFileSync(fd, encoding),
         (done) => readFile(fd, encoding, done),
       ),
     write: (bytes) =>
       act<number>(
+        path,
         () => writeSync(fd, bytes),
         (done) => write(fd, bytes, done),
       ),
     writeText: (text, encoding) =>
       actOnly(
+        path,
         () => writeFileSync(fd, text, encoding),
         (done) => writeFile(fd, text, encoding, done),
       ),
-    sync: () => new Promise((resolve, reject) => fsync(fd, (error) => (error === null ? resolve() : reject(error)))),
+    sync: () => actLater(path, (done) => fsync(fd, (error) => done(error, undefined))),
     close: () =>
       actOnly(
+        path,
         () => closeSync(fd),
         (done) => close(fd, done),
       ),

@@ -4,34 +4,23 @@ import { errorCode, SchedError } from "../errors.ts";
 import { ensureFolder } from "../state-folder.ts";
 import { flockFile, lockFolder, type StatePaths } from "../state-paths.ts";
 import { storeFault } from "../store-fault.ts";
-import { judgeTokens, type Scene } from "./contenders.ts";
+import { heldBy, judgeTokens, type Scene } from "./contenders.ts";
 import { type FlockAnswer, type FlockFile, openFlock, takeFlock } from "./flock.ts";
 import type { HeldLock, LockAttempt, LockClaim, LockHeld } from "./lock.ts";
 import { readLockFolder } from "./lock-folder.ts";
-import type { LockFs } from "./lock-fs.ts";
-import { sinceBootMs } from "./machine.ts";
 import { LOCK_OPTIONS, type LockOptions } from "./options.ts";
 import { nonce, recordOf } from "./own-record.ts";
-import { type LockRecord, renderRecord } from "./record.ts";
+import { renderRecord } from "./record.ts";
 import type { RecordLock } from "./record-lock.ts";
 import { settle } from "./settle.ts";
 import { renderToken } from "./token.ts";
-
-function sceneOf(paths: StatePaths, pipeline: PipelineId, record: LockRecord, files: LockFs): Scene {
-  return {
-    files,
-    folder: lockFolder(paths, pipeline),
-    flockFile: flockFile(paths, pipeline),
-    here: record,
-    nonce: nonce(),
-  };
-}
 
 /** The kernel says that the pipeline runs; the records tell who it is, if they can. */
 async function describeHolder(scene: Scene): Promise<LockHeld> {
   const found = await readLockFolder(scene.files, scene.folder);
   const finding = found.kind === "tokens" ? await judgeTokens(scene, found.tokens) : undefined;
   if (finding?.kind === "held") return finding;
+  if (finding?.kind === "remote") return heldBy(finding.remote);
   // Its record is about to be written, or to be taken away.
   return { kind: "held", holder: undefined, state: { kind: "alive" } };
 }
@@ -70,7 +59,7 @@ async function acquireLayers(
   claim: LockClaim,
   options: LockOptions,
 ): Promise<LockAttempt> {
-  const { files, timing } = options;
+  const { files, timing, clock, patience = {} } = options;
   await ensureFolder(paths, dirname(lockFolder(paths, pipeline)), claim.uid);
   const flock = await openFlock(flockFile(paths, pipeline));
   let keepFlock = false;
@@ -80,7 +69,16 @@ async function acquireLayers(
     const { tryRecordLock } = await import("./record-lock.ts");
     const answer = await asked;
     const record = recordOf(claim, answer.kind === "taken" ? flock.id : null, timing);
-    const scene = { ...sceneOf(paths, pipeline, record, files), onDead: claim.onDead };
+    const scene: Scene = {
+      files,
+      clock,
+      patience,
+      folder: lockFolder(paths, pipeline),
+      flockFile: flockFile(paths, pipeline),
+      here: record,
+      nonce: nonce(),
+      onDead: claim.onDead,
+    };
     if (answer.kind === "held") return await describeHolder(scene);
     const attempt = {
       files,
@@ -88,9 +86,9 @@ async function acquireLayers(
       newToken: () => renderToken(record, nonce()),
       record: renderRecord(record),
       makeWithinMs: timing.leaseMs / 4,
-      sinceBootMs,
+      sinceBootMs: clock.sinceBootMs,
     };
-    const settled = await settle(scene, () => tryRecordLock(attempt, timing.heartbeatMs), options.settleMs);
+    const settled = await settle(scene, () => tryRecordLock(attempt, timing), options.settleMs);
     if (settled.kind === "held") return settled;
     keepFlock = answer.kind === "taken";
     const lock = heldLock(keepFlock ? flock : undefined, weaknessOf(answer), settled.lock);

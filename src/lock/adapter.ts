@@ -26,6 +26,8 @@ export interface AdapterOptions {
   readonly sinceBootMs: () => number;
   /** Our token was gone when we came to release it. */
   readonly onGone: () => void;
+  /** How each heartbeat went: the share took it, as it was at `at`, or it said why not. */
+  readonly onBeat: (at: number, fault: unknown) => void;
 }
 
 /** proper-lockfile's `fs`, hardened: a lock is its token, not its folder. One adapter for each lock. */
@@ -33,6 +35,8 @@ export interface LockAdapter {
   readonly fs: LibraryFs;
   /** The token in the folder while we hold the lock. */
   readonly token: () => string | undefined;
+  /** A sign of life beside the library's; fails with ENOENT when our token is gone. */
+  readonly verify: () => Promise<void>;
 }
 
 const heldByAnother = (folder: string): Error =>
@@ -56,6 +60,25 @@ export function createAdapter(options: AdapterOptions): LockAdapter {
   const { files, folder } = options;
   const pathOf = (token: string): string => `${folder}/${tokenFileName(token)}`;
   let held: string | undefined;
+  /** What the library set; it takes anything else for a stranger's doing, while a lock is told by its token's name. */
+  let mtime = new Date();
+
+  async function beat(at: Date): Promise<void> {
+    if (held === undefined) throw heldByAnother(folder);
+    await files.touch(pathOf(held), at).catch(sayGone);
+  }
+
+  async function beatOfLibrary(at: Date): Promise<void> {
+    const begun = options.sinceBootMs();
+    try {
+      await beat(at);
+    } catch (error) {
+      options.onBeat(begun, error);
+      throw error;
+    }
+    mtime = at;
+    options.onBeat(begun, undefined);
+  }
 
   async function standsAlone(token: string): Promise<boolean> {
     const names = await files.list(folder);
@@ -94,17 +117,12 @@ export function createAdapter(options: AdapterOptions): LockAdapter {
 
   return {
     token: () => held,
+    verify: () => beat(new Date()),
     fs: {
       mkdir: (_path, callback) => tell(make(), callback),
-      stat(_path, callback) {
-        // The library asks how old a folder is that stands in its way: never too old; who has it is judged by us.
-        if (held === undefined) callback(null, { mtime: new Date() });
-        else tell(files.times(pathOf(held)).catch(sayGone), callback);
-      },
-      utimes(_path, _atime, mtime, callback) {
-        const beat = held === undefined ? Promise.reject(heldByAnother(folder)) : files.touch(pathOf(held), mtime);
-        tell(beat.catch(sayGone), callback);
-      },
+      // Of a folder that stands in its way the library asks how old it is: never too old; who has it is judged by us.
+      stat: (_path, callback) => callback(null, { mtime: held === undefined ? new Date() : mtime }),
+      utimes: (_path, _atime, at, callback) => tell(beatOfLibrary(at), callback),
       rmdir: (_path, callback) => tell(release(), callback),
       rmdirSync: () => {},
     },

@@ -1,10 +1,12 @@
 import { errorCode } from "../errors.ts";
 import { type Here, judge, type Witness } from "./judge.ts";
-import type { DeadHolder, LockHeld, LockHolder } from "./lock.ts";
+import type { DeadHolder, LockHeld, LockHolder, Patience } from "./lock.ts";
 import type { LockFs } from "./lock-fs.ts";
+import type { LockClock } from "./machine.ts";
 import { findPipelineProcesses } from "./pipeline-processes.ts";
 import { processLives } from "./process-table.ts";
 import { holderOf, type LockRecord, parseRecord } from "./record.ts";
+import { silentMs } from "./silence.ts";
 import { tokenFileName } from "./token.ts";
 
 /** One lock folder as one acquiring process sees it. */
@@ -15,6 +17,8 @@ export interface Scene {
   readonly here: Here;
   /** Names our own files beside the folder. */
   readonly nonce: string;
+  readonly clock: LockClock;
+  readonly patience: Patience;
   /** Hears of each dead run that was taken away here. */
   readonly onDead?: ((dead: DeadHolder) => Promise<void>) | undefined;
 }
@@ -26,21 +30,22 @@ export interface Leftover {
   readonly holder: LockHolder | undefined;
 }
 
-/** Either someone has the lock, or whatever stands in the folder may be taken away. */
-export type Finding = LockHeld | { readonly kind: "dead"; readonly leftovers: readonly Leftover[] };
-
-/** How long a holder has been silent: server's clock against server's clock, so that no host's clock matters. */
-async function silentMs({ files, folder, nonce }: Scene, token: string): Promise<number> {
-  const probe = `${folder}.${nonce}.probe`;
-  await files.create(probe, "");
-  try {
-    const now = await files.times(probe);
-    const beat = await files.times(`${folder}/${tokenFileName(token)}`);
-    return now.ctimeMs - beat.ctimeMs;
-  } finally {
-    await files.removeFile(probe).catch(() => {});
-  }
+/** A holder whose silence alone could prove it dead. */
+export interface Remote extends Leftover {
+  /** As its record says, where that is whole. */
+  readonly heartbeatMs: number;
+  /** For so long it has to be silent: by its record, but no less than ours. */
+  readonly leaseMs: number;
 }
+
+/** Either someone has the lock, or whatever stands in the folder may be taken away, or only time can tell. */
+export type Finding =
+  | LockHeld
+  | { readonly kind: "dead"; readonly leftovers: readonly Leftover[] }
+  | { readonly kind: "remote"; readonly remote: Remote };
+
+/** What a finding is for one who does not wait. */
+export const heldBy = ({ holder }: Remote): LockHeld => ({ kind: "held", holder, state: { kind: "unproved" } });
 
 const witnessAt = (scene: Scene): Witness => ({
   processLives,
@@ -54,6 +59,14 @@ async function findingFor(scene: Scene, token: string): Promise<Finding> {
   const holder = record === undefined ? undefined : holderOf(record);
   const verdict = await judge(token, record, scene.here, witnessAt(scene));
   if (verdict.kind === "dead") return { kind: "dead", leftovers: [{ token, holder }] };
+  if (verdict.kind === "unproved") {
+    const { heartbeatMs, leaseMs } = scene.here;
+    const lease = Math.max(leaseMs, record?.leaseMs ?? 0);
+    return {
+      kind: "remote",
+      remote: { token, holder, heartbeatMs: record?.heartbeatMs ?? heartbeatMs, leaseMs: lease },
+    };
+  }
   return { kind: "held", holder, state: verdict };
 }
 
@@ -63,7 +76,7 @@ export async function judgeTokens(scene: Scene, tokens: readonly string[]): Prom
   for (const token of tokens) {
     try {
       const finding = await findingFor(scene, token);
-      if (finding.kind === "held") return finding;
+      if (finding.kind !== "dead") return finding;
       leftovers.push(...finding.leftovers);
     } catch (error) {
       // It went while we looked at it.

@@ -1,17 +1,17 @@
 import type { HolderState } from "./lock.ts";
-import type { Kernel } from "./machine.ts";
 import type { LockRecord } from "./record.ts";
-import { parseToken, shortBoot } from "./token.ts";
+import { type ProcessIdentity, parseToken, shortBoot } from "./token.ts";
 
 /** Dead is proved, never guessed; everything else is held. */
 export type Verdict = HolderState | { readonly kind: "dead" };
 
 /** Where we stand. */
-export interface Here extends Kernel {
+export interface Here extends ProcessIdentity {
   readonly host: string;
   readonly machineId: string;
   /** `device:inode` whose kernel lock we have now; `null` where there is none to have. */
   readonly flock: string | null;
+  readonly heartbeatMs: number;
   readonly leaseMs: number;
 }
 
@@ -52,8 +52,7 @@ interface LocalOwner {
 /**
  * Whether the owner of a token is alive, dead for certain, or out of sight.
  *
- * A holder on another host is `unproved` however long it is silent: it could be taken over only if it were bound to stop
- * its pipeline by itself when it cannot reach the share.
+ * A holder on another host is `unproved` here however long it is silent; `watch.ts` proves it by waiting.
  *
  * @param record `undefined` when it is not whole; its owner then never had the lock, and must give up within a lease
  */

@@ -1,10 +1,12 @@
 import { constants } from "node:fs";
-import { lstat, mkdir, open, readdir, readFile, rename, rmdir, unlink, utimes } from "node:fs/promises";
+import { lstat, mkdir, open, readdir, rename, rmdir, touch, unlink } from "../files.ts";
 
-/** Times of a file, in milliseconds. `mtime` is what a client wrote; `ctime` is always the file server's clock. */
+/** What the file server says of a file. */
 interface FileTimes {
-  readonly mtime: Date;
+  /** Last change, always by the file server's clock. */
   readonly ctimeMs: number;
+  /** What the last toucher's clock said: a dead run's last sign of life, for people only. */
+  readonly mtime: Date;
 }
 
 /** What the lock asks of the share, one step each. A test can fill it by hand, and count or break the steps. */
@@ -18,19 +20,22 @@ export interface LockFs {
   read(path: string): Promise<string>;
   /** Never from a client's cache: NFS shows others' changes for certain only to one who opens the file. */
   times(path: string): Promise<FileTimes>;
-  /** Sets both times; never creates. */
+  /** Sets both times of the file that has this name now; never creates. However long it takes. */
   touch(path: string, at: Date): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   removeFile(path: string): Promise<void>;
   removeFolder(path: string): Promise<void>;
 }
 
+const READ = constants.O_RDONLY | constants.O_NOFOLLOW;
+
+/** The real one. Nothing but a heartbeat waits longer for a share than `ANSWER_MS`. */
 export const diskLockFs: LockFs = {
-  makeFolder: (path) => mkdir(path, { mode: 0o700 }).then(() => {}),
+  makeFolder: (path) => mkdir(path, { mode: 0o700 }),
   async create(path, text) {
-    const file = await open(path, "wx", 0o600);
+    const file = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
     try {
-      await file.writeFile(text);
+      await file.writeText(text, "utf8");
       await file.sync();
     } finally {
       await file.close();
@@ -42,16 +47,15 @@ export const diskLockFs: LockFs = {
     if (found.isSymbolicLink()) return "link";
     return found.isDirectory() ? "folder" : "other";
   },
-  read: (path) => readFile(path, "utf8"),
-  async times(path) {
-    const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
-    try {
-      return await file.stat();
-    } finally {
-      await file.close();
-    }
+  async read(path) {
+    const file = await open(path, READ);
+    return file.readText("utf8").finally(() => file.close());
   },
-  touch: (path, at) => utimes(path, at, at),
+  async times(path) {
+    const file = await open(path, READ);
+    return file.stat().finally(() => file.close());
+  },
+  touch,
   rename: (from, to) => rename(from, to),
   removeFile: (path) => unlink(path),
   removeFolder: (path) => rmdir(path),

@@ -45,7 +45,7 @@ export type HolderState =
   | { readonly kind: "alive" }
   /** The process that started the run is gone; these processes of its pipeline are still at work. */
   | { readonly kind: "orphans"; readonly pids: readonly number[] }
-  /** Another host's (or container's), and nothing seen from here proves it dead. */
+  /** Another host's (or container's), and not silent for long enough to be proved dead from here. */
   | { readonly kind: "unproved" };
 
 /** Another run has it. `holder` is `undefined` when only the kernel knows (its record is gone or not whole). */
@@ -75,9 +75,17 @@ export interface LockClaim {
   readonly onDead?: ((dead: DeadHolder) => Promise<void>) | undefined;
 }
 
+/** How long an attempt may stay, and who hears of it. */
+export interface Patience {
+  /** Once it resolves, a wait ends: what is not proved dead by then counts as held. */
+  readonly giveUp?: Promise<unknown> | undefined;
+  /** Another host's holder is silent; it is watched from now, and taken over after `leaseMs` without a sign of life. */
+  readonly onWatch?: ((holder: LockHolder | undefined, leaseMs: number) => void) | undefined;
+}
+
 /** At most one run of a pipeline at a time. Anything but "held" throws a `StoreError`: nothing is ever run unlocked. */
 export interface PipelineLocks {
   /** A holder on this host that lives, seen from its token and /proc: cheap, starts nothing, loads no library. */
   findLiveHolder(paths: StatePaths, pipeline: PipelineId): Promise<LockHolder | undefined>;
-  acquire(paths: StatePaths, pipeline: PipelineId, claim: LockClaim): Promise<LockAttempt>;
+  acquire(paths: StatePaths, pipeline: PipelineId, claim: LockClaim, patience?: Patience): Promise<LockAttempt>;
 }

@@ -33,3 +33,22 @@ export function machineId(): string {
 
 /** Milliseconds since boot, sleep included: a clock that no one sets, to measure waiting with. */
 export const sinceBootMs = (): number => uptime() * 1000;
+
+/** What waiting is measured by, and done with. */
+export interface LockClock {
+  sinceBootMs(): number;
+  /** Resolves after `ms`, or with `until`. */
+  pause(ms: number, until?: Promise<unknown>): Promise<void>;
+}
+
+export const realClock: LockClock = {
+  sinceBootMs,
+  async pause(ms, until) {
+    let timer: NodeJS.Timeout | undefined;
+    const over = new Promise((resolve) => {
+      timer = setTimeout(resolve, ms);
+    });
+    await (until === undefined ? over : Promise.race([over, until]));
+    clearTimeout(timer);
+  },
+};

@@ -1,4 +1,6 @@
+import type { Patience } from "./lock.ts";
 import { diskLockFs, type LockFs } from "./lock-fs.ts";
+import { type LockClock, realClock } from "./machine.ts";
 import { LOCK_TIMING, type LockTiming } from "./timing.ts";
 
 /** What tests change; a run takes `LOCK_OPTIONS`. */
@@ -10,6 +12,8 @@ export interface LockOptions {
   /** For how long dead locks may be cleared and others be met before the share counts as broken. */
   readonly settleMs: number;
   readonly files: LockFs;
+  readonly clock: LockClock;
+  readonly patience?: Patience | undefined;
 }
 
 export const LOCK_OPTIONS: LockOptions = {
@@ -18,4 +22,5 @@ export const LOCK_OPTIONS: LockOptions = {
   flockTimeoutMs: 5_000,
   settleMs: 20_000,
   files: diskLockFs,
+  clock: realClock,
 };

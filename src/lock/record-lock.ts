@@ -1,38 +1,48 @@
 import { errorCode } from "../errors.ts";
 import { type AdapterOptions, createAdapter } from "./adapter.ts";
 import { lockByLibrary } from "./library.ts";
+import type { LockTiming } from "./timing.ts";
+import { createWatchdog, GONE } from "./watchdog.ts";
 
 /** The cluster's layer of a lock: our token in the lock folder, and its heartbeat. */
 export interface RecordLock {
   readonly token: string;
-  /** Resolves once, with why, when the token is known to be no longer ours. */
+  /** Resolves once, with why, when the token is known to be no longer ours, or cannot be proved to be. */
   readonly lost: Promise<string>;
-  /** Fails with the system's codes. After a loss nothing is touched. */
+  /** Fails with the system's codes. A token that is not there any more is no failure. */
   release(): Promise<void>;
 }
 
-const GONE = "its record is gone: someone removed it, or another run took the lock over";
-const TOUCHED = "its record was changed by someone else";
-
 /** One try to put our token into the lock folder. @returns `undefined` when something stands there */
 export async function tryRecordLock(
-  options: Omit<AdapterOptions, "onGone">,
-  heartbeatMs: number,
+  options: Omit<AdapterOptions, "onGone" | "onBeat">,
+  timing: Pick<LockTiming, "heartbeatMs" | "selfFenceMs">,
 ): Promise<RecordLock | undefined> {
   let sayLost: (why: string) => void = () => {};
   const lost = new Promise<string>((resolve) => {
     sayLost = resolve;
   });
-  const adapter = createAdapter({ ...options, onGone: () => sayLost(GONE) });
+  const { sinceBootMs } = options;
+  const adapter = createAdapter({
+    ...options,
+    onGone: () => sayLost(GONE),
+    onBeat: (at, fault) => (fault === undefined ? watchdog.confirmed(at) : watchdog.refused(fault)),
+  });
+  const watchdog = createWatchdog({ timing, sinceBootMs, verify: adapter.verify, sayLost });
   try {
     const unlock = await lockByLibrary(options.folder, {
       fs: adapter.fs,
-      heartbeatMs,
-      onCompromised: (error) => sayLost(error.message.includes("threshold") ? TOUCHED : GONE),
+      heartbeatMs: timing.heartbeatMs,
+      onCompromised: () => sayLost(GONE),
     });
     const token = adapter.token();
     if (token === undefined) throw new Error("the library holds a lock that has no token");
-    return { token, lost, release: () => unlock().catch(unlessReleased) };
+    const timer = setInterval(watchdog.look, watchdog.pollMs).unref();
+    const release = async () => {
+      clearInterval(timer);
+      await unlock().catch(unlessReleased);
+    };
+    return { token, lost, release };
   } catch (error) {
     if (errorCode(error) === "ELOCKED") return undefined;
     throw error;

@@ -1,9 +1,9 @@
 import { errorCode, StoreError } from "../errors.ts";
-import { judgeTokens, type Leftover, type Scene } from "./contenders.ts";
+import { heldBy, judgeTokens, type Leftover, type Scene } from "./contenders.ts";
 import type { LockHeld, LockHolder } from "./lock.ts";
 import { readLockFolder, removeIfEmpty, takeAway } from "./lock-folder.ts";
-import { sinceBootMs } from "./machine.ts";
 import { tokenFileName } from "./token.ts";
+import { watchRemote } from "./watch.ts";
 
 /** The folder is ours, or another run has it. */
 export type Settled<T> =
@@ -18,7 +18,7 @@ const EMPTY_PAUSE_MS = 100;
 const CONTENDED_PAUSE_MS = 10;
 
 /** Not at the same time as the others who wait for the same. */
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms * (0.5 + Math.random())));
+const pause = ({ clock }: Scene, ms: number): Promise<void> => clock.pause(ms * (0.5 + Math.random()));
 
 /** The heartbeat touches the token with its own host's clock. */
 async function lastBeat({ files, folder }: Scene, token: string): Promise<Date | undefined> {
@@ -30,35 +30,57 @@ async function lastBeat({ files, folder }: Scene, token: string): Promise<Date |
   }
 }
 
-/** Makes room where a dead run left something. @returns the run whose lock we, of all contenders, took away */
-export async function clear(scene: Scene, leftovers: readonly Leftover[]): Promise<LockHolder | undefined> {
+/** Takes a dead run's token away, and tells of it. @returns whether we, of all who try, took it */
+export async function bury(scene: Scene, { token, holder }: Leftover): Promise<boolean> {
   const { files, folder, nonce, onDead } = scene;
+  const lastBeatAt = await lastBeat(scene, token);
+  if (!(await takeAway(files, folder, token, nonce))) return false;
+  if (holder !== undefined) await onDead?.({ ...holder, lastBeatAt: lastBeatAt ?? holder.startedAt });
+  return true;
+}
+
+/** Makes room where a dead run left something. @returns the run whose lock we, of all contenders, took away */
+async function clear(scene: Scene, leftovers: readonly Leftover[]): Promise<LockHolder | undefined> {
   let dead: LockHolder | undefined;
-  for (const { token, holder } of leftovers) {
-    const lastBeatAt = await lastBeat(scene, token);
-    if (!(await takeAway(files, folder, token, nonce)) || holder === undefined) continue;
-    dead = holder;
-    await onDead?.({ ...holder, lastBeatAt: lastBeatAt ?? holder.startedAt });
-  }
-  await removeIfEmpty(files, folder);
+  for (const leftover of leftovers) if (await bury(scene, leftover)) dead = leftover.holder ?? dead;
+  await removeIfEmpty(scene.files, scene.folder);
   return dead;
 }
 
+interface Cleared {
+  readonly kind: "cleared";
+  readonly dead: LockHolder | undefined;
+}
+
+const nothingDead: Cleared = { kind: "cleared", dead: undefined };
+
 /** Looks at what stands in our way. @returns who has the lock; else it is gone, or made to go, and a new try is due */
-async function look(scene: Scene): Promise<LockHeld | { kind: "cleared"; dead: LockHolder | undefined }> {
+async function look(scene: Scene): Promise<LockHeld | Cleared> {
   const found = await readLockFolder(scene.files, scene.folder);
-  if (found.kind === "tokens") {
-    const finding = await judgeTokens(scene, found.tokens);
-    return finding.kind === "held" ? finding : { kind: "cleared", dead: await clear(scene, finding.leftovers) };
-  }
+  if (found.kind === "tokens") return lookAtTokens(scene, found.tokens);
   if (found.kind === "absent") {
-    await pause(CONTENDED_PAUSE_MS);
-    return { kind: "cleared", dead: undefined };
+    await pause(scene, CONTENDED_PAUSE_MS);
+    return nothingDead;
   }
-  await pause(EMPTY_PAUSE_MS);
+  await pause(scene, EMPTY_PAUSE_MS);
   const later = await readLockFolder(scene.files, scene.folder);
   if (later.kind === "empty") await removeIfEmpty(scene.files, scene.folder);
-  return { kind: "cleared", dead: undefined };
+  return nothingDead;
+}
+
+async function lookAtTokens(scene: Scene, tokens: readonly string[]): Promise<LockHeld | Cleared> {
+  const finding = await judgeTokens(scene, tokens);
+  switch (finding.kind) {
+    case "held":
+      return finding;
+    case "dead":
+      return { kind: "cleared", dead: await clear(scene, finding.leftovers) };
+    case "remote": {
+      const watched = await watchRemote(scene, finding.remote);
+      if (watched === "alive") return heldBy(finding.remote);
+      return watched === "gone" ? nothingDead : { kind: "cleared", dead: await clear(scene, [finding.remote]) };
+    }
+  }
 }
 
 /**
@@ -67,15 +89,19 @@ async function look(scene: Scene): Promise<LockHeld | { kind: "cleared"; dead: L
  * @param withinMs after so long without a result something is wrong with the share: an error, not "held"
  */
 export async function settle<T>(scene: Scene, tryToLock: TryToLock<T>, withinMs: number): Promise<Settled<T>> {
-  const begun = sinceBootMs();
+  const { clock } = scene;
+  let left = withinMs;
   let tookOverFrom: LockHolder | undefined;
   for (;;) {
     const lock = await tryToLock();
     if (lock !== undefined) return { kind: "ours", lock, tookOverFrom };
+    const begun = clock.sinceBootMs();
     const seen = await look(scene);
     if (seen.kind === "held") return seen;
     tookOverFrom = seen.dead ?? tookOverFrom;
-    if (sinceBootMs() - begun > withinMs) {
+    // A dead one that was watched for a lease has cost us time, but not in vain.
+    left -= seen.dead === undefined ? clock.sinceBootMs() - begun : 0;
+    if (left < 0) {
       throw new StoreError(`${scene.folder} can neither be taken nor be seen as held by anyone`, {
         hint: "The share may not keep its promises, or something else writes there. Look into that folder.",
       });

@@ -1,4 +1,4 @@
-/** How long things may take. Not settings: they hold each other up (`test/lock/timing.test.ts`); tests pass their own. */
+/** How long things may take. Not settings: they hold each other up (`isSound`); tests pass their own. */
 export interface LockTiming {
   /** Between two signs of life of a holder. */
   readonly heartbeatMs: number;
@@ -19,3 +19,11 @@ export const LOCK_TIMING: LockTiming = {
   killGraceMs: 15_000,
   leaseMs: 300_000,
 };
+
+/**
+ * Whether a holder has stopped its pipeline before anyone may take its lock over, also one whose clock goes a little
+ * slower than ours, and whether it may miss some heartbeats before it has to.
+ */
+export function isSound({ heartbeatMs, selfFenceMs, graceMs, killGraceMs, leaseMs }: LockTiming): boolean {
+  return heartbeatMs * 6 <= selfFenceMs && selfFenceMs + graceMs + killGraceMs < leaseMs * 0.9;
+}

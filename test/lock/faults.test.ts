@@ -5,7 +5,9 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vit
 import { StoreError } from "../../src/errors.ts";
 import type { LockAttempt } from "../../src/lock/lock.ts";
 import { diskLockFs, type LockFs } from "../../src/lock/lock-fs.ts";
+import { type LockClock, realClock } from "../../src/lock/machine.ts";
 import { pipelineLocks } from "../../src/lock/pipeline-locks.ts";
+import { LOCK_TIMING } from "../../src/lock/timing.ts";
 import { flockFile, lockFolder, type StatePaths } from "../../src/state-paths.ts";
 import { buildContender, startContender, stateFolder } from "./processes.ts";
 
@@ -89,9 +91,26 @@ test("two that put their tokens into one folder both step back, and try again", 
 });
 
 test("a lock whose making took a quarter of the lease is given up", async () => {
-  const timing = { heartbeatMs: 1_000, selfFenceMs: 6_000, graceMs: 1, killGraceMs: 1, leaseMs: 0 };
   const paths = stateFolder();
-  const refused = pipelineLocks({ timing, settleMs: 50 }).acquire(paths, pipeline, claim);
+  let now = 0;
+  const clock: LockClock = { ...realClock, sinceBootMs: () => now };
+  const files: LockFs = {
+    ...diskLockFs,
+    async create(path, text) {
+      await diskLockFs.create(path, text);
+      now += LOCK_TIMING.leaseMs / 4;
+    },
+    // Time goes on while we look who has it.
+    async list(path) {
+      now += 1_000;
+      return diskLockFs.list(path);
+    },
+    async kind(path) {
+      now += 1_000;
+      return diskLockFs.kind(path);
+    },
+  };
+  const refused = pipelineLocks({ files, clock }).acquire(paths, pipeline, claim);
   await expect(refused).rejects.toThrow(/can neither be taken nor be seen as held/);
   expect(left(paths)).toEqual(["a.flock"]);
 });

@@ -18,7 +18,17 @@ const record: LockRecord = {
   leaseMs: 300_000,
   flock: "8:131",
 };
-const here: Here = { host: "etl-1", machineId: "m1", bootId: "b1", pidNamespace: "1", flock: null, leaseMs: 300_000 };
+const here: Here = {
+  host: "etl-1",
+  machineId: "m1",
+  bootId: "b1",
+  pidNamespace: "1",
+  pid: 1,
+  startTicks: 1,
+  flock: null,
+  heartbeatMs: 10_000,
+  leaseMs: 300_000,
+};
 const SILENT_MS = 31_000;
 
 interface Case {

@@ -66,8 +66,8 @@ describe.each([
   });
 });
 
-test("a holder on another host is named and never taken over", async () => {
-  const paths = leftBy({ ...ours, ...otherBoot, host: "etl-2", machineId: "other", heartbeatMs: -1 });
+test("a holder on another host that beat just now is named, and is not taken over", async () => {
+  const paths = leftBy({ ...ours, ...otherBoot, host: "etl-2", machineId: "other" });
   expect(await findLiveHolder(paths, pipeline)).toBeUndefined();
   expect(await acquireIn(paths)).toEqual({
     kind: "held",

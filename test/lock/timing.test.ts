@@ -1,8 +1,17 @@
 import { expect, test } from "vitest";
-import { LOCK_TIMING } from "../../src/lock/timing.ts";
+import { pipelineLocks } from "../../src/lock/pipeline-locks.ts";
+import { isSound, LOCK_TIMING } from "../../src/lock/timing.ts";
 
 test("a holder that hangs has stopped its pipeline before its lease is over", () => {
-  const { heartbeatMs, selfFenceMs, graceMs, killGraceMs, leaseMs } = LOCK_TIMING;
-  expect(heartbeatMs * 6).toBeLessThanOrEqual(selfFenceMs);
-  expect(selfFenceMs + graceMs + killGraceMs).toBeLessThan(leaseMs * 0.9);
+  expect(isSound(LOCK_TIMING)).toBe(true);
+});
+
+test.each([
+  { what: "a lease that ends while the pipeline is still being stopped", change: { leaseMs: 270_000 } },
+  { what: "a fence that falls before six heartbeats", change: { heartbeatMs: 34_000 } },
+  { what: "a grace longer than what the lease leaves", change: { graceMs: 60_000 } },
+])("no lock is taken with $what", ({ change }) => {
+  const timing = { ...LOCK_TIMING, ...change };
+  expect(isSound(timing)).toBe(false);
+  expect(() => pipelineLocks({ timing })).toThrow(/do not hold each other up/);
 });

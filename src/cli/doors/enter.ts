@@ -1,10 +1,11 @@
 import { realHost } from "../../host.ts";
 import { renderFault } from "../fault.ts";
+import { leaveIfHung } from "./leave.ts";
 
 /** Set by the build to the version in package.json. */
 declare const PROGRAM_VERSION: string;
 
-/** Opens a door on the real machine and leaves its code as the exit code. Nothing calls `process.exit`. */
+/** Opens a door on the real machine and leaves its code as the exit code. Nothing else ends the process. */
 export async function enter(
   door: (argv: readonly string[], host: ReturnType<typeof realHost>) => Promise<number>,
   argv: readonly string[],
@@ -18,4 +19,5 @@ export async function enter(
     host.stderr.write(fault.text);
     process.exitCode = fault.exitCode;
   }
+  await leaveIfHung();
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { allLocal } from "../src/files.ts";
+import { allLocal } from "../src/share.ts";
 
 const ROOT = "22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n";
 

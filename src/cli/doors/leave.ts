@@ -1,0 +1,29 @@
+import { spawn } from "node:child_process";
+import { openQuestions } from "../../share.ts";
+
+/** For so long a share that hung may yet answer what nobody waits for any more. */
+const LAST_CALL_MS = 1_000;
+const POLL_MS = 20;
+/** Afterwards, for so long we may take to end. */
+const END_WITHIN_S = 5;
+
+/**
+ * Ends the process where a share that hangs would keep it from ending: node waits for every answer, also in
+ * `process.exit`, and one process more at each tick would fill the machine. Does nothing where all is answered.
+ *
+ * The code is kept where that can be; else a helper kills us, as soon as it sees that we do not end.
+ */
+export async function leaveIfHung(): Promise<void> {
+  for (let waited = 0; openQuestions() > 0; waited += POLL_MS) {
+    if (waited >= LAST_CALL_MS) return leave();
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}
+
+function leave(): void {
+  // Our end of its stdin closes when we are gone, and not before: then there is nothing to kill.
+  const script = `timeout ${END_WITHIN_S} cat >/dev/null || kill -KILL ${process.pid}`;
+  const helper = spawn("/bin/sh", ["-c", script], { stdio: ["pipe", "ignore", "ignore"], cwd: "/", detached: true });
+  helper.once("error", () => process.kill(process.pid, "SIGKILL"));
+  helper.once("spawn", () => process.exit());
+}

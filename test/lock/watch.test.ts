@@ -1,0 +1,209 @@
+import { mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import type { LockAttempt, LockClaim, Patience } from "../../src/lock/lock.ts";
+import { diskLockFs, type LockFs } from "../../src/lock/lock-fs.ts";
+import { type LockClock, realClock } from "../../src/lock/machine.ts";
+import { recordOf } from "../../src/lock/own-record.ts";
+import { pipelineLocks } from "../../src/lock/pipeline-locks.ts";
+import { type LockRecord, renderRecord } from "../../src/lock/record.ts";
+import type { LockTiming } from "../../src/lock/timing.ts";
+import { renderToken, tokenFileName } from "../../src/lock/token.ts";
+import { flockFile, lockFolder, type StatePaths } from "../../src/state-paths.ts";
+import { stateFolder } from "./processes.ts";
+
+/** The file server's clock is the real one, so these are short; waiting goes by a clock of the test. */
+const timing: LockTiming = { heartbeatMs: 10, selfFenceMs: 60, graceMs: 10, killGraceMs: 10, leaseMs: 100 };
+const pipeline = { tap: "a", target: "dwh" };
+const claim: LockClaim = {
+  host: "here",
+  pid: process.pid,
+  uid: process.getuid?.() ?? 0,
+  runId: "new",
+  startedAt: new Date("2026-11-23T12:05:00Z"),
+};
+const otherHost = { bootId: "00000000-0000-4000-8000-000000000000", host: "etl-2", machineId: "other" };
+const record: LockRecord = { ...recordOf({ ...claim, runId: "old" }, null, timing), ...otherHost };
+const token = renderToken(record, "ff");
+const tokenFile = (paths: StatePaths) => join(lockFolder(paths, pipeline), tokenFileName(token));
+const unproved = { kind: "held", holder: { host: "etl-2" }, state: { kind: "unproved" } };
+
+/** The lock as another host's holder left it a while ago. */
+async function leftBy(changes: Partial<LockRecord> = {}, text?: string): Promise<StatePaths> {
+  const paths = stateFolder();
+  mkdirSync(lockFolder(paths, pipeline), { recursive: true, mode: 0o700 });
+  writeFileSync(tokenFile(paths), text ?? renderRecord({ ...record, ...changes }));
+  const beats = 3 * (changes.heartbeatMs ?? timing.heartbeatMs) + 5;
+  await realClock.pause(Math.min(beats, 200));
+  return paths;
+}
+
+/** A clock that goes on only while someone waits. `onPause` is what happens meanwhile. */
+function clockOfTest(onPause: (waitedMs: number) => void = () => {}) {
+  let now = 1_000_000;
+  const begun = now;
+  const clock: LockClock = {
+    sinceBootMs: () => now,
+    async pause(ms, until) {
+      now += ms;
+      onPause(now - begun);
+      await Promise.race([new Promise(setImmediate), until]);
+    },
+  };
+  return { clock, waited: () => now - begun, skip: (ms: number) => (now += ms) };
+}
+
+async function acquireIn(
+  paths: StatePaths,
+  clock: LockClock,
+  { files = {}, patience = {} }: { files?: Partial<LockFs>; patience?: Patience } = {},
+): Promise<LockAttempt> {
+  const locks = pipelineLocks({ timing, clock, files: { ...diskLockFs, ...files } });
+  const attempt = await locks.acquire(paths, pipeline, claim, patience);
+  if (attempt.kind === "acquired") onTestFinished(() => attempt.lock.release());
+  return attempt;
+}
+
+const left = (paths: StatePaths): readonly string[] => readdirSync(dirname(flockFile(paths, pipeline))).sort();
+
+describe("a holder on another host", () => {
+  test("that beat within three heartbeats is skipped at once", async () => {
+    const { clock, waited } = clockOfTest();
+    const paths = await leftBy({ heartbeatMs: 3_600_000 });
+    expect(await acquireIn(paths, clock)).toMatchObject(unproved);
+    expect(waited()).toBe(0);
+    expect(left(paths)).toEqual(["a.flock", "a.lock"]);
+  });
+
+  test("that is silent is watched for its whole lease, then taken over", async () => {
+    const { clock, waited } = clockOfTest();
+    const paths = await leftBy();
+    const watched: unknown[] = [];
+    const onWatch: Patience["onWatch"] = (holder, leaseMs) => watched.push([holder?.host, leaseMs]);
+    expect(await acquireIn(paths, clock, { patience: { onWatch } })).toMatchObject({
+      kind: "acquired",
+      lock: { tookOverFrom: { host: "etl-2", runId: "old" } },
+    });
+    expect(waited()).toBeGreaterThanOrEqual(timing.leaseMs);
+    expect(watched).toEqual([["etl-2", timing.leaseMs]]);
+    expect(left(paths)).toEqual(["a.flock", "a.lock"]);
+  });
+
+  test("is given the lease of its own record where that is longer", async () => {
+    const { clock, waited } = clockOfTest();
+    expect((await acquireIn(await leftBy({ leaseMs: 5_000 }), clock)).kind).toBe("acquired");
+    expect(waited()).toBeGreaterThanOrEqual(5_000);
+  });
+
+  test("is given ours where its record promises less", async () => {
+    const { clock, waited } = clockOfTest();
+    expect((await acquireIn(await leftBy({ leaseMs: 1 }), clock)).kind).toBe("acquired");
+    expect(waited()).toBeGreaterThanOrEqual(timing.leaseMs);
+  });
+
+  test("whose record was never whole is given our lease too", async () => {
+    const { clock, waited } = clockOfTest();
+    const attempt = await acquireIn(await leftBy({}, '{"format":1,"ho'), clock);
+    expect(attempt).toMatchObject({ kind: "acquired", lock: { tookOverFrom: undefined } });
+    // Or was silent for so long by the server's clock before we came.
+    expect(waited()).toBeGreaterThanOrEqual(0);
+  });
+
+  test("that gives a sign of life at the last moment keeps the lock", async () => {
+    const paths = await leftBy();
+    const { clock } = clockOfTest((waitedMs) => {
+      if (waitedMs === timing.leaseMs) utimesSync(tokenFile(paths), 1, 1);
+    });
+    expect(await acquireIn(paths, clock)).toMatchObject(unproved);
+    expect(left(paths)).toEqual(["a.flock", "a.lock"]);
+  });
+
+  test("that releases meanwhile leaves the lock to us", async () => {
+    const paths = await leftBy();
+    const { clock } = clockOfTest((waitedMs) => {
+      if (waitedMs === 50) rmSync(lockFolder(paths, pipeline), { recursive: true });
+    });
+    expect(await acquireIn(paths, clock)).toMatchObject({ kind: "acquired", lock: { tookOverFrom: undefined } });
+  });
+
+  test("is watched anew after a gap in which a heartbeat may have been kept from coming", async () => {
+    const time = clockOfTest();
+    let looks = 0;
+    const files: Partial<LockFs> = {
+      async times(path) {
+        looks += 1;
+        // The server froze for a while, close to the end of the lease.
+        if (looks === 10) time.skip(3 * timing.heartbeatMs);
+        return diskLockFs.times(path);
+      },
+    };
+    expect((await acquireIn(await leftBy(), time.clock, { files })).kind).toBe("acquired");
+    expect(time.waited()).toBeGreaterThan(2 * timing.leaseMs);
+  });
+
+  test("is not taken over through a share that always answers too late", async () => {
+    const time = clockOfTest();
+    const files: Partial<LockFs> = {
+      times(path) {
+        time.skip(3 * timing.heartbeatMs);
+        return diskLockFs.times(path);
+      },
+    };
+    expect(await acquireIn(await leftBy(), time.clock, { files })).toMatchObject(unproved);
+  });
+
+  test("is watched on through a fault of the share that passes", async () => {
+    const time = clockOfTest();
+    let looks = 0;
+    const files: Partial<LockFs> = {
+      times(path) {
+        looks += 1;
+        if (looks === 8) return Promise.reject(Object.assign(new Error("Unknown system error -116"), { errno: -116 }));
+        return diskLockFs.times(path);
+      },
+    };
+    expect((await acquireIn(await leftBy(), time.clock, { files })).kind).toBe("acquired");
+  });
+
+  test("is left alone as soon as we are asked to stop", async () => {
+    let stop: () => void = () => {};
+    const giveUp = new Promise<void>((resolve) => {
+      stop = resolve;
+    });
+    const { clock, waited } = clockOfTest((waitedMs) => {
+      if (waitedMs === 30) stop();
+    });
+    const paths = await leftBy();
+    expect(await acquireIn(paths, clock, { patience: { giveUp } })).toMatchObject(unproved);
+    expect(waited()).toBeLessThan(timing.leaseMs);
+    expect(left(paths)).toEqual(["a.flock", "a.lock"]);
+  });
+});
+
+describe("of one host's starts only one stays, also where there is no kernel lock", () => {
+  /** What a watcher of this host leaves beside the lock while it watches. */
+  const mark = (paths: StatePaths, changes: Partial<LockRecord>) =>
+    writeFileSync(
+      `${lockFolder(paths, pipeline)}.${renderToken({ ...recordOf(claim, null, timing), ...changes }, "ee")}.watch`,
+      "",
+    );
+
+  test("a second one skips while the first lives", async () => {
+    const paths = await leftBy();
+    // Process 1 is older than this one.
+    const { startTicksOf } = await import("../../src/lock/process-table.ts");
+    mark(paths, { pid: 1, startTicks: startTicksOf(1) });
+    const { clock, waited } = clockOfTest();
+    expect(await acquireIn(paths, clock)).toMatchObject(unproved);
+    expect(waited()).toBe(0);
+  });
+
+  test.each([
+    { what: "that died", changes: { pid: 2 ** 22 + 1 } },
+    { what: "of another host", changes: { pid: 1, bootId: "ffffffff" } },
+  ])("one $what does not count", async ({ changes }) => {
+    const paths = await leftBy();
+    mark(paths, changes);
+    expect((await acquireIn(paths, clockOfTest().clock)).kind).toBe("acquired");
+  });
+});
