@@ -3,7 +3,7 @@ const floors = [
   ["cli"],
   ["crontab", "exporters", "preview", "run"],
   ["compiled"],
-  ["schedule", "lock", "history"],
+  ["schedule", "lock", "history", "slot"],
   ["cron", "command"],
 ];
 const room = (names) => `^src/(${names.join("|")})/`;
@@ -44,13 +44,14 @@ module.exports = {
         path: [
           "^src/(cron|command|preview)/",
           "^src/schedule/(?!load\\.ts$)",
-          "^src/crontab/(render|block|plan)\\.ts$",
-          "^src/compiled/(compiled|compile)\\.ts$",
+          "^src/crontab/(bytes|block|candidates|changes|diff|export|fit|mark|plan|refusals|render|timings)\\.ts$",
+          "^src/compiled/(compiled|compile|decode)\\.ts$",
           "^src/lock/(lock|token|record|judge|timing)\\.ts$",
           "^src/history/record\\.ts$",
+          "^src/slot/due\\.ts$",
           "^src/run/outcome\\.ts$",
           "^src/cli/table\\.ts$",
-          "^src/(errors|state-paths|edit-distance)\\.ts$",
+          "^src/(errors|state-paths|edit-distance|instants|text-width)\\.ts$",
         ],
       },
       to: { path: touching.flatMap((name) => [`^${name}$`, `^${name.slice(5)}$`]) },
