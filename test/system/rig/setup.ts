@@ -1,4 +1,5 @@
 import { existsSync, rmSync, writeFileSync } from "node:fs";
+import { laboratoryPackages } from "../nfs/needs.ts";
 import { runWell } from "./child.ts";
 import { inCi, missingPackages } from "./needs.ts";
 import { fetchPackages } from "./packages.ts";
@@ -6,18 +7,21 @@ import { fetchPackages } from "./packages.ts";
 const POLICY = "/usr/sbin/policy-rc.d";
 
 /**
- * Before all files: in CI, as root, installs what the rig needs; on anyone's own machine nothing is installed. The
- * packages of other daemons are only unpacked, in a cache beside the dependencies; without them their tests are skipped.
+ * Before all files: in CI, as root, installs what the rig needs, and the laboratory of guest machines where this system
+ * has it; on anyone's own machine nothing is installed. The packages of other daemons are only unpacked, in a cache
+ * beside the dependencies; without them their tests are skipped.
  */
 export default async function setup(): Promise<void> {
-  await installPackages();
+  await installPackages(missingPackages());
+  await installPackages(laboratoryPackages()).catch((error: unknown) => {
+    console.warn(`No guest machines can be had here. ${error instanceof Error ? error.message : error}`);
+  });
   await fetchPackages().catch((error: unknown) => {
     console.warn(`No other cron daemons can be had here. ${error instanceof Error ? error.message : error}`);
   });
 }
 
-async function installPackages(): Promise<void> {
-  const packages = missingPackages();
+async function installPackages(packages: readonly string[]): Promise<void> {
   if (!inCi || packages.length === 0 || process.getuid?.() !== 0) return;
   // Debian starts what it installs. No daemon but the private one is wanted, least of all on the machine's own crontabs.
   const ours = !existsSync(POLICY);
