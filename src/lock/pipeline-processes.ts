@@ -1,5 +1,6 @@
 import { readlinkSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
+import { errorCode } from "../errors.ts";
 import { RUN_MARK } from "./lock.ts";
 
 /** /proc hides the processes of others (EACCES), and some end meanwhile (ENOENT, ESRCH): they are none of ours. */
@@ -11,18 +12,40 @@ function stdinOf(pid: string): string {
   }
 }
 
+async function belongsTo(pid: string, token: string, flockFile: string): Promise<boolean> {
+  // Not synchronous: the kernel may make us wait for the memory of a process that is stuck.
+  const environment = await readFile(`/proc/${pid}/environ`, "latin1").catch(() => "");
+  return environment.split("\0").includes(`${RUN_MARK}=${token}`) || stdinOf(pid) === flockFile;
+}
+
 /**
  * Live processes of a pipeline: those that bear the token as their mark, or have the kernel lock as their stdin. A zombie
  * has neither. Processes of another user are seen by root only; without /proc none is.
  */
 export async function findPipelineProcesses(token: string, flockFile: string): Promise<readonly number[]> {
-  const mark = `${RUN_MARK}=${token}`;
   const pids = (await readdir("/proc").catch(() => [])).filter((name) => /^\d+$/.test(name));
   const found: number[] = [];
   for (const pid of pids) {
-    // Not synchronous: the kernel may make us wait for the memory of a process that is stuck.
-    const environment = await readFile(`/proc/${pid}/environ`, "latin1").catch(() => "");
-    if (environment.split("\0").includes(mark) || stdinOf(pid) === flockFile) found.push(Number(pid));
+    if (await belongsTo(pid, token, flockFile)) found.push(Number(pid));
   }
   return found;
+}
+
+/** Sends a signal to those processes, each looked at anew just before: a pid may be another's by then. @returns which */
+export async function signalPipelineProcesses(
+  token: string,
+  flockFile: string,
+  { signal, except = [] }: { readonly signal: NodeJS.Signals; readonly except?: readonly number[] },
+): Promise<readonly number[]> {
+  const told: number[] = [];
+  for (const pid of await findPipelineProcesses(token, flockFile)) {
+    if (except.includes(pid) || !(await belongsTo(String(pid), token, flockFile))) continue;
+    try {
+      process.kill(pid, signal);
+      told.push(pid);
+    } catch (error) {
+      if (errorCode(error) !== "ESRCH") throw error;
+    }
+  }
+  return told;
 }

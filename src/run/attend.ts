@@ -2,10 +2,11 @@ import type { Host } from "../host.ts";
 import type { HeldLock } from "../lock/lock.ts";
 import type { Pipeline } from "./child.ts";
 import type { Notes } from "./notes.ts";
-import type { StopCause } from "./outcome.ts";
+import { causeWords, type StopCause } from "./outcome.ts";
 import { copyOutput, finishCopying, type RunLog } from "./output.ts";
 import { groupGone, groupWorks } from "./process-group.ts";
-import { type StopTiming, stopPipeline } from "./stop.ts";
+import { type MarkedProcesses, type StopTiming, stopPipeline } from "./stop.ts";
+import type { StopRequests } from "./stop-requests.ts";
 import type { StopSignals } from "./stop-signals.ts";
 
 /** Who has a say in a pipeline's life, and who hears of it. */
@@ -15,6 +16,9 @@ export interface Attendance {
   readonly notes: Notes;
   readonly lock: Pick<HeldLock, "lost">;
   readonly signals: StopSignals;
+  readonly requests: StopRequests;
+  /** What bears this run's mark or has its lock. */
+  readonly marked: MarkedProcesses;
   readonly timing: StopTiming;
   /** Said when a stop begins; silent where nobody reads. */
   readonly announceStop: (cause: StopCause) => void;
@@ -34,7 +38,7 @@ const NOTES_AFTER_MS = 250;
  * loss of the lock demands it.
  */
 export async function attendPipeline(pipeline: Pipeline, attendance: Attendance): Promise<PipelineEnd> {
-  const { host, log, notes, lock, signals, timing, announceStop } = attendance;
+  const { host, log, notes, lock, signals, requests, marked, timing, announceStop } = attendance;
   const { streams, pid } = pipeline;
   const copies =
     streams === undefined
@@ -44,12 +48,17 @@ export async function attendPipeline(pipeline: Pipeline, attendance: Attendance)
   let over = false;
   let cause: StopCause | undefined;
   const lost = lock.lost.then((why): StopCause => ({ kind: "lock-lost", why }));
-  const stopped = Promise.race([signals.first, lost]).then(async (why) => {
+  const stopped = Promise.race([signals.first, requests.first, lost]).then(async (why) => {
     if (over) return;
     cause = why;
     announceStop(why);
-    notes.warn("stopping the pipeline", { reason: why.kind === "signal" ? why.signal : why.why });
-    await stopPipeline(pipeline, timing, signals.next);
+    notes.warn("stopping the pipeline", { reason: causeWords(why) });
+    const next = () => Promise.race([signals.next(), requests.hurry]);
+    const tell = (stage: string) => {
+      notes.warn(stage);
+      requests.answer(stage);
+    };
+    await stopPipeline(pipeline, timing, { next, marked, tell });
   });
   const code = await pipeline.ended;
   if (groupWorks(pid)) notes.info("the leader has ended; waiting for the rest of its process group", { code, pid });

@@ -1,17 +1,29 @@
-import { entryLabel } from "../command/request.ts";
+import { entryKey, entryLabel } from "../command/request.ts";
 import { EXIT, errorMessage, SchedError } from "../errors.ts";
 import { findProgram } from "../find-program.ts";
 import { writeLastRun } from "../history/last.ts";
-import type { RunRecord } from "../history/record.ts";
+import type { RunRecord, SkipReason } from "../history/record.ts";
 import { appendRecord, demandWritableHistory } from "../history/store.ts";
 import type { Host } from "../host.ts";
-import { type HeldLock, type LockAttempt, type LockHeld, type PipelineLocks, RUN_MARK } from "../lock/lock.ts";
+import {
+  type DeadHolder,
+  type HeldLock,
+  type LockAttempt,
+  type LockHeld,
+  type PipelineLocks,
+  RUN_MARK,
+} from "../lock/lock.ts";
+import { findPipelineProcesses, signalPipelineProcesses } from "../lock/pipeline-processes.ts";
+import { LOCK_TIMING } from "../lock/timing.ts";
 import { claimSlot, readHandled, type SlotClaim } from "../slot/handled.ts";
-import { runLogFile } from "../state-paths.ts";
+import { flockFile, runLogFile } from "../state-paths.ts";
 import { attendPipeline, type PipelineEnd } from "./attend.ts";
 import { startPipeline } from "./child.ts";
 import { applyEnvironment, readEnvironment } from "./environment.ts";
+import { clearLeftovers, findTraces, type Leftovers } from "./leftovers.ts";
+import { recordLost } from "./lost.ts";
 import { type Notes, openNotes } from "./notes.ts";
+import { lookAhead, wasRefused } from "./obstacle.ts";
 import { judgeEnd, type Outcome } from "./outcome.ts";
 import { openRunLog } from "./output.ts";
 import type { RunPlan } from "./plan.ts";
@@ -20,7 +32,8 @@ import { readTail, renderEnd, renderReport } from "./report.ts";
 import { findSetpriv } from "./setpriv.ts";
 import { skipOverlap, skipSlot } from "./skip.ts";
 import { doneBefore, renderHandler, type SlotSkip, taskOf, twinOf } from "./slot.ts";
-import type { StopTiming } from "./stop.ts";
+import type { MarkedProcesses, StopTiming } from "./stop.ts";
+import { watchStopRequests } from "./stop-requests.ts";
 import type { StopSignals } from "./stop-signals.ts";
 
 /** For so long a lock may be held before its holder has written who it is. */
@@ -40,6 +53,8 @@ interface HeldRun extends Execution {
   readonly host: Host;
   readonly lock: HeldLock;
   readonly notes: Notes;
+  /** What a dead run left in the way. */
+  readonly leftovers: Leftovers;
   /** The slot that it stands for, ours as soon as the pipeline has started; none for a run by hand. */
   readonly claim: SlotClaim | undefined;
 }
@@ -66,6 +81,11 @@ async function keepRecord({ plan, host }: HeldRun, record: RunRecord): Promise<v
   await writeLastRun(plan.paths, host, record);
 }
 
+const markedProcesses = (token: string, flock: string): MarkedProcesses => ({
+  find: () => findPipelineProcesses(token, flock),
+  signal: (signal, except) => signalPipelineProcesses(token, flock, { signal, except }),
+});
+
 /** Finds, reads and opens all that the pipeline needs, then starts it and stays until all of it has ended. */
 async function runPipeline(run: HeldRun): Promise<PipelineEnd & { readonly log: string | undefined }> {
   const { plan, host, lock, notes, signals, timing, start } = run;
@@ -91,10 +111,39 @@ async function runPipeline(run: HeldRun): Promise<PipelineEnd & { readonly log: 
     const announceStop = () => {
       if (manners.passThrough) host.stderr.write(`pipelinewise-sched: stopping ${entryLabel(entry)}; again to hurry\n`);
     };
-    const end = await attendPipeline(pipeline, { host, log, notes, lock, signals, timing, announceStop });
-    return { ...end, log: log.path };
+    const everyMs = timing.heartbeatMs ?? LOCK_TIMING.heartbeatMs;
+    const requests = watchStopRequests({ paths, pipeline: entry, token: lock.token }, host, { everyMs, notes });
+    const marked = markedProcesses(lock.token, flockFile(paths, entry));
+    try {
+      const end = await attendPipeline(pipeline, {
+        ...{ host, log, notes, lock, signals, requests, marked, timing, announceStop },
+      });
+      return { ...end, log: log.path };
+    } finally {
+      await requests.close();
+    }
   } finally {
     await log.file.close();
+  }
+}
+
+/** Its own check is the last one: of a run that began when we had looked already. */
+const wasRefusedByPipelineWise = async ({ code, log }: { code: number; log: string | undefined }): Promise<boolean> =>
+  code === 1 && log !== undefined && wasRefused(code, await readTail(log));
+
+const skipBlocked = (
+  { plan, host, start }: Pick<HeldRun, "plan" | "host" | "start">,
+  reason: SkipReason,
+  detail: string,
+): Promise<number> => skipSlot(plan, host, start, { kind: "skip", reason, detail, slot: start.slot, quiet: false });
+
+/** A pipeline that was killed leaves its pidfile, and a log that PipelineWise shows as running for ever. */
+async function clearOwnLeftovers({ plan, host, notes }: HeldRun, record: RunRecord): Promise<void> {
+  try {
+    const traces = await findTraces(plan.paths, plan.entry, host, [record]);
+    if (traces.kind === "leftovers") await clearLeftovers(traces.leftovers, notes);
+  } catch (error) {
+    notes.warn("did not look for leftovers", { detail: errorMessage(error) });
   }
 }
 
@@ -114,6 +163,7 @@ async function runHoldingLock(run: HeldRun): Promise<number> {
   if (lock.weakness !== undefined) notes.warn(lock.weakness);
   if (lock.tookOverFrom !== undefined)
     notes.warn("took over the lock of a dead run", { from: lock.tookOverFrom.runId });
+  await clearLeftovers(run.leftovers, notes);
   let end: Awaited<ReturnType<typeof runPipeline>>;
   try {
     end = await runPipeline(run);
@@ -130,11 +180,15 @@ async function runHoldingLock(run: HeldRun): Promise<number> {
   }
   // Also where we were asked to stop before anything had started.
   await settleSlot(run);
+  if (end.cause === undefined && (await wasRefusedByPipelineWise(end))) {
+    return skipBlocked(run, "external", "was refused by PipelineWise: it says that another instance is running");
+  }
   const outcome = judgeEnd(end.code, end.cause);
   const detail = end.cause === undefined ? undefined : outcome.words;
   const record = runRecord(run, outcome, { log: end.log, detail });
   const note = outcome.kind === "succeeded" ? notes.info : notes.warn;
   note("ended", { outcome: outcome.kind, code: end.code, exitCode: outcome.exitCode });
+  if (outcome.kind !== "succeeded") await clearOwnLeftovers(run, record);
   await tellEnd(run, outcome, record);
   try {
     await keepRecord(run, record);
@@ -155,7 +209,11 @@ async function acquireUnlessStopped(plan: RunPlan, host: Host, execution: Execut
     uid: host.uid,
     runId: start.id,
     startedAt: start.startedAt,
-    task: start.slot === undefined ? undefined : taskOf(plan.entry, start.slot),
+    task: start.slot === undefined ? entryKey(plan.entry) : taskOf(plan.entry, start.slot),
+    onDead: async (dead: DeadHolder) => {
+      const how = `found by the next start, on host ${host.name}`;
+      await recordLost(plan.paths, plan.entry, dead, { host, how });
+    },
   };
   const attempt = locks.acquire(plan.paths, plan.entry, claim);
   const first = await Promise.race([attempt, signals.first.then(() => undefined)]);
@@ -213,9 +271,11 @@ export async function execute(plan: RunPlan, host: Host, execution: Execution): 
   const { lock } = attempt;
   try {
     const twin = await findDone(plan, host, start);
-    return twin === undefined
-      ? await runWithNotes({ ...execution, plan, host, lock })
-      : await skipSlot(plan, host, start, twin);
+    if (twin !== undefined) return await skipSlot(plan, host, start, twin);
+    const way = await lookAhead(plan.paths, plan.entry, host);
+    return way.kind === "blocked"
+      ? await skipBlocked({ plan, host, start }, way.reason, way.detail)
+      : await runWithNotes({ ...execution, plan, host, lock, leftovers: way.leftovers });
   } finally {
     await lock.release();
   }

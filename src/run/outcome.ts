@@ -4,11 +4,13 @@ import type { OutcomeKind } from "../history/record.ts";
 /** Why we stop a pipeline before it has ended by itself. */
 export type StopCause =
   | { readonly kind: "signal"; readonly signal: string; readonly number: number }
+  /** `stop` asked for it. */
+  | { readonly kind: "request"; readonly by: string; readonly why: string | undefined }
   | { readonly kind: "lock-lost"; readonly why: string };
 
 /** How a run ended, for the record, for the reader and for the caller. */
 export interface Outcome {
-  readonly kind: Exclude<OutcomeKind, "skipped">;
+  readonly kind: Exclude<OutcomeKind, "skipped" | "lost">;
   /** What `run` ends with. */
   readonly exitCode: number;
   /** As it reads behind the pipeline's name: `failed with exit code 1`. */
@@ -16,6 +18,15 @@ export interface Outcome {
 }
 
 const SIGNAL_BASE = 128;
+/** As SIGTERM would have ended it. */
+const STOPPED_BY_REQUEST = SIGNAL_BASE + 15;
+
+/** Who or what stopped a run. */
+export function causeWords(cause: StopCause): string {
+  if (cause.kind === "signal") return cause.signal;
+  if (cause.kind === "lock-lost") return cause.why;
+  return cause.why === undefined ? cause.by : `${cause.by} (${cause.why})`;
+}
 
 function failureWords(code: number): string {
   return code > SIGNAL_BASE && code < SIGNAL_BASE + 65
@@ -35,6 +46,9 @@ export function judgeEnd(code: number, cause: StopCause | undefined): Outcome {
       exitCode: SIGNAL_BASE + cause.number,
       words: `was stopped by ${cause.signal}`,
     };
+  }
+  if (cause?.kind === "request") {
+    return { kind: "stopped", exitCode: STOPPED_BY_REQUEST, words: `was stopped by ${causeWords(cause)}` };
   }
   if (cause?.kind === "lock-lost") {
     return { kind: "lock-lost", exitCode: EXIT.io, words: `was stopped because its lock was lost: ${cause.why}` };

@@ -54,9 +54,12 @@ function answers(group: number): boolean {
  * init it stays for ever.
  */
 export function groupWorks(group: number): boolean {
-  if (!answers(group)) return false;
-  return (workingMembers(group)?.length ?? 1) > 0;
+  return groupMembers(group).length > 0;
 }
+
+/** Processes of the group that still do something; where /proc does not tell, the leader stands for them. */
+export const groupMembers = (group: number): readonly number[] =>
+  answers(group) ? (workingMembers(group) ?? [group]) : [];
 
 /** Resolves when no process of the group works any more. */
 export async function groupGone(group: number): Promise<void> {

@@ -1,8 +1,26 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { LockTiming } from "../lock/timing.ts";
 import type { Pipeline } from "./child.ts";
-import { groupGone, groupWorks, signalGroup, signalProcess } from "./process-group.ts";
+import { groupGone, groupMembers, signalGroup, signalProcess } from "./process-group.ts";
 
-export type StopTiming = Pick<LockTiming, "graceMs" | "killGraceMs">;
+export type StopTiming = Pick<LockTiming, "graceMs" | "killGraceMs"> & Partial<Pick<LockTiming, "heartbeatMs">>;
+
+/** Found and told by their pids. */
+export interface MarkedProcesses {
+  find(): Promise<readonly number[]>;
+  /** @param except those that have been told already */
+  signal(signal: NodeJS.Signals, except: readonly number[]): Promise<readonly number[]>;
+}
+
+/** What a stop needs to know beside the pipeline. */
+export interface StopHelp {
+  /** Resolves when someone asks again: the next step comes at once. */
+  readonly next: () => Promise<unknown>;
+  /** What bears the pipeline's mark or has its lock, whether it stayed in the group or not. */
+  readonly marked: MarkedProcesses;
+  /** Hears of each step, such as `SIGTERM to its leader, pid 4711`. */
+  readonly tell: (stage: string) => void;
+}
 
 /** Resolves when `done` does, when someone is in a hurry, or after `ms`: whatever comes first. */
 async function waitFor(done: Promise<unknown>, ms: number, hurry: Promise<unknown>): Promise<void> {
@@ -14,21 +32,41 @@ async function waitFor(done: Promise<unknown>, ms: number, hurry: Promise<unknow
   clearTimeout(timer);
 }
 
+const POLL_MS = 100;
+
+/** @returns whether anything was left to get the signal */
+async function signalAll(pid: number, signal: NodeJS.Signals, { marked, tell }: StopHelp): Promise<boolean> {
+  const members = groupMembers(pid);
+  if (members.length > 0) signalGroup(pid, signal);
+  const strays = await marked.signal(signal, members);
+  const pids = [...members, ...strays];
+  if (pids.length === 0) return false;
+  tell(`${signal} to what is left of it: ${pids.join(", ")}`);
+  return true;
+}
+
 /**
  * Ends a pipeline in three steps: SIGTERM to the leader, which tells its children itself and closes its logs; SIGTERM to
- * what is left of the group; SIGKILL. Resolves after the last step that was needed.
- *
- * @param next resolves when someone asks again: the next step comes at once
+ * what is left of it; SIGKILL. Resolves after the last step that was needed.
  */
 export async function stopPipeline(
   pipeline: Pipeline,
   { graceMs, killGraceMs }: StopTiming,
-  next: () => Promise<void>,
+  help: StopHelp,
 ): Promise<void> {
-  signalProcess(pipeline.pid, "SIGTERM");
-  await waitFor(pipeline.ended, graceMs, next());
-  if (!groupWorks(pipeline.pid)) return;
-  signalGroup(pipeline.pid, "SIGTERM");
-  await waitFor(groupGone(pipeline.pid), killGraceMs, next());
-  if (groupWorks(pipeline.pid)) signalGroup(pipeline.pid, "SIGKILL");
+  const { pid } = pipeline;
+  help.tell(`SIGTERM to its leader, pid ${pid}`);
+  signalProcess(pid, "SIGTERM");
+  await waitFor(pipeline.ended, graceMs, help.next());
+  // Before the look at all processes, which takes a moment: whoever asks meanwhile is heard.
+  const again = help.next();
+  if (!(await signalAll(pid, "SIGTERM", help))) return;
+  let late = false;
+  const allGone = async () => {
+    await groupGone(pid);
+    while (!late && (await help.marked.find()).length > 0) await sleep(POLL_MS);
+  };
+  await waitFor(allGone(), killGraceMs, again);
+  late = true;
+  await signalAll(pid, "SIGKILL", help);
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -114,7 +115,7 @@ export function looseLocks(
     acquire: async () => ({
       kind: "acquired",
       lock: {
-        token: "token-of-the-test",
+        token: `token-of-the-test-${randomUUID()}`,
         stdin: undefined,
         weakness: undefined,
         tookOverFrom: undefined,

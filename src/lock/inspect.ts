@@ -1,0 +1,102 @@
+import type { PipelineId } from "../command/request.ts";
+import { errorCode } from "../errors.ts";
+import type { Host } from "../host.ts";
+import { flockFile, lockFolder, type StatePaths } from "../state-paths.ts";
+import { heldBy, judgeTokens, type Scene } from "./contenders.ts";
+import type { DeadHolder, HolderState, LockHolder } from "./lock.ts";
+import { readLockFolder, removeIfEmpty } from "./lock-folder.ts";
+import { diskLockFs } from "./lock-fs.ts";
+import { machineId, realClock, thisKernel } from "./machine.ts";
+import { nonce } from "./own-record.ts";
+import { findPipelineProcesses } from "./pipeline-processes.ts";
+import { bury } from "./settle.ts";
+import { silentMs } from "./silence.ts";
+import { LOCK_TIMING } from "./timing.ts";
+import { parseToken } from "./token.ts";
+
+/** One token in a lock folder, as it looks from this host. Nothing is taken, so the kernel's lock proves nothing here. */
+export interface TokenView {
+  readonly token: string;
+  /** Of the process that holds it; it means something on its own host only. */
+  readonly pid: number;
+  readonly startTicks: number;
+  /** `undefined` when its record is not whole. */
+  readonly holder: LockHolder | undefined;
+  readonly state: HolderState | { readonly kind: "dead" };
+  /** Since the last sign of life, by the file server's clock. */
+  readonly silentMs: number;
+}
+
+/** A pipeline's lock, seen and not touched. */
+export interface LockView {
+  readonly tokens: readonly TokenView[];
+  /** Live processes of a token's pipeline; without a token, those that have the kernel lock though no record tells. */
+  processes(token?: string): Promise<readonly number[]>;
+  /** Takes away what is proved dead. @returns whether we, of all who try, took it */
+  bury(token: TokenView, onDead: (dead: DeadHolder) => Promise<void>): Promise<boolean>;
+  /** The same for a token that nothing proves dead: on the word of a human who knows better. */
+  force(token: TokenView, onDead: (dead: DeadHolder) => Promise<void>): Promise<boolean>;
+}
+
+/** No process can have this as its mark. */
+const NO_TOKEN = "\0";
+
+async function viewOf(scene: Scene, token: string): Promise<TokenView | undefined> {
+  const owner = parseToken(token);
+  if (owner === undefined) return undefined;
+  try {
+    const quiet = await silentMs(scene, token);
+    const found = await judgeTokens(scene, [token]);
+    const finding = found.kind === "remote" ? heldBy(found.remote) : found;
+    const { pid, startTicks } = owner;
+    if (finding.kind === "held") {
+      return { token, pid, startTicks, holder: finding.holder, state: finding.state, silentMs: quiet };
+    }
+    const left = finding.leftovers[0];
+    if (left === undefined) return undefined; // It went while we looked.
+    return { token, pid, startTicks, holder: left.holder, state: { kind: "dead" }, silentMs: quiet };
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/** Who holds a pipeline's lock, and whether it lives. */
+export async function inspectLock(
+  paths: StatePaths,
+  pipeline: PipelineId,
+  { name }: Pick<Host, "name">,
+): Promise<LockView> {
+  const scene: Scene = {
+    files: diskLockFs,
+    folder: lockFolder(paths, pipeline),
+    flockFile: flockFile(paths, pipeline),
+    here: {
+      host: name,
+      machineId: machineId(),
+      ...thisKernel(),
+      pid: 0,
+      startTicks: 0,
+      flock: null,
+      ...LOCK_TIMING,
+    },
+    nonce: nonce(),
+    clock: realClock,
+    patience: {},
+  };
+  const found = await readLockFolder(scene.files, scene.folder);
+  const names = found.kind === "tokens" ? found.tokens : [];
+  const views = await Promise.all(names.map((token) => viewOf(scene, token)));
+  const tokens = views.filter((view) => view !== undefined);
+  const take = async (view: TokenView, onDead: (dead: DeadHolder) => Promise<void>): Promise<boolean> => {
+    const taken = await bury({ ...scene, onDead }, view);
+    await removeIfEmpty(scene.files, scene.folder);
+    return taken;
+  };
+  return {
+    tokens,
+    processes: (token = NO_TOKEN) => findPipelineProcesses(token, scene.flockFile),
+    bury: async (view, onDead) => view.state.kind === "dead" && (await take(view, onDead)),
+    force: take,
+  };
+}

@@ -1,0 +1,110 @@
+import { chown } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import type { PipelineId } from "../command/request.ts";
+import { errorCode, StoreError } from "../errors.ts";
+import { readdir, stat } from "../files.ts";
+import type { Host } from "../host.ts";
+import { readStateFile, readTrustedFile, removeStateFile, writeStateFile } from "../state-file.ts";
+import { ensureFolder } from "../state-folder.ts";
+import { requestsDir, type StatePaths } from "../state-paths.ts";
+
+/** Asks the holder of one token, on whatever host, to stop its pipeline. */
+export interface StopRequest {
+  /** `ada on host etl-1`. */
+  readonly by: string;
+  readonly why?: string | undefined;
+  /** Without patience: SIGKILL at once. */
+  readonly now: boolean;
+}
+
+/** A run that holds a lock. Requests are addressed to its token, so none can hit a successor. */
+export interface RequestAddress {
+  readonly paths: StatePaths;
+  readonly pipeline: PipelineId;
+  readonly token: string;
+}
+
+type Writer = Pick<Host, "uid" | "name" | "pid">;
+
+const requestFile = ({ paths, pipeline, token }: RequestAddress): string =>
+  join(requestsDir(paths, pipeline), `${token}.stop.json`);
+const answerFile = ({ paths, pipeline, token }: RequestAddress): string =>
+  join(requestsDir(paths, pipeline), `${token}.answer`);
+
+const uniqueOf = ({ name, pid }: Writer): string => `${name}.${pid}`;
+
+/**
+ * Whether a file is there. Its folder is listed, as an NFS client asks the server for that; of a file that it missed once
+ * it remembers for a minute that it is not there.
+ */
+async function isThere(path: string): Promise<boolean> {
+  try {
+    return (await readdir(dirname(path))).includes(basename(path));
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return false;
+    throw error;
+  }
+}
+
+/** What root writes is given to the owner of `.sched`: its runs could not read it else. */
+async function giveToOwner({ paths }: RequestAddress, file: string): Promise<void> {
+  const { uid, gid } = await stat(paths.root);
+  for (let path = file; path !== paths.root; path = dirname(path)) await chown(path, uid, gid);
+}
+
+/** Makes the folder of a pipeline's requests, so that on a share no host remembers that it is missing. */
+export const openRequests = ({ paths, pipeline }: RequestAddress, uid: number): Promise<void> =>
+  ensureFolder(paths, requestsDir(paths, pipeline), uid);
+
+export async function writeStopRequest(address: RequestAddress, request: StopRequest, host: Writer): Promise<void> {
+  await openRequests(address, host.uid);
+  const path = requestFile(address);
+  await writeStateFile(path, `${JSON.stringify(request)}\n`, uniqueOf(host));
+  if (host.uid === 0) await giveToOwner(address, path);
+}
+
+function parseRequest(text: string): StopRequest | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value !== "object" || value === null) return undefined;
+    const { by, why, now }: Partial<Record<string, unknown>> = { ...value };
+    if (typeof by !== "string" || typeof now !== "boolean") return undefined;
+    return { by, now, why: typeof why === "string" ? why : undefined };
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * What is asked of the holder of a token; `undefined` for nothing.
+ *
+ * @param uid the holder's: it obeys itself and root
+ * @throws StoreError when a stranger asks, or the request is garbled
+ */
+export async function readStopRequest(address: RequestAddress, uid: number): Promise<StopRequest | undefined> {
+  const path = requestFile(address);
+  const text = (await isThere(path)) ? await readTrustedFile(path, [uid, 0]) : undefined;
+  if (text === undefined) return undefined;
+  const request = parseRequest(text);
+  if (request === undefined) throw new StoreError(`${path} is garbled, so nothing is stopped`);
+  return request;
+}
+
+/** The holder's word on how far it is with a request. */
+export async function writeAnswer(address: RequestAddress, stage: string, host: Writer): Promise<void> {
+  await openRequests(address, host.uid);
+  await writeStateFile(answerFile(address), `${stage}\n`, uniqueOf(host));
+}
+
+export async function readAnswer(address: RequestAddress): Promise<string | undefined> {
+  const path = answerFile(address);
+  return (await isThere(path)) ? (await readStateFile(path))?.trimEnd() : undefined;
+}
+
+/** Takes a request and its answer away: it was carried out, or nobody waits any more. */
+export async function removeRequest(address: RequestAddress): Promise<void> {
+  for (const path of [requestFile(address), answerFile(address)]) {
+    if (await isThere(path)) await removeStateFile(path);
+  }
+}

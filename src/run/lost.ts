@@ -1,0 +1,66 @@
+import { DEFAULT_COMMAND, type PipelineId, TAP_COMMANDS, type TapCommand } from "../command/request.ts";
+import { readLast, writeLastRun } from "../history/last.ts";
+import type { RunRecord } from "../history/record.ts";
+import { appendRecord } from "../history/store.ts";
+import type { Host } from "../host.ts";
+import type { DeadHolder } from "../lock/lock.ts";
+import { runLogFile, type StatePaths } from "../state-paths.ts";
+
+const TASK = /^([a-z_]+)(?:#([a-z0-9_-]+))?(?: (\S+))?$/;
+
+interface Task {
+  readonly command: TapCommand;
+  readonly entry: string | undefined;
+  readonly slot: string | undefined;
+}
+
+/** What the record of a lock says that its run is about: `sync_tables#weekly 2026-11-23T12:00:00.000Z`. */
+function parseTask(task = ""): Task {
+  const [, name, entry, slot] = TASK.exec(task) ?? [];
+  return { command: TAP_COMMANDS.find((known) => known === name) ?? DEFAULT_COMMAND, entry, slot };
+}
+
+/** The record of a run whose process is gone without having written one. */
+function lostRecord(paths: StatePaths, pipeline: PipelineId, dead: DeadHolder, how: string): RunRecord {
+  const { runId: id, startedAt, lastBeatAt, host } = dead;
+  const { command, entry, slot } = parseTask(dead.task);
+  const { tap, target } = pipeline;
+  return {
+    id,
+    tap,
+    target,
+    command,
+    entry,
+    outcome: "lost",
+    detail: `its process ended without a word; last sign of life ${lastBeatAt.toISOString()}; ${how}`,
+    host,
+    slot,
+    scheduled: slot !== undefined,
+    startedAt: startedAt.toISOString(),
+    // A heartbeat sets whole seconds ahead at times; nothing ends before it began.
+    endedAt: new Date(Math.max(lastBeatAt.getTime(), startedAt.getTime())).toISOString(),
+    log: runLogFile(paths, pipeline, { id, startedAt }),
+  };
+}
+
+/**
+ * Records a run as lost. To be called by who took its token away, which is one of all that find it dead.
+ *
+ * @param how found, and by whom: ends the record's sentence
+ */
+export async function recordLost(
+  paths: StatePaths,
+  pipeline: PipelineId,
+  dead: DeadHolder,
+  { host, how }: { readonly host: Pick<Host, "uid" | "name" | "pid">; readonly how: string },
+): Promise<RunRecord> {
+  const record = lostRecord(paths, pipeline, dead, how);
+  // Its process may have died between its record and its release.
+  const { runs } = await readLast(paths, pipeline);
+  const known = [...runs.values()].find(({ id }) => id === record.id);
+  if (known !== undefined) return known;
+  await appendRecord(paths, host, record);
+  const newest = runs.get(record.entry === undefined ? record.command : `${record.command}#${record.entry}`);
+  if (newest === undefined || newest.startedAt < record.startedAt) await writeLastRun(paths, host, record);
+  return record;
+}
