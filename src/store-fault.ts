@@ -18,7 +18,8 @@ const REASONS: Readonly<Record<string, { readonly why: string; readonly hint?: s
 /** Node has no name for some codes of network file systems and shows their number only. */
 const NAMES_BY_ERRNO: Readonly<Record<number, string>> = { [-116]: "ESTALE", [-122]: "EDQUOT" };
 
-function systemCode(error: unknown): string | undefined {
+/** `errorCode`, also for the codes that Node shows as a number only. */
+export function systemCode(error: unknown): string | undefined {
   const known = error instanceof Error && "errno" in error && typeof error.errno === "number" ? error.errno : undefined;
   return (known === undefined ? undefined : NAMES_BY_ERRNO[known]) ?? errorCode(error);
 }

@@ -1,5 +1,6 @@
 import { constants } from "node:fs";
 import { lstat, mkdir, open, readdir, rename, rmdir, touch, unlink } from "../files.ts";
+import { systemCode } from "../store-fault.ts";
 
 /** What the file server says of a file. */
 interface FileTimes {
@@ -29,34 +30,53 @@ export interface LockFs {
 
 const READ = constants.O_RDONLY | constants.O_NOFOLLOW;
 
+/** NFS may say ESTALE of what another host takes away while we are at it: it is not there any more. */
+async function orGone<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (systemCode(error) !== "ESTALE") throw error;
+    throw Object.assign(new Error("another host has taken it away", { cause: error }), { code: "ENOENT" });
+  }
+}
+
+async function create(path: string, text: string): Promise<void> {
+  const file = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
+  try {
+    await file.writeText(text, "utf8");
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+async function kindOf(path: string): Promise<"folder" | "link" | "other"> {
+  const found = await lstat(path);
+  if (found.isSymbolicLink()) return "link";
+  return found.isDirectory() ? "folder" : "other";
+}
+
+async function read(path: string): Promise<string> {
+  const file = await open(path, READ);
+  return file.readText("utf8").finally(() => file.close());
+}
+
+async function times(path: string): Promise<FileTimes> {
+  const file = await open(path, READ);
+  return file.stat().finally(() => file.close());
+}
+
 /** The real one. Nothing but a heartbeat waits longer for a share than `ANSWER_MS`. */
 export const diskLockFs: LockFs = {
   makeFolder: (path) => mkdir(path, { mode: 0o700 }),
-  async create(path, text) {
-    const file = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
-    try {
-      await file.writeText(text, "utf8");
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-  },
-  list: (path) => readdir(path),
-  async kind(path) {
-    const found = await lstat(path);
-    if (found.isSymbolicLink()) return "link";
-    return found.isDirectory() ? "folder" : "other";
-  },
-  async read(path) {
-    const file = await open(path, READ);
-    return file.readText("utf8").finally(() => file.close());
-  },
-  async times(path) {
-    const file = await open(path, READ);
-    return file.stat().finally(() => file.close());
-  },
+  create: (path, text) => orGone(create(path, text)),
+  list: (path) => orGone(readdir(path)),
+  kind: (path) => orGone(kindOf(path)),
+  read: (path) => orGone(read(path)),
+  times: (path) => orGone(times(path)),
+  // Whether a holder has lost its lock is not to be told by a share that has only just come back.
   touch,
-  rename: (from, to) => rename(from, to),
-  removeFile: (path) => unlink(path),
-  removeFolder: (path) => rmdir(path),
+  rename: (from, to) => orGone(rename(from, to)),
+  removeFile: (path) => orGone(unlink(path)),
+  removeFolder: (path) => orGone(rmdir(path)),
 };

@@ -50,9 +50,11 @@ async function clear(scene: Scene, leftovers: readonly Leftover[]): Promise<Lock
 interface Cleared {
   readonly kind: "cleared";
   readonly dead: LockHolder | undefined;
+  /** For so long another host's holder was watched, which is no sign of a broken share. */
+  readonly watchedMs: number;
 }
 
-const nothingDead: Cleared = { kind: "cleared", dead: undefined };
+const nothingDead: Cleared = { kind: "cleared", dead: undefined, watchedMs: 0 };
 
 /** Looks at what stands in our way. @returns who has the lock; else it is gone, or made to go, and a new try is due */
 async function look(scene: Scene): Promise<LockHeld | Cleared> {
@@ -74,11 +76,14 @@ async function lookAtTokens(scene: Scene, tokens: readonly string[]): Promise<Lo
     case "held":
       return finding;
     case "dead":
-      return { kind: "cleared", dead: await clear(scene, finding.leftovers) };
+      return { ...nothingDead, dead: await clear(scene, finding.leftovers) };
     case "remote": {
+      const begun = scene.clock.sinceBootMs();
       const watched = await watchRemote(scene, finding.remote);
       if (watched === "alive") return heldBy(finding.remote);
-      return watched === "gone" ? nothingDead : { kind: "cleared", dead: await clear(scene, [finding.remote]) };
+      const watchedMs = scene.clock.sinceBootMs() - begun;
+      const dead = watched === "gone" ? undefined : await clear(scene, [finding.remote]);
+      return { kind: "cleared", dead, watchedMs };
     }
   }
 }
@@ -99,8 +104,7 @@ export async function settle<T>(scene: Scene, tryToLock: TryToLock<T>, withinMs:
     const seen = await look(scene);
     if (seen.kind === "held") return seen;
     tookOverFrom = seen.dead ?? tookOverFrom;
-    // A dead one that was watched for a lease has cost us time, but not in vain.
-    left -= seen.dead === undefined ? clock.sinceBootMs() - begun : 0;
+    left -= clock.sinceBootMs() - begun - seen.watchedMs;
     if (left < 0) {
       throw new StoreError(`${scene.folder} can neither be taken nor be seen as held by anyone`, {
         hint: "The share may not keep its promises, or something else writes there. Look into that folder.",

@@ -75,6 +75,17 @@ describe("a holder on another host", () => {
     expect(left(paths)).toEqual(["a.flock", "a.lock"]);
   });
 
+  test("that is taken away by another start after a long watch is out of the way, and nothing is wrong with the share", async () => {
+    const paths = await leftBy();
+    const { clock } = clockOfTest((waitedMs) => {
+      if (waitedMs === 5 * timing.heartbeatMs) rmSync(lockFolder(paths, pipeline), { recursive: true });
+    });
+    const locks = pipelineLocks({ timing, clock, settleMs: 2 * timing.heartbeatMs });
+    const attempt = await locks.acquire(paths, pipeline, claim);
+    expect(attempt).toMatchObject({ kind: "acquired", lock: { tookOverFrom: undefined } });
+    if (attempt.kind === "acquired") await attempt.lock.release();
+  });
+
   test("that is silent is watched for its whole lease, then taken over", async () => {
     const { clock, waited } = clockOfTest();
     const paths = await leftBy();
