@@ -19,6 +19,8 @@ export interface Scene {
   readonly nonce: string;
   readonly clock: LockClock;
   readonly patience: Patience;
+  /** Who lives on this machine; /proc tells unless a test does. */
+  readonly processes?: Pick<Witness, "processLives" | "pipelineProcesses"> | undefined;
   /** Hears of each dead run that was taken away here. */
   readonly onDead?: ((dead: DeadHolder) => Promise<void>) | undefined;
 }
@@ -50,6 +52,7 @@ export const heldBy = ({ holder }: Remote): LockHeld => ({ kind: "held", holder,
 const witnessAt = (scene: Scene): Witness => ({
   processLives,
   pipelineProcesses: (token) => findPipelineProcesses(token, scene.flockFile),
+  ...scene.processes,
   silentMs: (token) => silentMs(scene, token),
 });
 

@@ -1,0 +1,115 @@
+import { dirname } from "node:path";
+import type { LockFs } from "../../../src/lock/lock-fs.ts";
+
+interface Entry {
+  readonly kind: "folder" | "file";
+  text: string;
+  mtime: number;
+}
+
+const fault = (code: string): Error => Object.assign(new Error(code), { code });
+
+/** A file system in memory. Every method is one atomic step, with POSIX's answers; its root is always there. */
+export class MemoryFs {
+  readonly #entries = new Map<string, Entry>();
+
+  #at(path: string): Entry {
+    const entry = this.#entries.get(path);
+    if (entry === undefined) throw fault("ENOENT");
+    return entry;
+  }
+
+  #put(path: string, entry: Entry): void {
+    if (this.#entries.has(path)) throw fault("EEXIST");
+    const parent = dirname(path);
+    if (parent !== "/" && !this.#entries.has(parent)) throw fault("ENOENT");
+    this.#entries.set(path, entry);
+  }
+
+  mkdir(path: string): void {
+    this.#put(path, { kind: "folder", text: "", mtime: Date.now() });
+  }
+
+  create(path: string): void {
+    this.#put(path, { kind: "file", text: "", mtime: Date.now() });
+  }
+
+  write(path: string, text: string): void {
+    const entry = this.#entries.get(path);
+    // Whoever has the file open writes into it wherever it went.
+    if (entry !== undefined) entry.text = text;
+  }
+
+  list(path: string): readonly string[] {
+    this.#at(path);
+    return [...this.#entries.keys()]
+      .filter((name) => dirname(name) === path)
+      .map((name) => name.slice(path.length + 1))
+      .sort();
+  }
+
+  kind(path: string): "folder" | "other" {
+    return this.#at(path).kind === "folder" ? "folder" : "other";
+  }
+
+  read(path: string): string {
+    return this.#at(path).text;
+  }
+
+  mtime(path: string): Date {
+    return new Date(this.#at(path).mtime);
+  }
+
+  touch(path: string, at: Date): void {
+    this.#at(path).mtime = at.getTime();
+  }
+
+  rename(from: string, to: string): void {
+    const entry = this.#at(from);
+    this.#entries.delete(from);
+    this.#entries.set(to, entry);
+  }
+
+  unlink(path: string): void {
+    this.#at(path);
+    this.#entries.delete(path);
+  }
+
+  rmdir(path: string): void {
+    if (this.list(path).length > 0) throw fault("ENOTEMPTY");
+    this.#entries.delete(path);
+  }
+
+  /** All that is there, as one text. Times are left out: nothing that is explored goes by them. */
+  toString(): string {
+    return [...this.#entries]
+      .map(([path, { text }]) => `${path}=${text}`)
+      .sort()
+      .join("\n");
+  }
+}
+
+/** Runs `act` when the scheduler lets this process go on. @param what tells the step in a report */
+export type Step = <T>(what: string, act: () => T) => Promise<T>;
+
+/**
+ * The lock's view of it, every step of which waits for the scheduler. What no other process can see (a change of times, by
+ * which nothing here goes; the end of a token that was taken out of the folder) is no step of its own.
+ */
+export function memoryLockFs(fs: MemoryFs, step: Step): LockFs {
+  return {
+    makeFolder: (path) => step("makeFolder", () => fs.mkdir(path)),
+    async create(path, text) {
+      await step("create", () => fs.create(path));
+      await step("write", () => fs.write(path, text));
+    },
+    list: (path) => step("list", () => fs.list(path)),
+    kind: (path) => step("kind", () => fs.kind(path)),
+    read: (path) => step("read", () => fs.read(path)),
+    times: async (path) => ({ mtime: fs.mtime(path), ctimeMs: 0 }),
+    touch: async (path, at) => fs.touch(path, at),
+    rename: (from, to) => step("rename", () => fs.rename(from, to)),
+    removeFile: async (path) => fs.unlink(path),
+    removeFolder: (path) => step("removeFolder", () => fs.rmdir(path)),
+  };
+}
