@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { cronComplaints, cronStarts } from "./rig/cron-log.ts";
@@ -6,6 +6,7 @@ import type { PrivateCron } from "./rig/private-cron.ts";
 import { environmentOf } from "./rig/processes.ts";
 import { importProject, schedWell, testWorld } from "./rig/product.ts";
 import { describeOnRealCron } from "./rig/suite.ts";
+import { addUser, type OrdinaryUser } from "./rig/user.ts";
 import { waitFor } from "./rig/wait.ts";
 
 /**
@@ -28,7 +29,7 @@ interface Record {
 }
 
 describeOnRealCron("five pipelines every minute, in real time", () => {
-  test("a run that is still at work makes the next one a skip; only the failing pipeline sends mail", async () => {
+  test("a run that is still at work makes the next one a skip; only the failing pipeline sends mail; another user's runs are his", async () => {
     const world = await testWorld();
     await importProject(world, writeProject(world.folder));
     await world.startDaemon();
@@ -36,6 +37,8 @@ describeOnRealCron("five pipelines every minute, in real time", () => {
     const lines = Object.keys(TAPS).map((tap) => `  - {tap: ${tap}, target: redshift, cron: "* * * * *"}\n`);
     writeFileSync(file, `pipelines:\n${lines.join("")}`);
     await schedWell(world, ["install", file]);
+    const user = await addUser(world, "etl", 4711);
+    await installFor(user, world.folder);
 
     // Two minutes of the daemon, and the long run met by the second.
     const environment = await waitFor("the long run", 150_000, () => {
@@ -52,6 +55,7 @@ describeOnRealCron("five pipelines every minute, in real time", () => {
     expect(world.processes().map(({ pid }) => pid)).toContain(running?.pid);
     await schedWell(world, ["uninstall"]);
     expect(world.spooled()).toBeUndefined();
+    await user.sched(["uninstall"]);
     await waitFor("the runs' own ends", 150_000, () => (world.processes().length === 0 ? true : undefined));
 
     const records = await history(world);
@@ -68,6 +72,13 @@ describeOnRealCron("five pipelines every minute, in real time", () => {
     expect(ends("microserv_5")).toEqual(Array(minutes).fill("succeeded"));
     expect(records.filter(({ tap }) => tap === "microserv_3").every(({ exitCode }) => exitCode === 1)).toBe(true);
 
+    const ofUser = JSON.parse(await user.sched(["history", "--json"])) as { readonly runs: readonly Record[] };
+    expect(ofUser.runs.map(({ tap, outcome }) => `${tap} ${outcome}`)).toEqual(
+      Array(ofUser.runs.length).fill("microserv_1 succeeded"),
+    );
+    expect(ofUser.runs.length).toBeGreaterThanOrEqual(1);
+    expect(ownersBelow(join(user.home, ".pipelinewise"))).toEqual([user.uid]);
+
     const mails = world.mails();
     expect(mails).toHaveLength(minutes);
     for (const mail of mails) {
@@ -78,6 +89,19 @@ describeOnRealCron("five pipelines every minute, in real time", () => {
     expect(cronComplaints(world.log())).toEqual([]);
   }, 330_000);
 });
+
+/** One pipeline in a user's own crontab, beside root's. */
+async function installFor(user: OrdinaryUser, folder: string): Promise<void> {
+  await user.pipelinewise(["import", "--dir", join(folder, "project")]);
+  const file = join(folder, "etl.yml");
+  writeFileSync(file, 'pipelines:\n  - {tap: microserv_1, target: redshift, cron: "* * * * *"}\n');
+  await user.sched(["install", file]);
+}
+
+/** Whose the files and folders below a folder are. */
+const ownersBelow = (folder: string): readonly number[] => [
+  ...new Set(readdirSync(folder, { recursive: true }).map((name) => statSync(join(folder, String(name))).uid)),
+];
 
 interface Status {
   readonly tap: string;

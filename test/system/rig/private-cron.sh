@@ -44,7 +44,7 @@ MAIL
 chmod 755 /usr/sbin/sendmail
 
 # cron's PATH is /usr/bin:/bin, and the stand-in for PipelineWise begins with "#!/usr/bin/env node".
-test -x /usr/bin/node || ln -s "$node" /usr/bin/node
+test -x /usr/bin/node || { : >/usr/bin/node && mount --bind "$node" /usr/bin/node; }
 
 echo ready
 exec cat >/dev/null
