@@ -46,6 +46,11 @@ const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import("./commands/run.ts")).addRun,
   },
   {
+    name: "stop",
+    description: "stop a pipeline that runs, on whatever host, and wait until it is gone",
+    load: async () => (await import("./commands/stop.ts")).addStop,
+  },
+  {
     name: "status",
     description: "show PipelineWise's own status, and what is scheduled, next, last and running",
     load: async () => (await import("./commands/status.ts")).addStatus,
@@ -54,6 +59,11 @@ const COMMANDS: readonly CommandRow[] = [
     name: "history",
     description: "show what ran and how it ended, newest end first; all hosts together",
     load: async () => (await import("./commands/history.ts")).addHistory,
+  },
+  {
+    name: "unlock",
+    description: "show who holds the locks, and why they are believed alive or dead; clear what is proved dead",
+    load: async () => (await import("./commands/unlock.ts")).addUnlock,
   },
 ];
 

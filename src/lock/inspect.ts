@@ -8,7 +8,7 @@ import { readLockFolder, removeIfEmpty } from "./lock-folder.ts";
 import { diskLockFs } from "./lock-fs.ts";
 import { machineId, realClock, thisKernel } from "./machine.ts";
 import { nonce } from "./own-record.ts";
-import { findPipelineProcesses } from "./pipeline-processes.ts";
+import { type MarkedProcesses, markedProcesses } from "./pipeline-processes.ts";
 import { bury } from "./settle.ts";
 import { silentMs } from "./silence.ts";
 import { LOCK_TIMING } from "./timing.ts";
@@ -31,7 +31,9 @@ export interface TokenView {
 export interface LockView {
   readonly tokens: readonly TokenView[];
   /** Live processes of a token's pipeline; without a token, those that have the kernel lock though no record tells. */
-  processes(token?: string): Promise<readonly number[]>;
+  processes(token?: string): MarkedProcesses;
+  /** Whether a token is still there. */
+  has(token: string): Promise<boolean>;
   /** Takes away what is proved dead. @returns whether we, of all who try, took it */
   bury(token: TokenView, onDead: (dead: DeadHolder) => Promise<void>): Promise<boolean>;
   /** The same for a token that nothing proves dead: on the word of a human who knows better. */
@@ -95,7 +97,11 @@ export async function inspectLock(
   };
   return {
     tokens,
-    processes: (token = NO_TOKEN) => findPipelineProcesses(token, scene.flockFile),
+    processes: (token = NO_TOKEN) => markedProcesses(token, scene.flockFile),
+    async has(token) {
+      const now = await readLockFolder(scene.files, scene.folder);
+      return now.kind === "tokens" && now.tokens.includes(token);
+    },
     bury: async (view, onDead) => view.state.kind === "dead" && (await take(view, onDead)),
     force: take,
   };

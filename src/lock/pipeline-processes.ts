@@ -32,10 +32,10 @@ export async function findPipelineProcesses(token: string, flockFile: string): P
 }
 
 /** Sends a signal to those processes, each looked at anew just before: a pid may be another's by then. @returns which */
-export async function signalPipelineProcesses(
+async function signalPipelineProcesses(
   token: string,
   flockFile: string,
-  { signal, except = [] }: { readonly signal: NodeJS.Signals; readonly except?: readonly number[] },
+  { signal, except }: { readonly signal: NodeJS.Signals; readonly except: readonly number[] },
 ): Promise<readonly number[]> {
   const told: number[] = [];
   for (const pid of await findPipelineProcesses(token, flockFile)) {
@@ -49,3 +49,15 @@ export async function signalPipelineProcesses(
   }
   return told;
 }
+
+/** The live processes of one run's pipeline, found and told by their pids. */
+export interface MarkedProcesses {
+  find(): Promise<readonly number[]>;
+  /** @param except those that have been told already */
+  signal(signal: NodeJS.Signals, except?: readonly number[]): Promise<readonly number[]>;
+}
+
+export const markedProcesses = (token: string, flockFile: string): MarkedProcesses => ({
+  find: () => findPipelineProcesses(token, flockFile),
+  signal: (signal, except = []) => signalPipelineProcesses(token, flockFile, { signal, except }),
+});

@@ -91,20 +91,24 @@ export async function readStopRequest(address: RequestAddress, uid: number): Pro
   return request;
 }
 
-/** The holder's word on how far it is with a request. */
-export async function writeAnswer(address: RequestAddress, stage: string, host: Writer): Promise<void> {
+/** The holder's words on how far it is with a request: all steps so far, as it may be done before anyone reads. */
+export async function writeAnswer(address: RequestAddress, steps: readonly string[], host: Writer): Promise<void> {
   await openRequests(address, host.uid);
-  await writeStateFile(answerFile(address), `${stage}\n`, uniqueOf(host));
+  await writeStateFile(answerFile(address), steps.map((step) => `${step}\n`).join(""), uniqueOf(host));
 }
 
-export async function readAnswer(address: RequestAddress): Promise<string | undefined> {
+export async function readAnswer(address: RequestAddress): Promise<readonly string[]> {
   const path = answerFile(address);
-  return (await isThere(path)) ? (await readStateFile(path))?.trimEnd() : undefined;
+  const text = (await isThere(path)) ? await readStateFile(path) : undefined;
+  return (text ?? "").split("\n").slice(0, -1);
 }
 
-/** Takes a request and its answer away: it was carried out, or nobody waits any more. */
-export async function removeRequest(address: RequestAddress): Promise<void> {
-  for (const path of [requestFile(address), answerFile(address)]) {
-    if (await isThere(path)) await removeStateFile(path);
-  }
+async function removeUnlessGone(path: string): Promise<void> {
+  if (await isThere(path)) await removeStateFile(path);
 }
+
+/** Takes a request away: it was carried out, or nobody waits for that any more. */
+export const removeRequest = (address: RequestAddress): Promise<void> => removeUnlessGone(requestFile(address));
+
+/** Takes an answer away: it was read. */
+export const removeAnswer = (address: RequestAddress): Promise<void> => removeUnlessGone(answerFile(address));

@@ -1,11 +1,12 @@
 import type { Host } from "../host.ts";
 import type { HeldLock } from "../lock/lock.ts";
+import type { MarkedProcesses } from "../lock/pipeline-processes.ts";
 import type { Pipeline } from "./child.ts";
 import type { Notes } from "./notes.ts";
 import { causeWords, type StopCause } from "./outcome.ts";
 import { copyOutput, finishCopying, type RunLog } from "./output.ts";
 import { groupGone, groupWorks } from "./process-group.ts";
-import { type MarkedProcesses, type StopTiming, stopPipeline } from "./stop.ts";
+import { type StopTiming, stopPipeline } from "./stop.ts";
 import type { StopRequests } from "./stop-requests.ts";
 import type { StopSignals } from "./stop-signals.ts";
 

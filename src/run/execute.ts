@@ -13,7 +13,7 @@ import {
   type PipelineLocks,
   RUN_MARK,
 } from "../lock/lock.ts";
-import { findPipelineProcesses, signalPipelineProcesses } from "../lock/pipeline-processes.ts";
+import { markedProcesses } from "../lock/pipeline-processes.ts";
 import { LOCK_TIMING } from "../lock/timing.ts";
 import { claimSlot, readHandled, type SlotClaim } from "../slot/handled.ts";
 import { flockFile, runLogFile } from "../state-paths.ts";
@@ -32,7 +32,7 @@ import { readTail, renderEnd, renderReport } from "./report.ts";
 import { findSetpriv } from "./setpriv.ts";
 import { skipOverlap, skipSlot } from "./skip.ts";
 import { doneBefore, renderHandler, type SlotSkip, taskOf, twinOf } from "./slot.ts";
-import type { MarkedProcesses, StopTiming } from "./stop.ts";
+import type { StopTiming } from "./stop.ts";
 import { watchStopRequests } from "./stop-requests.ts";
 import type { StopSignals } from "./stop-signals.ts";
 
@@ -80,11 +80,6 @@ async function keepRecord({ plan, host }: HeldRun, record: RunRecord): Promise<v
   await appendRecord(plan.paths, host, record);
   await writeLastRun(plan.paths, host, record);
 }
-
-const markedProcesses = (token: string, flock: string): MarkedProcesses => ({
-  find: () => findPipelineProcesses(token, flock),
-  signal: (signal, except) => signalPipelineProcesses(token, flock, { signal, except }),
-});
 
 /** Finds, reads and opens all that the pipeline needs, then starts it and stays until all of it has ended. */
 async function runPipeline(run: HeldRun): Promise<PipelineEnd & { readonly log: string | undefined }> {
@@ -140,7 +135,7 @@ const skipBlocked = (
 /** A pipeline that was killed leaves its pidfile, and a log that PipelineWise shows as running for ever. */
 async function clearOwnLeftovers({ plan, host, notes }: HeldRun, record: RunRecord): Promise<void> {
   try {
-    const traces = await findTraces(plan.paths, plan.entry, host, [record]);
+    const traces = await findTraces(plan.paths, plan.entry, host, { ourRuns: [record] });
     if (traces.kind === "leftovers") await clearLeftovers(traces.leftovers, notes);
   } catch (error) {
     notes.warn("did not look for leftovers", { detail: errorMessage(error) });

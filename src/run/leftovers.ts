@@ -89,13 +89,14 @@ async function quietMs(path: string, probe: string): Promise<number> {
 /**
  * What PipelineWise's files tell. Reads only; to be called by who holds the lock and has started nothing yet.
  *
- * @param ourRuns newest runs of ours; what they left is theirs, however lately
+ * @param options.ourRuns newest runs of ours; what they left is theirs, however lately
+ * @param options.foreignMs a log that nobody wrote for so long is nobody's
  */
 export async function findTraces(
   paths: StatePaths,
   pipeline: PipelineId,
   host: Pick<Host, "name" | "pid">,
-  ourRuns: Iterable<RunRecord>,
+  { ourRuns, foreignMs = QUIET_MS }: { readonly ourRuns: Iterable<RunRecord>; readonly foreignMs?: number },
 ): Promise<Traces> {
   const folder = tapFolder(paths, pipeline);
   const pidfile = await readPidfile(join(folder, "pipelinewise.pid"));
@@ -112,7 +113,7 @@ export async function findTraces(
     if (!isOurs(at, ourRuns)) {
       const probe = join(paths.root, `.probe.${host.name}.${host.pid}`);
       const ageMs = await unlessAbsent(path, () => quietMs(path, probe), Number.POSITIVE_INFINITY);
-      if (ageMs < QUIET_MS) return { kind: "foreign-log", path, ageMs };
+      if (ageMs < foreignMs) return { kind: "foreign-log", path, ageMs };
     }
     logs.push(path);
   }

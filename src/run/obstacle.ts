@@ -28,7 +28,8 @@ export async function lookAhead(paths: StatePaths, pipeline: PipelineId, host: H
   }
   const external = await findExternal(paths.configDir, { tap, target });
   if (external !== undefined) return byOthers(external);
-  const traces = await findTraces(paths, pipeline, host, (await readLast(paths, pipeline)).runs.values());
+  const { runs } = await readLast(paths, pipeline);
+  const traces = await findTraces(paths, pipeline, host, { ourRuns: runs.values() });
   if (traces.kind === "external") return byOthers(traces.process);
   if (traces.kind === "leftovers") return { kind: "free", leftovers: traces.leftovers };
   const { path, ageMs } = traces;

@@ -17,9 +17,9 @@ export interface StopRequests {
   readonly first: Promise<StopCause>;
   /** Resolves when a request without patience is there. */
   readonly hurry: Promise<void>;
-  /** Tells whoever asked how far the stop is. */
-  answer(stage: string): void;
-  /** Looks no more, and takes away what was carried out. */
+  /** Tells whoever asked how far the stop is; where nobody did, nothing happens. */
+  answer(step: string): void;
+  /** Looks no more, and takes away the request that was carried out. The answer is its reader's. */
   close(): Promise<void>;
 }
 
@@ -38,6 +38,7 @@ export function watchStopRequests(
   let seen: StopRequest | undefined;
   let fault: string | undefined;
   let looking: Promise<void> | undefined;
+  const steps: string[] = [];
   let answering = Promise.resolve();
   let announce: (cause: StopCause) => void = () => {};
   let hasten: () => void = () => {};
@@ -75,10 +76,11 @@ export function watchStopRequests(
   return {
     first,
     hurry,
-    answer(stage) {
+    answer(step) {
       if (seen === undefined) return;
+      steps.push(step);
       const write = () =>
-        writeAnswer(address, stage, host).catch((error) => {
+        writeAnswer(address, steps, host).catch((error) => {
           notes.warn("a request to stop was not answered", { detail: errorMessage(error) });
         });
       answering = answering.then(write);

@@ -1,16 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { MarkedProcesses } from "../lock/pipeline-processes.ts";
 import type { LockTiming } from "../lock/timing.ts";
 import type { Pipeline } from "./child.ts";
 import { groupGone, groupMembers, signalGroup, signalProcess } from "./process-group.ts";
 
 export type StopTiming = Pick<LockTiming, "graceMs" | "killGraceMs"> & Partial<Pick<LockTiming, "heartbeatMs">>;
-
-/** Found and told by their pids. */
-export interface MarkedProcesses {
-  find(): Promise<readonly number[]>;
-  /** @param except those that have been told already */
-  signal(signal: NodeJS.Signals, except: readonly number[]): Promise<readonly number[]>;
-}
 
 /** What a stop needs to know beside the pipeline. */
 export interface StopHelp {

@@ -1,12 +1,12 @@
 import type { Command } from "commander";
-import type { PipelineId } from "../../command/request.ts";
+import { entryLabel, type PipelineId } from "../../command/request.ts";
 import { type InstalledSchedule, listCompiled, readCompiled } from "../../compiled/store.ts";
 import type { ZonesNow } from "../../compiled/zone-notices.ts";
 import { resolveConfigDir } from "../../config-dir.ts";
-import { EXIT, SchedError } from "../../errors.ts";
+import { findRunning } from "../../control/bury.ts";
+import { EXIT, errorCode, errorMessage, SchedError } from "../../errors.ts";
 import { readLast } from "../../history/last.ts";
 import type { Host } from "../../host.ts";
-import { findLiveHolder } from "../../lock/live-holder.ts";
 import { readMachineZone } from "../../machine-zone.ts";
 import { readUndue } from "../../slot/undue.ts";
 import { findStateFolder, type StateFolder } from "../../state-folder.ts";
@@ -41,7 +41,7 @@ export function addStatus(command: Command, host: Host): void {
       const named = new Set(entries.map(({ entry }) => pairKey(entry)));
       // With a name, PipelineWise's other pipelines are not meant.
       const known = theirs.filter((row) => wanted(row) && (flags.name === undefined || named.has(pairKey(row))));
-      const states = await readStates(state, [...known, ...entries.map(({ entry }) => entry)]);
+      const states = await readStates(state, [...known, ...entries.map(({ entry }) => entry)], host);
       const rows = joinStatus(known, entries, (pipeline) => states.get(pairKey(pipeline)) ?? NOTHING);
       const faults = [...states.values()].flatMap(({ last }) => last.faults);
       const notices = await Promise.all(installed.map((one) => noticesOf(one, host.name, zones)));
@@ -104,14 +104,23 @@ async function scheduledEntries(
   return Promise.all(scheduled);
 }
 
-async function readStates(state: StateFolder | undefined, pipelines: readonly PipelineId[]) {
+async function readStates(state: StateFolder | undefined, pipelines: readonly PipelineId[], host: Host) {
   const states = new Map<string, PipelineState>();
   if (state === undefined) return states;
   for (const pipeline of pipelines) {
     const key = pairKey(pipeline);
     if (states.has(key)) continue;
-    const running = await findLiveHolder(state.paths, pipeline);
-    states.set(key, { last: await readLast(state.paths, pipeline), running });
+    const last = async () => readLast(state.paths, pipeline);
+    try {
+      const running = await findRunning({ paths: state.paths, host }, pipeline);
+      states.set(key, { last: await last(), running });
+    } catch (error) {
+      // Such as a share that may only be read from here; what else is known is shown all the same.
+      if (!(error instanceof SchedError) && errorCode(error) === undefined) throw error;
+      const { faults, ...rest } = await last();
+      const fault = `whether ${entryLabel({ ...pipeline, command: "run_tap" })} runs cannot be seen: ${errorMessage(error)}`;
+      states.set(key, { last: { ...rest, faults: [...faults, fault] }, running: undefined });
+    }
   }
   return states;
 }

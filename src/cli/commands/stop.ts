@@ -1,0 +1,54 @@
+import { type Command, Option } from "commander";
+import type { PipelineId } from "../../command/request.ts";
+import { entryLabel } from "../../command/request.ts";
+import { resolveConfigDir } from "../../config-dir.ts";
+import { stopRun } from "../../control/stop.ts";
+import { EXIT } from "../../errors.ts";
+import type { Host } from "../../host.ts";
+import { lockedPipelines } from "../../lock/locked.ts";
+import { findStateFolder } from "../../state-folder.ts";
+import type { StatePaths } from "../../state-paths.ts";
+import { actorOf } from "../actor.ts";
+import type { Finish } from "../add-command.ts";
+import { type PipelineWish, pipelineWished } from "../pipeline-wish.ts";
+
+interface StopFlags extends PipelineWish {
+  readonly all?: boolean;
+  readonly now?: boolean;
+  readonly why?: string;
+  readonly configDir?: string;
+}
+
+export function addStop(command: Command, host: Host, finish: Finish): void {
+  command
+    .option("--tap <tap>", "tap of the pipeline to stop")
+    .option("--target <target>", "its target")
+    .addOption(new Option("--all", "stop every pipeline that runs, on all hosts").conflicts(["tap", "target"]))
+    .option("--now", "without patience: SIGKILL at once")
+    .option("--why <text>", "for the history")
+    .option("--config-dir <dir>", "PipelineWise's config directory")
+    .action(async (flags: StopFlags) => {
+      const { all = false, now = false } = flags;
+      const wished = all ? undefined : pipelineWished(flags, "or --all");
+      const actor = actorOf(host, flags.why);
+      const state = await findStateFolder(await resolveConfigDir(host, { flag: flags.configDir }), host.uid);
+      const pipelines = wished === undefined ? await allOf(state?.paths) : [wished];
+      if (pipelines.length === 0) host.stdout.write("No pipeline is running.\n");
+      const stopOne = async (pipeline: PipelineId): Promise<boolean> => {
+        const label = entryLabel({ ...pipeline, command: "run_tap" });
+        const say = (text: string) => host.stderr.write(`${label}: ${text}\n`);
+        if (state === undefined) {
+          host.stdout.write(`${label} is not running\n`);
+          return true;
+        }
+        const { kind, words } = await stopRun({ paths: state.paths, host, say }, pipeline, { ...actor, now });
+        host.stdout.write(`${label} ${words}\n`);
+        return kind !== "alive";
+      };
+      const gone = await Promise.all(pipelines.map(stopOne));
+      finish(gone.every(Boolean) ? EXIT.ok : EXIT.io);
+    });
+}
+
+const allOf = async (paths: StatePaths | undefined): Promise<readonly PipelineId[]> =>
+  paths === undefined ? [] : lockedPipelines(paths);

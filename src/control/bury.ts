@@ -1,0 +1,39 @@
+import type { PipelineId } from "../command/request.ts";
+import type { RunRecord } from "../history/record.ts";
+import { inspectLock, type LockView, type TokenView } from "../lock/inspect.ts";
+import { findLiveHolder } from "../lock/live-holder.ts";
+import type { LockHolder } from "../lock/lock.ts";
+import { recordLost } from "../run/lost.ts";
+import type { Control } from "./control.ts";
+
+type Place = Pick<Control, "paths" | "host">;
+
+/**
+ * Clears the lock of a run that is proved dead, and records it as lost, unless someone else was quicker.
+ *
+ * @param how it was found, and by whom
+ * @param as "force": on the word of a human, where nothing proves it dead
+ */
+export async function buryRun(
+  { paths, host }: Place,
+  pipeline: PipelineId,
+  { lock, view, how, as }: { lock: LockView; view: TokenView; how: string; as: "bury" | "force" },
+): Promise<{ readonly taken: boolean; readonly record: RunRecord | undefined }> {
+  let record: RunRecord | undefined;
+  const taken = await lock[as](view, async (dead) => {
+    record = await recordLost(paths, pipeline, dead, { host, how });
+  });
+  return { taken, record };
+}
+
+/** The run that a pipeline's lock stands for; those that prove dead on the way are recorded as lost. */
+export async function findRunning({ paths, host }: Place, pipeline: PipelineId): Promise<LockHolder | undefined> {
+  const live = await findLiveHolder(paths, pipeline);
+  if (live !== undefined) return live;
+  const lock = await inspectLock(paths, pipeline, host);
+  for (const view of lock.tokens) {
+    if (view.state.kind !== "dead") return view.holder;
+    await buryRun({ paths, host }, pipeline, { lock, view, how: `found by status, on host ${host.name}`, as: "bury" });
+  }
+  return undefined;
+}

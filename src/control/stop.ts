@@ -1,0 +1,131 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { PipelineId } from "../command/request.ts";
+import { readLast } from "../history/last.ts";
+import { inspectLock, type LockView, type TokenView } from "../lock/inspect.ts";
+import { sinceBootMs } from "../lock/machine.ts";
+import type { MarkedProcesses } from "../lock/pipeline-processes.ts";
+import { LOCK_TIMING, type LockTiming } from "../lock/timing.ts";
+import { renderDuration } from "../run/duration.ts";
+import { askHolder } from "./ask.ts";
+import { buryRun } from "./bury.ts";
+import { type Actor, actorWords, type Control } from "./control.ts";
+
+/** How a stop ended: `idle` nothing ran; `alive` something still does. `words` read behind the pipeline's name. */
+export interface Stopped {
+  readonly kind: "idle" | "gone" | "alive";
+  readonly words: string;
+}
+
+export interface StopWish extends Actor {
+  /** Without patience: SIGKILL at once. */
+  readonly now: boolean;
+  readonly timing?: LockTiming;
+}
+
+const POLL_MS = 100;
+
+async function waitUntilGone(processes: MarkedProcesses, ms: number): Promise<readonly number[]> {
+  const deadline = sinceBootMs() + ms;
+  for (;;) {
+    const left = await processes.find();
+    if (left.length === 0 || sinceBootMs() > deadline) return left;
+    await sleep(POLL_MS);
+  }
+}
+
+/** Ends what a dead wrapper left behind on this host. @returns what could not be ended */
+async function endOrphans(
+  { say }: Control,
+  processes: MarkedProcesses,
+  { now, timing = LOCK_TIMING }: StopWish,
+): Promise<readonly number[]> {
+  const steps = [
+    ["SIGTERM", now ? 0 : timing.graceMs],
+    ["SIGKILL", timing.killGraceMs],
+  ] as const;
+  let left: readonly number[] = [];
+  for (const [signal, patience] of steps) {
+    const told = await processes.signal(signal);
+    if (told.length === 0) return [];
+    say(`${signal} to what is left of it: ${told.join(", ")}`);
+    left = await waitUntilGone(processes, patience);
+  }
+  return left;
+}
+
+const alive = (left: readonly number[]): Stopped => ({
+  kind: "alive",
+  words: `is still at work: ${left.join(", ")} cannot be ended`,
+});
+
+/** What the record of a run that has ended says of it. */
+async function endWords({ paths }: Control, pipeline: PipelineId, { holder }: TokenView): Promise<string> {
+  const { runs } = await readLast(paths, pipeline);
+  const run = [...runs.values()].find(({ id }) => id === holder?.runId);
+  if (run === undefined) return "is gone; it left no record";
+  const took = renderDuration(Date.parse(run.endedAt) - Date.parse(run.startedAt));
+  return `is gone: it ${run.outcome === "stopped" ? "was stopped" : run.outcome} after ${took} (run ${run.id})`;
+}
+
+async function stopHeld(
+  control: Control,
+  pipeline: PipelineId,
+  { lock, view, wish }: { lock: LockView; view: TokenView; wish: StopWish },
+): Promise<Stopped | undefined> {
+  const { by, why, now, timing = LOCK_TIMING } = wish;
+  const asked = await askHolder(control, pipeline, { lock, view, request: { by, why, now }, timing });
+  const host = view.holder?.host ?? "its host";
+  switch (asked) {
+    case "gone":
+      return { kind: "gone", words: await endWords(control, pipeline, view) };
+    case "died":
+      return undefined;
+    case "silent":
+      return {
+        kind: "alive",
+        words: `was not stopped: no answer from ${host}; its last sign of life was ${renderDuration(view.silentMs)} ago. See: pipelinewise-sched unlock`,
+      };
+    case "busy": {
+      const left = await lock.processes(view.token).find();
+      return left.length > 0 ? alive(left) : { kind: "alive", words: `is still being stopped by host ${host}` };
+    }
+  }
+}
+
+/**
+ * Stops the run of a pipeline, wherever it is: its wrapper is asked to, and what a dead wrapper left on this host is ended
+ * from here. A run that begins meanwhile is another one, and not meant.
+ */
+export async function stopRun(control: Control, pipeline: PipelineId, wish: StopWish): Promise<Stopped> {
+  const { paths, host, say } = control;
+  let meant: string | undefined;
+  let ended = false;
+  for (;;) {
+    const lock = await inspectLock(paths, pipeline, host);
+    const view = lock.tokens.find(({ token }) => meant === undefined || token === meant);
+    if (view === undefined) {
+      if (meant === undefined && lock.tokens.length === 0) {
+        const left = await endOrphans(control, lock.processes(), wish);
+        if (left.length > 0) return alive(left);
+      }
+      return ended ? { kind: "gone", words: "is gone" } : { kind: "idle", words: "is not running" };
+    }
+    meant = view.token;
+    if (view.state.kind === "orphans") {
+      say(`its wrapper (pid ${view.pid}) is gone, and its pipeline is still at work`);
+      const left = await endOrphans(control, lock.processes(view.token), wish);
+      if (left.length > 0) return alive(left);
+      ended = true;
+    } else if (view.state.kind === "dead") {
+      const how = ended
+        ? `what was left of it was stopped by ${actorWords(wish)}`
+        : `found by stop, on host ${host.name}`;
+      await buryRun(control, pipeline, { lock, view, how, as: "bury" });
+      if (ended) return { kind: "gone", words: "is gone; its wrapper had died before, so the run is recorded as lost" };
+      return { kind: "idle", words: "is not running: its wrapper had died, and the run is recorded as lost" };
+    } else {
+      const stopped = await stopHeld(control, pipeline, { lock, view, wish });
+      if (stopped !== undefined) return stopped;
+    }
+  }
+}

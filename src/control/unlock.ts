@@ -1,0 +1,96 @@
+import type { PipelineId } from "../command/request.ts";
+import { EXIT, SchedError, UsageError } from "../errors.ts";
+import { inspectLock, type LockView, type TokenView } from "../lock/inspect.ts";
+import { LOCK_TIMING } from "../lock/timing.ts";
+import { renderDuration } from "../run/duration.ts";
+import { openNotes } from "../run/notes.ts";
+import { buryRun } from "./bury.ts";
+import { type Actor, actorWords, type Control } from "./control.ts";
+
+function holderWords({ token, pid, holder, silentMs }: TokenView): string {
+  const who = holder === undefined ? `pid ${pid}; its record is not whole` : `host ${holder.host}, pid ${pid}`;
+  const run = holder === undefined ? "" : `, run ${holder.runId} since ${holder.startedAt.toISOString()}`;
+  return `held by ${who}${run}; last sign of life ${renderDuration(silentMs)} ago; token ${token}`;
+}
+
+/** Why a holder is believed alive or dead, and what can be done about it. */
+export function reasonWords({ tap, target }: PipelineId, { token, pid, state }: TokenView): string {
+  const words = `--tap ${tap} --target ${target}`;
+  switch (state.kind) {
+    case "alive":
+      return `ALIVE: process ${pid} runs on this host. To end it: pipelinewise-sched stop ${words}`;
+    case "orphans":
+      return `ALIVE: process ${pid} is gone, but its pipeline is still at work on this host: ${state.pids.join(", ")}. To end it: pipelinewise-sched stop ${words}`;
+    case "unproved":
+      return `NOT PROVED DEAD: it is on another host, or in another container. A start here takes over after it has watched it for ${renderDuration(LOCK_TIMING.leaseMs)} without a sign of life. If you know that nothing of it runs any more: pipelinewise-sched unlock ${words} --token ${token} --force`;
+    case "dead":
+      return `DEAD: process ${pid} is gone from this host, and nothing of its pipeline is left`;
+  }
+}
+
+/** What holds a pipeline's lock is said, and what is proved dead is cleared. @returns whether the lock is free now */
+export async function unlock(control: Control, pipeline: PipelineId): Promise<boolean> {
+  const { paths, host, say } = control;
+  const lock = await inspectLock(paths, pipeline, host);
+  let free = true;
+  for (const view of lock.tokens) {
+    say(holderWords(view));
+    say(reasonWords(pipeline, view));
+    if (view.state.kind === "dead") await clear(control, pipeline, lock, view);
+    else free = false;
+  }
+  if (lock.tokens.length > 0) return free;
+  const strays = await lock.processes().find();
+  if (strays.length > 0)
+    say(`no record tells who holds it, but these processes have its kernel lock: ${strays.join(", ")}`);
+  return strays.length === 0;
+}
+
+async function clear(control: Control, pipeline: PipelineId, lock: LockView, view: TokenView): Promise<void> {
+  const how = `found by unlock, on host ${control.host.name}`;
+  const { taken } = await buryRun(control, pipeline, { lock, view, how, as: "bury" });
+  control.say(taken ? "cleared, and the run is recorded as lost" : "someone else has cleared it meanwhile");
+}
+
+function chooseToken(tokens: readonly TokenView[], prefix: string): TokenView {
+  const meant = tokens.filter(({ token }) => token.startsWith(prefix));
+  const [one, ...others] = meant;
+  if (one === undefined) {
+    throw new SchedError(`no token in this lock begins with ${prefix}`, {
+      exitCode: EXIT.noInput,
+      hint: "Its run may have ended meanwhile. See: pipelinewise-sched unlock",
+    });
+  }
+  if (others.length > 0) throw new UsageError(`${meant.length} tokens begin with ${prefix}`, "Give more of it.");
+  return one;
+}
+
+/**
+ * Removes a token that nothing proves dead. Its run, if it lives after all, finds its lock lost at its next heartbeat and
+ * stops its pipeline; until then two may run.
+ *
+ * @throws SchedError for a run that lives on this host: it can be stopped
+ */
+export async function unlockByForce(
+  control: Control,
+  pipeline: PipelineId,
+  { prefix, actor }: { readonly prefix: string; readonly actor: Actor },
+): Promise<void> {
+  const { paths, host, say } = control;
+  const lock = await inspectLock(paths, pipeline, host);
+  const view = chooseToken(lock.tokens, prefix);
+  say(holderWords(view));
+  if (view.state.kind === "alive" || view.state.kind === "orphans") {
+    throw new SchedError(reasonWords(pipeline, view), { exitCode: EXIT.skipped });
+  }
+  if (view.state.kind === "dead") return clear(control, pipeline, lock, view);
+  const how = `its lock was removed by force by ${actorWords(actor)}`;
+  const notes = await openNotes(paths, host, { tap: pipeline.tap, target: pipeline.target });
+  try {
+    const { taken, record } = await buryRun(control, pipeline, { lock, view, how, as: "force" });
+    notes.warn("lock removed by force", { by: actor.by, why: actor.why, token: view.token, run: record?.id });
+    say(taken ? "removed by force, and the run is recorded as lost" : "it is gone already");
+  } finally {
+    await notes.close();
+  }
+}

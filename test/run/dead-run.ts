@@ -1,0 +1,33 @@
+import { spawnSync } from "node:child_process";
+import { mkdirSync, utimesSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { recordOf } from "../../src/lock/own-record.ts";
+import { type LockRecord, renderRecord } from "../../src/lock/record.ts";
+import { LOCK_TIMING } from "../../src/lock/timing.ts";
+import { renderToken, tokenFileName } from "../../src/lock/token.ts";
+import { lockFolder, type StatePaths } from "../../src/state-paths.ts";
+
+export const DEAD_RUN = { id: "0dead0dead0dea", startedAt: "2026-11-23T09:00:00.000Z" } as const;
+export const LAST_BEAT = "2026-11-23T09:10:00.000Z";
+
+/** The pid of a process that has ended. */
+const deadPid = (): number => spawnSync("true").pid;
+
+/** Leaves the lock of a run whose wrapper died on this host. @param changes what its record says otherwise */
+export function leaveDeadLock(paths: StatePaths, changes: Partial<LockRecord> = {}): { token: string; file: string } {
+  const claim = {
+    host: "testhost",
+    pid: deadPid(),
+    uid: 0,
+    runId: DEAD_RUN.id,
+    startedAt: new Date(DEAD_RUN.startedAt),
+  };
+  const record = { ...recordOf(claim, null, LOCK_TIMING), startTicks: 1, task: "run_tap", ...changes };
+  const token = renderToken(record, "abc123");
+  const folder = lockFolder(paths, { tap: "microserv_1", target: "redshift" });
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const file = join(folder, tokenFileName(token));
+  writeFileSync(file, renderRecord(record), { mode: 0o600 });
+  utimesSync(file, new Date(LAST_BEAT), new Date(LAST_BEAT));
+  return { token, file };
+}

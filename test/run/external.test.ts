@@ -1,0 +1,208 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { runMain } from "../../src/cli/run-entry.ts";
+import { commandFor } from "../../src/run/external.ts";
+import { findTraces } from "../../src/run/leftovers.ts";
+import { wasRefused } from "../../src/run/obstacle.ts";
+import { tempFolder } from "../support/host.ts";
+import { DEAD_RUN, LAST_BEAT, leaveDeadLock } from "./dead-run.ts";
+import { PAIR_WORDS, sandbox, until } from "./sandbox.ts";
+
+const PAIR = { tap: "microserv_1", target: "redshift" };
+
+describe("a process's words", () => {
+  test.each([
+    ["python /opt/pw/bin/pipelinewise run_tap --tap microserv_1 --target redshift", "run_tap"],
+    ["pipelinewise sync_tables --target=redshift --tap=microserv_1 --tables a.b", "sync_tables"],
+    ["docker run --rm image partial_sync_table --tap microserv_1 --target redshift", "partial_sync_table"],
+    ["pipelinewise run_tap --tap microserv_2 --target redshift", undefined],
+    ["pipelinewise run_tap --tap microserv_1 --target snowflake", undefined],
+    ["pipelinewise status --tap microserv_1 --target redshift", undefined],
+    ["node /x/bin/pipelinewise-sched.cjs run --command run_tap --tap microserv_1 --target redshift", undefined],
+    ["", undefined],
+  ])("%s: %s", (line, command) => {
+    expect(commandFor(line.split(" "), PAIR)).toBe(command);
+  });
+});
+
+/** A process that looks like a run of PipelineWise, in a config directory. */
+async function startExternal(program: string, configDir: string, words: readonly string[]): Promise<ChildProcess> {
+  const child = spawn("/bin/sh", [program, "run_tap", ...words], {
+    env: { PATH: "/usr/bin:/bin", PIPELINEWISE_CONFIG_DIRECTORY: configDir },
+    stdio: "ignore",
+  });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  // A fork has its parent's words until it has become the program.
+  await until(() => readFileSync(`/proc/${child.pid}/cmdline`, "utf8").includes("run_tap"));
+  return child;
+}
+
+/** Stands for a hand-started PipelineWise that goes on. */
+function slowProgram(): string {
+  const path = join(tempFolder(), "pipelinewise");
+  writeFileSync(path, "while :; do sleep 0.2; done\n");
+  return path;
+}
+
+describe("a run that others started", () => {
+  test.each([
+    ["--tap", "microserv_1", "--target", "redshift"],
+    ["--target=redshift", "--tap=microserv_1"],
+  ])("is seen by its words, and skips ours: %s %s", async (...words) => {
+    const { host, file, paths, records } = sandbox("touch $HOME/ran");
+    const external = await startExternal(slowProgram(), paths.configDir, words);
+    expect(await runMain(PAIR_WORDS, host)).toBe(75);
+    expect(host.err()).toContain(
+      `skipped (external): microserv_1 → redshift is run by pid ${external.pid} (run_tap), which this program did not start`,
+    );
+    expect(existsSync(file("ran"))).toBe(false);
+    expect(await records()).toMatchObject([{ outcome: "skipped", reason: "external" }]);
+  });
+
+  test("in another config directory is another pipeline", async () => {
+    const { host, file } = sandbox("touch $HOME/ran");
+    await startExternal(slowProgram(), tempFolder(), PAIR_WORDS);
+    expect(await runMain(PAIR_WORDS, host)).toBe(0);
+    expect(existsSync(file("ran"))).toBe(true);
+  });
+
+  test("is believed when PipelineWise's pidfile names it, whatever its environment", async () => {
+    const { host, paths } = sandbox("touch $HOME/ran");
+    const external = await startExternal(slowProgram(), tempFolder(), PAIR_WORDS);
+    const { pidfile } = tapFolder(paths.configDir);
+    writeFileSync(pidfile, String(external.pid));
+    expect(await runMain(PAIR_WORDS, host)).toBe(75);
+    expect(host.err()).toContain(`pid ${external.pid}`);
+    expect(existsSync(pidfile)).toBe(true);
+  });
+
+  test("that PipelineWise itself met is a skip, not a failure", async () => {
+    const { host, records } = sandbox(
+      'echo "time=2026-11-23 10:50:48 logger_name=pipelinewise.cli.pipelinewise log_level=ERROR message=Another instance of the tap is already running."; exit 1',
+    );
+    expect(await runMain(PAIR_WORDS, host)).toBe(75);
+    expect(await records()).toMatchObject([{ outcome: "skipped", reason: "external" }]);
+  });
+
+  test("only PipelineWise's own last words count", () => {
+    expect(wasRefused(1, "Another instance of the tap is already running.\n")).toBe(true);
+    expect(wasRefused(1, "Another instance of the tap is already running.\nand more\n")).toBe(false);
+    expect(wasRefused(2, "Another instance of the tap is already running.\n")).toBe(false);
+    expect(wasRefused(1, undefined)).toBe(false);
+  });
+});
+
+/** PipelineWise's folder of the pipeline. */
+function tapFolder(configDir: string) {
+  const folder = join(configDir, "redshift", "microserv_1");
+  mkdirSync(join(folder, "log"), { recursive: true });
+  const logs = () => readdirSync(join(folder, "log"));
+  const log = (stamp: string) => {
+    writeFileSync(join(folder, "log", `redshift-microserv_1-${stamp}.singer.log.running`), "rows\n");
+  };
+  return { pidfile: join(folder, "pipelinewise.pid"), state: join(folder, "state.json"), log, logs };
+}
+
+describe("what a dead run left", () => {
+  test.each(["4194999", "not a pid", String(process.pid), ""])("a pidfile that says %j goes", async (text) => {
+    const { host, paths } = sandbox();
+    const { pidfile } = tapFolder(paths.configDir);
+    writeFileSync(pidfile, text);
+    expect(await runMain(PAIR_WORDS, host)).toBe(0);
+    expect(existsSync(pidfile)).toBe(false);
+  });
+
+  test("its log is called .terminated, and state.json stays as it was", async () => {
+    const { host, paths } = sandbox();
+    leaveDeadLock(paths);
+    const { log, logs, state } = tapFolder(paths.configDir);
+    writeFileSync(state, "half a sta");
+    log("20261123_090001");
+    expect(await runMain(PAIR_WORDS, host)).toBe(0);
+    expect(logs()).toEqual(["redshift-microserv_1-20261123_090001.singer.log.terminated"]);
+    expect(readFileSync(state, "utf8")).toBe("half a sta");
+  });
+
+  test("a log that no run of ours wrote, and that is young, may be another host's: skipped, and not touched", async () => {
+    const { host, paths, records } = sandbox("touch $HOME/ran");
+    leaveDeadLock(paths);
+    const { log, logs } = tapFolder(paths.configDir);
+    log("20261123_113000");
+    expect(await runMain(PAIR_WORDS, host)).toBe(75);
+    expect(host.err()).toContain("may be at work on another host");
+    expect(logs()).toEqual(["redshift-microserv_1-20261123_113000.singer.log.running"]);
+    expect((await records()).map(({ reason }) => reason)).toContain("external");
+  });
+
+  test("a log that nobody has written for long is nobody's", async () => {
+    const { host, paths } = sandbox();
+    mkdirSync(paths.root, { mode: 0o700 });
+    tapFolder(paths.configDir).log("20261123_113000");
+    const found = await findTraces(paths, PAIR, host, { ourRuns: [], foreignMs: -1 });
+    expect(found).toMatchObject({ kind: "leftovers", leftovers: { logs: [expect.stringContaining("113000")] } });
+    expect(readdirSync(paths.root)).toEqual([]);
+  });
+
+  test("a run of ours that was killed puts its own things away", async () => {
+    const { host, paths } = sandbox(`
+      folder=$PIPELINEWISE_CONFIG_DIRECTORY/redshift/microserv_1
+      mkdir -p $folder/log; echo $$ > $folder/pipelinewise.pid
+      touch $folder/log/redshift-microserv_1-20261123_120000.fastsync.log.running
+      kill -9 $$`);
+    expect(await runMain(PAIR_WORDS, host)).toBe(137);
+    const { pidfile, logs } = tapFolder(paths.configDir);
+    expect(existsSync(pidfile)).toBe(false);
+    expect(logs()).toEqual(["redshift-microserv_1-20261123_120000.fastsync.log.terminated"]);
+  });
+});
+
+describe("a disabled tap", () => {
+  const config = (enabled: unknown) => ({ targets: [{ id: "redshift", taps: [{ id: "microserv_1", enabled }] }] });
+
+  test("is skipped before PipelineWise starts", async () => {
+    const { host, paths, file, records } = sandbox("touch $HOME/ran");
+    writeFileSync(join(paths.configDir, "config.json"), JSON.stringify(config(false)));
+    expect(await runMain(PAIR_WORDS, host)).toBe(75);
+    expect(host.err()).toContain("skipped (disabled): microserv_1 → redshift is disabled in");
+    expect(existsSync(file("ran"))).toBe(false);
+    expect(await records()).toMatchObject([{ outcome: "skipped", reason: "disabled" }]);
+  });
+
+  test.each([JSON.stringify(config(true)), JSON.stringify(config(undefined)), "{", "null", "[]", '{"targets": 4}'])(
+    "nothing else keeps a tap from running: %s",
+    async (text) => {
+      const { host, paths } = sandbox();
+      writeFileSync(join(paths.configDir, "config.json"), text);
+      expect(await runMain(PAIR_WORDS, host)).toBe(0);
+    },
+  );
+});
+
+describe("a run whose process died", () => {
+  test("is recorded as lost by the next start, with its last sign of life", async () => {
+    const { host, paths, records } = sandbox();
+    leaveDeadLock(paths, { task: "sync_tables#weekly 2026-11-23T09:00:00.000Z" });
+    expect(await runMain(PAIR_WORDS, host)).toBe(0);
+    const lost = (await records()).find(({ outcome }) => outcome === "lost");
+    expect(lost).toMatchObject({
+      id: DEAD_RUN.id,
+      command: "sync_tables",
+      entry: "weekly",
+      slot: "2026-11-23T09:00:00.000Z",
+      scheduled: true,
+      host: "testhost",
+      startedAt: DEAD_RUN.startedAt,
+      endedAt: LAST_BEAT,
+    });
+    expect(lost?.detail).toContain("found by the next start, on host testhost");
+  });
+
+  test("is recorded once, however many find it at once", async () => {
+    const { host, paths, records } = sandbox();
+    leaveDeadLock(paths);
+    await Promise.all(Array.from({ length: 8 }, () => runMain(PAIR_WORDS, host)));
+    expect((await records()).filter(({ outcome }) => outcome === "lost")).toHaveLength(1);
+  });
+});
