@@ -47,9 +47,10 @@ describe.skipIf(!built)("the built program", () => {
     const box = sandbox("echo $$ > $HOME/leader; exec sleep 600");
     const child = program(box, PAIR_WORDS);
     const leader = await pidIn(box.file("leader"));
+    const end = ended(child);
     child.kill("SIGKILL");
     await until(() => !works(leader));
-    expect(await ended(child)).toBe(null);
+    expect(await end).toBe(null);
   });
 
   // A mount needs root; everyone else sees this test skipped.
