@@ -14,7 +14,7 @@ function holderWords({ token, pid, holder, silentMs }: TokenView): string {
 }
 
 /** Why a holder is believed alive or dead, and what can be done about it. */
-export function reasonWords({ tap, target }: PipelineId, { token, pid, state }: TokenView): string {
+function reasonWords({ tap, target }: PipelineId, { token, pid, state }: TokenView): string {
   const words = `--tap ${tap} --target ${target}`;
   switch (state.kind) {
     case "alive":

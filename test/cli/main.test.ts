@@ -26,8 +26,10 @@ test("the help names every command, and loads none of them to do so", async () =
     "diff",
     "export",
     "run",
+    "stop",
     "status",
     "history",
+    "unlock",
     "help",
   ]);
 });

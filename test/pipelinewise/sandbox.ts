@@ -5,6 +5,7 @@ import { tempFolder } from "../support/host.ts";
 import { type Ended, type Started, Starter, until } from "./processes.ts";
 
 const CONNECTORS = resolve("examples/stand-in/connectors");
+const OURS = resolve("bin/pipelinewise-sched.cjs");
 
 /** What the stand-in's connectors can be told; `examples/stand-in/README.md` lists it. */
 export interface Behaviour {
@@ -80,6 +81,12 @@ export class Sandbox {
     return this.#starter.start(this.program, words, { ...options, env: this.#env() });
   }
 
+  /** Starts our program, with this PipelineWise first on its PATH. */
+  startOurs(words: readonly string[]): Started {
+    const env = { ...this.#env(), PATH: `${dirname(this.program)}:${this.#env().PATH}` };
+    return this.#starter.start(process.execPath, [OURS, ...words], { env });
+  }
+
   /** Starts orders → dwh and waits until its connectors are at work. */
   async startBusy(options: { stdin?: number } = {}): Promise<Started> {
     const before = this.living();
@@ -91,7 +98,7 @@ export class Sandbox {
     return started;
   }
 
-  #env(): Record<string, string> {
+  #env(): Record<"HOME" | "PATH" | "PIPELINEWISE_HOME" | "PIPELINEWISE_CONFIG_DIRECTORY", string> {
     return {
       HOME: this.folder,
       PATH: `${dirname(process.execPath)}:/usr/bin:/bin`,
