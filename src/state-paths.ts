@@ -32,6 +32,18 @@ export const flockFile = (paths: StatePaths, { tap, target }: PipelineId): strin
 export const lockFolder = (paths: StatePaths, { tap, target }: PipelineId): string =>
   join(paths.root, "locks", target, `${tap}.lock`);
 
+/** `locks/`: one folder a target. */
+export const locksDir = (paths: StatePaths): string => join(paths.root, "locks");
+
+/** What a host lacks for the whole lock. No target's name begins with a dot. */
+export const weaknessFile = (paths: StatePaths, host: string): string =>
+  join(paths.root, "locks", `${WEAKNESS_PREFIX}${host}.json`);
+export const WEAKNESS_PREFIX = ".weakness-";
+
+/** What others ask of a pipeline's runs. No target's name begins with a dot, and none of a tap's files with another's. */
+export const requestsDir = (paths: StatePaths, { tap, target }: PipelineId): string =>
+  join(paths.root, "requests", target, tap);
+
 /** Newest run of each entry of a pipeline. */
 export const lastRunFile = (paths: StatePaths, { tap, target }: PipelineId): string =>
   join(paths.root, "last", target, `${tap}.json`);

@@ -5,15 +5,17 @@ import { ensureFolder } from "../state-folder.ts";
 import { flockFile, lockFolder, type StatePaths } from "../state-paths.ts";
 import { storeFault } from "../store-fault.ts";
 import { heldBy, judgeTokens, type Scene } from "./contenders.ts";
-import { type FlockAnswer, type FlockFile, openFlock, takeFlock } from "./flock.ts";
-import type { HeldLock, LockAttempt, LockClaim, LockHeld } from "./lock.ts";
+import { type FlockFile, openFlock, takeFlock } from "./flock.ts";
+import type { HeldLock, LockAttempt, LockClaim, LockHeld, LockHolder } from "./lock.ts";
 import { readLockFolder } from "./lock-folder.ts";
 import { LOCK_OPTIONS, type LockOptions } from "./options.ts";
 import { nonce, recordOf } from "./own-record.ts";
+import { prune } from "./prune.ts";
 import { renderRecord } from "./record.ts";
 import type { RecordLock } from "./record-lock.ts";
 import { settle } from "./settle.ts";
 import { renderToken } from "./token.ts";
+import { lacksOf, noteWeakness } from "./weakness.ts";
 
 /** The kernel says that the pipeline runs; the records tell who it is, if they can. */
 async function describeHolder(scene: Scene): Promise<LockHeld> {
@@ -25,13 +27,20 @@ async function describeHolder(scene: Scene): Promise<LockHeld> {
   return { kind: "held", holder: undefined, state: { kind: "alive" } };
 }
 
-function heldLock(
-  flock: FlockFile | undefined,
-  weakness: string | undefined,
-  lock: RecordLock,
-): Omit<HeldLock, "tookOverFrom"> {
+interface HeldParts {
+  readonly lock: RecordLock;
+  /** Open as long as we have the kernel's lock. */
+  readonly flock: FlockFile | undefined;
+  readonly weakness: string | undefined;
+  readonly tookOverFrom: LockHolder | undefined;
+  /** What is tidied up meanwhile. */
+  readonly tidied: Promise<void>;
+}
+
+function heldLock({ lock, flock, weakness, tookOverFrom, tidied }: HeldParts): HeldLock {
   let released: Promise<void> | undefined;
   const release = async (): Promise<void> => {
+    await tidied;
     try {
       await lock.release();
     } finally {
@@ -43,15 +52,11 @@ function heldLock(
     token: lock.token,
     stdin: flock?.fd,
     weakness,
+    tookOverFrom,
     lost: lock.lost,
     release: () => (released ??= release()),
   };
 }
-
-const weaknessOf = (answer: FlockAnswer): string | undefined =>
-  answer.kind === "unavailable"
-    ? `the kernel lock is not available, so the lock stands on its record alone: ${answer.why}`
-    : undefined;
 
 async function acquireLayers(
   paths: StatePaths,
@@ -68,7 +73,8 @@ async function acquireLayers(
     // flock(1) is a process of its own: the library is loaded meanwhile.
     const { tryRecordLock } = await import("./record-lock.ts");
     const answer = await asked;
-    const record = recordOf(claim, answer.kind === "taken" ? flock.id : null, timing);
+    const lacks = lacksOf(answer, claim);
+    const record = recordOf(claim, answer.kind === "taken" ? flock.id : null, timing, lacks);
     const scene: Scene = {
       files,
       clock,
@@ -91,8 +97,11 @@ async function acquireLayers(
     const settled = await settle(scene, () => tryRecordLock(attempt, timing), options.settleMs);
     if (settled.kind === "held") return settled;
     keepFlock = answer.kind === "taken";
-    const lock = heldLock(keepFlock ? flock : undefined, weaknessOf(answer), settled.lock);
-    return { kind: "acquired", lock: { ...lock, tookOverFrom: settled.tookOverFrom } };
+    const { lock, tookOverFrom } = settled;
+    const weakness = await noteWeakness(paths, claim, lacks);
+    const tidied = prune(scene, lock.token, timing.leaseMs);
+    const held = heldLock({ lock, flock: keepFlock ? flock : undefined, weakness, tookOverFrom, tidied });
+    return { kind: "acquired", lock: held };
   } finally {
     if (!keepFlock) await flock.close();
   }

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { type BigIntStats, close, constants, fstat, open } from "node:fs";
+import { type BigIntStats, close, closeSync, constants, fstat, fstatSync, open, openSync } from "node:fs";
 import { StoreError } from "../errors.ts";
+import { act } from "../share.ts";
 import { storeFault } from "../store-fault.ts";
 
 /** The kernel's answer. `unavailable`: it could not be asked; the lock then stands on its record alone. */
@@ -17,30 +18,44 @@ export interface FlockFile {
   close(): Promise<void>;
 }
 
-const openFile = (path: string): Promise<number> =>
-  new Promise((resolve, reject) => {
-    // Not a FileHandle, which the garbage collector closes. Read-write, because NFS makes a byte-range lock of it.
-    const flags =
-      constants.O_RDWR | constants.O_CREAT | constants.O_APPEND | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-    open(path, flags, 0o600, (error, fd) => (error === null ? resolve(fd) : reject(storeFault("open", path, error))));
-  });
+/** Not a FileHandle, which the garbage collector closes. Read-write, because NFS makes a byte-range lock of it. */
+const FLAGS = constants.O_RDWR | constants.O_CREAT | constants.O_APPEND | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
-const statOf = (fd: number): Promise<BigIntStats> =>
-  new Promise((resolve, reject) => {
-    fstat(fd, { bigint: true }, (error, stats) => (error === null ? resolve(stats) : reject(error)));
-  });
+async function openFile(path: string): Promise<number> {
+  try {
+    return await act<number>(
+      path,
+      () => openSync(path, FLAGS, 0o600),
+      (done) => open(path, FLAGS, 0o600, done),
+    );
+  } catch (error) {
+    throw error instanceof StoreError ? error : storeFault("open", path, error);
+  }
+}
 
-const closeFile = (fd: number): Promise<void> => new Promise((resolve) => close(fd, () => resolve()));
+const statOf = (path: string, fd: number): Promise<BigIntStats> =>
+  act<BigIntStats>(
+    path,
+    () => fstatSync(fd, { bigint: true }),
+    (done) => fstat(fd, { bigint: true }, done),
+  );
+
+const closeFile = (path: string, fd: number): Promise<void> =>
+  act<void>(
+    path,
+    () => closeSync(fd),
+    (done) => close(fd, (error) => done(error ?? null, undefined)),
+  ).catch(() => {});
 
 /** Opens the flock file, made where it is missing. It is never removed: two files of one name would be two locks. */
 export async function openFlock(path: string): Promise<FlockFile> {
   const fd = await openFile(path);
-  const stats = await statOf(fd);
+  const stats = await statOf(path, fd);
   if (!stats.isFile()) {
-    await closeFile(fd);
+    await closeFile(path, fd);
     throw new StoreError(`${path} is not a regular file, so it is no lock`, { hint: "Look into it, then remove it." });
   }
-  return { fd, id: `${stats.dev}:${stats.ino}`, close: () => closeFile(fd) };
+  return { fd, id: `${stats.dev}:${stats.ino}`, close: () => closeFile(path, fd) };
 }
 
 /** `complaint`: what it wrote on stderr, where that was asked for. */

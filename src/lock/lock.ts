@@ -29,7 +29,10 @@ export interface HeldLock {
    * pipeline. `undefined` where this machine or mount has no flock; `weakness` then says why.
    */
   readonly stdin: number | undefined;
-  /** One sentence for the log where the lock stands on its record alone; `undefined` when both layers hold. */
+  /**
+   * What this host lacks for the whole lock, as a sentence for the log; `undefined` when it lacks nothing, or when that was
+   * said before. `readWeaknesses` has it for as long as it is so.
+   */
   readonly weakness: string | undefined;
   /** The run that died holding this lock, where we took it over. */
   readonly tookOverFrom: LockHolder | undefined;
@@ -68,6 +71,8 @@ export interface LockClaim {
   readonly startedAt: Date;
   /** What the run stands for, such as an entry's slot: a second start for the same is told from an overlap by it. */
   readonly task?: string | undefined;
+  /** What the run itself cannot do here to keep the lock whole, a sentence each. */
+  readonly lacks?: readonly string[] | undefined;
   /**
    * Called once for each dead run whose record this attempt takes away, whoever gets the lock in the end; of all that
    * find a dead run, one takes it away.

@@ -7,8 +7,13 @@ import type { LockTiming } from "./timing.ts";
 /** Forty-eight random bits; node:crypto would take a millisecond to load, and no secret is made here. */
 export const nonce = (): string => Math.floor(Math.random() * 2 ** 48).toString(16);
 
-/** What our record says. @param flock `device:inode` of the kernel lock that we have */
-export function recordOf(claim: LockClaim, flock: string | null, { heartbeatMs, leaseMs }: LockTiming): LockRecord {
+/** What our record says. @param flock `device:inode` of the kernel lock that we have; @param lacks a sentence each */
+export function recordOf(
+  claim: LockClaim,
+  flock: string | null,
+  { heartbeatMs, leaseMs }: Pick<LockTiming, "heartbeatMs" | "leaseMs">,
+  lacks: readonly string[] = [],
+): LockRecord {
   return {
     format: 1,
     host: claim.host,
@@ -23,5 +28,6 @@ export function recordOf(claim: LockClaim, flock: string | null, { heartbeatMs, 
     heartbeatMs,
     leaseMs,
     flock,
+    ...(lacks.length === 0 ? {} : { lacks }),
   };
 }

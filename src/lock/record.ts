@@ -17,6 +17,8 @@ export interface LockRecord extends ProcessIdentity {
   readonly task?: string | undefined;
   /** Which inode's kernel lock the holder has, as `device:inode`; `null` where it could not take one. */
   readonly flock: string | null;
+  /** What the holder's host lacks for the whole lock, a sentence each; left out where that is nothing. */
+  readonly lacks?: readonly string[] | undefined;
 }
 
 const TEXTS = ["host", "machineId", "bootId", "pidNamespace", "runId", "startedAt"] as const;
