@@ -3,8 +3,7 @@ import { backupPlace, carryOut } from "../crontab/act.ts";
 import { readBackup } from "../crontab/backups.ts";
 import { findBlocks } from "../crontab/block.ts";
 import { whileInstalling } from "../crontab/install-lock.ts";
-import { crontabProgram } from "../crontab/program.ts";
-import { systemCrontab } from "../crontab/system.ts";
+import { crontabOf } from "../crontab/system.ts";
 import { type Host, userName } from "../host.ts";
 import { statePaths } from "../state-paths.ts";
 import { demandConsent } from "./confirm.ts";
@@ -17,7 +16,7 @@ export async function restore(
   host: Host,
 ): Promise<void> {
   const paths = statePaths(await resolveConfigDir(host, { flag: options.configDir }));
-  const crontab = systemCrontab(crontabProgram(host));
+  const crontab = crontabOf(host);
   const { path, text } = await readBackup(backupPlace(paths, host), wanted, host.cwd);
   const work = async (): Promise<void> => {
     const before = await crontab.read();

@@ -2,10 +2,12 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { StoreError } from "../errors.ts";
+import type { Host } from "../host.ts";
 import { storeFault } from "../store-fault.ts";
 import { fromCrontabText } from "./bytes.ts";
 import { findCrontabKind } from "./kind.ts";
-import type { CallCrontab, CrontabAnswer } from "./program.ts";
+import { type CallCrontab, type CrontabAnswer, crontabProgram } from "./program.ts";
+import { waitForSpool } from "./spool.ts";
 
 /** The user's crontab. Its text is bytes, one character each (`bytes.ts`). */
 export interface SystemCrontab {
@@ -70,8 +72,11 @@ async function put(call: CallCrontab, text: string): Promise<void> {
   if (answer.exitCode !== 0 && !hadNone) throw refusal("cannot install the crontab", answer);
 }
 
-/** The crontab that the `crontab` program at hand keeps for us. */
-export function systemCrontab(call: CallCrontab): SystemCrontab {
+/** The crontab of the user on this host. */
+export const crontabOf = (host: Host): SystemCrontab => systemCrontab(crontabProgram(host), () => waitForSpool(host));
+
+/** The crontab that the `crontab` program at hand keeps for us. @param settle resolves when it may be written */
+export function systemCrontab(call: CallCrontab, settle: () => Promise<void> = async () => {}): SystemCrontab {
   return {
     read: () => readCrontab(call),
 
@@ -81,8 +86,10 @@ export function systemCrontab(call: CallCrontab): SystemCrontab {
           hint: "Try again.",
         });
       }
+      await settle();
       await put(call, text);
       if ((await readCrontab(call)) === text) return;
+      await settle();
       await put(call, before);
       throw new StoreError("the crontab reads otherwise than it was written; the old one was put back", {
         hint: "Either someone changed it at the same moment (try again), or this `crontab` program changes what it is given.",

@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import { carryOut } from "../../crontab/act.ts";
 import { whileInstalling } from "../../crontab/install-lock.ts";
-import { crontabProgram, NoCrontabProgramError } from "../../crontab/program.ts";
-import { systemCrontab } from "../../crontab/system.ts";
+import { NoCrontabProgramError } from "../../crontab/program.ts";
+import { crontabOf } from "../../crontab/system.ts";
 import { chooseInstalled, type InstalledWish, listInstalled, prepareUninstall } from "../../crontab/uninstall.ts";
 import { type Host, userName } from "../../host.ts";
 import { renderCrontabChange } from "../render-changes.ts";
@@ -26,7 +26,7 @@ export function addUninstall(command: Command, host: Host): void {
 }
 
 async function uninstall(wish: InstalledWish, dryRun: boolean, host: Host): Promise<void> {
-  const crontab = systemCrontab(crontabProgram(host));
+  const crontab = crontabOf(host);
   // A machine whose runs another scheduler starts may have no crontab at all.
   const text = await crontab.read().catch((error) => {
     if (error instanceof NoCrontabProgramError) return undefined;
