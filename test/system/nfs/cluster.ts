@@ -9,18 +9,21 @@ const PROGRAM = resolve("bin/pipelinewise-sched.cjs");
 const FAKE_CRONTAB = resolve("test/support/fake-crontab");
 
 /**
- * Stands for PipelineWise: it says when two are at work for one tap (making a folder succeeds once, on NFS too), takes as
- * long as the file `seconds-TAP` says, and notes each of its runs on its own host.
+ * Stands for PipelineWise: it says when two are at work for one tap, takes as long as the file `seconds-TAP` says, and
+ * notes its runs and their ends. All that is beside the share, which may be out of reach.
  */
 const PIPELINE = `#!/bin/sh
 # A stand-in for PipelineWise: run_tap --tap ID --target ID
 tap=$3
-notes=$(dirname "$0")/notes-$(hostname)
-inside=$HOME/.pipelinewise/inside-$tap
-mkdir "$inside" || echo "two at once: $tap" >>"$notes"
+cd "$(dirname "$0")"
+notes=notes-$(hostname)
+mkdir "inside-$tap" || echo "two at once: $tap" >>"$notes"
+trap 'kill $sleeper; echo "stopped: $tap" >>"$notes"; rmdir "inside-$tap"; exit 143' TERM
+sleep "$(cat "seconds-$tap" 2>&- || echo 0)" &
+sleeper=$!
 echo "$tap" >>"$notes"
-[ ! -e "$(dirname "$0")/seconds-$tap" ] || sleep "$(cat "$(dirname "$0")/seconds-$tap")"
-rmdir "$inside"
+wait $sleeper
+rmdir "inside-$tap"
 `;
 
 /** One user on both hosts, with the share's folder as their \`~/.pipelinewise\`, and the stand-in on their PATH. */
