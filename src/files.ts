@@ -1,4 +1,6 @@
 import {
+  access as accessLater,
+  accessSync,
   close,
   closeSync,
   constants,
@@ -70,6 +72,13 @@ export const stat = (path: string): Promise<Stats> =>
     path,
     () => statSync(path),
     (done) => statLater(path, done),
+  );
+/** Fails where this process may not do with the file what `mode` says. */
+export const access = (path: string, mode: number): Promise<void> =>
+  actOnly(
+    path,
+    () => accessSync(path, mode),
+    (done) => accessLater(path, mode, done),
   );
 export const realpath = (path: string): Promise<string> =>
   act<string>(
@@ -152,6 +161,8 @@ export interface OpenFile {
   write(bytes: Uint8Array): Promise<number>;
   /** All of it, in as many writes as the system wants. */
   writeText(text: string, encoding: BufferEncoding): Promise<void>;
+  /** The same for bytes. */
+  writeAll(bytes: Uint8Array): Promise<void>;
   /** Never at once: a disk may take its time. */
   sync(): Promise<void>;
   close(): Promise<void>;
@@ -198,6 +209,12 @@ export async function open(path: string, flags: number, mode?: number): Promise<
         path,
         () => writeFileSync(fd, text, encoding),
         (done) => writeFile(fd, text, encoding, done),
+      ),
+    writeAll: (bytes) =>
+      actOnly(
+        path,
+        () => writeFileSync(fd, bytes),
+        (done) => writeFile(fd, bytes, done),
       ),
     sync: () => actLater(path, (done) => fsync(fd, (error) => done(error, undefined))),
     close: () =>

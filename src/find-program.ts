@@ -1,7 +1,7 @@
 import { constants } from "node:fs";
-import { access, stat } from "node:fs/promises";
 import { isAbsolute, join } from "node:path";
 import { EXIT, SchedError } from "./errors.ts";
+import { access, stat } from "./files.ts";
 
 type Found = "executable" | "not executable" | "absent";
 

@@ -1,5 +1,4 @@
 import { readlinkSync } from "node:fs";
-import { readdir, readFile } from "node:fs/promises";
 import { errorCode } from "../errors.ts";
 import { RUN_MARK } from "./lock.ts";
 
@@ -12,8 +11,12 @@ function stdinOf(pid: string): string {
   }
 }
 
+/** Loaded when it is needed, which takes longer than a run has time for; most runs look at no process. */
+const promises = () => import("node:fs/promises");
+
 async function belongsTo(pid: string, token: string, flockFile: string): Promise<boolean> {
   // Not synchronous: the kernel may make us wait for the memory of a process that is stuck.
+  const { readFile } = await promises();
   const environment = await readFile(`/proc/${pid}/environ`, "latin1").catch(() => "");
   return environment.split("\0").includes(`${RUN_MARK}=${token}`) || stdinOf(pid) === flockFile;
 }
@@ -23,6 +26,7 @@ async function belongsTo(pid: string, token: string, flockFile: string): Promise
  * has neither. Processes of another user are seen by root only; without /proc none is.
  */
 export async function findPipelineProcesses(token: string, flockFile: string): Promise<readonly number[]> {
+  const { readdir } = await promises();
   const pids = (await readdir("/proc").catch(() => [])).filter((name) => /^\d+$/.test(name));
   const found: number[] = [];
   for (const pid of pids) {

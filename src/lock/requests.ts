@@ -1,4 +1,3 @@
-import { chown } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { PipelineId } from "../command/request.ts";
 import { errorCode, StoreError } from "../errors.ts";
@@ -48,6 +47,7 @@ async function isThere(path: string): Promise<boolean> {
 
 /** What root writes is given to the owner of `.sched`: its runs could not read it else. */
 async function giveToOwner({ paths }: RequestAddress, file: string): Promise<void> {
+  const { chown } = await import("node:fs/promises");
   const { uid, gid } = await stat(paths.root);
   for (let path = file; path !== paths.root; path = dirname(path)) await chown(path, uid, gid);
 }

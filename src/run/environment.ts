@@ -1,6 +1,7 @@
-import { open, readFile } from "node:fs/promises";
+import { constants } from "node:fs";
 import { absolutePath } from "../config-dir.ts";
 import { errorCode, StoreError } from "../errors.ts";
+import { open } from "../files.ts";
 import type { Host } from "../host.ts";
 import { storeFault } from "../store-fault.ts";
 import { parseEnvFile } from "./env-file.ts";
@@ -21,7 +22,7 @@ const READABLE_BY_OTHERS = 0o077;
 
 async function readSecretFile(path: string, uid: number): Promise<string> {
   try {
-    const file = await open(path, "r");
+    const file = await open(path, constants.O_RDONLY);
     try {
       const { mode, uid: owner } = await file.stat();
       if ((mode & READABLE_BY_OTHERS) !== 0) {
@@ -34,7 +35,7 @@ async function readSecretFile(path: string, uid: number): Promise<string> {
           hint: "Use a file of your own: it can make your pipelines do anything.",
         });
       }
-      return await file.readFile("utf8");
+      return await file.readText("utf8");
     } finally {
       await file.close();
     }
@@ -45,7 +46,9 @@ async function readSecretFile(path: string, uid: number): Promise<string> {
 
 async function readReferencedFile(path: string, name: string): Promise<string> {
   try {
-    return (await readFile(path, "utf8")).replace(/\r?\n$/, "");
+    const file = await open(path, constants.O_RDONLY);
+    const text = await file.readText("utf8").finally(() => file.close());
+    return text.replace(/\r?\n$/, "");
   } catch (error) {
     if (errorCode(error) === undefined) throw error;
     const { message, hint } = storeFault("read", path, error);

@@ -10,6 +10,7 @@ import {
   type HeldLock,
   type LockAttempt,
   type LockHeld,
+  type LockHolder,
   type PipelineLocks,
   RUN_MARK,
 } from "../lock/lock.ts";
@@ -19,6 +20,7 @@ import { claimSlot, readHandled, type SlotClaim } from "../slot/handled.ts";
 import { flockFile, runLogFile } from "../state-paths.ts";
 import { attendPipeline, type PipelineEnd } from "./attend.ts";
 import { startPipeline } from "./child.ts";
+import { renderDuration } from "./duration.ts";
 import { applyEnvironment, readEnvironment } from "./environment.ts";
 import { clearLeftovers, findTraces, type Leftovers } from "./leftovers.ts";
 import { recordLost } from "./lost.ts";
@@ -210,7 +212,12 @@ async function acquireUnlessStopped(plan: RunPlan, host: Host, execution: Execut
       await recordLost(plan.paths, plan.entry, dead, { host, how });
     },
   };
-  const attempt = locks.acquire(plan.paths, plan.entry, claim);
+  const onWatch = (holder: LockHolder | undefined, leaseMs: number) => {
+    const who = holder === undefined ? "whose record is not whole" : `of host ${holder.host}, run ${holder.runId}`;
+    const words = `is held by a run ${who}, that is silent; taken over after ${renderDuration(leaseMs)} without a sign of life`;
+    if (plan.manners.passThrough) host.stderr.write(`pipelinewise-sched: ${entryLabel(plan.entry)} ${words}\n`);
+  };
+  const attempt = locks.acquire(plan.paths, plan.entry, claim, { giveUp: signals.first, onWatch });
   const first = await Promise.race([attempt, signals.first.then(() => undefined)]);
   if (first === undefined) {
     const late = await attempt.catch(() => undefined);

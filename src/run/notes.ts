@@ -1,5 +1,5 @@
 import { constants } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
+import { type OpenFile, open } from "../files.ts";
 import type { Host } from "../host.ts";
 import type { Log, LogFields } from "../log.ts";
 import { type StatePaths, wrapperLogFile } from "../state-paths.ts";
@@ -18,7 +18,7 @@ export interface Notes extends Log {
 
 type Note = { readonly level: keyof Log; readonly text: string; readonly fields: LogFields };
 
-async function openFile(paths: StatePaths, host: Pick<Host, "name">): Promise<FileHandle> {
+async function openFile(paths: StatePaths, host: Pick<Host, "name">): Promise<OpenFile> {
   const path = wrapperLogFile(paths, host.name);
   try {
     const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW;

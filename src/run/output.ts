@@ -1,8 +1,8 @@
 import { constants } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Readable } from "node:stream";
 import { errorMessage } from "../errors.ts";
+import { type OpenFile, open } from "../files.ts";
 import type { TextSink } from "../host.ts";
 import { passOnTo } from "../pass-on.ts";
 import { ensureFolder } from "../state-folder.ts";
@@ -12,7 +12,7 @@ import { storeFault } from "../store-fault.ts";
 /** The file that takes one run's output. */
 export interface RunLog {
   readonly path: string;
-  readonly file: FileHandle;
+  readonly file: OpenFile;
 }
 
 export async function openRunLog(paths: StatePaths, path: string, uid: number): Promise<RunLog> {
@@ -48,7 +48,7 @@ export function copyOutput(from: Readable, to: TextSink, { file }: RunLog): Copy
   const copy = async () => {
     for await (const chunk of from as AsyncIterable<Buffer>) {
       waits = false;
-      await file.writeFile(chunk).catch(keep);
+      await file.writeAll(chunk).catch(keep);
       await passOn(chunk);
       waits = true;
     }

@@ -1,6 +1,7 @@
-import { open } from "node:fs/promises";
+import { constants } from "node:fs";
 import { stripVTControlCharacters } from "node:util";
 import { entryLabel } from "../command/request.ts";
+import { open } from "../files.ts";
 import { entryOf } from "../history/last.ts";
 import type { RunRecord } from "../history/record.ts";
 import { renderDuration } from "./duration.ts";
@@ -22,12 +23,11 @@ export function lastLines(text: string, count = TAIL_LINES): readonly string[] {
 /** The end of a file; `undefined` when it cannot be read: a report without it is still worth sending. */
 export async function readTail(path: string): Promise<string | undefined> {
   try {
-    const file = await open(path, "r");
+    const file = await open(path, constants.O_RDONLY);
     try {
       const { size } = await file.stat();
       const length = Math.min(size, TAIL_BYTES);
-      const { buffer } = await file.read(Buffer.alloc(length), 0, length, size - length);
-      return buffer.toString("utf8");
+      return (await file.readAt(size - length, length)).toString("utf8");
     } finally {
       await file.close();
     }

@@ -1,5 +1,5 @@
-import { realpath } from "node:fs/promises";
 import { basename } from "node:path";
+import { realpath } from "../files.ts";
 
 /** util-linux's setpriv, where there is one. Busybox has a program of that name that does not know --pdeathsig. */
 export async function findSetpriv(): Promise<string | undefined> {
