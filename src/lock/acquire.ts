@@ -11,20 +11,30 @@ import { readLockFolder } from "./lock-folder.ts";
 import { LOCK_OPTIONS, type LockOptions } from "./options.ts";
 import { nonce, recordOf } from "./own-record.ts";
 import { prune } from "./prune.ts";
-import { renderRecord } from "./record.ts";
+import { type LockRecord, renderRecord } from "./record.ts";
 import type { RecordLock } from "./record-lock.ts";
 import { settle } from "./settle.ts";
 import { renderToken } from "./token.ts";
 import { lacksOf, noteWeakness } from "./weakness.ts";
 
-/** The kernel says that the pipeline runs; the records tell who it is, if they can. */
-async function describeHolder(scene: Scene): Promise<LockHeld> {
+/** For so long another start may have the kernel's lock that finds, as we do, what a dead run left. */
+const CONTENDER_MS = 5_000;
+const CONTENDED_PAUSE_MS = 100;
+
+/** Its record is about to be written, or to be taken away. */
+const UNKNOWN: LockHeld = { kind: "held", holder: undefined, state: { kind: "alive" } };
+
+/**
+ * The kernel says that the pipeline runs; the records tell who it is, if they can. `dead`: the run that they tell of is
+ * none, so who has the kernel's lock is most likely another start. On another host that one may well leave again, as it
+ * cannot tell what we can.
+ */
+async function describeHolder(scene: Scene): Promise<LockHeld | "dead"> {
   const found = await readLockFolder(scene.files, scene.folder);
   const finding = found.kind === "tokens" ? await judgeTokens(scene, found.tokens) : undefined;
   if (finding?.kind === "held") return finding;
   if (finding?.kind === "remote") return heldBy(finding.remote);
-  // Its record is about to be written, or to be taken away.
-  return { kind: "held", holder: undefined, state: { kind: "alive" } };
+  return finding !== undefined && finding.leftovers.length > 0 ? "dead" : UNKNOWN;
 }
 
 interface HeldParts {
@@ -69,13 +79,12 @@ async function acquireLayers(
   const flock = await openFlock(flockFile(paths, pipeline));
   let keepFlock = false;
   try {
-    const asked = takeFlock(flock.fd, { program: options.flockProgram, timeoutMs: options.flockTimeoutMs });
+    const ask = () => takeFlock(flock.fd, { program: options.flockProgram, timeoutMs: options.flockTimeoutMs });
+    const asked = ask();
     // flock(1) is a process of its own: the library is loaded meanwhile.
     const { tryRecordLock } = await import("./record-lock.ts");
-    const answer = await asked;
-    const lacks = lacksOf(answer, claim);
-    const record = recordOf(claim, answer.kind === "taken" ? flock.id : null, timing, lacks);
-    const scene: Scene = {
+    let answer = await asked;
+    const sceneWith = (record: LockRecord): Scene => ({
       files,
       clock,
       patience,
@@ -84,8 +93,16 @@ async function acquireLayers(
       here: record,
       nonce: nonce(),
       onDead: claim.onDead,
-    };
-    if (answer.kind === "held") return await describeHolder(scene);
+    });
+    for (const begun = clock.sinceBootMs(); answer.kind === "held"; answer = await ask()) {
+      const seen = await describeHolder(sceneWith(recordOf(claim, null, timing, lacksOf(answer, claim))));
+      if (seen !== "dead") return seen;
+      if (clock.sinceBootMs() - begun > CONTENDER_MS) return UNKNOWN;
+      await clock.pause(CONTENDED_PAUSE_MS);
+    }
+    const lacks = lacksOf(answer, claim);
+    const record = recordOf(claim, answer.kind === "taken" ? flock.id : null, timing, lacks);
+    const scene = sceneWith(record);
     const attempt = {
       files,
       folder: scene.folder,

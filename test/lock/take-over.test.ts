@@ -1,9 +1,11 @@
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { openFlock, takeFlock } from "../../src/lock/flock.ts";
 import { findLiveHolder } from "../../src/lock/live-holder.ts";
 import type { LockAttempt, LockClaim } from "../../src/lock/lock.ts";
-import { machineId } from "../../src/lock/machine.ts";
+import { machineId, realClock } from "../../src/lock/machine.ts";
+import { LOCK_OPTIONS, type LockOptions } from "../../src/lock/options.ts";
 import { recordOf } from "../../src/lock/own-record.ts";
 import { pipelineLocks } from "../../src/lock/pipeline-locks.ts";
 import { type LockRecord, renderRecord } from "../../src/lock/record.ts";
@@ -33,8 +35,8 @@ function leftBy(record: LockRecord, text = renderRecord(record)): StatePaths {
   return paths;
 }
 
-async function acquireIn(paths: StatePaths): Promise<LockAttempt> {
-  const attempt = await pipelineLocks().acquire(paths, pipeline, claim);
+async function acquireIn(paths: StatePaths, options: Partial<LockOptions> = {}): Promise<LockAttempt> {
+  const attempt = await pipelineLocks(options).acquire(paths, pipeline, claim);
   if (attempt.kind === "acquired") onTestFinished(() => attempt.lock.release());
   return attempt;
 }
