@@ -80,11 +80,15 @@ async function stopHeld(
       return { kind: "gone", words: await endWords(control, pipeline, view) };
     case "died":
       return undefined;
-    case "silent":
+    case "silent": {
+      // A frozen container's, of which we see the pipeline.
+      const left = await endOrphans(control, lock.processes(view.token), wish);
+      if (left.length > 0) return alive(left);
       return {
         kind: "alive",
         words: `was not stopped: no answer from ${host}; its last sign of life was ${renderDuration(view.silentMs)} ago. See: pipelinewise-sched unlock`,
       };
+    }
     case "busy": {
       const left = await lock.processes(view.token).find();
       return left.length > 0 ? alive(left) : { kind: "alive", words: `is still being stopped by host ${host}` };

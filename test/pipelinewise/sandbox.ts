@@ -81,10 +81,11 @@ export class Sandbox {
     return this.#starter.start(this.program, words, { ...options, env: this.#env() });
   }
 
-  /** Starts our program, with this PipelineWise first on its PATH. */
-  startOurs(words: readonly string[]): Started {
+  /** Starts our program, with this PipelineWise first on its PATH. @param through words to start it through */
+  startOurs(words: readonly string[], through: readonly string[] = []): Started {
     const env = { ...this.#env(), PATH: `${dirname(this.program)}:${this.#env().PATH}` };
-    return this.#starter.start(process.execPath, [OURS, ...words], { env });
+    const [program = "", ...rest] = [...through, process.execPath, OURS, ...words];
+    return this.#starter.start(program, rest, { env });
   }
 
   /** Starts orders → dwh and waits until its connectors are at work. */

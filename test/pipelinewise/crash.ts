@@ -1,0 +1,172 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { type Started, until } from "./processes.ts";
+import { Sandbox } from "./sandbox.ts";
+
+const PAIR = ["--tap", "orders", "--target", "dwh"];
+
+/** Into a pid namespace of its own: what is started so can neither be seen nor signalled by its pid. */
+const ELSEWHERE = ["/usr/bin/unshare", "--pid", "--fork", "--mount-proc", "--kill-child"];
+const canUnshare = spawnSync(ELSEWHERE[0] ?? "", [...ELSEWHERE.slice(1), "true"]).status === 0;
+
+interface Row {
+  readonly host: string;
+  readonly outcome: string;
+  readonly detail: string | null;
+}
+
+/**
+ * What our program makes of a PipelineWise that is killed, of its own death, and of what both leave behind.
+ *
+ * @param program the PipelineWise that it starts
+ */
+export function crashFacts(program: string): void {
+  const run = (sandbox: Sandbox) => sandbox.startOurs(["run", ...PAIR]);
+
+  async function history(sandbox: Sandbox): Promise<Row[]> {
+    const { stdout } = await sandbox.startOurs(["history", "--json"]).ended;
+    return JSON.parse(stdout).runs;
+  }
+
+  /** Resolves when the connectors of our run are at work; gives the process that its pidfile names. */
+  async function leaderOf(sandbox: Sandbox): Promise<number> {
+    await until(
+      "the connectors work",
+      () => existsSync(sandbox.pidfile) && sandbox.logText(".running").includes("begins"),
+    );
+    return Number(readFileSync(sandbox.pidfile, "utf8"));
+  }
+
+  /** Of PipelineWise first: it would be told to end by the death of the other. */
+  async function killBoth(sandbox: Sandbox, wrapper: Started): Promise<void> {
+    process.kill(await leaderOf(sandbox), "SIGKILL");
+    process.kill(wrapper.pid, "SIGKILL");
+    await wrapper.ended;
+  }
+
+  const nothingLives = (sandbox: Sandbox) => until("nothing of it lives", () => sandbox.living().length === 0);
+
+  test("kill -9 of wrapper and PipelineWise: the next start waits for the orphaned pipe, and then all is as it should be", async () => {
+    const sandbox = new Sandbox(program, { hang: true });
+    await killBoth(sandbox, run(sandbox));
+    const second = await run(sandbox).ended;
+    expect(second.code).toBe(75);
+    expect(second.stderr).toMatch(
+      /skipped \(overlap\): .* that process is gone, but its pipeline is still at work: \d+/,
+    );
+    expect(sandbox.living().length).toBeGreaterThan(0);
+    await sandbox.killAll();
+    sandbox.tell({ rows: 7 });
+    expect(await run(sandbox).ended).toMatchObject({ code: 0 });
+    expect((await history(sandbox)).map(({ outcome }) => outcome).sort()).toEqual(["lost", "skipped", "succeeded"]);
+    expect(sandbox.logNames()).toEqual([
+      "dwh-orders-<stamp>.singer.log.terminated",
+      "dwh-orders-<stamp>.singer.log.success",
+    ]);
+    expect(sandbox.state()).toMatch(/"replication_key_value": ?107\b/);
+    expect(existsSync(sandbox.pidfile)).toBe(false);
+  });
+
+  test("the same in Fastsync, whose orphans go on to their end", async () => {
+    const sandbox = new Sandbox(program, { seconds: 6 });
+    writeFileSync(join(sandbox.tapFolder, "state.json"), '{"bookmarks": {}}');
+    await killBoth(sandbox, run(sandbox));
+    const second = await run(sandbox).ended;
+    expect(second.code).toBe(75);
+    await nothingLives(sandbox);
+    sandbox.tell({});
+    expect(await run(sandbox).ended).toMatchObject({ code: 0 });
+    expect(sandbox.logNames().filter((name) => name.endsWith(".running"))).toEqual([]);
+    expect((await history(sandbox)).map(({ outcome }) => outcome).sort()).toEqual(["lost", "skipped", "succeeded"]);
+  });
+
+  test.skipIf(!existsSync("/usr/bin/setpriv"))(
+    "kill -9 of the wrapper alone ends PipelineWise too, and status finds the run lost",
+    async () => {
+      const sandbox = new Sandbox(program, { hang: true });
+      const wrapper = run(sandbox);
+      await leaderOf(sandbox);
+      process.kill(wrapper.pid, "SIGKILL");
+      await wrapper.ended;
+      await nothingLives(sandbox);
+      expect(sandbox.logNames()).toEqual(["dwh-orders-<stamp>.singer.log.terminated"]);
+      await sandbox.startOurs(["status", "--json"]).ended;
+      const [lost, ...others] = await history(sandbox);
+      expect(others).toEqual([]);
+      expect(lost).toMatchObject({ outcome: "lost" });
+      expect(lost?.detail).toContain("found by status");
+    },
+  );
+
+  test("kill -9 of PipelineWise alone is a failure, and the wrapper waits for the orphaned pipe", async () => {
+    const sandbox = new Sandbox(program, { seconds: 6 });
+    const wrapper = run(sandbox);
+    const leader = await leaderOf(sandbox);
+    process.kill(leader, "SIGKILL");
+    expect(await wrapper.ended).toMatchObject({ code: 137 });
+    expect(sandbox.living()).toEqual([]);
+    expect(existsSync(sandbox.pidfile)).toBe(false);
+    expect(sandbox.logNames()).toEqual(["dwh-orders-<stamp>.singer.log.terminated"]);
+    expect(await history(sandbox)).toMatchObject([{ outcome: "failed" }]);
+  });
+
+  test("a run that someone started by hand is skipped, before PipelineWise starts once more", async () => {
+    const sandbox = new Sandbox(program, { hang: true });
+    const byHand = await sandbox.startBusy();
+    const { code, stderr, stdout } = await run(sandbox).ended;
+    expect(code).toBe(75);
+    expect(stdout).toBe("");
+    expect(stderr).toContain(`skipped (external): orders → dwh is run by pid ${byHand.pid} (run_tap)`);
+    expect(sandbox.living()).toContain(byHand.pid);
+    await sandbox.killAll();
+    await byHand.ended;
+  });
+
+  test("a disabled tap is skipped", async () => {
+    const sandbox = new Sandbox(program);
+    sandbox.disable("orders");
+    const { code, stdout } = await run(sandbox).ended;
+    expect(code).toBe(75);
+    expect(stdout).toBe("");
+  });
+
+  test("stop ends a run, its pipe and a tap that does not hear SIGTERM, and says by whom", async () => {
+    const sandbox = new Sandbox(program, { hang: true, ignore_term: true });
+    const wrapper = run(sandbox);
+    await leaderOf(sandbox);
+    const stop = await sandbox.startOurs(["stop", ...PAIR, "--why", "the test says so"]).ended;
+    expect(stop).toMatchObject({ code: 0 });
+    expect(stop.stdout).toMatch(/^orders → dwh is gone: it was stopped after /);
+    expect((await wrapper.ended).code).toBe(143);
+    expect(sandbox.living()).toEqual([]);
+    expect(readdirSync(join(sandbox.tapFolder, "log"))).toEqual([expect.stringMatching(/\.terminated$/)]);
+    const [stopped] = await history(sandbox);
+    expect(stopped).toMatchObject({ outcome: "stopped" });
+    expect(stopped?.detail).toMatch(/\(the test says so\)$/);
+  });
+
+  test.skipIf(!canUnshare)("stop reaches a run that no process here can be seen of, as on another host", async () => {
+    const sandbox = new Sandbox(program, { hang: true });
+    const wrapper = sandbox.startOurs(["run", ...PAIR], [...ELSEWHERE, "env", "PIPELINEWISE_SCHED_HOST=elsewhere"]);
+    await leaderOf(sandbox);
+    const stop = await sandbox.startOurs(["stop", ...PAIR]).ended;
+    expect(stop).toMatchObject({ code: 0 });
+    expect(stop.stderr).toMatch(/asked pid \d+ on host elsewhere to stop it\n.*SIGTERM to its leader/);
+    await wrapper.ended;
+    expect(sandbox.living()).toEqual([]);
+    expect(await history(sandbox)).toMatchObject([{ outcome: "stopped", host: "elsewhere" }]);
+  });
+
+  test("stop ends what a dead wrapper left", async () => {
+    const sandbox = new Sandbox(program, { hang: true });
+    await killBoth(sandbox, run(sandbox));
+    const stop = await sandbox.startOurs(["stop", ...PAIR]).ended;
+    expect(stop).toMatchObject({ code: 0 });
+    expect(sandbox.living()).toEqual([]);
+    expect(await history(sandbox)).toMatchObject([{ outcome: "lost" }]);
+    sandbox.tell({});
+    expect((await run(sandbox).ended).code).toBe(0);
+  });
+}
