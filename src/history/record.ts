@@ -1,8 +1,11 @@
 import type { TapCommand } from "../command/request.ts";
 
-/** How a run ended; the reason a start was skipped. Later outcomes (timed-out, lost, …) join here when they are built. */
-export type OutcomeKind = "succeeded" | "failed" | "stopped" | "lock-lost" | "skipped";
-export type SkipReason = "overlap" | "slot-done" | "not-due" | "too-late";
+/**
+ * How a run ended; the reason a start was skipped. Later outcomes (timed-out, …) join here when they are built. A `lost`
+ * run was found dead by another start, or by `status`; its `endedAt` is its last sign of life.
+ */
+export type OutcomeKind = "succeeded" | "failed" | "stopped" | "lock-lost" | "lost" | "skipped";
+export type SkipReason = "overlap" | "external" | "disabled" | "slot-done" | "not-due" | "too-late";
 
 /** One run or one skip, as a line of `runs/<YYYY-MM>/<host>.jsonl`. Instants are ISO 8601 UTC. */
 export interface RunRecord {
