@@ -78,6 +78,21 @@ test("a holder on another host that beat just now is named, and is not taken ove
   });
 });
 
+test.skipIf(ours.startTicks === 0)(
+  "what is proved dead here waits for a start that has the kernel's lock, and leaves",
+  async () => {
+    const paths = leftBy({ ...ours, startTicks: ours.startTicks - 1 });
+    const other = await openFlock(flockFile(paths, pipeline));
+    const { flockProgram: program, flockTimeoutMs: timeoutMs } = LOCK_OPTIONS;
+    expect(await takeFlock(other.fd, { program, timeoutMs })).toEqual({ kind: "taken" });
+    let left: Promise<void> | undefined;
+    const pause = async () => (left ??= other.close());
+    const attempt = await acquireIn(paths, { clock: { ...realClock, pause } });
+    expect(left).toBeDefined();
+    expect(attempt).toMatchObject({ kind: "acquired", lock: { tookOverFrom: before } });
+  },
+);
+
 test.skipIf(machineId() === "")(
   "what this machine held before it was booted is taken over once it is silent",
   async () => {

@@ -1,11 +1,15 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { rolldown } from "rolldown";
 import type { RunRecord } from "../../../src/history/record.ts";
+import type { LockTiming } from "../../../src/lock/timing.ts";
 import { SYSTEM_PATH } from "../rig/child.ts";
 import type { Guest } from "./guest.ts";
 import { type Laboratory, SHARE } from "./laboratory.ts";
 
 const PROGRAM = resolve("bin/pipelinewise-sched.cjs");
+const QUICK_DOOR = fileURLToPath(new URL("./quick-door.ts", import.meta.url));
 const FAKE_CRONTAB = resolve("test/support/fake-crontab");
 
 /**
@@ -37,8 +41,13 @@ export interface Cluster {
   install(schedule: string, hosts: readonly Guest[]): Promise<void>;
   /** What cron executes for a tap on that host. */
   commandOf(host: Guest, tap: string): string;
-  /** What the stand-in noted on all hosts: the tap of each run. */
+  /** What the stand-in noted on all hosts: the tap of each run, and its stop. */
   notes(): readonly string[];
+  notesOf(host: Guest): readonly string[];
+  /** Words that call `run` with other times of its lock. */
+  quickRun(timing: LockTiming): Promise<string>;
+  /** The stand-in that was at work for a tap is none any more. */
+  powerWasCut(tap: string): void;
   history(host: Guest): Promise<readonly Pick<RunRecord, "tap" | "host" | "outcome" | "reason" | "slot" | "detail">[]>;
 }
 
@@ -57,6 +66,10 @@ export async function makeCluster(laboratory: Laboratory, name: string): Promise
     const path = `${FAKE_CRONTAB}:${folder}:${SYSTEM_PATH}`;
     return host.run(`export HOME=${home} PATH=${path} FAKE_CRONTAB=${tabOf(host)}; cd $HOME\n${script}`);
   };
+  const notesOf = ({ name: host }: Guest): readonly string[] => {
+    const file = join(folder, `notes-${host}`);
+    return existsSync(file) ? readFileSync(file, "utf8").split("\n").slice(0, -1) : [];
+  };
   const program = `${process.execPath} ${PROGRAM}`;
   return {
     program,
@@ -73,11 +86,16 @@ export async function makeCluster(laboratory: Laboratory, name: string): Promise
       if (line === undefined) throw new Error(`no line for ${tap} in the crontab of ${host.name}`);
       return line.split(" ").slice(5).join(" ");
     },
-    notes: () =>
-      laboratory.clients.flatMap(({ name: host }) => {
-        const file = join(folder, `notes-${host}`);
-        return existsSync(file) ? readFileSync(file, "utf8").split("\n").slice(0, -1) : [];
-      }),
+    notes: () => laboratory.clients.flatMap(notesOf),
+    notesOf,
+    async quickRun(timing) {
+      const build = await rolldown({ input: QUICK_DOOR, platform: "node", transform: { target: "node20" } });
+      const dir = join(folder, "quick");
+      await build.write({ dir, format: "cjs", entryFileNames: "quick.cjs", chunkFileNames: "[name].cjs" });
+      await build.close();
+      return `${process.execPath} ${dir}/quick.cjs '${JSON.stringify(timing)}'`;
+    },
+    powerWasCut: (tap) => rmdirSync(join(folder, `inside-${tap}`)),
     async history(host) {
       return JSON.parse(await run(host, `${program} history --json --limit 1000`)).runs;
     },
