@@ -82,6 +82,10 @@ async function* mergeNewestFirst(sources: readonly AsyncGenerator<RunRecord>[]):
   }
 }
 
+/** A lost run ended before it was found, so its record stands behind those of later ends. */
+const newestFirst = (one: RunRecord, other: RunRecord): number =>
+  one.endedAt === other.endedAt ? 0 : one.endedAt < other.endedAt ? 1 : -1;
+
 /** Runs and skips of all hosts, newest end first. Reads no more than it must. */
 export async function readHistory(paths: StatePaths, filter: HistoryFilter = {}): Promise<History> {
   const limit = filter.limit ?? Number.POSITIVE_INFINITY;
@@ -94,8 +98,8 @@ export async function readHistory(paths: StatePaths, filter: HistoryFilter = {})
     const sources = files.map((name) => recordsBackward(join(folder, name), filter, faults));
     for await (const record of mergeNewestFirst(sources)) {
       runs.push(record);
-      if (runs.length >= limit) return { runs, faults };
+      if (runs.length >= limit) return { runs: runs.sort(newestFirst), faults };
     }
   }
-  return { runs, faults };
+  return { runs: runs.sort(newestFirst), faults };
 }

@@ -58,3 +58,10 @@ export async function skipSlot(plan: RunPlan, host: Host, start: Start, skip: Sl
   else await recordSkip(plan, host, { ...start, slot }, reason, detail);
   return endSkip(plan, host, reason, detail);
 }
+
+/** The same for a start that something else stands in the way of. */
+export const skipBlocked = (
+  { plan, host, start }: { readonly plan: RunPlan; readonly host: Host; readonly start: Start },
+  reason: SkipReason,
+  detail: string,
+): Promise<number> => skipSlot(plan, host, start, { kind: "skip", reason, detail, slot: start.slot, quiet: false });

@@ -91,7 +91,7 @@ describe("a start of an entry whose lines are exact", () => {
     writeFileSync(box.file("finish"), "");
     await running;
     expect(await box.start("09:36:00")).toBe(0);
-    expect(await box.told()).toEqual(["slot-done -", "succeeded 2026-11-23T09:30", "overlap 2026-11-23T09:35"]);
+    expect(await box.told()).toEqual(["slot-done -", "overlap 2026-11-23T09:35", "succeeded 2026-11-23T09:30"]);
   });
 
   test("a crash before the pipeline starts leaves the slot to the next start", async () => {

@@ -146,3 +146,11 @@ test("run ids sort as the runs began and are short words", () => {
   expect(early < late).toBe(true);
   expect(early).toMatch(/^[0-9a-z]{14}$/);
 });
+
+test("a lost run, recorded when it was found, stands where it ended", async () => {
+  const paths = stateFolder();
+  await appendRecord(paths, testHost(), record("a", "2026-11-23T09:00:00.000Z"));
+  await appendRecord(paths, testHost(), record("c", "2026-11-23T09:20:00.000Z"));
+  await appendRecord(paths, testHost(), record("b", "2026-11-23T09:10:00.000Z", { outcome: "lost" }));
+  expect(ids((await readHistory(paths)).runs)).toEqual(["c", "b", "a"]);
+});

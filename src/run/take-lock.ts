@@ -1,0 +1,84 @@
+import { entryKey, entryLabel } from "../command/request.ts";
+import type { Host } from "../host.ts";
+import type { DeadHolder, LockAttempt, LockHeld, LockHolder, PipelineLocks } from "../lock/lock.ts";
+import { readHandled } from "../slot/handled.ts";
+import { renderDuration } from "./duration.ts";
+import { recordLost } from "./lost.ts";
+import type { RunPlan } from "./plan.ts";
+import type { Start } from "./record.ts";
+import { doneBefore, renderHandler, type SlotSkip, taskOf, twinOf } from "./slot.ts";
+import type { StopTiming } from "./stop.ts";
+import type { StopSignals } from "./stop-signals.ts";
+
+/** For so long a lock may be held before its holder has written who it is. */
+const TWIN_WAIT_MS = 1_000;
+const TWIN_PAUSE_MS = 20;
+
+/** What a run needs beside its plan and its machine. */
+export interface Execution {
+  readonly start: Start;
+  readonly locks: PipelineLocks;
+  readonly signals: StopSignals;
+  readonly timing: StopTiming;
+}
+
+/** The lock, or `undefined` when we were asked to stop while we waited for it. What comes later is given back. */
+export async function acquireUnlessStopped(
+  plan: RunPlan,
+  host: Host,
+  execution: Execution,
+): Promise<LockAttempt | undefined> {
+  const { start, locks, signals } = execution;
+  const claim = {
+    host: host.name,
+    pid: host.pid,
+    uid: host.uid,
+    runId: start.id,
+    startedAt: start.startedAt,
+    task: start.slot === undefined ? entryKey(plan.entry) : taskOf(plan.entry, start.slot),
+    onDead: async (dead: DeadHolder) => {
+      const how = `found by the next start, on host ${host.name}`;
+      await recordLost(plan.paths, plan.entry, dead, { host, how });
+    },
+  };
+  const onWatch = (holder: LockHolder | undefined, leaseMs: number) => {
+    const who = holder === undefined ? "whose record is not whole" : `of host ${holder.host}, run ${holder.runId}`;
+    const words = `is held by a run ${who}, that is silent; taken over after ${renderDuration(leaseMs)} without a sign of life`;
+    if (plan.manners.passThrough) host.stderr.write(`pipelinewise-sched: ${entryLabel(plan.entry)} ${words}\n`);
+  };
+  const attempt = locks.acquire(plan.paths, plan.entry, claim, { giveUp: signals.first, onWatch });
+  const first = await Promise.race([attempt, signals.first.then(() => undefined)]);
+  if (first === undefined) {
+    const late = await attempt.catch(() => undefined);
+    if (late?.kind === "acquired") await late.lock.release();
+  }
+  return first;
+}
+
+/** Now that no one else can: whether another start has done our slot since we looked. */
+export async function findDone({ paths, entry, slot: slotPlan }: RunPlan, host: Host, { slot }: Start) {
+  if (slotPlan === undefined || slot === undefined) return undefined;
+  const handled = await readHandled(paths, entry, host.now());
+  return handled === undefined || handled.slot < slot ? undefined : doneBefore(slotPlan, slot, renderHandler(handled));
+}
+
+/**
+ * Whether the start that was quicker than ours is about the same slot, as when two lines of an entry name one minute. Who
+ * has only just taken the lock may yet have to say so.
+ */
+export async function findTwin(
+  plan: RunPlan,
+  host: Host,
+  { start, locks }: Execution,
+  held: LockHeld,
+): Promise<SlotSkip | undefined> {
+  if (held.holder !== undefined) return twinOf(plan, start, held.holder);
+  if (start.slot === undefined || held.state.kind !== "alive") return undefined;
+  for (let waited = 0; waited < TWIN_WAIT_MS; waited += TWIN_PAUSE_MS) {
+    const holder = await locks.findLiveHolder(plan.paths, plan.entry);
+    const twin = holder === undefined ? await findDone(plan, host, start) : twinOf(plan, start, holder);
+    if (twin !== undefined || holder !== undefined) return twin;
+    await new Promise((resolve) => setTimeout(resolve, TWIN_PAUSE_MS));
+  }
+  return undefined;
+}
