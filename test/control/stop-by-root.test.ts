@@ -1,0 +1,32 @@
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { expect, onTestFinished, test } from "vitest";
+import { main } from "../../src/cli/main.ts";
+import { requestsDir } from "../../src/state-paths.ts";
+import { PAIR_WORDS, pidIn, sandbox, works } from "../run/sandbox.ts";
+
+const NOBODY = 65_534;
+const isRoot = process.getuid?.() === 0;
+const ready = isRoot && existsSync("/usr/bin/setpriv") && existsSync("dist/run.cjs");
+
+test.skipIf(!ready)("root stops the run of another user, who can read what root asks", async () => {
+  const { host, home, paths, file, records } = sandbox("echo $$ > $HOME/leader; exec sleep 600");
+  execFileSync("chown", ["-R", `${NOBODY}:${NOBODY}`, home]);
+  const words = [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups", process.execPath, host.program, "run"];
+  const wrapper = spawn("/usr/bin/setpriv", [...words, ...PAIR_WORDS], {
+    env: { ...host.env },
+    cwd: home,
+    stdio: "ignore",
+  });
+  onTestFinished(() => void wrapper.kill("SIGKILL"));
+  const ended = once(wrapper, "exit");
+  const leader = await pidIn(file("leader"));
+  expect(await main(["stop", ...PAIR_WORDS], host)).toBe(0);
+  expect(await ended).toEqual([143, null]);
+  expect(works(leader)).toBe(false);
+  expect(await records()).toMatchObject([{ outcome: "stopped" }]);
+  const folder = requestsDir(paths, { tap: "microserv_1", target: "redshift" });
+  expect(readdirSync(folder)).toEqual([]);
+  expect(statSync(folder).uid).toBe(NOBODY);
+});
