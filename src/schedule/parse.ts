@@ -1,4 +1,5 @@
 import { DEFAULT_COMMAND, DEFAULT_SCHEDULE_NAME } from "../command/request.ts";
+import { findZone } from "../cron/zone.ts";
 import type { Doubt } from "./lint.ts";
 import { type Finding, type Problem, toProblems } from "./problem.ts";
 import { ruleFindings } from "./rules.ts";
@@ -69,13 +70,30 @@ function meaning(
   placeAt: (offset: number) => Place,
 ): Schedule {
   const written = root.children.get("pipelines");
+  const spelling = oneSpelling();
   return {
     name: file.name ?? DEFAULT_SCHEDULE_NAME,
     source: { path, bytes },
     pipelinewise: callMeaning(file.pipelinewise),
     pipelines: file.pipelines.map((pipeline, index) =>
-      pipelineMeaning(pipeline, file.timezone, placeAt(written?.children.get(index)?.at ?? 0)),
+      pipelineMeaning(
+        pipeline,
+        spelling(pipeline.timezone ?? file.timezone),
+        placeAt(written?.children.get(index)?.at ?? 0),
+      ),
     ),
+  };
+}
+
+/** Europe/Kyiv and Europe/Kiev are one zone: all its pipelines have it as the file spells it first. */
+function oneSpelling(): (timezone: string | undefined) => string | undefined {
+  const first = new Map<string | undefined, string>();
+  return (timezone) => {
+    if (timezone === undefined) return undefined;
+    const zone = findZone(timezone);
+    const spelling = first.get(zone) ?? timezone;
+    first.set(zone, spelling);
+    return spelling;
   };
 }
 
@@ -98,7 +116,7 @@ function pipelineMeaning(pipeline: WrittenPipeline, timezone: string | undefined
     command: pipeline.command ?? DEFAULT_COMMAND,
     id,
     crons: Array.isArray(cron) ? cron : [cron],
-    timezone: pipeline.timezone ?? timezone,
+    timezone,
     note: pipeline.note === "" ? undefined : pipeline.note,
     args: pipelineArgs(pipeline),
     place,

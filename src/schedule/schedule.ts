@@ -10,7 +10,7 @@ export interface Place {
 /** One tap into one target by one command, with its times. */
 export interface Pipeline extends EntryId {
   readonly crons: readonly Cron[];
-  /** IANA name as canonical in this Node; `undefined`: the machine's own zone. */
+  /** IANA name known to this Node, as the user spells it; `undefined`: the machine's own zone. */
   readonly timezone?: string | undefined;
   readonly note?: string | undefined;
   /** Words behind `--tap T --target G`, such as `--tables a.b,c.d`. */

@@ -3,10 +3,10 @@ import { CONNECTOR_ID, connectorIdFault, NAME, nameFault, TAP_COMMANDS } from ".
 import { type Cron, parseCron } from "../cron/expression.ts";
 import { CronFault } from "../cron/fault.ts";
 import {
-  canonicalZone,
   commandWord,
   envName,
   envValue,
+  knownZone,
   noteText,
   pathText,
   programText,
@@ -44,7 +44,7 @@ const connectorId = (description: string) =>
   text((id) => wordText(id, connectorIdFault(id)), { description, pattern: CONNECTOR_ID.source });
 const name = (description: string, more: object = {}) =>
   text((word) => wordText(word, nameFault(word)), { description, pattern: NAME.source, ...more });
-const timezone = (description: string) => text(canonicalZone, { description, examples: ["Europe/London"] });
+const timezone = (description: string) => text(knownZone, { description, examples: ["Europe/London"] });
 const cron = text<Cron>(parseCron, {
   description: "Five fields as in crontab(5), minute hour day month weekday, or a macro such as @daily. In quotes.",
   examples: ["*/5 * * * *", "0 3 * * 1-5", "@daily"],

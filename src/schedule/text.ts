@@ -35,10 +35,13 @@ export function wordText(text: string, fault: string | undefined): string {
 
 const sentence = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
-/** The zone's canonical name. */
-export function canonicalZone(text: string): string {
+/**
+ * A zone that this Node knows, spelt as the user does: its canonical name may be one that is out of use there, such as
+ * Asia/Calcutta for Asia/Kolkata. UTC has many names, and one is as good as another.
+ */
+export function knownZone(text: string): string {
   const zone = findZone(text);
-  if (zone !== undefined) return zone;
+  if (zone !== undefined) return zone === "UTC" ? zone : text;
   const spelling = zoneInRightCase(text);
   if (spelling !== undefined) throw new TextFault(`${quoted(text)} is spelt ${spelling}`, `Write ${spelling}.`);
   const near = text.length > LONGEST_ZONE ? [] : nearestZones(text, 3);

@@ -274,3 +274,14 @@ describe("notes", () => {
     expect(check(text).problems.map(({ path }) => path)).toEqual(["pipelines[1].note"]);
   });
 });
+
+test("a zone is spelt as the file has it, and one zone is spelt one way", () => {
+  const text = `timezone: Asia/Kolkata
+pipelines:
+  - {tap: a, target: t, cron: "0 5 * * *"}
+  - {tap: b, target: t, cron: "0 5 * * *", timezone: Europe/Kyiv}
+  - {tap: c, target: t, cron: "0 5 * * *", timezone: Europe/Kiev}
+`;
+  const { schedule } = parseSchedule(text, { file: "schedule.yml", path: "/schedule.yml", bytes: Buffer.from(text) });
+  expect(schedule?.pipelines.map(({ timezone }) => timezone)).toEqual(["Asia/Kolkata", "Europe/Kyiv", "Europe/Kyiv"]);
+});

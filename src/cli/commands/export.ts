@@ -44,8 +44,7 @@ const zoneHere = ({ pipelines }: Schedule, { root }: Host): string =>
   pipelines.every(({ timezone }) => timezone === undefined) ? "UTC" : readMachineZone(root).zone;
 
 function knownZone(name: string): string {
-  const zone = findZone(name);
-  if (zone !== undefined) return zone;
+  if (findZone(name) !== undefined) return name;
   throw new UsageError(
     `--machine-zone: no time zone is called ${name}`,
     `Did you mean ${nearestZones(name, 3).join(", ")}?`,
