@@ -6,6 +6,7 @@ import { renderDuration } from "./duration.ts";
 import { recordLost } from "./lost.ts";
 import type { RunPlan } from "./plan.ts";
 import type { Start } from "./record.ts";
+import { findSetpriv } from "./setpriv.ts";
 import { doneBefore, renderHandler, type SlotSkip, taskOf, twinOf } from "./slot.ts";
 import type { StopTiming } from "./stop.ts";
 import type { StopSignals } from "./stop-signals.ts";
@@ -13,6 +14,9 @@ import type { StopSignals } from "./stop-signals.ts";
 /** For so long a lock may be held before its holder has written who it is. */
 const TWIN_WAIT_MS = 1_000;
 const TWIN_PAUSE_MS = 20;
+
+const NO_SETPRIV =
+  "util-linux's setpriv is missing, so a pipeline does not end when its wrapper is killed; other starts wait until it has";
 
 /** What a run needs beside its plan and its machine. */
 export interface Execution {
@@ -36,6 +40,7 @@ export async function acquireUnlessStopped(
     runId: start.id,
     startedAt: start.startedAt,
     task: start.slot === undefined ? entryKey(plan.entry) : taskOf(plan.entry, start.slot),
+    lacks: (await findSetpriv()) === undefined ? [NO_SETPRIV] : [],
     onDead: async (dead: DeadHolder) => {
       const how = `found by the next start, on host ${host.name}`;
       await recordLost(plan.paths, plan.entry, dead, { host, how });

@@ -5,6 +5,7 @@ import { runMain } from "../../src/cli/run-entry.ts";
 import { parsePipelinewiseStatus } from "../../src/cli/status/pipelinewise.ts";
 import { digestOf } from "../../src/compiled/digest.ts";
 import { recordZones } from "../../src/compiled/zones.ts";
+import { pipelineLocks } from "../../src/lock/pipeline-locks.ts";
 import { anEntry, PAIR_WORDS, sandbox, untilFile } from "../run/sandbox.ts";
 import { testHost } from "../support/host.ts";
 
@@ -170,4 +171,14 @@ test("tells when the zones of an install no longer hold, and counts starts that 
     "warning: the lines of pipelinewise for other time zones hold until 2026-12-06: pipelinewise-sched install ",
   );
   expect(JSON.parse(host.out()).pipelines[0]).toMatchObject({ undueStarts: 1, nextRunAt: "2026-11-23T18:00:00.000Z" });
+});
+
+test("says what a host lacks for the whole lock", async () => {
+  const box = sandbox(SCRIPT);
+  box.install([anEntry()]);
+  const flockProgram = "no-such-flock";
+  expect(await runMain([...PAIR_WORDS, "--scheduled"], box.host, { locks: pipelineLocks({ flockProgram }) })).toBe(0);
+  const host = again(box);
+  expect(await main(["status"], host)).toBe(0);
+  expect(host.err()).toMatch(/warning: host testhost, since \S+: the kernel lock is not available, so the lock stands/);
 });

@@ -7,6 +7,7 @@ import { findRunning } from "../../control/bury.ts";
 import { EXIT, errorCode, errorMessage, SchedError } from "../../errors.ts";
 import { readLast } from "../../history/last.ts";
 import type { Host } from "../../host.ts";
+import { readWeaknesses, renderWeakness } from "../../lock/weakness.ts";
 import { readMachineZone } from "../../machine-zone.ts";
 import { readUndue } from "../../slot/undue.ts";
 import { findStateFolder, type StateFolder } from "../../state-folder.ts";
@@ -45,7 +46,14 @@ export function addStatus(command: Command, host: Host): void {
       const rows = joinStatus(known, entries, (pipeline) => states.get(pairKey(pipeline)) ?? NOTHING);
       const faults = [...states.values()].flatMap(({ last }) => last.faults);
       const notices = await Promise.all(installed.map((one) => noticesOf(one, host.name, zones)));
-      const said = [...(why === undefined ? [] : [why]), ...(state?.warnings ?? []), ...notices.flat(), ...faults];
+      const weak = state === undefined ? [] : (await readWeaknesses(state.paths)).map(renderWeakness);
+      const said = [
+        ...(why === undefined ? [] : [why]),
+        ...(state?.warnings ?? []),
+        ...weak,
+        ...notices.flat(),
+        ...faults,
+      ];
       for (const notice of said) host.stderr.write(`warning: ${notice}\n`);
       if (flags.json === true) host.stdout.write(renderStatusJson(rows));
       else host.stdout.write(rows.length > 0 ? renderStatus(rows, host.now()) : "No pipeline to show.\n");
