@@ -1,7 +1,7 @@
 import { basename, dirname, join } from "node:path";
 import type { PipelineId } from "../command/request.ts";
 import { errorCode, StoreError } from "../errors.ts";
-import { readdir, stat } from "../files.ts";
+import { readdir, removeFile, stat } from "../files.ts";
 import type { Host } from "../host.ts";
 import { readStateFile, readTrustedFile, removeStateFile, writeStateFile } from "../state-file.ts";
 import { ensureFolder } from "../state-folder.ts";
@@ -56,8 +56,17 @@ async function giveToOwner({ paths }: RequestAddress, file: string): Promise<voi
 export const openRequests = ({ paths, pipeline }: RequestAddress, uid: number): Promise<void> =>
   ensureFolder(paths, requestsDir(paths, pipeline), uid);
 
+/** What a `stop` that was killed left: it is addressed to runs that are over. */
+async function removeOthers(address: RequestAddress): Promise<void> {
+  const folder = requestsDir(address.paths, address.pipeline);
+  for (const name of await readdir(folder)) {
+    if (!name.startsWith(`${address.token}.`)) await removeFile(join(folder, name));
+  }
+}
+
 export async function writeStopRequest(address: RequestAddress, request: StopRequest, host: Writer): Promise<void> {
   await openRequests(address, host.uid);
+  await removeOthers(address);
   const path = requestFile(address);
   await writeStateFile(path, `${JSON.stringify(request)}\n`, uniqueOf(host));
   if (host.uid === 0) await giveToOwner(address, path);

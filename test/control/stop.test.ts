@@ -35,6 +35,8 @@ describe("stop", () => {
     const { host, file, records, paths } = sandbox("echo $$ > $HOME/leader; exec sleep 600");
     const running = runMain(PAIR_WORDS, host, { timing: TIMING });
     const leader = await pidIn(file("leader"));
+    await until(() => existsSync(requestsDir(paths, PAIR)));
+    writeFileSync(join(requestsDir(paths, PAIR), "0.1.2.3.4.answer"), "left by a stop that was killed\n");
     expect(await main(["stop", ...PAIR_WORDS, "--why", "the source\n is moved"], host)).toBe(0);
     expect(await running).toBe(143);
     expect(works(leader)).toBe(false);
