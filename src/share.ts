@@ -29,7 +29,7 @@ function nothingHangs(): boolean {
 export type Done<T> = (error: NodeJS.ErrnoException | null, value: T) => void;
 
 /** How long a share may take to answer. NFS itself would wait for ever. */
-export const ANSWER_MS = 60_000;
+const ANSWER_MS = 60_000;
 /** The same once it has failed to: what is tidied up after a fault does not wait as long again. */
 const HURRIED_MS = 1_000;
 

@@ -66,7 +66,7 @@ async function times(path: string): Promise<FileTimes> {
   return file.stat().finally(() => file.close());
 }
 
-/** The real one. Nothing but a heartbeat waits longer for a share than `ANSWER_MS`. */
+/** The real one. Nothing but a heartbeat waits for a share for longer than a minute. */
 export const diskLockFs: LockFs = {
   makeFolder: (path) => mkdir(path, { mode: 0o700 }),
   create: (path, text) => orGone(create(path, text)),

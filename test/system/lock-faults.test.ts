@@ -29,7 +29,8 @@ const LOST_WITHIN_MS = 60_000;
 
 const isRoot = process.getuid?.() === 0;
 const canMount = spawnSync("unshare", ["-m", "true"]).status === 0;
-const hasFaketime = spawnSync("faketime", ["-f", "+1h", "true"]).status === 0;
+const FAKETIME = "/usr/bin/faketime";
+const hasFaketime = spawnSync(FAKETIME, ["-f", "+1h", "true"]).status === 0;
 
 let built: Awaited<ReturnType<typeof buildContender>>;
 beforeAll(async () => {
@@ -184,7 +185,7 @@ describe.skipIf(!canMount || !isRoot)("a holder on another host", () => {
       "(%s) keeps its lock while it lives, and blocks nobody longer once it is dead",
       async (offset) => {
         const paths = stateFolder();
-        const wrong = [...onOtherHost(), "env", "FAKETIME_DONT_FAKE_MONOTONIC=1", "faketime", "-f", offset];
+        const wrong = [...onOtherHost(), "env", "FAKETIME_DONT_FAKE_MONOTONIC=1", FAKETIME, "-f", offset];
         const holder = await start(paths, RECORD_ALONE, wrong);
         const next = await start(paths);
         expect((await holder.ask("take", "a")).kind).toBe("acquired");

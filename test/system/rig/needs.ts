@@ -32,12 +32,17 @@ const TIMER_NEEDS: readonly Need[] = [
   { what: "Debian's python3", present: () => existsSync("/usr/bin/python3"), packages: ["python3"] },
 ];
 
+/** What the lock's fault list needs besides: it is skipped where that is missing. */
+const LOCK_NEEDS: readonly Need[] = [
+  { what: "faketime", present: () => existsSync("/usr/bin/faketime"), packages: ["faketime"] },
+];
+
 /** In CI nothing may be left out: what is missing is installed, and a test that cannot run fails. */
 export const inCi = process.env["CI"] === "true";
 
 /** Packages that would bring what is not there. */
 export const missingPackages = (): readonly string[] =>
-  missing([...NEEDS, ...TIMER_NEEDS]).flatMap(({ packages }) => packages);
+  missing([...NEEDS, ...TIMER_NEEDS, ...LOCK_NEEDS]).flatMap(({ packages }) => packages);
 
 /** Why no private cron can be made here, as one sentence; `undefined` when it can. */
 export function cannotRun(): string | undefined {
