@@ -95,8 +95,14 @@ export interface FlockOptions {
   readonly timeoutMs: number;
 }
 
+/** A system has it in one of the first two folders; its complaints are English then, and it starts a little sooner. */
+const environment = (): NodeJS.ProcessEnv => ({ LC_ALL: "C", PATH: `/usr/bin:/bin:${process.env["PATH"] ?? ""}` });
+
 const ask = (fd: number, { program, timeoutMs }: FlockOptions, stderr: "ignore" | "pipe"): Promise<FlockAnswer> =>
-  outcomeOf(spawn(program, ["-n", "3"], { stdio: ["ignore", "ignore", stderr, fd] }), timeoutMs);
+  outcomeOf(
+    spawn(program, ["-n", "3"], { stdio: ["ignore", "ignore", stderr, fd], cwd: "/", env: environment() }),
+    timeoutMs,
+  );
 
 /** Locks an open file: flock(1) takes the lock on the descriptor that it shares with us, and leaves it with us. Never rejects. */
 export async function takeFlock(fd: number, options: FlockOptions): Promise<FlockAnswer> {
