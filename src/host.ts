@@ -44,7 +44,7 @@ export interface Host {
 }
 
 /** A host name as one safe word: it stands in file names. */
-export function safeHostName(name: string): string {
+function safeHostName(name: string): string {
   const word = name.replace(/[^A-Za-z0-9_.-]/g, "-").replace(/^[^A-Za-z0-9_]+/, "");
   return word === "" ? "localhost" : word.slice(0, 128);
 }
