@@ -17,7 +17,6 @@ import {
   openSync,
   readdir as readdirLater,
   readdirSync,
-  readFile,
   readFileSync,
   read as readLater,
   readSync,
@@ -149,6 +148,26 @@ export async function touch(path: string, at: Date): Promise<void> {
   }
 }
 
+const CHUNK = 65_536;
+
+/**
+ * All that is left to read. Node's own readFile, given a descriptor, loses the error of a read that fails, and calls what
+ * it has so far the whole text.
+ */
+export function readToEnd(fd: number, encoding: BufferEncoding, done: Done<string>): void {
+  const chunks: Buffer[] = [];
+  const next = (): void => {
+    const chunk = Buffer.allocUnsafe(CHUNK);
+    readLater(fd, chunk, 0, CHUNK, null, (error, count) => {
+      if (error !== null) return done(error, "");
+      if (count === 0) return done(null, Buffer.concat(chunks).toString(encoding));
+      chunks.push(chunk.subarray(0, count));
+      next();
+    });
+  };
+  next();
+}
+
 /** An open file. */
 export interface OpenFile {
   readonly fd: number;
@@ -196,7 +215,7 @@ export async function open(path: string, flags: number, mode?: number): Promise<
       act<string>(
         path,
         () => readFileSync(fd, encoding),
-        (done) => readFile(fd, encoding, done),
+        (done) => readToEnd(fd, encoding, done),
       ),
     write: (bytes) =>
       act<number>(

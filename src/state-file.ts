@@ -2,7 +2,7 @@ import { constants } from "node:fs";
 import { dirname } from "node:path";
 import { errorCode, StoreError } from "./errors.ts";
 import { type OpenFile, open, removeFile, rename } from "./files.ts";
-import { storeFault } from "./store-fault.ts";
+import { storeFault, systemCode } from "./store-fault.ts";
 
 const FILE_MODE = 0o600;
 
@@ -39,22 +39,35 @@ export async function readTrustedFile(
   });
 }
 
+async function readOnce(
+  path: string,
+  encoding: BufferEncoding,
+  check: (file: OpenFile) => Promise<void>,
+): Promise<string> {
+  // NONBLOCK: a fifo put there by someone else must not hang us.
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  try {
+    await check(file);
+    return await file.readText(encoding);
+  } finally {
+    await file.close();
+  }
+}
+
+const TRIES = 4;
+
 async function readVia(
   path: string,
   encoding: BufferEncoding,
   check: (file: OpenFile) => Promise<void>,
+  tries = TRIES,
 ): Promise<string | undefined> {
   try {
-    // NONBLOCK: a fifo put there by someone else must not hang us.
-    const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-    try {
-      await check(file);
-      return await file.readText(encoding);
-    } finally {
-      await file.close();
-    }
+    return await readOnce(path, encoding, check);
   } catch (error) {
     if (errorCode(error) === "ENOENT") return undefined;
+    // Another host has put a newer file in its place since we opened it, and NFS knows the old one no more.
+    if (systemCode(error) === "ESTALE" && tries > 1) return readVia(path, encoding, check, tries - 1);
     throw error instanceof StoreError ? error : storeFault("read", path, error);
   }
 }
