@@ -98,7 +98,7 @@ function licences(ids) {
 function foldStart(chunks, door) {
   const entry = chunks.find(({ fileName }) => fileName === `${door}.cjs`);
   const start = chunks.find(({ fileName }) => fileName === `${door}-start.cjs`);
-  const [, open] = /exports\.open=require_start\.(\w+);/.exec(entry.code) ?? [];
+  const [, open] = /exports\.open=\w+\.(\w+);/.exec(entry.code) ?? [];
   if (open === undefined) throw new Error(`${entry.fileName} does not hand on its door:\n${entry.code}`);
   start.code = `${start.code}\nexports.open=exports.${open};\n`;
   const rename = (name) => (name === start.fileName ? entry.fileName : name);

@@ -1,4 +1,3 @@
-import { spawn } from "node:child_process";
 import { openQuestions } from "../../share.ts";
 
 /** For so long a share that hung may yet answer what nobody waits for any more. */
@@ -20,7 +19,9 @@ export async function leaveIfHung(): Promise<void> {
   }
 }
 
-function leave(): void {
+async function leave(): Promise<void> {
+  // Loaded only here: it would cost every tick a fifth of node's own start. It is in node itself, on no disk that hangs.
+  const { spawn } = await import("node:child_process");
   // Our end of its stdin closes when we are gone, and not before: then there is nothing to kill.
   const script = `timeout ${END_WITHIN_S} cat >/dev/null || kill -KILL ${process.pid}`;
   const helper = spawn("/bin/sh", ["-c", script], { stdio: ["pipe", "ignore", "ignore"], cwd: "/", detached: true });
