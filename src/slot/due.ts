@@ -2,6 +2,8 @@ import type { ZoneClock } from "../cron/segment.ts";
 import { startsByClock } from "../cron/starts.ts";
 import type { Times } from "../cron/times.ts";
 
+const MINUTE_MS = 60_000;
+
 /** A start stands for no slot that lies further back. Daemons are up to 5 minutes late, and a machine may be busy. */
 const LOOK_BACK_MS = 3_600_000;
 
@@ -14,7 +16,7 @@ export interface Tick {
   readonly crons: readonly Times[];
   /** Of the zone that the crons are meant in. */
   readonly clock: ZoneClock;
-  /** When the entry was installed: nothing before it is due. `undefined`: it always stood. */
+  /** When the entry was installed: nothing before that minute is due. `undefined`: it always stood. */
   readonly since: number | undefined;
   /** Newest slot that was run or skipped. */
   readonly handled: number | undefined;
@@ -38,7 +40,8 @@ export type Due =
  */
 export function findDue({ crons, clock, since, handled, now }: Tick): Due {
   const recent = newestRun(crons, clock, { after: now - LOOK_BACK_MS - 1, upTo: now });
-  const installedAt = since ?? Number.NEGATIVE_INFINITY;
+  // A daemon that loads a crontab in the very second of its tick starts the lines of that minute.
+  const installedAt = since === undefined ? Number.NEGATIVE_INFINITY : since - (since % MINUTE_MS) - 1;
   const handledAt = handled ?? Number.NEGATIVE_INFINITY;
   if (recent !== undefined) {
     if (recent <= installedAt) return { kind: "none" };

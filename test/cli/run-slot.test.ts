@@ -66,9 +66,15 @@ describe("a start of an entry whose lines are exact", () => {
   });
 
   test("one before anything was due since the install is a skip with a record", async () => {
-    const box = machine({ since: "2026-11-23T09:30:00.500Z" });
-    await box.start("09:30:59");
+    const box = machine({ since: "2026-11-23T09:31:00.500Z" });
+    await box.start("09:31:59");
     expect(await box.told()).toEqual(["not-due -"]);
+  });
+
+  test("one in the very minute of the install runs: a daemon may load the crontab as it ticks", async () => {
+    const box = machine({ since: "2026-11-23T09:30:00.500Z" });
+    await box.start("09:30:01");
+    expect(await box.told()).toEqual(["succeeded 2026-11-23T09:30"]);
   });
 
   test("a pipeline that fails, and one that cannot be started, have had their slot", async () => {
