@@ -85,6 +85,8 @@ export async function startContender(
     await gone;
   };
   onTestFinished(() => kill());
+  // Whoever is killed while it is asked does not hear the question; `next` tells of its end.
+  child.stdin?.on("error", () => {});
   return {
     pid,
     kill,
