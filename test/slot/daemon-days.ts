@@ -54,7 +54,7 @@ export function liveThrough(block: Block, days: Days, lateness: (at: number) => 
   const slots: number[] = [];
   let handled: number | undefined;
   for (const now of arrivals) {
-    const due = findDue({ crons, clock, since: days.from - 1, handled, now });
+    const due = findDue({ crons, clock, since: days.from, handled, now });
     if (due.kind === "too-late") throw new Error(`${new Date(due.slot).toISOString()} came too late`);
     if (due.kind !== "due") continue;
     slots.push(due.slot);

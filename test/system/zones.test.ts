@@ -92,7 +92,7 @@ function takeSlots(
   const clock = tableClock(zoneTable(zoneClock(zone), span));
   const taken: number[] = [];
   for (const at of stamps) {
-    const tick = { crons: [parseCron(text)], clock, since: since.getTime() - 1, now: at.getTime() };
+    const tick = { crons: [parseCron(text)], clock, since: since.getTime(), now: at.getTime() };
     const due = findDue({ ...tick, handled: taken.at(-1) });
     if (due.kind === "due") taken.push(due.slot);
     if (due.kind === "too-late") throw new Error(`${new Date(due.slot).toISOString()} comes too late`);
