@@ -4,11 +4,11 @@ import { expect, test } from "vitest";
 import { configDirPath, resolveConfigDir } from "../src/config-dir.ts";
 import { tempFolder } from "./support/host.ts";
 
-const host = (env: Readonly<Record<string, string>> = {}) => ({ env: { HOME: "/home/etl", ...env }, cwd: "/work" });
+const host = (env: Readonly<Record<string, string>> = {}) => ({ env: { HOME: "/home/etl", ...env }, cwd: "/here" });
 const file = { value: "../conf", folder: "/srv/schedules" };
 
 test.each([
-  ["the flag before all else", { flag: "conf", file }, { PIPELINEWISE_CONFIG_DIRECTORY: "/env" }, "/work/conf"],
+  ["the flag before all else", { flag: "conf", file }, { PIPELINEWISE_CONFIG_DIRECTORY: "/env" }, "/here/conf"],
   ["a flag that no shell expanded", { flag: "~/conf" }, {}, "/home/etl/conf"],
   ["then the schedule file, counted from its folder", { file }, { PIPELINEWISE_CONFIG_DIRECTORY: "/env" }, "/srv/conf"],
   ["then the environment", {}, { PIPELINEWISE_CONFIG_DIRECTORY: "/env" }, "/env"],
