@@ -4,9 +4,9 @@ import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
 import type { HolderState } from "../../../src/lock/lock.ts";
 import type { LockTiming } from "../../../src/lock/timing.ts";
+import { waitFor } from "../rig/wait.ts";
 import type { Guest } from "./guest.ts";
 import { type Laboratory, SHARE } from "./laboratory.ts";
-import { until } from "./until.ts";
 
 export interface Ask {
   readonly verb: "take" | "start" | "release" | "await-loss";
@@ -57,7 +57,7 @@ export async function prepareActors(laboratory: Laboratory): Promise<Actors> {
       await guest.run(
         `mkdir -p -m 700 ${SHARE}/${configDir}/.sched; ${words} >${place}/said 2>&1 & echo $! >${place}/pid`,
       );
-      await until(`an actor on ${guest.name}`, 60_000, () => existsSync(join(place, "ready")) || undefined);
+      await waitFor(`an actor on ${guest.name}`, 60_000, () => existsSync(join(place, "ready")) || undefined);
       let asked = 0;
       return {
         guest,
@@ -65,7 +65,7 @@ export async function prepareActors(laboratory: Laboratory): Promise<Actors> {
           const file = join(place, String(++asked));
           writeFileSync(`${file}.writing`, JSON.stringify({ verb, tap }));
           renameSync(`${file}.writing`, `${file}.ask`);
-          await until(`${guest.name}: ${verb} ${tap}`, withinMs, () => existsSync(`${file}.answer`) || undefined);
+          await waitFor(`${guest.name}: ${verb} ${tap}`, withinMs, () => existsSync(`${file}.answer`) || undefined);
           return JSON.parse(readFileSync(`${file}.answer`, "utf8"));
         },
         kill: () => guest.run(`kill -9 ${readFileSync(join(place, "pid"), "utf8")}`).then(() => {}),

@@ -3,8 +3,8 @@ import { existsSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync,
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ended, runWell, SYSTEM_PATH } from "../rig/child.ts";
+import { waitFor } from "../rig/wait.ts";
 import { modulesFolder } from "./needs.ts";
-import { until } from "./until.ts";
 
 const INIT = fileURLToPath(new URL("./guest-init.sh", import.meta.url));
 
@@ -50,7 +50,7 @@ export async function bootGuest(plan: GuestPlan): Promise<Guest> {
   let scripts = 0;
 
   async function awaitHere<T>(what: string, withinMs: number, look: () => T | undefined): Promise<T> {
-    return until(`${name}: ${what}`, withinMs, () => {
+    return waitFor(`${name}: ${what}`, withinMs, () => {
       if (isGone)
         throw new Error(`${name}: its kernel ended; ${what}\n${readFileSync(join(place, "console"), "latin1")}`);
       return look();

@@ -3,8 +3,8 @@ import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ended, runWell, SYSTEM_PATH } from "../rig/child.ts";
+import { waitFor } from "../rig/wait.ts";
 import { bootGuest, type Guest, killGroup } from "./guest.ts";
-import { until } from "./until.ts";
 
 /** Where the clients see the share. */
 export const SHARE = "/share";
@@ -106,7 +106,7 @@ async function startSwitch(socket: string): Promise<{ socket: string; stop: () =
     detached: true,
   });
   const gone = ended(child);
-  await until("the network", 10_000, () => existsSync(socket) || undefined);
+  await waitFor("the network", 10_000, () => existsSync(socket) || undefined);
   return {
     socket,
     async stop() {

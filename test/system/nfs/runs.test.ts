@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 import type { LockTiming } from "../../../src/lock/timing.ts";
+import { waitFor } from "../rig/wait.ts";
 import { type Cluster, makeCluster } from "./cluster.ts";
 import type { Guest } from "./guest.ts";
 import { describeInLaboratory } from "./suite.ts";
-import { until } from "./until.ts";
 
 /** The product's proportions in a small part of its times. */
 const QUICK: LockTiming = { heartbeatMs: 2_000, selfFenceMs: 12_000, graceMs: 500, killGraceMs: 500, leaseMs: 16_000 };
@@ -15,7 +15,7 @@ const ORDERS = "--tap orders --target dwh";
 async function begin(cluster: Cluster, host: Guest, program: string, output: string): Promise<void> {
   const before = cluster.notes().length;
   await cluster.run(host, `${program} ${ORDERS} >${output} 2>&1 &`);
-  await until("the pipeline to be at work", WITHIN_MS, () => cluster.notes().length > before || undefined);
+  await waitFor("the pipeline to be at work", WITHIN_MS, () => cluster.notes().length > before || undefined);
 }
 
 describeInLaboratory("a run that the other host of a cluster has to do with", (laboratory) => {
@@ -44,7 +44,7 @@ describeInLaboratory("a run that the other host of a cluster has to do with", (l
     await one.run("ip link set eth0 down");
     try {
       cluster.slow("orders", 0);
-      await until("the other host's turn", WITHIN_MS, async () => {
+      await waitFor("the other host's turn", WITHIN_MS, async () => {
         const code = (await cluster.run(two, `${quickly} ${ORDERS} >/dev/null 2>&1 || echo $?`)).trim();
         expect(["", "75"]).toContain(code);
         return code === "" || undefined;
@@ -55,7 +55,7 @@ describeInLaboratory("a run that the other host of a cluster has to do with", (l
     } finally {
       await one.run("ip link set eth0 up");
     }
-    await until(
+    await waitFor(
       "the word of the run that was cut off",
       WITHIN_MS,
       async () => /its lock was lost/.test(await one.run("cat /tmp/cut-said")) || undefined,
@@ -73,7 +73,7 @@ describeInLaboratory("a run that the other host of a cluster has to do with", (l
     await one.cutPower();
     cluster.powerWasCut("orders");
     cluster.slow("orders", 0);
-    await until("the other host's turn", WITHIN_MS, async () => {
+    await waitFor("the other host's turn", WITHIN_MS, async () => {
       const code = (await cluster.run(two, `${quickly} ${ORDERS} >/dev/null 2>&1 || echo $?`)).trim();
       expect(["", "75"]).toContain(code);
       return code === "" || undefined;

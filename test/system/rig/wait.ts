@@ -1,14 +1,15 @@
-/** Asks again and again until there is an answer. @throws with `what` when there is none within the time */
+/** Asks again and again until there is an answer, less often as time goes by. @throws with `what` when there is none within the time */
 export async function waitFor<T>(
   what: string,
   withinMs: number,
   ask: () => T | undefined | Promise<T | undefined>,
 ): Promise<T> {
-  const giveUpAt = performance.now() + withinMs;
+  const begun = performance.now();
   for (;;) {
     const answer = await ask();
     if (answer !== undefined) return answer;
-    if (performance.now() > giveUpAt) throw new Error(`waited ${withinMs / 1000} s in vain for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    const waited = performance.now() - begun;
+    if (waited > withinMs) throw new Error(`waited ${withinMs / 1000} s in vain: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, Math.min(200, 5 + waited / 10)));
   }
 }
