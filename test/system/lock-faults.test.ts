@@ -1,25 +1,16 @@
 import { spawnSync } from "node:child_process";
-import {
-  chmodSync,
-  chownSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, chownSync, mkdirSync, readdirSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { RUN_MARK } from "../../src/lock/lock.ts";
 import { lockFolder, type StatePaths } from "../../src/state-paths.ts";
 import { buildContender, type Contender, startContender, stateFolder, until } from "../lock/processes.ts";
 import { tempFolder } from "../support/host.ts";
 
 /** `PWS_LOCK_ROUNDS=200` takes as many as the contract names. */
 const ROUNDS = Number(process.env["PWS_LOCK_ROUNDS"] ?? 8);
-const KILLS = Math.max(40, ROUNDS);
 const CROWD = 50;
+/** On two cores, with some room: a round asks each of them for an answer. */
+const CROWD_MS = 60_000 + ROUNDS * 10_000;
 const pipeline = { tap: "a", target: "dwh" };
 /** As short as the library's heartbeat can be. */
 const timing = { heartbeatMs: 1_000, selfFenceMs: 6_000, graceMs: 100, killGraceMs: 100, leaseMs: 10_000 };
@@ -59,31 +50,6 @@ const takeAtLast = (contender: Contender) =>
     ({ kind }) => kind !== "held",
   );
 
-/** Live processes whose environment names a run of that wrapper. */
-function markedBy(wrapper: number): readonly number[] {
-  const mark = new RegExp(`${RUN_MARK}=\\w+\\.\\d+\\.${wrapper}\\.`);
-  return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => {
-      try {
-        return mark.test(readFileSync(`/proc/${pid}/environ`, "latin1"));
-      } catch {
-        return false;
-      }
-    })
-    .map(Number);
-}
-
-function killAll(pids: readonly number[]): void {
-  for (const pid of pids) {
-    try {
-      process.kill(pid, "SIGKILL");
-    } catch {
-      // It was quicker.
-    }
-  }
-}
-
 describe.each([
   { name: "both layers", options: { timing } },
   { name: "the record alone", options: RECORD_ALONE },
@@ -99,42 +65,19 @@ describe.each([
     }
   }
 
-  test("on a free lock: one gets it, each time", () => oneWinnerEach(stateFolder()));
+  test("on a free lock: one gets it, each time", () => oneWinnerEach(stateFolder()), CROWD_MS);
 
-  test("on what a killed holder left: one takes it over, each time", async () => {
-    const paths = stateFolder();
-    const victim = await start(paths, options);
-    for (const tap of taps) expect((await victim.ask("take", tap)).kind).toBe("acquired");
-    await victim.kill();
-    await oneWinnerEach(paths);
-  });
-});
-
-test(`kill -9 of the wrapper, of its pipeline or of both, ${KILLS} times, at moments drawn by lot`, async () => {
-  const paths = stateFolder();
-  const next = await start(paths, { timing });
-  let seed = 20261123;
-  const draw = (below: number): number => {
-    seed = (Math.imul(seed, 1_103_515_245) + 12_345) & 0x7fffffff;
-    return Math.floor((seed / 0x7fffffff) * below);
-  };
-  for (let round = 0; round < KILLS; round += 1) {
-    const victim = await start(paths, { timing });
-    const asked = victim.ask("take", "a").then(() => victim.ask("child", "a"));
-    asked.catch(() => {});
-    await new Promise((done) => setTimeout(done, draw(80)));
-    const victims = ["wrapper", "pipeline", "both"][draw(3)];
-    if (victims !== "wrapper") killAll(markedBy(victim.pid).filter((pid) => pid !== victim.pid));
-    if (victims !== "pipeline") await victim.kill();
-    // As long as anything of it lives, no one else gets the lock.
-    const answer = await next.ask("take", "a");
-    if (answer.kind === "acquired") expect(markedBy(victim.pid)).toEqual([]);
-    else expect(answer.kind).toBe("held");
-    await victim.kill();
-    killAll(markedBy(victim.pid));
-    if (answer.kind !== "acquired") expect((await takeAtLast(next)).kind).toBe("acquired");
-    await next.ask("release", "a");
-  }
+  test(
+    "on what a killed holder left: one takes it over, each time",
+    async () => {
+      const paths = stateFolder();
+      const victim = await start(paths, options);
+      for (const tap of taps) expect((await victim.ask("take", tap)).kind).toBe("acquired");
+      await victim.kill();
+      await oneWinnerEach(paths);
+    },
+    CROWD_MS,
+  );
 });
 
 describe.skipIf(!canMount || !isRoot)("a holder on another host", () => {

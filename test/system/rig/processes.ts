@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { RUN_MARK } from "../../../src/lock/lock.ts";
 import { waitFor } from "./wait.ts";
 
 export interface Process {
@@ -10,12 +11,25 @@ export interface Process {
 export function namespaceProcesses(pid: number): readonly Process[] {
   const wanted = namespaceOf(pid);
   if (wanted === undefined) return [];
-  return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name) && namespaceOf(Number(name)) === wanted)
-    .flatMap((name) => {
-      const words = readProcess(Number(name), "cmdline");
-      return words === undefined ? [] : [{ pid: Number(name), words: words.split("\0").slice(0, -1) }];
+  return allPids()
+    .filter((one) => namespaceOf(one) === wanted)
+    .flatMap((one) => {
+      const words = readProcess(one, "cmdline");
+      return words === undefined ? [] : [{ pid: one, words: words.split("\0").slice(0, -1) }];
     });
+}
+
+/** Live processes of the pipelines that this wrapper started, by the mark in their environment. */
+export function pipelineProcesses(wrapper: number): readonly number[] {
+  const mark = new RegExp(`(?:^|\\0)${RUN_MARK}=\\w+\\.\\d+\\.${wrapper}\\.`);
+  return allPids().filter((pid) => mark.test(readProcess(pid, "environ") ?? ""));
+}
+
+/** Whether a process leads its group: what `run` started itself, not what came of it. */
+export function leadsGroup(pid: number): boolean {
+  const stat = readProcess(pid, "stat") ?? "";
+  // Behind the name in parentheses, which may hold anything: state, parent, group.
+  return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[2] === String(pid);
 }
 
 /** The environment a process was started with, as `NAME=value`; `undefined` when it is gone or just being started. */
@@ -27,7 +41,7 @@ export function environmentOf({ pid }: Process): readonly string[] | undefined {
 /** Ends processes by their pids: asks, then insists; again for those that came meanwhile. */
 export async function endProcesses(find: () => readonly Process[]): Promise<void> {
   for (const signal of ["SIGTERM", "SIGKILL"] as const) {
-    for (const { pid } of find()) end(pid, signal);
+    for (const { pid } of find()) sendSignal(pid, signal);
     const gone = waitFor("the end of what runs in the cron world", 5_000, () =>
       find().length === 0 ? true : undefined,
     );
@@ -36,7 +50,8 @@ export async function endProcesses(find: () => readonly Process[]): Promise<void
   }
 }
 
-function end(pid: number, signal: NodeJS.Signals): void {
+/** @param pid negative: of a whole group */
+export function sendSignal(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch {
@@ -53,7 +68,12 @@ function namespaceOf(pid: number): string | undefined {
   }
 }
 
-function readProcess(pid: number, file: "cmdline" | "environ"): string | undefined {
+const allPids = (): readonly number[] =>
+  readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
+
+function readProcess(pid: number, file: "cmdline" | "environ" | "stat"): string | undefined {
   try {
     return readFileSync(`/proc/${pid}/${file}`, "utf8");
   } catch {
