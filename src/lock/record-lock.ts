@@ -1,4 +1,5 @@
 import { errorCode } from "../errors.ts";
+import { storeFault } from "../store-fault.ts";
 import { type AdapterOptions, createAdapter } from "./adapter.ts";
 import { lockByLibrary } from "./library.ts";
 import type { LockTiming } from "./timing.ts";
@@ -9,7 +10,7 @@ export interface RecordLock {
   readonly token: string;
   /** Resolves once, with why, when the token is known to be no longer ours, or cannot be proved to be. */
   readonly lost: Promise<string>;
-  /** Fails with the system's codes. A token that is not there any more is no failure. */
+  /** Fails with a StoreError where the share refuses it. A token that is not there any more is no failure. */
   release(): Promise<void>;
 }
 
@@ -40,16 +41,14 @@ export async function tryRecordLock(
     const timer = setInterval(watchdog.look, watchdog.pollMs).unref();
     const release = async () => {
       clearInterval(timer);
-      await unlock().catch(unlessReleased);
+      await unlock().catch((error: unknown) => {
+        // The library has let go of a lock that it found lost.
+        if (errorCode(error) !== "ERELEASED") throw storeFault("release the lock", options.folder, error);
+      });
     };
     return { token, lost, release };
   } catch (error) {
     if (errorCode(error) === "ELOCKED") return undefined;
     throw error;
   }
-}
-
-/** The library has let go of a lock that it found lost. */
-function unlessReleased(error: unknown): void {
-  if (errorCode(error) !== "ERELEASED") throw error;
 }

@@ -1,6 +1,8 @@
 import { entryLabel } from "../command/request.ts";
+import { StoreError } from "../errors.ts";
 import { appendRecord, demandWritableHistory } from "../history/store.ts";
 import type { Host } from "../host.ts";
+import type { HeldLock } from "../lock/lock.ts";
 import { claimSlot } from "../slot/handled.ts";
 import { type HeldRun, runHoldingLock, runRecord } from "./held-run.ts";
 import { openNotes } from "./notes.ts";
@@ -35,7 +37,17 @@ export async function execute(plan: RunPlan, host: Host, execution: Execution): 
       ? await skipBlocked({ plan, host, start }, way.reason, way.detail)
       : await runWithNotes({ ...execution, plan, host, lock, leftovers: way.leftovers });
   } finally {
+    await giveBack(lock, host);
+  }
+}
+
+/** What the share does not let us take away is proved dead by the next start: how the run ended is another matter. */
+async function giveBack(lock: HeldLock, host: Host): Promise<void> {
+  try {
     await lock.release();
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    host.stderr.write(`pipelinewise-sched: ${error.message}\n`);
   }
 }
 

@@ -57,6 +57,16 @@ describe.each(faults)("$error.code", ({ error, says }) => {
   });
 });
 
+test("a release that the share refuses is an error of the store, and says which lock it is", async () => {
+  const paths = stateFolder();
+  const rename = () => Promise.reject(fault("EROFS", -30));
+  const attempt = await pipelineLocks({ files: { ...diskLockFs, rename } }).acquire(paths, pipeline, claim);
+  if (attempt.kind !== "acquired") throw new Error("not acquired");
+  const refused = attempt.lock.release();
+  await expect(refused).rejects.toThrow(StoreError);
+  await expect(refused).rejects.toThrow(`cannot release the lock ${lockFolder(paths, pipeline)}: the file system is`);
+});
+
 test("a folder that was cleaned away under its maker is made again", async () => {
   let cleaned = 0;
   const attempt = await acquireWith(stateFolder(), {
