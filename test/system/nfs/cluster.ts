@@ -1,15 +1,13 @@
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
-import { rolldown } from "rolldown";
 import type { RunRecord } from "../../../src/history/record.ts";
 import type { LockTiming } from "../../../src/lock/timing.ts";
 import { SYSTEM_PATH } from "../rig/child.ts";
+import { buildQuickRun } from "../rig/quick-run.ts";
 import type { Guest } from "./guest.ts";
 import { type Laboratory, SHARE } from "./laboratory.ts";
 
 const PROGRAM = resolve("bin/pipelinewise-sched.cjs");
-const QUICK_DOOR = fileURLToPath(new URL("./quick-door.ts", import.meta.url));
 const FAKE_CRONTAB = resolve("test/support/fake-crontab");
 
 /**
@@ -89,11 +87,8 @@ export async function makeCluster(laboratory: Laboratory, name: string): Promise
     notes: () => laboratory.clients.flatMap(notesOf),
     notesOf,
     async quickRun(timing) {
-      const build = await rolldown({ input: QUICK_DOOR, platform: "node", transform: { target: "node20" } });
-      const dir = join(folder, "quick");
-      await build.write({ dir, format: "cjs", entryFileNames: "quick.cjs", chunkFileNames: "[name].cjs" });
-      await build.close();
-      return `${process.execPath} ${dir}/quick.cjs '${JSON.stringify(timing)}'`;
+      const [node, door, times] = await buildQuickRun(join(folder, "quick"), timing);
+      return `${node} ${door} '${times}'`;
     },
     powerWasCut: (tap) => rmdirSync(join(folder, `inside-${tap}`)),
     async history(host) {
