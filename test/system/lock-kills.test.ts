@@ -5,6 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { PAIR_WORDS, sandbox } from "../run/sandbox.ts";
 import { ended, runToEnd } from "./rig/child.ts";
+import { lot } from "./rig/lot.ts";
 import { leadsGroup, pipelineProcesses, sendSignal } from "./rig/processes.ts";
 import { waitFor } from "./rig/wait.ts";
 
@@ -26,15 +27,6 @@ exec 9>>guard
 flock -n 9 || echo "two at once" >>notes
 echo began >>notes
 sleep 0.2 | sleep 0.4`;
-
-/** Numbers in [0, below) that look drawn by lot, the same each time. */
-function lot(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff;
-    return Math.floor((state / 0x80000000) * below);
-  };
-}
 
 /** A sandbox where the pipeline can be started, also as the leader of a process group. */
 function workshop() {
