@@ -23,7 +23,7 @@ export const RUN_OPTIONS = [
   {
     name: "slot",
     value: "TIME",
-    help: "with --scheduled: the due time that this start is for, ISO 8601 with its offset",
+    help: "with --scheduled: the due time that this start is for, ISO 8601 with its offset or @ and epoch seconds",
   },
   { name: "output", help: "with --scheduled: pass the pipeline's output through, and say it when skipped" },
   { name: "skip-exit-code", value: "N", help: "end a skipped run with N, 1 to 255 (Airflow: 99)" },
@@ -112,8 +112,12 @@ function exitCode(text: string): number {
 
 const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)$/;
 
+const EPOCH_SECONDS = /^@\d{1,11}$/;
+
 function slot(text: string): Date {
-  const at = new Date(INSTANT.test(text) ? text.replace(/([+-]\d\d)(\d\d)$/, "$1:$2") : Number.NaN);
+  const at = EPOCH_SECONDS.test(text)
+    ? new Date(Number(text.slice(1)) * 1000)
+    : new Date(INSTANT.test(text) ? text.replace(/([+-]\d\d)(\d\d)$/, "$1:$2") : Number.NaN);
   if (!Number.isNaN(at.getTime())) return at;
   throw new UsageError(
     `--slot: ${JSON.stringify(text)} is no instant`,

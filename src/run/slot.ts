@@ -3,12 +3,13 @@ import type { ZoneRecord } from "../compiled/compiled.ts";
 import { recordedClock } from "../compiled/recorded-clock.ts";
 import { sameZone } from "../cron/same-zone.ts";
 import { parseTimes, type Times } from "../cron/times.ts";
+import { UsageError } from "../errors.ts";
 import type { SkipReason } from "../history/record.ts";
 import type { Host } from "../host.ts";
 import { localtimeMark } from "../localtime.ts";
 import type { LockHolder } from "../lock/lock.ts";
-import { findDue } from "../slot/due.ts";
-import { type HandledSlot, readHandled } from "../slot/handled.ts";
+import { type DueTimes, dueInMinute, findDue } from "../slot/due.ts";
+import { AHEAD_MS, type HandledSlot, readHandled } from "../slot/handled.ts";
 import type { StatePaths } from "../state-paths.ts";
 import { renderDuration } from "./duration.ts";
 
@@ -25,7 +26,7 @@ export interface SlotPlan {
   readonly zones: ZoneRecord | undefined;
   /** Its lines start it also when nothing is due. */
   readonly loose: boolean;
-  /** The slot that the scheduler says. */
+  /** The slot that the scheduler says. Its times may be candidates, some of them not due. */
   readonly given: Date | undefined;
 }
 
@@ -70,9 +71,11 @@ async function machineZoneNow({ zones, machineZone }: SlotPlan, { root }: Host):
 }
 
 /** What is told of a start whose slot was handled before. @param who handled it */
-export function doneBefore({ loose }: Pick<SlotPlan, "loose">, slot: Date, who: string): SlotSkip {
+export function doneBefore({ loose, given }: Pick<SlotPlan, "loose" | "given">, slot: Date, who: string): SlotSkip {
   const detail = `has done its slot ${slot.toISOString()}: ${who}`;
-  return { kind: "skip", reason: loose ? "not-due" : "slot-done", detail, quiet: loose };
+  // A scheduler that says its slot means that slot: another one has run it.
+  const isUndue = loose && given === undefined;
+  return { kind: "skip", reason: isUndue ? "not-due" : "slot-done", detail, quiet: isUndue };
 }
 
 /** The skip of a start that found another one at its own slot; `undefined` where the holder is about something else. */
@@ -96,25 +99,45 @@ export async function findSlot(
 ): Promise<SlotFinding> {
   const now = host.now();
   const handled = await readHandled(paths, entry, now);
-  if (plan.given !== undefined) {
-    const isDone = handled !== undefined && handled.slot >= plan.given;
-    const decision = isDone
-      ? doneBefore({ loose: false }, plan.given, renderHandler(handled))
-      : ({ kind: "run", slot: plan.given } as const);
-    return { decision, strangeZone: undefined };
-  }
-  const here = await machineZoneNow(plan, host);
-  // Without a zone of its own an entry goes where its machine goes, as its lines do.
+  // Without a zone of its own an entry goes where its machine goes, as its lines do; a scheduler that says its slots was
+  // told the zone that the machine had.
+  const here = plan.given === undefined ? await machineZoneNow(plan, host) : plan.machineZone;
   const zone = plan.timezone ?? here;
-  const strangeZone = plan.timezone === undefined || here === plan.machineZone ? undefined : here;
-  const due = findDue({
+  const times: DueTimes = {
     crons: await readTimes(plan, entry),
     clock: await recordedClock(plan.zones, zone, { now, data: host.tzdata }),
     since: plan.since?.getTime(),
-    handled: handled?.slot.getTime(),
-    now: now.getTime(),
-  });
+  };
+  if (plan.given !== undefined) {
+    return { decision: decideGiven(plan.given, plan, { times, handled, now }), strangeZone: undefined };
+  }
+  const strangeZone = plan.timezone === undefined || here === plan.machineZone ? undefined : here;
+  const due = findDue({ ...times, handled: handled?.slot.getTime(), now: now.getTime() });
   return { decision: decide(due, plan, handled, now), strangeZone };
+}
+
+/** How late the start comes is the scheduler's own decision. */
+function decideGiven(
+  given: Date,
+  { timezone, loose }: SlotPlan,
+  { times, handled, now }: { readonly times: DueTimes; readonly handled: HandledSlot | undefined; readonly now: Date },
+): SlotDecision {
+  if (given.getTime() > now.getTime() + AHEAD_MS) {
+    throw new UsageError(
+      `--slot: ${given.toISOString()} lies ahead, it is only ${now.toISOString()} here`,
+      "A slot is the time that this start was due at. Is the clock of one of the machines wrong?",
+    );
+  }
+  const due = dueInMinute(times, given.getTime());
+  if (due === undefined) {
+    // Without a zone of its own it may be that this machine has another one than that which the times were made for.
+    const quiet = loose || timezone !== undefined;
+    return { kind: "skip", reason: "not-due", detail: `is not due at ${given.toISOString()}`, quiet };
+  }
+  const slot = new Date(due);
+  return handled !== undefined && handled.slot >= slot
+    ? doneBefore({ loose: false, given }, slot, renderHandler(handled))
+    : { kind: "run", slot };
 }
 
 function decide(

@@ -11,13 +11,17 @@ const LOOK_BACK_MS = 3_600_000;
 const FIRST_LOOK_MS = 300_000;
 const LONGER = 8;
 
-/** What is known when a scheduler starts an entry. Instants in epoch milliseconds. */
-export interface Tick {
+/** When an entry is due. Instants in epoch milliseconds. */
+export interface DueTimes {
   readonly crons: readonly Times[];
   /** Of the zone that the crons are meant in. */
   readonly clock: ZoneClock;
   /** When the entry was installed: nothing before that minute is due. `undefined`: it always stood. */
   readonly since: number | undefined;
+}
+
+/** What is known when a scheduler starts an entry. */
+export interface Tick extends DueTimes {
   /** Newest slot that was run or skipped. */
   readonly handled: number | undefined;
   readonly now: number;
@@ -40,8 +44,7 @@ export type Due =
  */
 export function findDue({ crons, clock, since, handled, now }: Tick): Due {
   const recent = newestRun(crons, clock, { after: now - LOOK_BACK_MS - 1, upTo: now });
-  // A daemon that loads a crontab in the very second of its tick starts the lines of that minute.
-  const installedAt = since === undefined ? Number.NEGATIVE_INFINITY : since - (since % MINUTE_MS) - 1;
+  const installedAt = beginningOf(since);
   const handledAt = handled ?? Number.NEGATIVE_INFINITY;
   if (recent !== undefined) {
     if (recent <= installedAt) return { kind: "none" };
@@ -53,6 +56,17 @@ export function findDue({ crons, clock, since, handled, now }: Tick): Due {
   const missed = newestRun(crons, clock, { after, upTo: now - LOOK_BACK_MS - 1 });
   return missed === undefined ? { kind: "none" } : { kind: "too-late", slot: missed };
 }
+
+/** The due instant in the minute of `at`, as a scheduler names it that has its own list of times; `undefined` for none. */
+export function dueInMinute({ crons, clock, since }: DueTimes, at: number): number | undefined {
+  const minute = at - (at % MINUTE_MS);
+  const found = newestRun(crons, clock, { after: minute - 1, upTo: minute + MINUTE_MS - 1 });
+  return found !== undefined && found > beginningOf(since) ? found : undefined;
+}
+
+/** Nothing up to here is due: a daemon that loads a crontab in the very second of its tick starts that minute's lines. */
+const beginningOf = (since: number | undefined): number =>
+  since === undefined ? Number.NEGATIVE_INFINITY : since - (since % MINUTE_MS) - 1;
 
 /** The newest due instant in (after, upTo], looked for in ever longer spans backward. */
 function newestRun(

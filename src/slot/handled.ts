@@ -11,7 +11,7 @@ import { storeFault } from "../store-fault.ts";
 
 const FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW;
 /** A slot that lies further ahead than two clocks may differ. */
-const AHEAD_MS = 300_000;
+export const AHEAD_MS = 300_000;
 
 /** The newest slot of an entry that was run or skipped, and by whom. */
 export interface HandledSlot {

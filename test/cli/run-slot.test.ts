@@ -188,21 +188,84 @@ test("a line of the crontab that is typed on a terminal says why it does nothing
 });
 
 describe("--slot", () => {
-  test("takes a slot of any age while nothing newer is handled", async () => {
+  test("takes a due slot of any age while nothing newer is handled", async () => {
     const box = machine();
-    await box.start("12:00:00", "--slot", "2026-11-20T03:00:00+01:00");
-    await box.start("12:00:00", "--slot", "2026-11-20T02:00:00Z");
-    await box.start("12:00:00", "--slot", "2026-11-21T02:00:00Z");
+    await box.start("12:00:00", "--slot", "2026-11-20T10:30:00+01:00");
+    await box.start("12:00:00", "--slot", "2026-11-20T09:30:00Z");
+    await box.start("12:00:00", "--slot", "2026-11-21T09:30:00Z");
+    await box.start("12:00:00", "--slot", `@${Date.parse("2026-11-22T09:30:00Z") / 1000}`);
     expect((await box.told()).reverse()).toEqual([
-      "succeeded 2026-11-20T02:00",
+      "succeeded 2026-11-20T09:30",
       "slot-done -",
-      "succeeded 2026-11-21T02:00",
+      "succeeded 2026-11-21T09:30",
+      "succeeded 2026-11-22T09:30",
     ]);
+  });
+
+  test("the slot is the due minute, whatever seconds the scheduler says", async () => {
+    const box = machine();
+    await box.start("09:30:20", "--slot", "2026-11-23T09:30:17.250Z");
+    expect(await box.start("09:30:30", "--slot", "2026-11-23T09:30:00Z")).toBe(0);
+    expect(await box.told()).toEqual(["slot-done -", "succeeded 2026-11-23T09:30"]);
+  });
+
+  test.each([
+    ["a minute that is not due", { timezone: "UTC" }, "2026-11-23T09:31:00Z"],
+    ["a minute of another zone", { timezone: "Europe/Berlin" }, "2026-11-23T09:30:00Z"],
+    ["what was due before the install", { timezone: "UTC", since: "2026-11-23T09:31:00Z" }, "2026-11-23T09:30:00Z"],
+    // 01:30 was shown twice; cron starts the first.
+    [
+      "the second 01:30 of a repeated hour",
+      { timezone: "Europe/London", crons: ["30 1 * * *"], since: "2026-10-01T00:00:00Z" },
+      "2026-10-25T01:30:00Z",
+    ],
+  ])("%s is skipped, and counted only", async (_, entry, slot) => {
+    const box = machine(entry);
+    expect(await box.start("12:00:00", "--slot", slot, "--output", "--skip-exit-code", "99")).toBe(99);
+    expect([box.runs(), await box.told(), await readUndue(box.paths, box.entry, box.host)]).toEqual([0, [], 1]);
+    expect(box.host.out()).toBe(
+      `skipped (not-due): microserv_1 → redshift is not due at ${new Date(slot).toISOString()}\n`,
+    );
+  });
+
+  test("one that is made up when the clock has gone forward runs at that instant", async () => {
+    const box = machine({ timezone: "Europe/London", crons: ["30 1 * * *"], since: "2026-03-01T00:00:00Z" });
+    await box.start("2026-03-29T01:00:05", "--slot", "2026-03-29T01:00:00Z");
+    await box.start("2026-03-29T01:30:05", "--slot", "2026-03-29T01:30:00Z");
+    expect([box.runs(), await box.told()]).toEqual([1, ["succeeded 2026-03-29T01:00"]]);
+  });
+
+  test("without a zone of its own, an undue slot is recorded: the scheduler may go by another machine's", async () => {
+    const box = machine();
+    await box.start("12:00:00", "--slot", "2026-11-23T10:30:00Z");
+    expect(await box.told()).toEqual(["not-due -"]);
+    const loose = machine({}, { onHost: { loose: [PATH] } });
+    await loose.start("12:00:00", "--slot", "2026-11-23T10:30:00Z");
+    expect(await loose.told()).toEqual([]);
+  });
+
+  test("one that another scheduler has run is recorded, also where cron starts it loosely", async () => {
+    const box = machine({ timezone: "UTC" }, { onHost: { loose: [PATH] } });
+    await box.start("09:30:01");
+    await box.start("09:30:02", "--slot", "2026-11-23T09:30:00Z");
+    expect(await box.told()).toEqual(["slot-done -", "succeeded 2026-11-23T09:30"]);
+  });
+
+  test("one that lies ahead is refused: noted as handled, it would stop all others", async () => {
+    const box = machine();
+    expect(await box.start("09:24:59", "--slot", "2026-11-23T09:30:00Z")).toBe(64);
+    expect(box.host.err()).toContain(
+      "--slot: 2026-11-23T09:30:00.000Z lies ahead, it is only 2026-11-23T09:24:59.000Z",
+    );
+    expect(await box.start("09:25:00", "--slot", "2026-11-23T09:30:00Z")).toBe(0);
+    expect(box.runs()).toBe(1);
   });
 
   test.each([
     [["--scheduled", "--slot", "2026-11-20"], '--slot: "2026-11-20" is no instant'],
     [["--scheduled", "--slot", "2026-11-20T02:00"], "Write it with its offset"],
+    [["--scheduled", "--slot", "@"], '--slot: "@" is no instant'],
+    [["--scheduled", "--slot", "@1e9"], '--slot: "@1e9" is no instant'],
     [["--slot", "2026-11-20T02:00Z"], "--slot goes with --scheduled only"],
   ])("%j is refused", async (words, message) => {
     const { host } = sandbox();
