@@ -1,0 +1,140 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { errorCode, StoreError } from "../../errors.ts";
+import { type Answer, CronicleRefusal, readAnswer } from "./answer.ts";
+import type { CronicleSettings } from "./settings.ts";
+
+/** Calls Cronicle's API. @throws StoreError, CronicleRefusal */
+export type CronicleCall = (name: string, body: object) => Promise<Readonly<Record<string, unknown>>>;
+
+/** How long is waited, in milliseconds. */
+export interface CallTiming {
+  /** For an answer. */
+  readonly answerMs: number;
+  /** For a new primary, when the old one is gone: a backup takes its place after 60 s, as Cronicle is delivered. */
+  readonly electionMs: number;
+  /** Between two looks for it. */
+  readonly pauseMs: number;
+}
+
+const TIMING: CallTiming = { answerMs: 30_000, electionMs: 90_000, pauseMs: 2_000 };
+
+/** The request was not sent, so it may be sent elsewhere. */
+const NOT_REACHED = [
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "ETIMEDOUT",
+  "UND_ERR_CONNECT_TIMEOUT",
+];
+
+type Attempt = Answer | { readonly kind: "not-reached"; readonly what: string; readonly cause: unknown };
+
+/**
+ * Cronicle's API by its settings' addresses: each is asked in turn until one is the primary.
+ *
+ * A redirect is not followed: it names the primary by a bare address, would be followed as a GET without its body, and
+ * takes the key along. What may have been executed is never sent twice. No message holds a key.
+ */
+export function cronicleApi({ urls, key }: Pick<CronicleSettings, "urls" | "key">, timing = TIMING): CronicleCall {
+  let order = urls;
+  return async (name, body) => {
+    const until = performance.now() + timing.electionMs;
+    for (;;) {
+      const failed: [url: string, attempt: Exclude<Attempt, { kind: "done" | "refused" }>][] = [];
+      for (const url of order) {
+        const attempt = await post(url, name, { body, key, timing });
+        if (attempt.kind === "done") {
+          order = [url, ...urls.filter((other) => other !== url)];
+          return attempt.body;
+        }
+        if (attempt.kind === "refused") {
+          throw new CronicleRefusal(name, { ...attempt, description: maskKeys(attempt.description, key) });
+        }
+        failed.push([url, attempt]);
+      }
+      if (!mayHeal(failed.map(([, attempt]) => attempt)) || performance.now() > until) throw noPrimary(failed);
+      await sleep(timing.pauseMs);
+    }
+  };
+}
+
+/** Whether a new primary is to be expected: the servers know of none, or the one they know of is gone. */
+function mayHeal(attempts: readonly Attempt[]): boolean {
+  const backups = attempts.filter((attempt) => attempt.kind === "not-primary");
+  if (backups.some(({ primary }) => primary === undefined)) return true;
+  return backups.length > 0 && attempts.some(({ kind }) => kind === "not-reached");
+}
+
+async function post(
+  url: string,
+  name: string,
+  { body, key, timing }: { readonly body: object; readonly key: string; readonly timing: CallTiming },
+): Promise<Attempt> {
+  try {
+    const response = await fetch(`${url.replace(/\/+$/, "")}/api/app/${name}/v1`, {
+      method: "POST",
+      redirect: "manual",
+      headers: { "Content-Type": "application/json", "X-API-Key": key },
+      body: JSON.stringify(body),
+      signal: AbortSignal.timeout(timing.answerMs),
+    });
+    const location = response.headers.get("location") ?? undefined;
+    return readAnswer({ status: response.status, location, text: await response.text() });
+  } catch (error) {
+    const cause = error instanceof Error ? error.cause : undefined;
+    const code = errorCode(cause);
+    if (code !== undefined && NOT_REACHED.includes(code)) {
+      return { kind: "not-reached", what: `cannot be reached (${code})`, cause: error };
+    }
+    if (code !== undefined && /CERT|SELF_SIGNED|ISSUER/.test(code)) {
+      throw new StoreError(`Node does not trust the certificate of ${url} (${code})`, {
+        cause: error,
+        hint: "Name the file of the authority that signed it in NODE_EXTRA_CA_CERTS.",
+      });
+    }
+    const why =
+      error instanceof Error && error.name === "TimeoutError"
+        ? `has not answered within ${timing.answerMs / 1000} s`
+        : `broke the connection off (${code ?? "no reason given"})`;
+    throw new StoreError(`Cronicle at ${url} ${why}: ${name} may have been done or not`, {
+      cause: error,
+      hint: "Look at its log, then do the same again: what is done already stays.",
+    });
+  }
+}
+
+function noPrimary(failed: readonly (readonly [url: string, attempt: Attempt])[]): StoreError {
+  const lines = failed.map(([url, attempt]) => `${url} ${describe(attempt)}`);
+  const isForeign = failed.some(([, attempt]) => attempt.kind === "not-primary" && attempt.primary !== undefined);
+  const [only = ""] = lines;
+  return new StoreError(
+    lines.length === 1 ? `Cronicle: ${only}` : `no address of Cronicle is its primary:\n  ${lines.join("\n  ")}`,
+    {
+      cause: failed.flatMap(([, attempt]) => (attempt.kind === "not-reached" ? [attempt.cause] : [])).at(0),
+      hint: isForeign
+        ? "The key is sent only to addresses that the schedule file names: add the primary's to cronicle.url."
+        : "Is the address in cronicle.url that of Cronicle's own port, 3012 by default, and is it running?",
+    },
+  );
+}
+
+function describe(attempt: Attempt): string {
+  switch (attempt.kind) {
+    case "not-primary":
+      return attempt.primary === undefined
+        ? "is not the primary, and knows none"
+        : `is not the primary, which it says is ${attempt.primary}`;
+    case "strange":
+    case "not-reached":
+      return attempt.what;
+    case "done":
+    case "refused":
+      return "answers";
+  }
+}
+
+/** A text of Cronicle's without the keys that it likes to name. */
+export const maskKeys = (text: string, key: string): string =>
+  text.replaceAll(key, "…").replace(/\b(API Key(?: is disabled)?): \S+/g, "$1: …");

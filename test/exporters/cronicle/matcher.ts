@@ -1,0 +1,34 @@
+import type { EventStarts } from "../../../src/exporters/cronicle/starts.ts";
+import { wallMinutes } from "../../cron/daemon.ts";
+
+const MINUTE = 60_000;
+
+/**
+ * When Cronicle starts events, told minute by minute in its own words: every list that a timing has, and that is not
+ * empty, must hold what the clocks of the event's zone show.
+ *
+ * @returns the instants in order; one that several events start stands as often
+ */
+export function cronicleStarts(
+  events: readonly Pick<EventStarts, "timing" | "timezone">[],
+  { from, to }: { readonly from: number; readonly to: number },
+): readonly number[] {
+  const starts: number[] = [];
+  const wallsOf = new Map(events.map(({ timezone }) => [timezone, wallMinutes(timezone, from, to)]));
+  for (let at = from; at < to; at += MINUTE) {
+    for (const { timing, timezone } of events) {
+      const date = new Date((wallsOf.get(timezone)?.get(at) ?? Number.NaN) * MINUTE);
+      const has = (values: readonly number[] | undefined, value: number): boolean =>
+        values === undefined || values.length === 0 || values.includes(value);
+      if (
+        has(timing.minutes, date.getUTCMinutes()) &&
+        has(timing.hours, date.getUTCHours()) &&
+        has(timing.days, date.getUTCDate()) &&
+        has(timing.months, date.getUTCMonth() + 1) &&
+        has(timing.weekdays, date.getUTCDay())
+      )
+        starts.push(at);
+    }
+  }
+  return starts;
+}
