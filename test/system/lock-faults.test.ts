@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { lockFolder, type StatePaths } from "../../src/state-paths.ts";
 import { buildContender, type Contender, startContender, stateFolder, until } from "../lock/processes.ts";
 import { tempFolder } from "../support/host.ts";
+import { SHORTEST } from "./rig/lock-timing.ts";
 
 /** `PWS_LOCK_ROUNDS=200` takes as many as the contract names. */
 const ROUNDS = Number(process.env["PWS_LOCK_ROUNDS"] ?? 8);
@@ -12,10 +13,8 @@ const CROWD = 50;
 /** On two cores, with some room: a round asks each of them for an answer. */
 const CROWD_MS = 60_000 + ROUNDS * 10_000;
 const pipeline = { tap: "a", target: "dwh" };
-/** As short as the library's heartbeat can be. */
-const timing = { heartbeatMs: 1_000, selfFenceMs: 6_000, graceMs: 100, killGraceMs: 100, leaseMs: 10_000 };
 /** Between hosts the kernel's lock excludes nobody for certain, so here it is not even there. */
-const RECORD_ALONE = { timing, flockProgram: "no-such-flock" };
+const RECORD_ALONE = { timing: SHORTEST, flockProgram: "no-such-flock" };
 const LOST_WITHIN_MS = 60_000;
 
 const isRoot = process.getuid?.() === 0;
@@ -51,7 +50,7 @@ const takeAtLast = (contender: Contender) =>
   );
 
 describe.each([
-  { name: "both layers", options: { timing } },
+  { name: "both layers", options: { timing: SHORTEST } },
   { name: "the record alone", options: RECORD_ALONE },
 ])(`fifty processes, ${ROUNDS} rounds, $name`, ({ options }) => {
   const taps = Array.from({ length: ROUNDS }, (_, round) => `round_${round}`);
@@ -100,7 +99,7 @@ describe.skipIf(!canMount || !isRoot)("a holder on another host", () => {
     const holder = await start(paths, RECORD_ALONE, onOtherHost());
     expect((await holder.ask("take", "a")).kind).toBe("acquired");
     process.kill(holder.pid, "SIGSTOP");
-    await new Promise((done) => setTimeout(done, timing.selfFenceMs + timing.heartbeatMs));
+    await new Promise((done) => setTimeout(done, SHORTEST.selfFenceMs + SHORTEST.heartbeatMs));
     process.kill(holder.pid, "SIGCONT");
     const next = await start(paths);
     // It beats again before the lease that the next one gives it is over.
@@ -132,7 +131,7 @@ describe.skipIf(!canMount || !isRoot)("a holder on another host", () => {
         const holder = await start(paths, RECORD_ALONE, wrong);
         const next = await start(paths);
         expect((await holder.ask("take", "a")).kind).toBe("acquired");
-        const beats = Date.now() + 3 * timing.heartbeatMs;
+        const beats = Date.now() + 3 * SHORTEST.heartbeatMs;
         await until(
           async () => expect((await next.ask("take", "a")).kind).toBe("held"),
           () => Date.now() > beats,
@@ -141,8 +140,8 @@ describe.skipIf(!canMount || !isRoot)("a holder on another host", () => {
         const killedAt = process.hrtime.bigint();
         expect((await takeAtLast(next)).kind).toBe("acquired");
         const waitedMs = Number(process.hrtime.bigint() - killedAt) / 1e6;
-        expect(waitedMs).toBeGreaterThan(timing.leaseMs);
-        expect(waitedMs).toBeLessThan(10 * timing.leaseMs);
+        expect(waitedMs).toBeGreaterThan(SHORTEST.leaseMs);
+        expect(waitedMs).toBeLessThan(10 * SHORTEST.leaseMs);
       },
     );
   });
@@ -160,7 +159,7 @@ describe.skipIf(!canMount || !isRoot)("what this machine held", () => {
   });
 
   test.each([
-    { name: "both layers: at once", options: { timing } },
+    { name: "both layers: at once", options: { timing: SHORTEST } },
     { name: "the record alone: after the lease", options: RECORD_ALONE },
   ])("as process 1 of a container is taken over by process 1 of the next. $name", async ({ options }) => {
     const paths = stateFolder();

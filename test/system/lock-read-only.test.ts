@@ -6,12 +6,11 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { PAIR_WORDS, sandbox, works } from "../run/sandbox.ts";
 import { tempFolder } from "../support/host.ts";
 import { type Finished, runToEnd, runWell } from "./rig/child.ts";
+import { SHORTEST } from "./rig/lock-timing.ts";
 import { sendSignal } from "./rig/processes.ts";
 import { buildQuickRun } from "./rig/quick-run.ts";
 import { waitFor } from "./rig/wait.ts";
 
-/** As short as the library's heartbeat can be. */
-const timing = { heartbeatMs: 1_000, selfFenceMs: 6_000, graceMs: 100, killGraceMs: 100, leaseMs: 10_000 };
 const canMount = process.getuid?.() === 0 && spawnSync("unshare", ["-m", "true"]).status === 0;
 
 /** Stands for PipelineWise: says who it is, and works until it may end. */
@@ -27,7 +26,7 @@ async function runOnShare() {
     readFileSync(`/proc/${keeper.pid}/comm`, "utf8") === "sleep\n" ? true : undefined,
   );
   const inside = ["nsenter", `--target=${keeper.pid}`, "--mount", "--"];
-  const words = [...inside, ...(await buildQuickRun(tempFolder(), timing)), ...PAIR_WORDS];
+  const words = [...inside, ...(await buildQuickRun(tempFolder(), SHORTEST)), ...PAIR_WORDS];
   const env = { ...box.host.env, PIPELINEWISE_SCHED_HOST: "testhost" };
   const run = (): Promise<Finished> => runToEnd(words, { env, cwd: box.home });
   const began = join(box.bin, "began");
@@ -78,7 +77,7 @@ describe.skipIf(!canMount)("a share that is made read-only beneath a run", () =>
   test("for a moment: it goes on, and nobody takes its lock", async () => {
     const { box, end, run, pipelines, letEnd, makeReadOnly, makeWritable } = await runOnShare();
     await makeReadOnly();
-    await sleep(3 * timing.heartbeatMs);
+    await sleep(3 * SHORTEST.heartbeatMs);
     await makeWritable();
     expect(await run()).toMatchObject({ code: 75, stderr: expect.stringContaining("skipped (overlap)") });
     letEnd();

@@ -1,11 +1,10 @@
 import { beforeAll, expect, test } from "vitest";
 import type { LockTiming } from "../../../src/lock/timing.ts";
+import { QUICK } from "../rig/lock-timing.ts";
 import { type Actor, type Actors, type Answer, prepareActors } from "./actors.ts";
 import { SERVER_LEASE_SECONDS } from "./laboratory.ts";
 import { describeInLaboratory } from "./suite.ts";
 
-/** The product's proportions in a small part of its times. */
-const QUICK: LockTiming = { heartbeatMs: 2_000, selfFenceMs: 12_000, graceMs: 500, killGraceMs: 500, leaseMs: 16_000 };
 /** The file server keeps what a silent client had locked for so long; between two starts a tick passes. */
 const FAILOVER_MS = SERVER_LEASE_SECONDS * 1000 + QUICK.leaseMs;
 const TICK_MS = 1_000;

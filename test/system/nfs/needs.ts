@@ -1,6 +1,6 @@
-import { existsSync, readdirSync } from "node:fs";
-import { delimiter, join } from "node:path";
-import { SYSTEM_PATH } from "../rig/child.ts";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { hasProgram } from "../rig/needs.ts";
 
 const PROGRAMS: Readonly<Record<string, string>> = {
   "linux.uml": "user-mode-linux",
@@ -16,12 +16,9 @@ const PROGRAMS: Readonly<Record<string, string>> = {
 
 const MODULES = "/usr/lib/uml/modules";
 
-const isHere = (program: string): boolean =>
-  SYSTEM_PATH.split(delimiter).some((folder) => existsSync(join(folder, program)));
-
 /** Debian packages that the laboratory lacks here. Nothing of them runs but in its guests. */
 export const laboratoryPackages = (): readonly string[] => [
-  ...new Set(Object.entries(PROGRAMS).flatMap(([program, name]) => (isHere(program) ? [] : [name]))),
+  ...new Set(Object.entries(PROGRAMS).flatMap(([program, name]) => (hasProgram(program) ? [] : [name]))),
 ];
 
 /** Why there can be no laboratory here, as one sentence; `undefined` when there can. */

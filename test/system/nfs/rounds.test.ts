@@ -1,5 +1,5 @@
 import { beforeAll, expect, test } from "vitest";
-import type { LockTiming } from "../../../src/lock/timing.ts";
+import { QUICK } from "../rig/lock-timing.ts";
 import { type Actor, type Actors, type Answer, prepareActors } from "./actors.ts";
 import { describeInLaboratory } from "./suite.ts";
 
@@ -7,8 +7,6 @@ const ROUNDS = Array.from({ length: 40 }, (_, round) => `tap${round}`);
 const PER_HOST = 2;
 const WITHIN_MS = 240_000;
 
-/** The product's proportions in a part of its times, of which a start that watches a dead lock has to wait the last. */
-const TIMING: LockTiming = { heartbeatMs: 2_000, selfFenceMs: 12_000, graceMs: 500, killGraceMs: 500, leaseMs: 16_000 };
 /** So many rounds at once, where a round may last a lease. */
 const TOGETHER = 20;
 
@@ -18,7 +16,7 @@ describeInLaboratory("two hosts on NFSv4 and processes of both after one lock", 
 
   const startOnBoth = (perHost: number): Promise<readonly Actor[]> => {
     const guests = laboratory().clients.flatMap((client) => Array.from({ length: perHost }, () => client));
-    return Promise.all(guests.map((guest) => actors.start(guest, "rounds", TIMING)));
+    return Promise.all(guests.map((guest) => actors.start(guest, "rounds", QUICK)));
   };
 
   /** All ask at once; who gets it holds it until all have their answer. */

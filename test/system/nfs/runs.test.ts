@@ -1,12 +1,10 @@
 import { expect, test } from "vitest";
-import type { LockTiming } from "../../../src/lock/timing.ts";
+import { QUICK } from "../rig/lock-timing.ts";
 import { waitFor } from "../rig/wait.ts";
 import { type Cluster, makeCluster } from "./cluster.ts";
 import type { Guest } from "./guest.ts";
 import { describeInLaboratory } from "./suite.ts";
 
-/** The product's proportions in a small part of its times. */
-const QUICK: LockTiming = { heartbeatMs: 2_000, selfFenceMs: 12_000, graceMs: 500, killGraceMs: 500, leaseMs: 16_000 };
 const WITHIN_MS = 120_000;
 
 const ORDERS = "--tap orders --target dwh";

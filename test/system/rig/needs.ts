@@ -73,5 +73,6 @@ function namespaceFault(): string | undefined {
 
 const missing = (needs: readonly Need[]) => needs.filter(({ present }) => !present());
 
-const hasProgram = (name: string): boolean =>
+/** Whether the system has a program, by its name. */
+export const hasProgram = (name: string): boolean =>
   SYSTEM_PATH.split(delimiter).some((folder) => existsSync(join(folder, name)));
