@@ -1,10 +1,11 @@
-import { candidateMinutes } from "../../cron/candidate-minutes.ts";
 import type { Cron } from "../../cron/expression.ts";
 import { findInClockChanges } from "../../cron/in-clock-changes.ts";
 import { runTimes } from "../../cron/next.ts";
+import { exactSets } from "../../cron/time-sets.ts";
+import { utcCandidates } from "../../cron/utc-candidates.ts";
 import { zoneClock } from "../../cron/zone-clock.ts";
 import type { Horizon } from "../../cron/zone-table.ts";
-import { type CronicleTiming, cronTimings, minuteTimings, plainTiming } from "./timing.ts";
+import { type CronicleTiming, plainTiming } from "./timing.ts";
 import { cronicleZone } from "./zones.ts";
 
 const MINUTE_MS = 60_000;
@@ -17,7 +18,7 @@ export interface EventStarts {
   readonly timezone: string;
   /**
    * `times`: the pipeline's own; `landing`: the minute at which clocks that went forward land, where what they skipped is
-   * made up; `candidates`: every minute of UTC at which something may be due.
+   * made up; `candidates`: minutes of UTC at which something may be due.
    */
   readonly kind: "times" | "landing" | "candidates";
 }
@@ -34,20 +35,21 @@ export interface ZonedCrons {
  * Cronicle goes by each minute's local time: what the clocks skip is lost there, what they show twice is started twice.
  * So a pipeline keeps its zone, has one event more where something is to be made up after a change, and the second start
  * of a repeated minute finds nothing due. Only where Cronicle's zone data know no zone that keeps the same time, it is
- * started by candidates in UTC: these have no days, and every start is a job that people see.
+ * started by candidates in UTC. No two events start at the same minute, but for those of a clock change.
  */
 export function eventStarts({ crons, zone }: ZonedCrons, horizon: Horizon): readonly EventStarts[] {
   const timezone = cronicleZone(zone, horizon);
   if (timezone === undefined) {
-    const minutes = candidateMinutes(crons, { own: zoneClock(zone), machine: zoneClock("UTC") }, horizon);
-    return minuteTimings(minutes).map((timing) => ({ timing, timezone: "UTC", kind: "candidates" }));
+    return utcCandidates(crons, zoneClock(zone), horizon).map((set) => ({
+      timing: plainTiming(set),
+      timezone: "UTC",
+      kind: "candidates",
+    }));
   }
-  const starts = [
-    ...crons.flatMap((cron) => cronTimings(cron).map((timing) => ({ timing, timezone, kind: "times" as const }))),
+  return [
+    ...exactSets(crons).map((set) => ({ timing: plainTiming(set), timezone, kind: "times" as const })),
     ...landings({ crons, zone }, horizon).map((timing) => ({ timing, timezone, kind: "landing" as const })),
   ];
-  const first = new Map(starts.toReversed().map((one) => [JSON.stringify(one.timing), one]));
-  return starts.filter((one) => first.get(JSON.stringify(one.timing)) === one);
 }
 
 /**
@@ -80,14 +82,8 @@ function landings({ crons, zone }: ZonedCrons, { from, to }: Horizon): readonly 
 
 /** Whether the events of a pipeline start it also when nothing is due, so that such a start is nothing to tell. */
 export function isLoose({ crons, zone }: ZonedCrons, horizon: Horizon): boolean {
-  if (eventStarts({ crons, zone }, horizon).some(({ kind }) => kind !== "times")) return true;
-  if (crons.some((cron) => findInClockChanges(cron, zone, horizon).some(({ happens }) => happens === "once")))
-    return true;
-  const seen = new Set<number>();
-  for (const { hours, minutes } of crons) {
-    const own = hours.flatMap((hour) => minutes.map((minute) => hour * 60 + minute));
-    if (own.some((minute) => seen.has(minute))) return true;
-    for (const minute of own) seen.add(minute);
-  }
-  return false;
+  return (
+    eventStarts({ crons, zone }, horizon).some(({ kind }) => kind !== "times") ||
+    crons.some((cron) => findInClockChanges(cron, zone, horizon).some(({ happens }) => happens === "once"))
+  );
 }

@@ -14,10 +14,9 @@ export function cronicleStarts(
   { from, to }: { readonly from: number; readonly to: number },
 ): readonly number[] {
   const starts: number[] = [];
-  const wallsOf = new Map(events.map(({ timezone }) => [timezone, wallMinutes(timezone, from, to)]));
   for (let at = from; at < to; at += MINUTE) {
     for (const { timing, timezone } of events) {
-      const date = new Date((wallsOf.get(timezone)?.get(at) ?? Number.NaN) * MINUTE);
+      const date = new Date((wallsIn(timezone, from, to).get(at) ?? Number.NaN) * MINUTE);
       const has = (values: readonly number[] | undefined, value: number): boolean =>
         values === undefined || values.length === 0 || values.includes(value);
       if (
@@ -31,4 +30,13 @@ export function cronicleStarts(
     }
   }
   return starts;
+}
+
+const walls = new Map<string, ReadonlyMap<number, number>>();
+
+function wallsIn(zone: string, from: number, to: number): ReadonlyMap<number, number> {
+  const key = `${zone} ${from} ${to}`;
+  const known = walls.get(key) ?? wallMinutes(zone, from, to);
+  walls.set(key, known);
+  return known;
 }
