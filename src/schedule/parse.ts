@@ -3,7 +3,7 @@ import { findZone } from "../cron/zone.ts";
 import type { Doubt } from "./lint.ts";
 import { type Finding, type Problem, toProblems } from "./problem.ts";
 import { ruleFindings } from "./rules.ts";
-import type { Pipeline, PipelinewiseCall, Place, Schedule } from "./schedule.ts";
+import type { CronicleSettings, Pipeline, PipelinewiseCall, Place, Schedule } from "./schedule.ts";
 import { ScheduleFile } from "./schema.ts";
 import { shapeFindings } from "./shape.ts";
 import { readSyntax } from "./syntax.ts";
@@ -75,6 +75,8 @@ function meaning(
     name: file.name ?? DEFAULT_SCHEDULE_NAME,
     source: { path, bytes },
     pipelinewise: callMeaning(file.pipelinewise),
+    airflow: file.airflow === undefined ? undefined : { dags: file.airflow.dags },
+    cronicle: file.cronicle === undefined ? undefined : cronicleMeaning(file.cronicle),
     pipelines: file.pipelines.map((pipeline, index) =>
       pipelineMeaning(
         pipeline,
@@ -105,6 +107,13 @@ function callMeaning(call: ScheduleFile["pipelinewise"]): PipelinewiseCall {
     envFile: call?.env_file,
   };
 }
+
+const cronicleMeaning = ({ url, key, category, target }: NonNullable<ScheduleFile["cronicle"]>): CronicleSettings => ({
+  urls: url,
+  key,
+  category: category ?? "pipelinewise",
+  target,
+});
 
 type WrittenPipeline = ScheduleFile["pipelines"][number];
 

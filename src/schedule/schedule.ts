@@ -30,11 +30,31 @@ export interface PipelinewiseCall {
   readonly envFile?: string | undefined;
 }
 
+/** Where Apache Airflow looks for its DAG files. */
+export interface AirflowSettings {
+  /** Folder, as written (`~` not yet resolved); `undefined`: Airflow itself is asked. */
+  readonly dags?: string | undefined;
+}
+
+/** Which Cronicle the schedule is for, and how it is spoken to. */
+export interface CronicleSettings {
+  /** The primary, then each server that may take its place: `http://host:3012`, without a slash at the end. */
+  readonly urls: readonly string[];
+  /** Where the API key is: `${env:NAME}` or `${file:PATH}`. The key itself stands in no file of ours. */
+  readonly key: string;
+  /** Id or title of the category that the events stand in. */
+  readonly category: string;
+  /** Server or server group that runs the pipelines. */
+  readonly target: string;
+}
+
 /** A whole schedule file, checked; every default filled, every cron parsed. */
 export interface Schedule {
   readonly name: string;
   /** What it was read from. The path is absolute. */
   readonly source: { readonly path: string; readonly bytes: Uint8Array };
   readonly pipelinewise: PipelinewiseCall;
+  readonly airflow?: AirflowSettings | undefined;
+  readonly cronicle?: CronicleSettings | undefined;
   readonly pipelines: readonly Pipeline[];
 }

@@ -10,9 +10,13 @@ import {
   noteText,
   pathText,
   programText,
+  secretReference,
+  serverUrl,
+  serverWord,
   syncValue,
   TextFault,
   tableName,
+  titleText,
   wordText,
 } from "./text.ts";
 
@@ -121,12 +125,53 @@ const pipeline = z
   })
   .check(z.meta({ description: "One tap into one target, with its times." }));
 
+const airflow = z
+  .strictObject({
+    dags: z.optional(
+      text(pathText, {
+        description:
+          "Airflow's DAGs folder; a relative path counts from this file's folder. Default: Airflow is asked.",
+      }),
+    ),
+  })
+  .check(z.meta({ description: "For `--on airflow`." }));
+
+const cronicle = z
+  .strictObject({
+    url: z
+      .union([
+        text((url) => [serverUrl(url)], { description: "Address of Cronicle.", format: "uri" }),
+        listOf(
+          text(serverUrl, { format: "uri" }),
+          "Addresses of the primary and of the servers that may take its place.",
+        ),
+      ])
+      .check(z.meta({ description: "Where Cronicle is. The key is sent to these addresses and to no other." })),
+    key: text(secretReference, {
+      description: `Where the API key is: \${file:PATH} or \${env:NAME}, read at install, never stored.`,
+      pattern: "^\\$\\{(file|env):[^}]+\\}$",
+    }),
+    category: z.optional(
+      text(titleText, {
+        description: "Category that the events stand in, by its id or title.",
+        default: "pipelinewise",
+      }),
+    ),
+    target: text(serverWord, {
+      description:
+        "Server or server group that runs the pipelines. A group whose servers do not share PipelineWise's config directory loses its state.",
+    }),
+  })
+  .check(z.meta({ description: "For `--on cronicle`." }));
+
 /** A schedule file, as far as one key at a time can say; what keys mean together is in `rules.ts`. */
 export const ScheduleFile = z
   .strictObject({
     name: z.optional(name("Names our block in the crontab.", { default: "pipelinewise" })),
     timezone: z.optional(timezone("Zone of the crons. Default: the machine's.")),
     pipelinewise: z.optional(pipelinewise),
+    airflow: z.optional(airflow),
+    cronicle: z.optional(cronicle),
     pipelines: listOf(pipeline, "What runs when."),
   })
   .check(z.meta({ description: "When PipelineWise's pipelines run." }));
@@ -136,6 +181,8 @@ export type ScheduleFile = z.output<typeof ScheduleFile>;
 const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
   "": Object.keys(ScheduleFile.shape),
   pipelinewise: Object.keys(pipelinewise.shape),
+  airflow: Object.keys(airflow.shape),
+  cronicle: Object.keys(cronicle.shape),
   pipelines: Object.keys(pipeline.shape),
 };
 
@@ -147,7 +194,13 @@ const MISSING: Readonly<Record<string, string>> = {
   target: "Add `target: ID`, the target's id in PipelineWise.",
   cron: 'Add when it runs: `cron: "0 * * * *"`.',
   pipelines: 'Add what runs when: `pipelines: [{tap: my_tap, target: my_target, cron: "0 * * * *"}]`.',
+  "cronicle.url": "Add `url: http://HOST:3012`, where Cronicle is.",
+  "cronicle.key": `Add \`key: "\${file:PATH}"\`, the file that holds the API key.`,
+  "cronicle.target": "Add `target: HOST`, the server or server group that runs the pipelines.",
 };
 
-/** What to write for a key that must be there. */
-export const missingHint = (key: string): string | undefined => MISSING[key];
+/** What to write for a key that must be there. @param path with the key at its end */
+export function missingHint(path: readonly unknown[]): string | undefined {
+  const key = String(path.at(-1) ?? "");
+  return MISSING[`${String(path[0])}.${key}`] ?? MISSING[key];
+}

@@ -44,7 +44,7 @@ function findSpot(root: Written, path: Path): { readonly written: Written; reado
 
 function missing(path: Path, parent: Written): Finding {
   const key = String(path.at(-1) ?? "");
-  return { at: parent.at, path: path.slice(0, -1), message: `the key \`${key}\` is missing`, hint: missingHint(key) };
+  return { at: parent.at, path: path.slice(0, -1), message: `the key \`${key}\` is missing`, hint: missingHint(path) };
 }
 
 /** The branch that the value was meant for: the one that takes its type. */

@@ -127,6 +127,49 @@ export function envValue(text: string): string {
 
 const REFERENCES = `There are \${file:PATH}, a file's content, and \${env:NAME}, a variable.`;
 
+/** An address of a server; without its last slash, so that paths can be put behind it. */
+export function serverUrl(text: string): string {
+  // Nothing is shown of what may be a password.
+  const shown = quoted(text.replace(/^([^/@]*\/\/)?[^/]*@/, "$1…@"));
+  if (!URL.canParse(text)) throw new TextFault(`${shown} is no address`, WHOLE_URL);
+  const { protocol, username, password, search, hash, origin, pathname } = new URL(text);
+  if (protocol !== "http:" && protocol !== "https:")
+    throw new TextFault(`${shown} is no http or https address`, WHOLE_URL);
+  if (username !== "" || password !== "") {
+    throw new TextFault(`${shown} holds a user name or password`, "Take it out: Cronicle knows us by its API key.");
+  }
+  if (search !== "" || hash !== "") throw new TextFault(`${shown} goes on behind the server's address`, WHOLE_URL);
+  return `${origin}${pathname.replace(/\/+$/, "")}`;
+}
+
+const WHOLE_URL = "Write it as http://HOST:3012 or https://HOST.";
+
+/** A secret by reference. What else stands there may be the secret itself, and is not shown. */
+export function secretReference(text: string): string {
+  const [, kind, what] = /^\$\{(file|env):([^}]+)\}$/.exec(text) ?? [];
+  if (kind === undefined || what === undefined) {
+    throw new TextFault(
+      "a secret stands in no schedule file, only where it is to be found",
+      `Write \${file:PATH} with a file of mode 0600 that holds it, or \${env:NAME}; if it is there already, change it: others may have read it.`,
+    );
+  }
+  if (kind === "file") pathText(what);
+  else envName(what);
+  return text;
+}
+
+/** A server or server group of Cronicle's. */
+export function serverWord(text: string): string {
+  if (/^[\w.-]+$/.test(text)) return text;
+  throw new TextFault(`${quoted(text)} is no server or group`, "Use A-Z a-z 0-9 _ . - as Cronicle has it.");
+}
+
+/** Words for people, on one line. */
+export function titleText(text: string): string {
+  if (text.trim() === "") throw new TextFault("the name is empty", "Write a name, or take the key out.");
+  return printableText(text);
+}
+
 /** A table or column. PipelineWise puts tables unquoted into a shell command, in a list with commas. */
 export function tableName(text: string): string {
   if (isSafeWord(text) && !text.includes(",") && !text.startsWith("-")) return text;

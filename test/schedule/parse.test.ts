@@ -224,7 +224,7 @@ pipelines:
       schedule.yml:3:11  timezone: "Europe/Londn" is no time zone known here
           Near it: Europe/London.
       schedule.yml:4:1  timeout: unknown key "timeout"
-          The keys here are name, timezone, pipelinewise, pipelines.
+          The keys here are name, timezone, pipelinewise, airflow, cronicle, pipelines.
       schedule.yml:6:10  pipelines[0].tap: the number 123 stands where text is meant
           Put it in quotes: "123".
       schedule.yml:7:13  pipelines[0].target: "red shift" is not a safe word
@@ -284,4 +284,67 @@ pipelines:
 `;
   const { schedule } = parseSchedule(text, { file: "schedule.yml", path: "/schedule.yml", bytes: Buffer.from(text) });
   expect(schedule?.pipelines.map(({ timezone }) => timezone)).toEqual(["Asia/Kolkata", "Europe/Kyiv", "Europe/Kyiv"]);
+});
+
+describe("what other schedulers need", () => {
+  const CRONICLE = `cronicle: {url: 'http://cron:3012/', key: '\${file:~/.secrets/cronicle}', target: etl1}\n`;
+
+  test("is taken with its defaults, addresses without their last slash", () => {
+    expect(check(withPipeline(`airflow: {dags: /opt/airflow/dags}\n${CRONICLE}`)).schedule).toMatchObject({
+      airflow: { dags: "/opt/airflow/dags" },
+      cronicle: {
+        urls: ["http://cron:3012"],
+        key: `\${file:~/.secrets/cronicle}`,
+        category: "pipelinewise",
+        target: "etl1",
+      },
+    });
+    const several = check(
+      withPipeline(
+        `airflow: {}\ncronicle: {url: ['https://a/cronicle/', 'http://b:3012'], key: '\${env:KEY}', category: ETL jobs, target: all.grp}\n`,
+      ),
+    );
+    expect(several.schedule).toMatchObject({
+      airflow: {},
+      cronicle: { urls: ["https://a/cronicle", "http://b:3012"], category: "ETL jobs", target: "all.grp" },
+    });
+  });
+
+  test("may be left out", () => {
+    const { schedule } = check(withPipeline(""));
+    expect([schedule?.airflow, schedule?.cronicle]).toEqual([undefined, undefined]);
+  });
+
+  test.each([
+    [
+      "cronicle: {}",
+      [
+        "Add `url: http://HOST:3012`",
+        'file:PATH}"`, the file that holds the API key.',
+        "Add `target: HOST`, the server or server group",
+      ],
+    ],
+    ["cronicle: {urls: http://x}", ['unknown key "urls", the nearest known one is "url"']],
+    ["airflow: {dag: /x}", ['unknown key "dag", the nearest known one is "dags"']],
+    ["airflow: {dags: $AIRFLOW_HOME/dags}", ["variables are not filled in here"]],
+    [`cronicle: {url: cron:3012, key: '\${env:K}', target: t}`, ['"cron:3012" is no http or https address']],
+    [`cronicle: {url: cron, key: '\${env:K}', target: t}`, ['"cron" is no address', "http://HOST:3012"]],
+    [`cronicle: {url: 'http://x:3012/?a=b', key: '\${env:K}', target: t}`, ["goes on behind the server's address"]],
+    [`cronicle: {url: http://x, key: '\${env:K}', target: a b}`, ['"a b" is no server or group']],
+    [`cronicle: {url: http://x, key: '\${env:K}', target: t, category: ''}`, ["the name is empty"]],
+    [`cronicle: {url: [], key: '\${env:K}', target: t}`, ["the list is empty"]],
+    [`cronicle: {url: http://x, key: 'k\${env:K}', target: t}`, ["a secret stands in no schedule file"]],
+  ])("%s", (lines, messages) => {
+    const shown = problems(withPipeline(`${lines}\n`));
+    for (const message of messages) expect(shown).toContain(message);
+  });
+
+  test("no secret is shown that stands where none should", () => {
+    const shown = problems(
+      withPipeline("cronicle: {url: 'http://me:hunter2@x:3012', key: 5f4dcc3b5aa765d61d83, target: t}\n"),
+    );
+    expect(shown).toContain('"http://…@x:3012" holds a user name or password');
+    expect(shown).toContain(`Write \${file:PATH} with a file of mode 0600 that holds it`);
+    expect(shown).not.toMatch(/hunter2|5f4dcc/);
+  });
 });
