@@ -1,5 +1,6 @@
 // Builds dist/: one bundle for each door of bin/pipelinewise-sched.cjs, and the licences of what is bundled.
 // CommonJS, because it starts faster than ESM (README, "How fast it starts").
+import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -20,6 +21,14 @@ const withoutSubprograms = {
   load: (id) => (id === "\0no-subprograms" ? "module.exports = {};" : null),
 };
 
+/** proper-lockfile frees its locks at exit through it, which our adapter keeps it from (src/lock/library.ts). */
+const withoutExitHook = {
+  name: "without-exit-hook",
+  resolveId: (source, importer) =>
+    source === "signal-exit" && importer?.includes("/node_modules/proper-lockfile/") ? "\0no-exit-hook" : null,
+  load: (id) => (id === "\0no-exit-hook" ? "module.exports = () => {};" : null),
+};
+
 /** The chunks of a door, not yet written. @param groups by name, modules that go into one chunk beside the door's own */
 async function bundle(door, groups = {}) {
   const build = await rolldown({
@@ -33,7 +42,7 @@ async function bundle(door, groups = {}) {
         yaml: join(root, "node_modules/yaml/browser/dist/index.js"),
       },
     },
-    plugins: [withoutSubprograms],
+    plugins: [withoutSubprograms, withoutExitHook],
     transform: { target: "node20", define: { PROGRAM_VERSION: JSON.stringify(version) } },
     treeshake: { moduleSideEffects: false },
   });
@@ -43,6 +52,7 @@ async function bundle(door, groups = {}) {
     chunkFileNames: `${door}-[name].cjs`,
     minify: { mangle: false },
     comments: { legal: false },
+    dynamicImportInCjs: false,
     codeSplitting: {
       groups: Object.entries(groups).map(([name, ids], at, { length }) => ({
         name,
@@ -54,7 +64,7 @@ async function bundle(door, groups = {}) {
   await build.close();
   return output
     .filter((file) => file.type === "chunk")
-    .map(({ fileName, code, imports, modules }) => ({ fileName, code, imports, modules }));
+    .map(({ fileName, code, imports, modules }) => withPlainBuiltins({ fileName, code, imports, modules }));
 }
 
 /** Every module that loading `entry` loads at once, lazily required chunks left out. */
@@ -71,6 +81,22 @@ function modulesAtStart(chunks, entry) {
   return {
     modules: [...seen].flatMap((chunk) => Object.keys(chunk.modules)),
     bytes: [...seen].reduce((sum, chunk) => sum + Buffer.byteLength(chunk.code), 0),
+  };
+}
+
+/**
+ * A builtin that is imported late is what `require` gives, without rolldown's wrapper around it: whoever needs that only
+ * for this is spared the file that it is in.
+ */
+function withPlainBuiltins(chunk) {
+  const code = chunk.code.replace(/\brequire_rolldown_runtime\.r\((require\("node:[a-z_/]+"\)),1\)/g, "$1");
+  const [start, name] = /^const require_rolldown_runtime=require\("\.\/([\w-]+\.cjs)"\)[;,]/.exec(code) ?? [];
+  if (start === undefined || code.includes("require_rolldown_runtime.")) return { ...chunk, code };
+  const rest = code.slice(start.length);
+  return {
+    ...chunk,
+    code: start.endsWith(",") ? `const ${rest}` : rest,
+    imports: chunk.imports.filter((imported) => imported !== name),
   };
 }
 
@@ -158,7 +184,9 @@ if (foreign.length > 0 || atStart.bytes > SHORT_DOOR_LIMIT) {
 const fresh = `${dist}.${process.pid}`;
 mkdirSync(fresh);
 const chunks = [...short, ...large];
-for (const { fileName, code } of chunks) writeFileSync(join(fresh, fileName), code);
+/** Ends with the digest of its text, as bin/pipelinewise-sched.cjs expects it. */
+const sealed = (code) => `${code.trimEnd()}\n//${createHash("sha256").update(code).digest("hex").slice(0, 16)}\n`;
+for (const { fileName, code } of chunks) writeFileSync(join(fresh, fileName), sealed(code));
 writeFileSync(join(fresh, "LICENSES.txt"), licences(chunks.flatMap(({ modules }) => Object.keys(modules))));
 const old = `${fresh}.old`;
 if (existsSync(dist)) renameSync(dist, old);

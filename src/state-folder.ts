@@ -1,5 +1,5 @@
 import type { Stats } from "node:fs";
-import { dirname, relative, sep } from "node:path";
+import { dirname, sep } from "node:path";
 import { errorCode, StoreError } from "./errors.ts";
 import { lstat, mkdir, stat } from "./files.ts";
 import { type StatePaths, statePaths } from "./state-paths.ts";
@@ -118,7 +118,7 @@ export async function openStateFolder(configDir: string, uid: number): Promise<S
 
 /** The folders from below `.sched` down to `folder`, outermost first. */
 function chainOf(paths: StatePaths, folder: string): readonly string[] {
-  const parts = relative(paths.root, folder).split(sep);
+  const parts = folder.slice(paths.root.length + 1).split(sep);
   return parts.map((_, index) => [paths.root, ...parts.slice(0, index + 1)].join(sep));
 }
 
