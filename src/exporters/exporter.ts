@@ -7,11 +7,11 @@ import type { ExportPlace, PreparedPlan } from "./plan.ts";
 /** A schedule on its way to another scheduler. */
 export interface ExportJob {
   readonly schedule: Schedule;
-  /** How the scheduler is to call us on the machine that runs the pipelines. */
+  /** How the scheduler is to call us on the machine that runs the pipelines. It may have no HOME there, or another's. */
   readonly call: WrapperCall;
   /** IANA name of that machine's zone: what a pipeline without a zone of its own goes by. */
   readonly machineZone: string;
-  /** For how long what is written shall hold. */
+  /** For how long what is written shall hold: decades, as nobody comes back to it. */
   readonly horizon: Horizon;
   readonly at: Date;
 }
