@@ -54,13 +54,24 @@ export async function recordLost(
   dead: DeadHolder,
   { host, how }: { readonly host: Pick<Host, "uid" | "name" | "pid">; readonly how: string },
 ): Promise<RunRecord> {
-  const record = lostRecord(paths, pipeline, dead, how);
-  // Its process may have died between its record and its release.
+  const lost = lostRecord(paths, pipeline, dead, how);
   const { runs } = await readLast(paths, pipeline);
-  const known = [...runs.values()].find(({ id }) => id === record.id);
+  const known = [...runs.values()].find(({ id }) => id === lost.id);
   if (known !== undefined) return known;
-  await appendRecord(paths, host, record);
+  const told = await findTold(paths, lost);
+  if (told === undefined) await appendRecord(paths, host, lost);
+  const record = told ?? lost;
   const newest = runs.get(record.entry === undefined ? record.command : `${record.command}#${record.entry}`);
   if (newest === undefined || newest.startedAt < record.startedAt) await writeLastRun(paths, host, record);
   return record;
+}
+
+/** No more of its pipeline's records than that can have come since. */
+const NEWEST = 100;
+
+/** What the run itself has told, where its process died after that: before `last/` had it, or before its release. */
+async function findTold(paths: StatePaths, { id, tap, target }: RunRecord): Promise<RunRecord | undefined> {
+  const { readHistory } = await import("../history/read.ts");
+  const { runs } = await readHistory(paths, { tap, target, limit: NEWEST });
+  return runs.find((record) => record.id === id);
 }

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { runMain } from "../../src/cli/run-entry.ts";
+import { appendRecord } from "../../src/history/store.ts";
 import { commandFor } from "../../src/run/external.ts";
 import { findTraces } from "../../src/run/leftovers.ts";
 import { wasRefused } from "../../src/run/obstacle.ts";
@@ -204,5 +205,16 @@ describe("a run whose process died", () => {
     leaveDeadLock(paths);
     await Promise.all(Array.from({ length: 8 }, () => runMain(PAIR_WORDS, host)));
     expect((await records()).filter(({ outcome }) => outcome === "lost")).toHaveLength(1);
+  });
+
+  test("is not recorded once more when it died behind its own last word", async () => {
+    const { host, paths, records } = sandbox();
+    leaveDeadLock(paths);
+    await appendRecord(paths, host, {
+      ...{ ...PAIR, ...DEAD_RUN, command: "run_tap", outcome: "failed", exitCode: 1, host: "testhost" },
+      ...{ scheduled: false, endedAt: "2026-11-23T09:10:05.000Z" },
+    });
+    expect(await runMain(PAIR_WORDS, host)).toBe(0);
+    expect((await records()).map(({ outcome }) => outcome)).toEqual(["succeeded", "failed"]);
   });
 });
