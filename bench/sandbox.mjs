@@ -74,7 +74,8 @@ export function makeSandbox(program) {
     tellMemory,
     'process.on("exit", () => require("node:fs").writeSync(2, "peak=" + process.resourceUsage().maxRSS + "\\n"));',
   );
-  const { NODE_EXTRA_CA_CERTS: _left, NODE_COMPILE_CACHE: _out, ...env } = process.env;
+  // As cron has it: without a terminal's TERM, and without what makes node slower or faster than it is there.
+  const { NODE_EXTRA_CA_CERTS: _left, NODE_COMPILE_CACHE: _out, TERM: _terminal, ...env } = process.env;
   return {
     pipelinewise,
     tellMemory,
