@@ -9,6 +9,13 @@ import { holderOf, type LockRecord, parseRecord } from "./record.ts";
 import { silentMs } from "./silence.ts";
 import { tokenFileName } from "./token.ts";
 
+/** A holder that was watched for a whole lease and gave no sign of life: unless it did since, it is dead. */
+export interface Silence {
+  readonly token: string;
+  /** Its last one, by the file server's clock. */
+  readonly beatMs: number;
+}
+
 /** One lock folder as one acquiring process sees it. */
 export interface Scene {
   readonly files: LockFs;
@@ -21,6 +28,8 @@ export interface Scene {
   readonly patience: Patience;
   /** Who lives on this machine; /proc tells unless a test does. */
   readonly processes?: Pick<Witness, "processLives" | "pipelineProcesses"> | undefined;
+  /** What we have watched in vain for a sign of life. */
+  readonly outlasted?: Silence | undefined;
   /** Hears of each dead run that was taken away here. */
   readonly onDead?: ((dead: DeadHolder) => Promise<void>) | undefined;
 }
@@ -56,12 +65,18 @@ const witnessAt = (scene: Scene): Witness => ({
   silentMs: (token) => silentMs(scene, token),
 });
 
+async function isOutlasted({ files, folder, outlasted }: Scene, token: string): Promise<boolean> {
+  if (outlasted?.token !== token) return false;
+  return (await files.times(`${folder}/${tokenFileName(token)}`)).ctimeMs === outlasted.beatMs;
+}
+
 async function findingFor(scene: Scene, token: string): Promise<Finding> {
   const text = await scene.files.read(`${scene.folder}/${tokenFileName(token)}`);
   const record: LockRecord | undefined = parseRecord(text);
   const holder = record === undefined ? undefined : holderOf(record);
   const verdict = await judge(token, record, scene.here, witnessAt(scene));
-  if (verdict.kind === "dead") return { kind: "dead", leftovers: [{ token, holder }] };
+  const isDead = verdict.kind === "dead" || (verdict.kind === "unproved" && (await isOutlasted(scene, token)));
+  if (isDead) return { kind: "dead", leftovers: [{ token, holder }] };
   if (verdict.kind === "unproved") {
     const { heartbeatMs, leaseMs } = scene.here;
     const lease = Math.max(leaseMs, record?.leaseMs ?? 0);

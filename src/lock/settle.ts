@@ -1,14 +1,16 @@
 import { errorCode, StoreError } from "../errors.ts";
-import { heldBy, judgeTokens, type Leftover, type Scene } from "./contenders.ts";
+import { judgeTokens, type Leftover, type Remote, type Scene } from "./contenders.ts";
 import type { LockHeld, LockHolder } from "./lock.ts";
 import { readLockFolder, removeIfEmpty, takeAway } from "./lock-folder.ts";
 import { tokenFileName } from "./token.ts";
-import { watchRemote } from "./watch.ts";
 
-/** The folder is ours, or another run has it. */
+/** Someone has the lock, or only time can tell. */
+type Decided = LockHeld | { readonly kind: "remote"; readonly remote: Remote };
+
+/** The folder is ours, or it is not, or not yet. */
 export type Settled<T> =
   | { readonly kind: "ours"; readonly lock: T; readonly tookOverFrom: LockHolder | undefined }
-  | LockHeld;
+  | Decided;
 
 /** One try to make the folder: `undefined` when something stands there. */
 export type TryToLock<T> = () => Promise<T | undefined>;
@@ -50,16 +52,17 @@ async function clear(scene: Scene, leftovers: readonly Leftover[]): Promise<Lock
 interface Cleared {
   readonly kind: "cleared";
   readonly dead: LockHolder | undefined;
-  /** For so long another host's holder was watched, which is no sign of a broken share. */
-  readonly watchedMs: number;
 }
 
-const nothingDead: Cleared = { kind: "cleared", dead: undefined, watchedMs: 0 };
+const nothingDead: Cleared = { kind: "cleared", dead: undefined };
 
-/** Looks at what stands in our way. @returns who has the lock; else it is gone, or made to go, and a new try is due */
-async function look(scene: Scene): Promise<LockHeld | Cleared> {
+/** Looks at what stands in our way. @returns who may have the lock; else it is gone, or made to go: a new try is due */
+async function look(scene: Scene): Promise<Decided | Cleared> {
   const found = await readLockFolder(scene.files, scene.folder);
-  if (found.kind === "tokens") return lookAtTokens(scene, found.tokens);
+  if (found.kind === "tokens") {
+    const finding = await judgeTokens(scene, found.tokens);
+    return finding.kind === "dead" ? { kind: "cleared", dead: await clear(scene, finding.leftovers) } : finding;
+  }
   if (found.kind === "absent") {
     await pause(scene, CONTENDED_PAUSE_MS);
     return nothingDead;
@@ -68,24 +71,6 @@ async function look(scene: Scene): Promise<LockHeld | Cleared> {
   const later = await readLockFolder(scene.files, scene.folder);
   if (later.kind === "empty") await removeIfEmpty(scene.files, scene.folder);
   return nothingDead;
-}
-
-async function lookAtTokens(scene: Scene, tokens: readonly string[]): Promise<LockHeld | Cleared> {
-  const finding = await judgeTokens(scene, tokens);
-  switch (finding.kind) {
-    case "held":
-      return finding;
-    case "dead":
-      return { ...nothingDead, dead: await clear(scene, finding.leftovers) };
-    case "remote": {
-      const begun = scene.clock.sinceBootMs();
-      const watched = await watchRemote(scene, finding.remote);
-      if (watched === "alive") return heldBy(finding.remote);
-      const watchedMs = scene.clock.sinceBootMs() - begun;
-      const dead = watched === "gone" ? undefined : await clear(scene, [finding.remote]);
-      return { kind: "cleared", dead, watchedMs };
-    }
-  }
 }
 
 /**
@@ -102,9 +87,9 @@ export async function settle<T>(scene: Scene, tryToLock: TryToLock<T>, withinMs:
     if (lock !== undefined) return { kind: "ours", lock, tookOverFrom };
     const begun = clock.sinceBootMs();
     const seen = await look(scene);
-    if (seen.kind === "held") return seen;
+    if (seen.kind !== "cleared") return seen;
     tookOverFrom = seen.dead ?? tookOverFrom;
-    left -= clock.sinceBootMs() - begun - seen.watchedMs;
+    left -= clock.sinceBootMs() - begun;
     if (left < 0) {
       throw new StoreError(`${scene.folder} can neither be taken nor be seen as held by anyone`, {
         hint: "The share may not keep its promises, or something else writes there. Look into that folder.",

@@ -1,12 +1,12 @@
 import { dirname } from "node:path";
 import { errorCode, SchedError } from "../errors.ts";
-import type { Remote, Scene } from "./contenders.ts";
+import type { Remote, Scene, Silence } from "./contenders.ts";
 import { processLives } from "./process-table.ts";
 import { silentMs } from "./silence.ts";
 import { parseToken, renderToken, shortBoot, type TokenOwner, tokenFileName } from "./token.ts";
 
-/** What came of watching a holder: `gone` its record was taken away meanwhile. */
-export type Watched = "dead" | "alive" | "gone";
+/** What came of watching a holder: its silence, a sign of life, or `gone`: its record was taken away meanwhile. */
+export type Watched = Silence | "alive" | "gone";
 
 /** A holder that gave a sign of life within so many heartbeats lives, as far as anyone can tell. */
 const FRESH_BEATS = 3;
@@ -29,7 +29,7 @@ async function outlast(scene: Scene, { token, heartbeatMs, leaseMs }: Remote): P
   const giveUp = patience.giveUp?.then(() => {
     over = true;
   });
-  const first = await beatOf();
+  const beatMs = await beatOf();
   const begun = clock.sinceBootMs();
   /** From here on we know it silent. */
   let since = begun;
@@ -39,7 +39,7 @@ async function outlast(scene: Scene, { token, heartbeatMs, leaseMs }: Remote): P
     const askedAt = clock.sinceBootMs();
     if (over || askedAt - begun > LONGEST_LEASES * leaseMs) return "alive";
     try {
-      if ((await beatOf()) !== first) return "alive";
+      if ((await beatOf()) !== beatMs) return "alive";
     } catch (error) {
       // What the share cannot tell now it may tell at the next look; if that comes too late, the gap says so.
       if (errorCode(error) === "ENOENT" || error instanceof SchedError) throw error;
@@ -48,7 +48,7 @@ async function outlast(scene: Scene, { token, heartbeatMs, leaseMs }: Remote): P
     const answeredAt = clock.sinceBootMs();
     if (answeredAt - seenAt > GAP_BEATS * heartbeatMs) since = answeredAt;
     seenAt = askedAt;
-    if (askedAt - since >= leaseMs) return "dead";
+    if (askedAt - since >= leaseMs) return { token, beatMs };
   }
 }
 
@@ -57,12 +57,13 @@ const WATCH = /\.([^/]+)\.watch$/;
 /** Who is watching this lock, on this host and not by us. */
 function otherWatchers(scene: Scene, names: readonly string[]): readonly TokenOwner[] {
   const { folder, here } = scene;
+  const lives = scene.processes?.processLives ?? processLives;
   const before = `${folder.slice(dirname(folder).length + 1)}.`;
   return names
     .filter((name) => name.startsWith(before))
     .flatMap((name) => parseToken(WATCH.exec(name.slice(before.length - 1))?.[1] ?? "") ?? [])
     .filter(({ boot, pidNamespace }) => boot === shortBoot(here.bootId) && pidNamespace === here.pidNamespace)
-    .filter(({ pid, startTicks }) => pid !== here.pid && processLives(pid, startTicks));
+    .filter(({ pid, startTicks }) => pid !== here.pid && lives(pid, startTicks));
 }
 
 /** Whether we are the one of this host that watches: of two that begin at once, the older process. */
@@ -78,8 +79,7 @@ async function alone(scene: Scene): Promise<boolean> {
  * Stays with another host's holder until it gives a sign of life, or has been silent for its lease and is thereby dead: by
  * then it has stopped its pipeline, if it still runs at all.
  *
- * Of one pipeline's starts on a host one stays, so that they do not heap up. Where there is a kernel lock, that already
- * keeps the others out.
+ * Of one pipeline's starts on a host one stays, so that they do not heap up.
  *
  * @returns at once for a holder that gave a sign of life just now
  */

@@ -1,9 +1,11 @@
 import { mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { openFlock, takeFlock } from "../../src/lock/flock.ts";
 import type { LockAttempt, LockClaim, Patience } from "../../src/lock/lock.ts";
 import { diskLockFs, type LockFs } from "../../src/lock/lock-fs.ts";
 import { type LockClock, realClock } from "../../src/lock/machine.ts";
+import { LOCK_OPTIONS } from "../../src/lock/options.ts";
 import { recordOf } from "../../src/lock/own-record.ts";
 import { pipelineLocks } from "../../src/lock/pipeline-locks.ts";
 import { type LockRecord, renderRecord } from "../../src/lock/record.ts";
@@ -39,14 +41,14 @@ async function leftBy(changes: Partial<LockRecord> = {}, text?: string): Promise
 }
 
 /** A clock that goes on only while someone waits. `onPause` is what happens meanwhile. */
-function clockOfTest(onPause: (waitedMs: number) => void = () => {}) {
+function clockOfTest(onPause: (waitedMs: number) => unknown = () => {}) {
   let now = 1_000_000;
   const begun = now;
   const clock: LockClock = {
     sinceBootMs: () => now,
     async pause(ms, until) {
       now += ms;
-      onPause(now - begun);
+      await onPause(now - begun);
       await Promise.race([new Promise(setImmediate), until]);
     },
   };
@@ -62,6 +64,13 @@ async function acquireIn(
   const attempt = await locks.acquire(paths, pipeline, claim, patience);
   if (attempt.kind === "acquired") onTestFinished(() => attempt.lock.release());
   return attempt;
+}
+
+/** What another start does. */
+async function takeKernelLock(paths: StatePaths) {
+  const flock = await openFlock(flockFile(paths, pipeline));
+  const { flockProgram: program, flockTimeoutMs: timeoutMs } = LOCK_OPTIONS;
+  return { ...flock, answer: await takeFlock(flock.fd, { program, timeoutMs }) };
 }
 
 const left = (paths: StatePaths): readonly string[] => readdirSync(dirname(flockFile(paths, pipeline))).sort();
@@ -98,6 +107,59 @@ describe("a holder on another host", () => {
     expect(waited()).toBeGreaterThanOrEqual(timing.leaseMs);
     expect(watched).toEqual([["etl-2", timing.leaseMs]]);
     expect(left(paths)).toEqual(["a.flock", "a.lock"]);
+  });
+
+  test("is watched without the kernel's lock, so that its own host may have that meanwhile", async () => {
+    const paths = await leftBy();
+    const answers: string[] = [];
+    const { clock } = clockOfTest(async () => {
+      const other = await takeKernelLock(paths);
+      answers.push(other.answer.kind);
+      await other.close();
+    });
+    expect(await acquireIn(paths, clock)).toMatchObject({ kind: "acquired", lock: { stdin: expect.any(Number) } });
+    expect(new Set(answers)).toEqual(new Set(["taken"]));
+  });
+
+  test("that another start took over while it was watched has a successor, and that one has the lock", async () => {
+    const paths = await leftBy();
+    const successor = renderToken({ ...record, pid: 4711 }, "aa");
+    const { clock, waited } = clockOfTest((waitedMs) => {
+      if (waitedMs !== 5 * timing.heartbeatMs) return;
+      rmSync(tokenFile(paths));
+      const beating = { ...record, pid: 4711, runId: "next", heartbeatMs: 3_600_000 };
+      writeFileSync(join(lockFolder(paths, pipeline), tokenFileName(successor)), renderRecord(beating));
+    });
+    expect(await acquireIn(paths, clock)).toMatchObject({ kind: "held", holder: { runId: "next" } });
+    expect(waited()).toBeLessThan(timing.leaseMs);
+  });
+
+  test("that beats between the end of the watch and the take-over keeps the lock", async () => {
+    const paths = await leftBy();
+    let beats = 0;
+    const beat = () => utimesSync(tokenFile(paths), 1, ++beats);
+    const { clock } = clockOfTest(() => beats > 0 && beat());
+    const files: Partial<LockFs> = {
+      async removeFile(path) {
+        // The watch is over.
+        if (path.endsWith(".watch")) beat();
+        return diskLockFs.removeFile(path);
+      },
+    };
+    expect(await acquireIn(paths, clock, { files })).toMatchObject(unproved);
+    expect(left(paths)).toEqual(["a.flock", "a.lock"]);
+  });
+
+  test("is taken over by its watcher also when another start passes by at the end", async () => {
+    const paths = await leftBy();
+    let passing: Awaited<ReturnType<typeof takeKernelLock>> | undefined;
+    const { clock } = clockOfTest(async (waitedMs) => {
+      // Once it is there, we are asked to wait for it.
+      if (passing !== undefined) return passing.close();
+      if (waitedMs >= timing.leaseMs) passing = await takeKernelLock(paths);
+    });
+    expect(await acquireIn(paths, clock)).toMatchObject({ kind: "acquired", lock: { tookOverFrom: { runId: "old" } } });
+    expect(passing?.answer).toEqual({ kind: "taken" });
   });
 
   test("is given the lease of its own record where that is longer", async () => {

@@ -17,6 +17,12 @@ const scenes = [
   { what: "an empty folder", prepare: (fs: MemoryFs) => fs.mkdir(FOLDER) },
 ];
 
+/** Where only one host can tell at once who is dead, the others by waiting. */
+const clusters = [
+  { what: "with one kernel lock for both", cluster: { kernelLock: true } },
+  { what: "without a kernel lock", cluster: { kernelLock: false } },
+];
+
 const planOf = (changes: Partial<Plan>): Plan => ({
   actors: 2,
   attempts: 1,
@@ -52,6 +58,13 @@ describe("in every order of steps there are never two owners, and no one is stuc
         expect((await exploreAll(planOf({ prepare, attempts: 2, crashes: 1 }))).fault).toBeUndefined();
       },
     );
+
+    test.each(clusters)("two processes on two hosts $what, and what a killed holder of one has left", async (scene) => {
+      const { cluster } = scene;
+      const { fault, states } = await exploreAll(planOf({ ...leftBehind, cluster }));
+      expect(fault).toBeUndefined();
+      expect(states).toBeGreaterThan(50_000);
+    });
   });
 });
 
@@ -64,6 +77,17 @@ test.each([
     for (const { prepare } of scenes) {
       const { fault } = await exploreSome(planOf({ actors, crashes, attempts: 2, prepare }), SEED, FULL ? 20_000 : 600);
       expect(fault).toBeUndefined();
+    }
+  },
+  FULL_TIMEOUT_MS,
+);
+
+test.each(clusters)(
+  "nor in samples of 4 processes on two hosts $what, of which 2 may crash",
+  async ({ cluster }) => {
+    for (const { prepare } of scenes) {
+      const plan = planOf({ actors: 4, crashes: 2, attempts: 2, prepare, cluster });
+      expect((await exploreSome(plan, SEED, FULL ? 20_000 : 300)).fault).toBeUndefined();
     }
   },
   FULL_TIMEOUT_MS,

@@ -1,24 +1,34 @@
+import { basename } from "node:path";
 import { lock as stockLock } from "proper-lockfile";
+import { contend } from "../../../src/lock/contend.ts";
 import type { LockFs } from "../../../src/lock/lock-fs.ts";
+import type { LockClock } from "../../../src/lock/machine.ts";
 import { type LockRecord, renderRecord } from "../../../src/lock/record.ts";
 import { tryRecordLock } from "../../../src/lock/record-lock.ts";
-import { settle } from "../../../src/lock/settle.ts";
-import { renderToken, tokenFileName } from "../../../src/lock/token.ts";
+import { parseToken, renderToken, tokenFileName, tokenInName } from "../../../src/lock/token.ts";
 import { type MemoryFs, memoryLockFs } from "./memory-fs.ts";
 import type { Actor, Attempt } from "./world.ts";
 
 export const FOLDER = "/a.lock";
 /** Heartbeats are no part of this: they touch a token by its name, and make nothing. */
 const timing = { heartbeatMs: 1_000_000_000, selfFenceMs: 1_000_000_000 };
-const LEASE_MS = 1_000;
+/** One heartbeat without a sign of life proves a holder dead. */
+const LEASE_MS = timing.heartbeatMs;
+/** So long that after one pause nobody goes on waiting for a contender that does not move. */
+const SHORTEST_PAUSE_MS = 6_000;
+/** By the file server's clock; who is dead gave no sign of life since 0. */
+const NOW_MS = 1e12;
 /** Of no process that is explored. */
 const DEAD_PID = 99;
 
-const recordOf = (pid: number): LockRecord => ({
+const BOOT_IDS = ["b", "c"] as const;
+
+/** @param host of two */
+const recordOf = (pid: number, host = 0): LockRecord => ({
   format: 1,
   host: "here",
   machineId: "m",
-  bootId: "b",
+  bootId: BOOT_IDS[host] ?? "",
   pidNamespace: "1",
   pid,
   startTicks: 1,
@@ -42,7 +52,7 @@ export function leaveDeadToken(fs: MemoryFs): void {
 
 /** The library knows the locks of its process by their paths; each process here has its own path to the one folder. */
 function seenBy(id: number, files: LockFs): LockFs {
-  const real = (path: string) => path.slice(`/p${id}`.length);
+  const real = (path: string) => path.slice(`/p${id}`.length) || "/";
   return {
     makeFolder: (path) => files.makeFolder(real(path)),
     create: (path, text) => files.create(real(path), text),
@@ -60,44 +70,68 @@ function seenBy(id: number, files: LockFs): LockFs {
 /** Spoils a process's view of the share, to see that this is noticed. */
 export type Spoil = (files: LockFs, actor: Actor) => LockFs;
 
-/** The real code from the adapter to the take-over, as `acquire` puts it together, without the kernel's lock. */
+/** A clock that goes on while this process waits. */
+function clockOf({ step }: Actor): LockClock {
+  let now = 0;
+  return {
+    sinceBootMs: () => now,
+    pause(ms) {
+      now += Math.max(ms, SHORTEST_PAUSE_MS);
+      return step("pause", () => {});
+    },
+  };
+}
+
+/** Whoever lives has just given a sign of life. */
+const beatOf =
+  ({ lives }: Actor) =>
+  (path: string): number => {
+    const owner = parseToken(tokenInName(basename(path)) ?? "");
+    return owner === undefined || lives(owner.pid - 1) ? NOW_MS : 0;
+  };
+
+/** The real code from the kernel's lock to the take-over, as `acquire` puts it together. */
 export const realAttempt =
   (spoil: Spoil = (files) => files): Attempt =>
   async (actor, attempt) => {
-    const { id, step, fs, lives } = actor;
-    const record = recordOf(id + 1);
-    const files = seenBy(id, spoil(memoryLockFs(fs, step), actor));
+    const { id, step, fs, lives, host, kernel, isCluster } = actor;
+    const record = recordOf(id + 1, host);
+    const files = seenBy(id, spoil(memoryLockFs(fs, step, isCluster ? beatOf(actor) : undefined), actor));
     const folder = `/p${id}${FOLDER}`;
-    const clock = { sinceBootMs: () => 0, pause: () => step("pause", () => {}) };
+    const clock = clockOf(actor);
+    const { sinceBootMs } = clock;
     let made = 0;
-    const scene = {
-      files,
-      folder,
-      flockFile: "",
-      here: record,
-      nonce: `${id}${attempt}`,
-      clock,
-      patience: {},
-      processes: { processLives: (pid: number) => lives(pid - 1), pipelineProcesses: async () => [] },
-    };
-    const options = {
-      files,
-      folder,
-      newToken: () => renderToken(record, `${attempt.toString(16)}${(made++).toString(16)}`),
-      record: renderRecord(record),
-      makeWithinMs: LEASE_MS / 4,
-      sinceBootMs: clock.sinceBootMs,
-    };
-    const tryToLock = () => {
-      actor.forget();
-      return tryRecordLock(options, timing);
-    };
-    const settled = await settle(scene, tryToLock, Number.POSITIVE_INFINITY);
-    if (settled.kind === "held") return false;
+    const newToken = () => renderToken(record, `${attempt.toString(16)}${(made++).toString(16)}`);
+    const ours = { newToken, record: renderRecord(record), makeWithinMs: LEASE_MS / 4 };
+    const contest = await contend({
+      settleMs: Number.POSITIVE_INFINITY,
+      openKernelLock: async () => ({
+        take: async () => {
+          if (kernel === undefined) return { kind: "unavailable", why: "" };
+          return { kind: (await kernel.take()) ? "taken" : "held" };
+        },
+        close: async () => kernel?.close(),
+      }),
+      meanwhile: async () => {},
+      sceneWith: () => ({
+        ...{ files, folder, clock },
+        flockFile: "",
+        here: record,
+        nonce: `${id}${attempt}`,
+        patience: {},
+        processes: { processLives: (pid: number) => lives(pid - 1), pipelineProcesses: async () => [] },
+      }),
+      tryRecord({ outlasted }) {
+        actor.forget(JSON.stringify(outlasted));
+        return tryRecordLock({ ...ours, files, folder, sinceBootMs }, timing);
+      },
+    });
+    if (contest.kind === "held") return false;
     actor.enter();
     await step("work", () => {});
     actor.leave();
-    await settled.lock.release();
+    await contest.lock.release();
+    await contest.kernel.close();
     return true;
   };
 

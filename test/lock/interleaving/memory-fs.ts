@@ -41,7 +41,7 @@ export class MemoryFs {
   }
 
   list(path: string): readonly string[] {
-    this.#at(path);
+    if (path !== "/") this.#at(path);
     return [...this.#entries.keys()]
       .filter((name) => dirname(name) === path)
       .map((name) => name.slice(path.length + 1))
@@ -92,11 +92,16 @@ export class MemoryFs {
 /** Runs `act` when the scheduler lets this process go on. @param what tells the step in a report */
 export type Step = <T>(what: string, act: () => T) => Promise<T>;
 
+/** When a file changed last, by the file server's clock. */
+export type BeatOf = (path: string) => number;
+
 /**
- * The lock's view of it, every step of which waits for the scheduler. What no other process can see (a change of times, by
- * which nothing here goes; the end of a token that was taken out of the folder) is no step of its own.
+ * The lock's view of it, every step of which waits for the scheduler. What no other process can see (a change of times; the
+ * end of a token that was taken out of the folder) is no step of its own.
+ *
+ * @param beatOf where it matters: then a look at it is a step too
  */
-export function memoryLockFs(fs: MemoryFs, step: Step): LockFs {
+export function memoryLockFs(fs: MemoryFs, step: Step, beatOf?: BeatOf): LockFs {
   return {
     makeFolder: (path) => step("makeFolder", () => fs.mkdir(path)),
     async create(path, text) {
@@ -106,7 +111,10 @@ export function memoryLockFs(fs: MemoryFs, step: Step): LockFs {
     list: (path) => step("list", () => fs.list(path)),
     kind: (path) => step("kind", () => fs.kind(path)),
     read: (path) => step("read", () => fs.read(path)),
-    times: async (path) => ({ mtime: fs.mtime(path), ctimeMs: 0 }),
+    async times(path) {
+      const look = () => ({ mtime: fs.mtime(path), ctimeMs: beatOf?.(path) ?? 0 });
+      return beatOf === undefined ? look() : step("times", look);
+    },
     touch: async (path, at) => fs.touch(path, at),
     rename: (from, to) => step("rename", () => fs.rename(from, to)),
     removeFile: async (path) => fs.unlink(path),

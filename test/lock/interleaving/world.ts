@@ -7,12 +7,17 @@ export interface Actor {
   readonly step: Step;
   /** Whether another process has not crashed. */
   readonly lives: (id: number) => boolean;
+  readonly isCluster: boolean;
+  /** Which one; 0 where there is only one. */
+  readonly host: number;
+  /** The kernel's lock, one for all hosts as on a share; `undefined` where there is none. */
+  readonly kernel: { readonly take: () => Promise<boolean>; readonly close: () => Promise<void> } | undefined;
   /** It has the lock now. */
   enter(): void;
   /** It is about to give it back. */
   leave(): void;
-  /** What it remembers of earlier steps does not matter any more: it begins anew. */
-  forget(): void;
+  /** What it remembers of earlier steps does not matter any more: it begins anew. @param but what it goes by still */
+  forget(but?: string): void;
 }
 
 /** One attempt to get the lock, and its end. @returns whether it got it */
@@ -20,6 +25,8 @@ export type Attempt = (actor: Actor, attempt: number) => Promise<boolean>;
 
 export interface Plan {
   readonly actors: number;
+  /** The processes are on two hosts in turn, which tell each other's death by waiting only. */
+  readonly cluster?: { readonly kernelLock: boolean } | undefined;
   readonly attempts: number;
   readonly crashes: number;
   readonly prepare: (fs: MemoryFs) => void;
@@ -55,14 +62,14 @@ const said = (value: unknown): string =>
   value instanceof Error && "code" in value ? String(value.code) : (JSON.stringify(value) ?? "");
 
 /** As test/lock/interleaving/attempts.ts makes them. */
-const TOKEN = /\bb\.1\.(\d+)\.1\.[0-9a-f]+/g;
+const TOKEN = /\b[bc]\.1\.(\d+)\.1\.[0-9a-f]+/g;
 
 /** Tokens are random, so states that differ in them alone are one: they are numbered in order of appearance. */
 function canonical(text: string): string {
   const names = new Map<string, number>();
   return text.replace(TOKEN, (token, pid: string) => {
     if (!names.has(token)) names.set(token, names.size);
-    return `${pid}#${names.get(token)}`;
+    return `${token[0]}${pid}#${names.get(token)}`;
   });
 }
 
@@ -73,6 +80,7 @@ export class World {
   readonly #locals: Local[] = [];
   readonly #owners = new Set<number>();
   #crashes = 0;
+  #kernelOwner: number | undefined;
   /** What must not be, as soon as it is. */
   fault: string | undefined;
 
@@ -105,31 +113,36 @@ export class World {
 
   async #live(id: number): Promise<void> {
     const local = this.#local(id);
+    const step: Step = (what, act) =>
+      new Promise((resolve, reject) => {
+        const go = () => {
+          try {
+            const value = act();
+            local.seen.push(`${what} ${said(value)}`);
+            resolve(value);
+          } catch (error) {
+            local.seen.push(`${what} ${said(error)}`);
+            reject(error);
+          }
+        };
+        local.pending = { what, go };
+      });
+    const { cluster } = this.#plan;
     const actor: Actor = {
       id,
       fs: this.fs,
       lives: (other) => this.#locals[other]?.crashed === false,
-      step: (what, act) =>
-        new Promise((resolve, reject) => {
-          const go = () => {
-            try {
-              const value = act();
-              local.seen.push(`${what} ${said(value)}`);
-              resolve(value);
-            } catch (error) {
-              local.seen.push(`${what} ${said(error)}`);
-              reject(error);
-            }
-          };
-          local.pending = { what, go };
-        }),
+      isCluster: cluster !== undefined,
+      host: cluster === undefined ? 0 : id % 2,
+      kernel: cluster?.kernelLock !== true ? undefined : this.#kernelLock(id, step),
+      step,
       enter: () => {
         if (this.#owners.size > 0) this.fault ??= `processes ${[...this.#owners]} and ${id} have the lock`;
         this.#owners.add(id);
       },
       leave: () => this.#owners.delete(id),
-      forget: () => {
-        local.seen = [];
+      forget: (but = "") => {
+        local.seen = [but];
       },
     };
     try {
@@ -143,6 +156,20 @@ export class World {
       this.fault ??= `process ${id} failed: ${error instanceof Error ? error.stack : error}`;
     }
     local.done = true;
+  }
+
+  #kernelLock(id: number, step: Step): Actor["kernel"] {
+    return {
+      take: () =>
+        step("flock", () => {
+          this.#kernelOwner ??= id;
+          return this.#kernelOwner === id;
+        }),
+      close: () =>
+        step("unflock", () => {
+          if (this.#kernelOwner === id) this.#kernelOwner = undefined;
+        }),
+    };
   }
 
   /** Who is alone from the beginning to the end of an attempt gets the lock. */
@@ -164,6 +191,7 @@ export class World {
     if (choice < 0) {
       local.crashed = true;
       this.#owners.delete(~choice);
+      if (this.#kernelOwner === ~choice) this.#kernelOwner = undefined;
       this.#crashes += 1;
       return;
     }
@@ -191,6 +219,6 @@ export class World {
     const locals = this.#locals.map(({ pending, seen, got, crashesAtStart, crashed, done }) =>
       [pending?.what, crashed, done, got, crashesAtStart, ...(crashed || done ? [] : seen)].join(";"),
     );
-    return canonical([this.fs, ...locals, [...this.#owners]].join("|"));
+    return canonical([this.fs, ...locals, [...this.#owners], this.#kernelOwner].join("|"));
   }
 }
