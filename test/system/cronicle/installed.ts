@@ -1,0 +1,74 @@
+import { existsSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { describe, test } from "vitest";
+import type { CronicleTiming } from "../../../src/exporters/cronicle/timing.ts";
+
+/** A Cronicle on this machine, as its own installer leaves it. */
+export interface InstalledCronicle {
+  readonly home: string;
+  readonly version: string;
+}
+
+const HOME = process.env["CRONICLE_HOME"] ?? "/opt/cronicle";
+
+/** `undefined` where there is none, or it needs a newer Node than this one. */
+export function findCronicle(): InstalledCronicle | undefined {
+  if (!["package.json", "conf/config.json", "node_modules"].every((name) => existsSync(join(HOME, name)))) {
+    return undefined;
+  }
+  // Its own file, of npm's shape.
+  const { version } = JSON.parse(readFileSync(join(HOME, "package.json"), "utf8")) as { readonly version: string };
+  return { home: HOME, version };
+}
+
+/** A suite on a real Cronicle. No package registry has one, so it is skipped in plain sight where none is installed, in CI too. */
+export function describeOnCronicle(title: string, body: (installed: InstalledCronicle) => void): void {
+  const installed = findCronicle();
+  if (installed !== undefined) {
+    describe(`Cronicle ${installed.version}: ${title}`, () => body(installed));
+    return;
+  }
+  describe(`Cronicle: ${title}`, () => {
+    test("runs on a real Cronicle", (context) => {
+      context.skip(`there is none in ${HOME} (CRONICLE_HOME names another place), and no registry has it`);
+    });
+  });
+}
+
+/** What of moment-timezone's instants a matcher reads. */
+interface Moment {
+  readonly minute: () => number;
+}
+
+/** The scheduler's own judgement, without its server. */
+export interface OwnMatcher {
+  /** Whether an event with this timing is started at an instant. */
+  readonly starts: (timing: CronicleTiming, timezone: string, at: number) => boolean;
+  /** Minutes east of UTC in a zone, as its zone data have it; `undefined` for a zone they do not know. */
+  readonly offset: (timezone: string, at: number) => number | undefined;
+}
+
+/** Takes the matcher out of an installed Cronicle. */
+export function loadMatcher({ home }: InstalledCronicle): OwnMatcher {
+  const load = createRequire(join(home, "lib/main.js"));
+  // What these files give is Cronicle's own business: only the two things used here are named.
+  const { prototype } = load("./scheduler.js") as {
+    readonly prototype: { checkEventTimingMoment(timing: CronicleTiming, at: Moment): boolean };
+  };
+  const moment = load("moment-timezone") as {
+    tz: ((at: number, zone: string) => Moment) & { zone(name: string): { utcOffset(at: number): number } | null };
+  };
+  let last: { readonly key: string; readonly moment: Moment } | undefined;
+  return {
+    starts: (timing, timezone, at) => {
+      const key = `${timezone} ${at}`;
+      if (last?.key !== key) last = { key, moment: moment.tz(at, timezone) };
+      return prototype.checkEventTimingMoment(timing, last.moment);
+    },
+    offset: (timezone, at) => {
+      const west = moment.tz.zone(timezone)?.utcOffset(at);
+      return west === undefined ? undefined : -west;
+    },
+  };
+}

@@ -1,0 +1,76 @@
+import { expect, test } from "vitest";
+import { zoneClock } from "../../../src/cron/zone-clock.ts";
+import { type CronicleEvent, pipelineEvents } from "../../../src/exporters/cronicle/event.ts";
+import { cronicleZones } from "../../../src/exporters/cronicle/zone-rules.ts";
+import { plannedRuns } from "../../../src/preview/upcoming.ts";
+import type { Pipeline } from "../../../src/schedule/schedule.ts";
+import { dueInMinute } from "../../../src/slot/due.ts";
+import { frame, pipeline } from "../../exporters/cronicle/values.ts";
+import { describeOnCronicle, loadMatcher, type OwnMatcher } from "./installed.ts";
+
+const MINUTE = 60_000;
+const SPAN = { from: Date.parse("2026-11-24T00:00Z"), to: Date.parse("2027-11-24T00:00Z") };
+
+const CRONS = [
+  "0 2 * * *",
+  "30 1,2,3 * * *",
+  "*/15 0-4 * * *",
+  "0 0 1,15 * 5",
+  "45 23 */2 * 0",
+  "7 3 28-31 3,10,11 *",
+  "0 */6 * * 1-5",
+];
+/** Cronicle has the first three right, the fourth by another name, and the last two not at all. */
+const ZONES = [
+  "Europe/London",
+  "America/New_York",
+  "Australia/Lord_Howe",
+  "Europe/Kyiv",
+  "Africa/Cairo",
+  "America/Nuuk",
+];
+
+describeOnCronicle("a year by its own matcher", (installed) => {
+  const matcher = loadMatcher(installed);
+
+  test("reads the zones that we tell it as we say it does", () => {
+    const wrong = cronicleZones().flatMap(({ clock, names }) =>
+      names.filter((name) => {
+        for (let at = SPAN.from; at < Date.parse("2029-01-01"); at += 6 * 3_600_000) {
+          if (matcher.offset(name, at) !== clock.segmentAt(at).offset / MINUTE) return true;
+        }
+        return false;
+      }),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  test.each(ZONES)("%s: what it starts, and the run finds due, is what the preview says", (timezone) => {
+    const pipelines = CRONS.map((cron, index) => pipeline(cron, { tap: `t${index}`, timezone }));
+    const foreseen = new Map<Pipeline, number[]>(pipelines.map((one) => [one, []]));
+    for (const run of plannedRuns({ pipelines }, { machineZone: "UTC", ...SPAN }))
+      foreseen.get(run.pipeline)?.push(run.at);
+    const started = startsOf(pipelines, matcher);
+    const clock = zoneClock(timezone);
+    for (const [one, runs] of foreseen) {
+      const due = (started.get(one) ?? []).filter(
+        (at) => dueInMinute({ crons: one.crons, clock, since: undefined }, at) === at,
+      );
+      expect([one.crons[0]?.text, due]).toEqual([one.crons[0]?.text, runs]);
+    }
+  });
+});
+
+/** Every minute of the year in which an event of theirs is started. */
+function startsOf(pipelines: readonly Pipeline[], matcher: OwnMatcher): ReadonlyMap<Pipeline, readonly number[]> {
+  const events = pipelines.flatMap((one) =>
+    pipelineEvents(one, frame()).map((event): [Pipeline, CronicleEvent] => [one, event]),
+  );
+  const starts = new Map<Pipeline, number[]>(pipelines.map((one) => [one, []]));
+  for (let at = SPAN.from; at < SPAN.to; at += MINUTE) {
+    for (const [one, { timing, timezone }] of events) {
+      if (matcher.starts(timing, timezone, at)) starts.get(one)?.push(at);
+    }
+  }
+  return starts;
+}
