@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { errorCode, StoreError } from "../../errors.ts";
+import type { CronicleAccess } from "./access.ts";
 import { type Answer, CronicleRefusal, readAnswer } from "./answer.ts";
-import type { CronicleSettings } from "./settings.ts";
 
 /** Calls Cronicle's API. @throws StoreError, CronicleRefusal */
 export type CronicleCall = (name: string, body: object) => Promise<Readonly<Record<string, unknown>>>;
@@ -37,7 +37,7 @@ type Attempt = Answer | { readonly kind: "not-reached"; readonly what: string; r
  * A redirect is not followed: it names the primary by a bare address, would be followed as a GET without its body, and
  * takes the key along. What may have been executed is never sent twice. No message holds a key.
  */
-export function cronicleApi({ urls, key }: Pick<CronicleSettings, "urls" | "key">, timing = TIMING): CronicleCall {
+export function cronicleApi({ urls, key }: CronicleAccess, timing = TIMING): CronicleCall {
   let order = urls;
   return async (name, body) => {
     const until = performance.now() + timing.electionMs;

@@ -9,7 +9,6 @@ import { type CronicleTiming, plainTiming } from "./timing.ts";
 import { cronicleZone } from "./zones.ts";
 
 const MINUTE_MS = 60_000;
-const YEARS_AHEAD_MS = 10 * 365 * 86_400_000;
 
 /** What one event of a pipeline starts. */
 export interface EventStarts {
@@ -56,12 +55,10 @@ export function eventStarts({ crons, zone }: ZonedCrons, horizon: Horizon): read
  * The minutes at which skipped times are made up, unless a start falls on them anyway; by month and weekday, as they come
  * each year.
  */
-function landings({ crons, zone }: ZonedCrons, { from, to }: Horizon): readonly CronicleTiming[] {
-  // In some years a clock change falls on the days of a cron, in others not: an event stands for longer than a horizon.
-  const years = { from, to: to + YEARS_AHEAD_MS };
+function landings({ crons, zone }: ZonedCrons, horizon: Horizon): readonly CronicleTiming[] {
   const madeUp = crons
     .filter((cron) => cron.class === "fixed")
-    .flatMap((cron) => findInClockChanges(cron, zone, years))
+    .flatMap((cron) => findInClockChanges(cron, zone, horizon))
     .filter(({ happens }) => happens === "made up");
   const found = new Map<string, Required<Pick<CronicleTiming, "minutes" | "hours" | "months" | "weekdays">>>();
   for (const { change } of madeUp) {

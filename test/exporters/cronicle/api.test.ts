@@ -123,10 +123,9 @@ describe("the primary", () => {
   });
 
   test("is not waited for for ever", async () => {
-    const { url, seen } = await serve(() => replyOf("redirect.no-primary-known"));
+    const { url } = await serve(() => replyOf("redirect.no-primary-known"));
     const { text } = await failure(api([url], { ...QUICK, electionMs: 20 })("get_event", {}));
     expect(text).toContain("is not the primary, and knows none");
-    expect(seen.length).toBeGreaterThan(1);
   });
 });
 

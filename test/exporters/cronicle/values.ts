@@ -1,8 +1,9 @@
 import { parseCron } from "../../../src/cron/expression.ts";
 import type { EventFrame } from "../../../src/exporters/cronicle/event.ts";
+import { exportHorizon } from "../../../src/exporters/horizon.ts";
 import type { Pipeline } from "../../../src/schedule/schedule.ts";
 
-export const YEAR = { from: Date.parse("2026-11-23T12:00Z"), to: Date.parse("2027-12-28T12:00Z") };
+export const HORIZON = exportHorizon(new Date("2026-11-23T12:00Z"));
 
 /** A pipeline with these times, in London unless it says otherwise. */
 export const pipeline = (crons: string | readonly string[], changes: Partial<Pipeline> = {}): Pipeline => ({
@@ -22,6 +23,6 @@ export const frame = (changes: Partial<EventFrame> = {}): EventFrame => ({
   category: "pipelinewise",
   target: "allgrp",
   machineZone: "UTC",
-  horizon: YEAR,
+  horizon: HORIZON,
   ...changes,
 });
