@@ -37,12 +37,21 @@ const LOCK_NEEDS: readonly Need[] = [
   { what: "faketime", present: () => existsSync("/usr/bin/faketime"), packages: ["faketime"] },
 ];
 
+/** What the tests on Airflow install theirs with; they say themselves when it is missing. */
+const AIRFLOW_NEEDS: readonly Need[] = [
+  {
+    what: "python3 with venv",
+    present: () => spawnSync("python3", ["-c", "import ensurepip, venv"]).status === 0,
+    packages: ["python3", "python3-venv"],
+  },
+];
+
 /** In CI nothing may be left out: what is missing is installed, and a test that cannot run fails. */
 export const inCi = process.env["CI"] === "true";
 
 /** Packages that would bring what is not there. */
 export const missingPackages = (): readonly string[] =>
-  missing([...NEEDS, ...TIMER_NEEDS, ...LOCK_NEEDS]).flatMap(({ packages }) => packages);
+  missing([...NEEDS, ...TIMER_NEEDS, ...LOCK_NEEDS, ...AIRFLOW_NEEDS]).flatMap(({ packages }) => packages);
 
 /** Why no private cron can be made here, as one sentence; `undefined` when it can. */
 export function cannotRun(): string | undefined {

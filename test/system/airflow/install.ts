@@ -1,0 +1,66 @@
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { type RunOptions, runWell } from "../rig/child.ts";
+
+/** An Airflow of the test's own, installed from PyPI by its name and version. */
+export interface Airflow {
+  readonly version: string;
+  /** Absolute path of the Python that has it. */
+  readonly python: string;
+}
+
+const UV = "uv==0.13.9";
+
+/** Beside Airflow itself stand the packages that what is tested comes from: times, and what runs a command. */
+const PINNED = {
+  "3.3.2": ["apache-airflow==3.3.2", "apache-airflow-providers-standard==1.21.0", "croniter==7.0.0", "pendulum==3.3.0"],
+  "2.11.2": ["apache-airflow==2.11.2", "croniter==7.0.0", "pendulum==3.3.0"],
+} as const;
+
+export type AirflowVersion = keyof typeof PINNED;
+
+/** Newest first. */
+export const AIRFLOW_VERSIONS: readonly AirflowVersion[] = ["3.3.2", "2.11.2"];
+
+/** Pythons that every version here runs on. uv takes the first that it finds on the PATH. */
+const PYTHONS = ">=3.10,<3.13";
+
+const CACHE = resolve("node_modules/.cache/pipelinewise-sched/airflow");
+
+/**
+ * Gives an Airflow; installs it first when it is not here yet, in a cache beside the dependencies.
+ *
+ * @throws where there is no Python with venv, or PyPI is out of reach
+ */
+export async function installAirflow(version: AirflowVersion): Promise<Airflow> {
+  const folder = join(CACHE, version);
+  const python = join(folder, "bin", "python");
+  const wanted = PINNED[version].join("\n");
+  const complete = join(folder, "complete");
+  if (existsSync(complete) && readFileSync(complete, "utf8") === wanted) return { version, python };
+  mkdirSync(CACHE, { recursive: true });
+  rmSync(folder, { recursive: true, force: true });
+  const uv = await installUv();
+  await runWell([uv, "venv", "--quiet", "--python", PYTHONS, folder], OUTSIDE);
+  await runWell([uv, "pip", "install", "--quiet", "--python", python, ...PINNED[version]], OUTSIDE);
+  writeFileSync(complete, wanted);
+  return { version, python };
+}
+
+/** pip alone takes minutes for an Airflow, uv some seconds. */
+async function installUv(): Promise<string> {
+  const folder = join(CACHE, UV);
+  const program = join(folder, "bin", "uv");
+  if (existsSync(program)) return program;
+  await runWell(["python3", "-m", "venv", folder], OUTSIDE);
+  await runWell([join(folder, "bin", "python"), "-m", "pip", "install", "--quiet", UV], OUTSIDE);
+  return program;
+}
+
+/** A way out to PyPI is in the environment: proxies, certificates, an index of the house. */
+const OUTSIDE: RunOptions = {
+  env: Object.fromEntries(
+    Object.entries(process.env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  ),
+  timeoutMs: 300_000,
+};
