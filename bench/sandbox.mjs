@@ -86,7 +86,12 @@ export function makeSandbox(program) {
       const slot = new Date(Date.now() - 600_000).toISOString();
       writeFileSync(join(folder, "run_tap.json"), JSON.stringify({ slot, host, run: "before" }), { mode: 0o600 });
     },
-    env: { ...env, HOME: home, PIPELINEWISE_CONFIG_DIRECTORY: config },
+    env: {
+      ...env,
+      HOME: home,
+      PIPELINEWISE_CONFIG_DIRECTORY: config,
+      PIPELINEWISE_SCHED_CODE_CACHE: join(home, "code"),
+    },
     remove: () => rmSync(home, { recursive: true, force: true }),
   };
 }

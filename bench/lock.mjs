@@ -1,0 +1,208 @@
+// What the lock costs where it matters. `node bench/lock.mjs [ROUNDS]`; prints Markdown. Needs dist/.
+// `--failover` measures the one figure that takes minutes, with the product's own lease: another host, played by a mount
+// namespace with another boot and machine id (root), is killed, and this one is started every minute.
+// NODE_EXTRA_CA_CERTS is left out: where it is set, node reads it at each start and every ratio looks better than it is.
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpus } from "node:os";
+import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { makeSandbox } from "./sandbox.mjs";
+
+const program = join(dirname(dirname(fileURLToPath(import.meta.url))), "bin", "pipelinewise-sched.cjs");
+const words = process.argv.slice(2);
+const isFailover = words.includes("--failover");
+const rounds = Number(words.find((word) => /^\d+$/.test(word)) ?? 5);
+const STARTS = 200;
+const APART_MS = 1000 / STARTS;
+const KILLS_A_ROUND = 4;
+const TICK_MS = 60_000;
+
+/** Says that it began, and works until it is stopped. */
+const sandbox = makeSandbox('#!/bin/sh\necho $$ >>"$HOME/began"\nexec sleep 900\n');
+const began = join(sandbox.env.HOME, "began");
+const TAP = "microserv_1";
+const PAIR = ["--tap", TAP, "--target", "redshift"];
+const TICK = [program, "run", "--scheduled", ...PAIR];
+
+const now = () => Number(process.hrtime.bigint()) / 1e6;
+const begun = () => (existsSync(began) ? readFileSync(began, "utf8").split("\n").length - 1 : 0);
+const sorted = (values) => values.toSorted((a, b) => a - b);
+const median = (values) => sorted(values)[Math.floor(values.length / 2)];
+const row = (...cells) => `| ${cells.join(" | ")} |`;
+
+function start(args, command = process.execPath, env = {}) {
+  const child = spawn(command, args, { env: { ...sandbox.env, ...env }, stdio: ["ignore", "ignore", "pipe"] });
+  let stderr = "";
+  child.stderr.on("data", (text) => {
+    stderr += text;
+  });
+  const ended = new Promise((resolve) => {
+    child.once("close", (code, signal) => resolve({ code: code ?? signal, stderr }));
+  });
+  return { child, ended };
+}
+
+async function untilBegun(count) {
+  while (begun() < count) await sleep(1);
+}
+
+/** So many starts within a second. @returns milliseconds until all but one have ended, and that one */
+async function storm(args) {
+  const first = now();
+  const running = new Set();
+  let ended = 0;
+  const allButOne = new Promise((resolve, reject) => {
+    for (let at = 0; at < STARTS; at++) {
+      setTimeout(() => {
+        const one = start(args);
+        running.add(one);
+        void one.ended.then(({ code, stderr }) => {
+          running.delete(one);
+          if (code !== 0 && code !== "SIGTERM" && code !== 143) reject(new Error(`ended with ${code}: ${stderr}`));
+          if (++ended === STARTS - 1) resolve();
+        });
+      }, at * APART_MS);
+    }
+  });
+  await allButOne;
+  return { ms: now() - first, left: [...running] };
+}
+
+/** 200 starts of one pipeline, of which one runs, beside 200 empty nodes. */
+async function startsInASecond() {
+  const empty = (await storm(["-e", "0"])).ms;
+  sandbox.forgetSlot(TAP);
+  rmSync(began, { force: true });
+  const told = records().length;
+  const { ms, left } = await storm(TICK);
+  if (begun() !== 1 || left.length !== 1) throw new Error(`${begun()} of ${STARTS} starts ran`);
+  if (records().length - told !== STARTS - 1) throw new Error(`${records().length - told} skips are told of`);
+  left[0].child.kill("SIGTERM");
+  await left[0].ended;
+  return { ms, empty };
+}
+
+function records() {
+  const folder = join(sandbox.env.PIPELINEWISE_CONFIG_DIRECTORY, ".sched", "runs");
+  if (!existsSync(folder)) return [];
+  const files = readdirSync(folder, { recursive: true }).filter((name) => name.endsWith(".jsonl"));
+  return files.flatMap((name) => readFileSync(join(folder, name), "utf8").split("\n").slice(0, -1));
+}
+
+/** From a start to its pipeline's first word: on a free lock, and counted from the moment its holder is killed. */
+async function startAfterKill() {
+  rmSync(began, { force: true });
+  sandbox.forgetSlot(TAP);
+  const first = now();
+  const holder = start(TICK);
+  await untilBegun(1);
+  const free = now() - first;
+  holder.child.kill("SIGKILL");
+  const killed = now();
+  for (let starts = 1; ; starts++) {
+    sandbox.forgetSlot(TAP);
+    const next = start(TICK);
+    const ran = await Promise.race([untilBegun(2).then(() => true), next.ended.then(() => begun() === 2)]);
+    if (!ran) continue;
+    const after = now() - killed;
+    next.child.kill("SIGTERM");
+    await next.ended;
+    await holder.ended;
+    return { free, after, starts };
+  }
+}
+
+/** Words that start a process as on another host. */
+function onOtherHost() {
+  const [boot, machine] = ["boot", "machine"].map((name) => join(sandbox.env.HOME, name));
+  writeFileSync(boot, "11111111-0000-4000-8000-000000000000\n");
+  writeFileSync(machine, "f".repeat(32));
+  const mounts = `mount --bind ${boot} /proc/sys/kernel/random/boot_id; mount --bind ${machine} /etc/machine-id`;
+  return ["-m", "--propagation", "private", "sh", "-ec", `${mounts}; exec "$@"`, "sh", process.execPath];
+}
+
+/** @param tickAfterMs from the kill to the first tick here */
+async function failover(tickAfterMs) {
+  rmSync(began, { force: true });
+  // Nothing is installed there: it takes the `pipelinewise` that it finds.
+  const other = { PIPELINEWISE_SCHED_HOST: "other", PATH: `${dirname(sandbox.pipelinewise)}:${process.env.PATH}` };
+  const holder = start([...onOtherHost(), program, "run", ...PAIR], "unshare", other);
+  const refused = holder.ended.then(({ stderr }) => Promise.reject(new Error(stderr)));
+  await Promise.race([untilBegun(1), refused]);
+  refused.catch(() => {});
+  holder.child.kill("SIGKILL");
+  const killed = now();
+  await sleep(tickAfterMs);
+  const ticks = [];
+  let over = false;
+  const ran = untilBegun(2).then(() => {
+    over = true;
+    return now() - killed;
+  });
+  while (!over) {
+    sandbox.forgetSlot(TAP);
+    ticks.push(start(TICK));
+    await Promise.race([ran, sleep(TICK_MS)]);
+  }
+  for (const { child } of ticks) child.kill("SIGTERM");
+  await Promise.all(ticks.map(({ ended }) => ended));
+  return { seconds: (await ran) / 1000, ticks: ticks.length };
+}
+
+const setting = () =>
+  `node ${process.version}, ${cpus().length} CPUs (${cpus()[0]?.model ?? "?"}), load ${readFileSync("/proc/loadavg", "utf8").split(" ")[0]}.`;
+
+async function measure() {
+  const storms = [];
+  const kills = [];
+  // The first start keeps its compiled code for the others.
+  await startAfterKill();
+  for (let round = 0; round < rounds; round++) {
+    storms.push(await startsInASecond());
+    for (let kill = 0; kill < KILLS_A_ROUND; kill++) kills.push(await startAfterKill());
+  }
+  const of = (list, name) => list.map((one) => one[name]);
+  const spread = (values) => `${median(values).toFixed(0)} (at most ${Math.max(...values).toFixed(0)})`;
+  const ratio = median(storms.map(({ ms, empty }) => ms / empty));
+  return [
+    `Medians of ${storms.length} storms and ${kills.length} kills; ${setting()}`,
+    "",
+    row("case", "ms", "beside it, ms", "ratio"),
+    row("---", "---:", "---:", "---:"),
+    row(
+      `${STARTS} starts of one pipeline in a second: one runs, ${STARTS - 1} are skipped`,
+      spread(of(storms, "ms")),
+      `${STARTS} × \`node -e 0\`: ${spread(of(storms, "empty"))}`,
+      ratio.toFixed(2),
+    ),
+    row(
+      `from kill -9 of the wrapper to the next run's pipeline at work, ${Math.max(...of(kills, "starts"))} starts at most`,
+      spread(of(kills, "after")),
+      `from a start on a free lock: ${spread(of(kills, "free"))}`,
+      "",
+    ),
+  ];
+}
+
+async function measureFailover() {
+  if (spawnSync("unshare", ["-m", "true"]).status !== 0) throw new Error("a mount namespace needs root");
+  const lines = [
+    setting(),
+    "",
+    row("first tick after the kill, s", "failover, s", "ticks"),
+    row("---:", "---:", "---:"),
+  ];
+  for (const tickAfterMs of [1_000, 45_000]) {
+    const { seconds, ticks } = await failover(tickAfterMs);
+    lines.push(row(tickAfterMs / 1000, seconds.toFixed(0), ticks));
+  }
+  return lines;
+}
+
+try {
+  console.log((await (isFailover ? measureFailover() : measure())).join("\n"));
+} finally {
+  sandbox.remove();
+}
