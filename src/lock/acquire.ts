@@ -21,14 +21,11 @@ interface HeldParts {
   readonly flock: FlockFile | undefined;
   readonly weakness: string | undefined;
   readonly tookOverFrom: LockHolder | undefined;
-  /** What is tidied up meanwhile. */
-  readonly tidied: Promise<void>;
 }
 
-function heldLock({ lock, flock, weakness, tookOverFrom, tidied }: HeldParts): HeldLock {
+function heldLock({ lock, flock, weakness, tookOverFrom }: HeldParts): HeldLock {
   let released: Promise<void> | undefined;
   const release = async (): Promise<void> => {
-    await tidied;
     try {
       await lock.release();
     } finally {
@@ -83,8 +80,8 @@ async function acquireLayers(
   const flock = answer.kind === "taken" ? kernel : undefined;
   if (flock === undefined) await kernel.close();
   const weakness = await noteWeakness(paths, claim, lacksOf(answer, claim));
-  const tidied = prune(scene, lock.token, timing.leaseMs);
-  return { kind: "acquired", lock: heldLock({ lock, flock, weakness, tookOverFrom, tidied }) };
+  await prune(scene, lock.token, timing.leaseMs);
+  return { kind: "acquired", lock: heldLock({ lock, flock, weakness, tookOverFrom }) };
 }
 
 /**

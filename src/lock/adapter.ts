@@ -1,5 +1,5 @@
 import { errorCode } from "../errors.ts";
-import { removeIfEmpty, takeAway } from "./lock-folder.ts";
+import { OWNER, removeIfEmpty, takeAway } from "./lock-folder.ts";
 import type { LockFs } from "./lock-fs.ts";
 import { tokenFileName } from "./token.ts";
 
@@ -87,7 +87,7 @@ export function createAdapter(options: AdapterOptions): LockAdapter {
 
   /** Leaves nothing of ours behind. What cannot be undone is judged by the next one, once this process has ended. */
   async function undo(token: string): Promise<void> {
-    await takeAway(files, folder, token, "owner").catch(() => {});
+    await takeAway(files, folder, token, OWNER).catch(() => {});
     await removeIfEmpty(files, folder).catch(() => {});
   }
 
@@ -111,7 +111,7 @@ export function createAdapter(options: AdapterOptions): LockAdapter {
     const token = held;
     if (token === undefined) throw heldByAnother(folder);
     held = undefined;
-    if (await takeAway(files, folder, token, "owner")) await removeIfEmpty(files, folder);
+    if (await takeAway(files, folder, token, OWNER)) await removeIfEmpty(files, folder);
     else options.onGone();
   }
 

@@ -48,22 +48,41 @@ async function exists(files: LockFs, path: string): Promise<boolean> {
 }
 
 /**
- * Takes one token out of the folder: for whoever does it first `true`, for all others `false`.
+ * Takes one token out of the folder: for whoever does it first its remains, beside the folder; for all others `undefined`.
  *
  * A rename and not a removal: a removed file that someone has open keeps its folder from being removed over NFS.
  *
  * @param by unique, so that a rename which the client sent twice (its first answer was lost) is told from another's
  */
-export async function takeAway(files: LockFs, folder: string, token: string, by: string): Promise<boolean> {
-  const gone = `${folder}.${token}.${by}.gone`;
+export async function takeOut(files: LockFs, folder: string, token: string, by: string): Promise<string | undefined> {
+  const remains = remainsFile(folder, token, by);
+  const taken = await renameOnce(files, `${folder}/${tokenFileName(token)}`, remains);
+  return taken ? remains : undefined;
+}
+
+/** A holder, as who took its own token away. */
+export const OWNER = "owner";
+
+/** What is left of a token that was taken out of the folder, until who did it is through. */
+export const remainsFile = (folder: string, token: string, by: string): string => `${folder}.${token}.${by}.gone`;
+
+/** @returns whether it was us, of all who try; `to` is to be our own */
+export async function renameOnce(files: LockFs, from: string, to: string): Promise<boolean> {
   try {
-    await files.rename(`${folder}/${tokenFileName(token)}`, gone);
+    await files.rename(from, to);
+    return true;
   } catch (error) {
     if (errorCode(error) !== "ENOENT") throw error;
-    if (!(await exists(files, gone))) return false;
+    return exists(files, to);
   }
+}
+
+/** As `takeOut`, for a token of our own: nobody is to hear of it. @returns whether it was there */
+export async function takeAway(files: LockFs, folder: string, token: string, by: string): Promise<boolean> {
+  const remains = await takeOut(files, folder, token, by);
+  if (remains === undefined) return false;
   // It is out of the way; whether its remains go matters to no one.
-  await files.removeFile(gone).catch(() => {});
+  await files.removeFile(remains).catch(() => {});
   return true;
 }
 

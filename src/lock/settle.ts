@@ -1,8 +1,7 @@
-import { errorCode, StoreError } from "../errors.ts";
+import { StoreError } from "../errors.ts";
 import { judgeTokens, type Leftover, type Remote, type Scene } from "./contenders.ts";
 import type { LockHeld, LockHolder } from "./lock.ts";
-import { readLockFolder, removeIfEmpty, takeAway } from "./lock-folder.ts";
-import { tokenFileName } from "./token.ts";
+import { readLockFolder, removeIfEmpty, takeOut } from "./lock-folder.ts";
 
 /** Someone has the lock, or only time can tell. */
 type Decided = LockHeld | { readonly kind: "remote"; readonly remote: Remote };
@@ -22,22 +21,22 @@ const CONTENDED_PAUSE_MS = 10;
 /** Not at the same time as the others who wait for the same. */
 const pause = ({ clock }: Scene, ms: number): Promise<void> => clock.pause(ms * (0.5 + Math.random()));
 
-/** The heartbeat touches the token with its own host's clock. */
-async function lastBeat({ files, folder }: Scene, token: string): Promise<Date | undefined> {
-  try {
-    return (await files.times(`${folder}/${tokenFileName(token)}`)).mtime;
-  } catch (error) {
-    if (errorCode(error) === "ENOENT") return undefined;
-    throw error;
-  }
-}
-
-/** Takes a dead run's token away, and tells of it. @returns whether we, of all who try, took it */
+/**
+ * Takes a dead run's token away, and tells of it. What is left of the token goes last: whoever ends in between leaves it to
+ * a later start, which tells of it then (`prune`).
+ *
+ * @returns whether we, of all who try, took it
+ */
 export async function bury(scene: Scene, { token, holder }: Leftover): Promise<boolean> {
   const { files, folder, nonce, onDead } = scene;
-  const lastBeatAt = await lastBeat(scene, token);
-  if (!(await takeAway(files, folder, token, nonce))) return false;
-  if (holder !== undefined) await onDead?.({ ...holder, lastBeatAt: lastBeatAt ?? holder.startedAt });
+  const remains = await takeOut(files, folder, token, nonce);
+  if (remains === undefined) return false;
+  if (holder !== undefined && onDead !== undefined) {
+    // The heartbeat touches the token with its own host's clock.
+    const lastBeatAt = (await files.times(remains)).mtime;
+    await onDead({ ...holder, lastBeatAt });
+  }
+  await files.removeFile(remains).catch(() => {});
   return true;
 }
 

@@ -1,11 +1,14 @@
-import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { expect, test } from "vitest";
+import type { DeadHolder } from "../../src/lock/lock.ts";
 import { diskLockFs } from "../../src/lock/lock-fs.ts";
 import { realClock } from "../../src/lock/machine.ts";
+import { recordOf } from "../../src/lock/own-record.ts";
 import { pipelineLocks } from "../../src/lock/pipeline-locks.ts";
 import { prune } from "../../src/lock/prune.ts";
-import { tokenFileName } from "../../src/lock/token.ts";
+import { renderRecord } from "../../src/lock/record.ts";
+import { renderToken, tokenFileName } from "../../src/lock/token.ts";
 import { lockFolder } from "../../src/state-paths.ts";
 import { stateFolder } from "./processes.ts";
 
@@ -38,21 +41,46 @@ function leftovers() {
 
 test("what killed starts have left beside a lock goes, and nothing else", async () => {
   const { folder, names } = leftovers();
-  await prune({ files: diskLockFs, folder }, TOKEN, -1);
+  await prune({ files: diskLockFs, folder, nonce: "ab" }, TOKEN, -1);
   expect(names()).toEqual([...THEIRS, "a.lock"].sort());
 });
 
 test("what may still be in use stays", async () => {
   const { folder, names } = leftovers();
-  await prune({ files: diskLockFs, folder }, TOKEN, 60_000);
+  await prune({ files: diskLockFs, folder, nonce: "ab" }, TOKEN, 60_000);
   expect(names()).toEqual([...THEIRS, ...OURS, "a.lock"].sort());
 });
 
 test("a share that fails meanwhile is no fault of the run", async () => {
   const { folder, names } = leftovers();
   const files = { ...diskLockFs, removeFile: () => Promise.reject(new Error("EIO")) };
-  await expect(prune({ files, folder }, TOKEN, -1)).resolves.toBeUndefined();
+  await expect(prune({ files, folder, nonce: "ab" }, TOKEN, -1)).resolves.toBeUndefined();
   expect(names()).toHaveLength(THEIRS.length + OURS.length + 1);
+});
+
+test("a dead run is told of once, by a later start, where the one that took its token away was killed before it had", async () => {
+  const timing = { heartbeatMs: 1, selfFenceMs: 6, graceMs: 0, killGraceMs: 0, leaseMs: 10 };
+  const locks = pipelineLocks({ timing, clock: { ...realClock, sinceBootMs: () => 0 } });
+  const claim = { host: "here", pid: process.pid, uid: process.getuid?.() ?? 0, runId: "new", startedAt: new Date(0) };
+  const paths = stateFolder();
+  const folder = lockFolder(paths, pipeline);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const dead = recordOf({ ...claim, pid: 2 ** 22 + 1, runId: "dead" }, null, timing);
+  const file = `${folder}/${tokenFileName(renderToken(dead, "ff"))}`;
+  writeFileSync(file, renderRecord(dead));
+  utimesSync(file, new Date(5_000), new Date(5_000));
+  // As if it were killed there: it goes no further.
+  const killed = () => Promise.reject(new Error("killed"));
+  await expect(locks.acquire(paths, pipeline, { ...claim, onDead: killed })).rejects.toThrow("killed");
+  await new Promise((done) => setTimeout(done, 50));
+  const told: unknown[] = [];
+  for (const _ of [1, 2]) {
+    const onDead = async ({ runId, lastBeatAt }: DeadHolder) => void told.push([runId, lastBeatAt]);
+    const attempt = await locks.acquire(paths, pipeline, { ...claim, onDead });
+    if (attempt.kind === "acquired") await attempt.lock.release();
+  }
+  expect(told).toEqual([["dead", new Date(5_000)]]);
+  expect(readdirSync(dirname(folder))).toEqual(["a.flock"]);
 });
 
 test("whoever takes the lock prunes, by a lease of its own", async () => {
