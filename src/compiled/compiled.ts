@@ -47,7 +47,20 @@ export interface HostSchedule {
   readonly zones?: ZoneRecord | undefined;
   /** Entries, as `entryPath` names them, whose lines start them also when nothing is due. */
   readonly loose?: readonly string[] | undefined;
+  /** Lines in the crontab. */
   readonly lines: readonly string[];
+  /** Asked for by --compile-only: starts that we know nothing of need what is stored. */
+  readonly compileOnly?: boolean | undefined;
+  /** The other schedulers that this host's install has put it on, by the word behind `--on`. */
+  readonly on?: Readonly<Record<string, OnScheduler>> | undefined;
+}
+
+/** What an install kept of another scheduler. */
+export interface OnScheduler {
+  /** Where it was put, so that an uninstall needs no schedule file. No secrets. */
+  readonly place: Readonly<Record<string, string>>;
+  /** Of what it was told (`startsDigest`): what stands there is older when that has changed since. */
+  readonly digest: string;
 }
 
 /** What the zones of a schedule do, as its install found it. */

@@ -1,6 +1,6 @@
 import { connectorIdFault, nameFault, TAP_COMMANDS, type TapCommand } from "../command/request.ts";
 import type { ZoneTable } from "../cron/zone-table.ts";
-import type { CompiledEntry, CompiledSchedule, HostSchedule, ZoneRecord } from "./compiled.ts";
+import type { CompiledEntry, CompiledSchedule, HostSchedule, OnScheduler, ZoneRecord } from "./compiled.ts";
 
 /** A stored file is not what we would have written. The message says which part. */
 class GarbledError extends Error {}
@@ -94,6 +94,11 @@ function decodeZones(value: unknown, at: string): ZoneRecord {
   };
 }
 
+function decodeOn(value: unknown, at: string): OnScheduler {
+  const on = object(value, at);
+  return { place: record(on["place"], `${at}.place`, string), digest: string(on["digest"], `${at}.digest`) };
+}
+
 /** The parts of a file that is ours, of this format and of this schedule. */
 function opened(text: string, name: string): Fields {
   const file = object(JSON.parse(text), "the file");
@@ -139,6 +144,8 @@ export function decodeHostSchedule(text: string, name: string, host: string): Ho
     zones: file["zones"] === undefined ? undefined : decodeZones(file["zones"], "zones"),
     loose: file["loose"] === undefined ? undefined : list(file["loose"], "loose", string),
     lines: list(file["lines"], "lines", string),
+    compileOnly: file["compileOnly"] === true ? true : undefined,
+    on: file["on"] === undefined ? undefined : record(file["on"], "on", decodeOn),
   };
 }
 

@@ -32,18 +32,32 @@ export async function carryOut(
   const rewrites = crontab !== undefined && crontab.before !== crontab.after;
   if (rewrites) await machine.crontab.check(crontab.after);
   await openStateFolder(paths.configDir, host.uid);
-  await ensureFolder(paths, schedulesDir(paths), host.uid);
   const backup = rewrites ? await writeBackup(backupPlace(paths, host), crontab.before, host.now()) : undefined;
+  const write = async (): Promise<void> => {
+    if (rewrites) await machine.crontab.write(crontab.after, crontab.before);
+  };
+  await withFiles(files, paths, host, { act: write, hasDoneNothing: () => true });
+  return backup;
+}
+
+/**
+ * Writes the files, then acts. When either fails, the files are as they were before; but when the act failed after it
+ * had done something, they stay as it needs them.
+ */
+export async function withFiles<T>(
+  files: readonly FileChange[],
+  paths: StatePaths,
+  host: Host,
+  { act, hasDoneNothing }: { readonly act: () => Promise<T>; readonly hasDoneNothing: (error: unknown) => boolean },
+): Promise<T> {
+  await openStateFolder(paths.configDir, host.uid);
+  await ensureFolder(paths, schedulesDir(paths), host.uid);
   // Named the same each time, as installs of a user wait for each other: what a killed one left is written over.
   const applied = await applyChanges(files, `${host.name}-${userName(host)}`);
-  if (rewrites) {
-    try {
-      await machine.crontab.write(crontab.after, crontab.before);
-    } catch (error) {
-      await applied.undo();
-      throw error;
-    }
-  }
+  const result = await act().catch(async (error) => {
+    await (hasDoneNothing(error) ? applied.undo() : applied.keep());
+    throw error;
+  });
   await applied.keep();
-  return backup;
+  return result;
 }

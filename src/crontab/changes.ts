@@ -45,7 +45,10 @@ export function describeMeaning(before: CompiledSchedule | undefined, after: Com
 
 /** The same of what one host's install resolved. */
 export function describeHost(before: HostSchedule | undefined, after: HostSchedule): readonly string[] {
-  if (before === undefined) return [`+ installed on ${after.host}`];
+  const names = Object.keys(after.on ?? {});
+  const told = (name: string, { on }: HostSchedule): string | undefined => on?.[name]?.digest;
+  const fresh = names.filter((name) => before?.on?.[name] === undefined).map((name) => `+ on ${name}`);
+  if (before === undefined) return [`+ installed on ${after.host}`, ...fresh];
   const parts = {
     "PipelineWise's command": differs(before.command, after.command),
     Node: before.node !== after.node,
@@ -56,7 +59,12 @@ export function describeHost(before: HostSchedule | undefined, after: HostSchedu
     "the clock changes of its time zones": before.zones?.data !== after.zones?.data,
     "for how long the lines hold": before.zones !== undefined && isWorn(before.zones, new Date(after.installedAt)),
   };
-  return Object.entries(parts)
-    .filter(([, changed]) => changed)
-    .map(([what]) => `~ ${what}`);
+  const retold = names.filter((name) => told(name, before) !== undefined && told(name, before) !== told(name, after));
+  return [
+    ...Object.entries(parts)
+      .filter(([, changed]) => changed)
+      .map(([what]) => `~ ${what}`),
+    ...retold.map((name) => `~ what ${name} is told`),
+    ...fresh,
+  ];
 }

@@ -1,5 +1,6 @@
 import { realpath } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import type { WrapperCall } from "../command/command.ts";
 import { absolutePath, resolveConfigDir } from "../config-dir.ts";
 import { type Host, loginHome, userName } from "../host.ts";
 import { localtimeMark } from "../localtime.ts";
@@ -8,6 +9,7 @@ import { configDirWarnings } from "../state-folder.ts";
 import { type StatePaths, statePaths } from "../state-paths.ts";
 import { findBlocks } from "./block.ts";
 import type { CronHere } from "./daemon.ts";
+import type { Elsewhere } from "./elsewhere.ts";
 import { demandFit, fitWarnings, type Load } from "./fit.ts";
 import { readOthers, readStoredFiles } from "./found.ts";
 import { type InstallPlan, planInstall } from "./plan.ts";
@@ -31,6 +33,8 @@ export interface InstallOptions {
   readonly replace: boolean;
   /** Store the schedule for runs that another scheduler starts; leave the crontab alone. */
   readonly compileOnly: boolean;
+  /** Prepares another scheduler to start it; the crontab is left alone. */
+  readonly elsewhere?: ((call: WrapperCall) => Promise<Elsewhere>) | undefined;
 }
 
 /** An install, worked out in full: nothing was written yet. */
@@ -65,7 +69,7 @@ export async function prepareInstall(
   const paths = statePaths(await resolveConfigDir(host, { flag: options.configDir, file: inFile }));
   demandLastingProgram(host.program);
   const command = await resolveCommand(pipelinewise.command, host);
-  const text = options.compileOnly ? undefined : await crontab.read();
+  const text = options.compileOnly || options.elsewhere !== undefined ? undefined : await crontab.read();
   const stored = await readStoredFiles(paths, name, host);
   const { others, warnings } = await readOthers(paths, name, host);
 
@@ -89,6 +93,12 @@ export async function prepareInstall(
       zoneData: { data: host.tzdata, localtime: localtimeMark(host.root) },
       at: host.now(),
       replace: options.replace,
+      elsewhere: await options.elsewhere?.({
+        node: host.node,
+        program: host.program,
+        schedule: name,
+        configDir: paths.configDir,
+      }),
     },
   );
   const cron = plan.crontab === undefined ? undefined : await findCron();

@@ -1,9 +1,10 @@
-import { entryPath } from "../command/request.ts";
+import { isDeepStrictEqual } from "node:util";
 import type { FileChange } from "../compiled/change.ts";
 import { compileSchedule } from "../compiled/compile.ts";
 import type { CompiledSchedule, HostSchedule, ZoneRecord } from "../compiled/compiled.ts";
 import { encodeCompiled } from "../compiled/decode.ts";
 import { digestOf } from "../compiled/digest.ts";
+import { startsDigest } from "../compiled/starts-digest.ts";
 import { chooseRecord, horizonFrom, recordZones } from "../compiled/zones.ts";
 import { StoreError } from "../errors.ts";
 import type { Schedule } from "../schedule/schedule.ts";
@@ -11,6 +12,7 @@ import { hostFile, meaningFile, type StatePaths } from "../state-paths.ts";
 import { findBlocks, replaceBlock } from "./block.ts";
 import { toCrontabText } from "./bytes.ts";
 import { describeHost, describeMeaning } from "./changes.ts";
+import { type Elsewhere, looseEntries, onSchedulers } from "./elsewhere.ts";
 import type { BlockMark } from "./mark.ts";
 import { demandOwnName, demandOwnPipelines } from "./refusals.ts";
 import { renderEntries } from "./render.ts";
@@ -21,7 +23,7 @@ const MOST_LINES = 10_000;
 
 /** What stands there now. */
 export interface Found {
-  /** `undefined`: not looked at, as only the stored schedule is written. */
+  /** `undefined`: not looked at, as it is not to be changed. */
   readonly crontab: string | undefined;
   readonly meaningText: string | undefined;
   /** `undefined` also where the text is garbled: it is written anew. */
@@ -48,6 +50,8 @@ export interface Wanted {
   readonly at: Date;
   /** Take over a name that is installed from elsewhere. */
   readonly replace: boolean;
+  /** The other scheduler that is to start it; the crontab's lines stay as they are. */
+  readonly elsewhere?: Elsewhere | undefined;
 }
 
 /** Everything an install changes. A dry run prints it, an install carries it out. */
@@ -100,23 +104,23 @@ export function planInstall(found: Found, wanted: Wanted): InstallPlan {
   const block = findBlocks(found.crontab ?? "").find((one) => one.mark.name === name)?.mark;
   if (!wanted.replace) demandOwnName(mark, resolved.user, block, found);
   demandOwnPipelines(schedule, found.others);
-  if (found.crontab === undefined && (found.host?.lines.length ?? 0) > 0) {
+  const inCrontab = found.host?.lines ?? [];
+  const compileOnly = found.crontab === undefined && wanted.elsewhere === undefined;
+  if (compileOnly && inCrontab.length > 0) {
     throw new StoreError(`the schedule ${name} stands in the crontab of this machine`, {
       hint: "Install it without --compile-only, or `uninstall` it first.",
     });
   }
 
-  const foundByItself = paths.configDir === wanted.defaultConfigDir && !NAMES_OUR_FOLDER.test(found.crontab ?? "");
-  const call = { node: resolved.node, program: resolved.program, schedule: name };
   const frame = { machineZone: resolved.machineZone, horizon: horizonFrom(wanted.at) };
-  const lines =
-    found.crontab === undefined
-      ? []
-      : renderEntries(
-          schedule.pipelines,
-          { ...call, configDir: foundByItself ? undefined : paths.configDir },
-          (pipeline) => timingsIn(frame, pipeline),
-        );
+  const linesFor = (configDir: string | undefined): readonly string[] =>
+    renderEntries(
+      schedule.pipelines,
+      { node: resolved.node, program: resolved.program, schedule: name, configDir },
+      (pipeline) => timingsIn(frame, pipeline),
+    );
+  const foundByItself = paths.configDir === wanted.defaultConfigDir && !NAMES_OUR_FOLDER.test(found.crontab ?? "");
+  const lines = found.crontab === undefined ? inCrontab : linesFor(foundByItself ? undefined : paths.configDir);
 
   const meaning = compileSchedule(schedule, {
     configDir: paths.configDir,
@@ -125,15 +129,22 @@ export function planInstall(found: Found, wanted: Wanted): InstallPlan {
     at: wanted.at,
   });
   const meaningText = encodeCompiled(meaning);
+  // Lines that stay behind go on telling that they are older than the schedule.
+  const areOlder =
+    found.crontab === undefined &&
+    inCrontab.length > 0 &&
+    ![undefined, paths.configDir].some((configDir) => isDeepStrictEqual(linesFor(configDir), inCrontab));
   const fresh: HostSchedule = {
     format: 1,
     name,
     ...resolved,
     installedAt: wanted.at.toISOString(),
-    meaningDigest: digestOf(meaningText),
+    meaningDigest: areOlder && found.host !== undefined ? found.host.meaningDigest : digestOf(meaningText),
     zones: recordZones([resolved.machineZone, ...zonesOf(schedule)], { ...wanted.zoneData, at: wanted.at }),
-    loose: schedule.pipelines.filter((pipeline) => isLoose(pipeline, frame)).map(entryPath),
+    loose: looseEntries(schedule, found.host, wanted.elsewhere, (pipeline) => isLoose(pipeline, frame)),
     lines,
+    compileOnly: compileOnly || found.host?.compileOnly === true ? true : undefined,
+    on: onSchedulers(found.host, wanted.elsewhere, startsDigest(meaning, resolved)),
   };
   const unchanged = found.host !== undefined && saysNothingNew(fresh, found.host, found.hostText, wanted.at);
   return {

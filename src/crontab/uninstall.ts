@@ -1,77 +1,15 @@
 import { access } from "node:fs/promises";
-import { resolve } from "node:path";
 import type { FileChange } from "../compiled/change.ts";
-import { listScheduleHosts, listScheduleNames } from "../compiled/store.ts";
-import { resolveConfigDir } from "../config-dir.ts";
-import { EXIT, errorCode, SchedError, StoreError, UsageError } from "../errors.ts";
+import type { HostSchedule, OnScheduler } from "../compiled/compiled.ts";
+import { encodeCompiled } from "../compiled/decode.ts";
+import { listScheduleHosts } from "../compiled/store.ts";
+import { EXIT, errorCode, SchedError, StoreError } from "../errors.ts";
 import type { Host } from "../host.ts";
-import { findStateFolder } from "../state-folder.ts";
 import { hostFile, meaningFile, type StatePaths, statePaths } from "../state-paths.ts";
 import type { Changes } from "./act.ts";
 import { findBlocks, removeBlock } from "./block.ts";
-import { readStoredFiles } from "./found.ts";
-
-/** How the user names an installed schedule: by its file, by its name, or, when there is but one, not at all. */
-export interface InstalledWish {
-  readonly file?: string | undefined;
-  readonly name?: string | undefined;
-  /** `--config-dir` */
-  readonly configDir?: string | undefined;
-}
-
-/** A schedule that is installed here: in the crontab, in a config directory, or in both. */
-export interface Installed {
-  readonly name: string;
-  /** Absolute path of its file; `undefined` where its stored text is garbled. */
-  readonly source: string | undefined;
-  readonly configDir: string;
-}
-
-/** All that is installed here, of the crontab and of the config directory that a command without a schedule means. */
-export async function listInstalled(text: string, flag: string | undefined, host: Host): Promise<readonly Installed[]> {
-  const found = new Map<string, Installed>();
-  const blocks = findBlocks(text);
-  const chosen = await resolveConfigDir(host, { flag }).catch((error) => {
-    // A block says itself where its state lies, so an unknown default is no obstacle to it.
-    if (flag === undefined && blocks.length > 0 && error instanceof SchedError) return undefined;
-    throw error;
-  });
-  if (chosen !== undefined && (await findStateFolder(chosen, host.uid)) !== undefined) {
-    const paths = statePaths(chosen);
-    for (const name of await listScheduleNames(paths)) {
-      const { meaning, hostText } = await readStoredFiles(paths, name, host);
-      if (hostText !== undefined) found.set(name, { name, source: meaning?.source.path, configDir: chosen });
-    }
-  }
-  for (const { mark } of blocks) {
-    if (flag !== undefined && mark.configDir !== chosen) continue;
-    found.set(mark.name, mark);
-  }
-  return [...found.values()];
-}
-
-/** The one installed schedule that is meant; throws where none or several may be. */
-export function chooseInstalled(installed: readonly Installed[], { file, name }: InstalledWish, host: Host): Installed {
-  if (file !== undefined && name !== undefined)
-    throw new UsageError("a file and --name were given", "Give one of them.");
-  const source = file === undefined ? undefined : resolve(host.cwd, file);
-  const meant = installed.filter(
-    (one) => (name === undefined || one.name === name) && (source === undefined || one.source === source),
-  );
-  const [only] = meant;
-  if (only !== undefined && meant.length === 1) return only;
-  const names = installed.map((one) => `${one.name}${one.source === undefined ? "" : ` (${one.source})`}`).join(", ");
-  if (only !== undefined)
-    throw new UsageError(`${meant.length} schedules are installed: ${names}`, "Name one: --name NAME.");
-  const what = source ?? name;
-  throw new SchedError(what === undefined ? "no schedule is installed here" : `no schedule ${what} is installed here`, {
-    exitCode: EXIT.noInput,
-    hint:
-      names === ""
-        ? "Where its config directory is not the default, name it: --config-dir DIR."
-        : `Installed: ${names}.`,
-  });
-}
+import { readStoredFiles, type StoredFiles } from "./found.ts";
+import type { Installed } from "./installed.ts";
 
 const isThere = (path: string): Promise<boolean> =>
   access(path).then(
@@ -79,31 +17,95 @@ const isThere = (path: string): Promise<boolean> =>
     (error) => errorCode(error) !== "ENOENT",
   );
 
+/** Throws where the config directory of an installed schedule is not there. */
+async function demandConfigDir({ name, configDir }: Installed, loss: string, otherWay: string): Promise<void> {
+  if (await isThere(configDir)) return;
+  throw new StoreError(`the config directory of ${name} is gone: ${configDir}; ${loss}`, {
+    hint: `Bring it back (is the share mounted?)${otherWay}.`,
+  });
+}
+
+/** What is stored, without one scheduler's part; all of it goes with the last scheduler here, and the meaning with the last host. */
+async function storedChanges(
+  paths: StatePaths,
+  { name, meaningText, hostText }: Pick<StoredFiles, "meaningText" | "hostText"> & { readonly name: string },
+  host: Host,
+  left: HostSchedule | undefined,
+): Promise<readonly FileChange[]> {
+  const own = { path: hostFile(paths, name, host.name), before: hostText };
+  if (left !== undefined) return [{ ...own, after: encodeCompiled(left) }];
+  const elsewhere = (await listScheduleHosts(paths, name)).filter((other) => other !== host.name);
+  const files = [{ ...own, after: undefined }];
+  return elsewhere.length > 0
+    ? files
+    : [...files, { path: meaningFile(paths, name), before: meaningText, after: undefined }];
+}
+
 /**
- * An uninstall, worked out in full. History, logs and backups stay.
+ * An uninstall from the crontab, worked out in full. History, logs and backups stay.
  *
  * @param text the crontab; `undefined` on a machine that has none
  */
 export async function prepareUninstall(
-  { name, configDir }: Installed,
+  installed: Installed,
   text: string | undefined,
   host: Host,
-): Promise<{ readonly paths: StatePaths; readonly changes: Changes }> {
+): Promise<{ readonly paths: StatePaths; readonly changes: Changes; readonly others: readonly string[] }> {
+  const { name, configDir } = installed;
+  await demandConfigDir(
+    installed,
+    "the crontab could not be kept there before the change",
+    ", or take the lines between its markers out yourself: `crontab -e`",
+  );
   const paths = statePaths(configDir);
-  if (!(await isThere(configDir))) {
-    throw new StoreError(
-      `the config directory of ${name} is gone: ${configDir}; the crontab could not be kept there before the change`,
-      {
-        hint: "Bring it back (is the share mounted?), or take the lines between its markers out yourself: `crontab -e`.",
-      },
-    );
+  const stored = await readStoredFiles(paths, name, host);
+  const ours = findBlocks(text ?? "").some(({ mark }) => mark.name === name && mark.configDir === configDir);
+  const others = Object.keys(stored.host?.on ?? {});
+  if (others.length > 0 && !ours && stored.host?.lines.length === 0) {
+    throw new SchedError(`the schedule ${name} is not in the crontab, but on ${others.join(" and ")}`, {
+      exitCode: EXIT.noInput,
+      hint: `Take it from there: uninstall --on ${others[0]} --name ${name}`,
+    });
   }
-  const { meaningText, hostText } = await readStoredFiles(paths, name, host);
-  const elsewhere = (await listScheduleHosts(paths, name)).filter((other) => other !== host.name);
-  const files: FileChange[] = [{ path: hostFile(paths, name, host.name), before: hostText, after: undefined }];
-  // Other hosts' lines still read the meaning; the last one takes it away.
-  if (elsewhere.length === 0) files.push({ path: meaningFile(paths, name), before: meaningText, after: undefined });
-  if (text === undefined) return { paths, changes: { crontab: undefined, files } };
-  const ours = findBlocks(text).some(({ mark }) => mark.name === name && mark.configDir === configDir);
-  return { paths, changes: { crontab: { before: text, after: ours ? removeBlock(text, name) : text }, files } };
+  const left = stored.host === undefined || others.length === 0 ? undefined : { ...stored.host, lines: [] };
+  const files = await storedChanges(paths, { name, ...stored }, host, left);
+  const crontab = text === undefined ? undefined : { before: text, after: ours ? removeBlock(text, name) : text };
+  return { paths, changes: { crontab, files }, others };
+}
+
+/** An uninstall from another scheduler, as far as it is known here. */
+export interface UninstallElsewhere {
+  readonly paths: StatePaths;
+  readonly place: OnScheduler["place"];
+  /** Of what is stored, for afterwards. */
+  readonly files: readonly FileChange[];
+  /** What starts the schedule on this host besides, so that it stays stored. */
+  readonly others: readonly string[];
+}
+
+/** Works out an uninstall from another scheduler. @param on the word behind `--on` */
+export async function prepareUninstallElsewhere(
+  installed: Installed,
+  on: string,
+  host: Host,
+): Promise<UninstallElsewhere> {
+  const { name, configDir } = installed;
+  await demandConfigDir(installed, `where it was put on ${on} is stored there`, "");
+  const paths = statePaths(configDir);
+  const stored = await readStoredFiles(paths, name, host);
+  const found = stored.host;
+  const { [on]: own, ...rest } = found?.on ?? {};
+  const others = [...((found?.lines.length ?? 0) > 0 ? ["cron"] : []), ...Object.keys(rest)];
+  if (found === undefined || own === undefined) {
+    throw new SchedError(`the schedule ${name} was not put on ${on} from this host`, {
+      exitCode: EXIT.noInput,
+      hint:
+        others.length === 0
+          ? "Where it was put there from another host, uninstall it there."
+          : `Here it is on ${others.join(" and ")}.`,
+    });
+  }
+  const stays = others.length > 0 || found.compileOnly === true;
+  const left = stays ? { ...found, on: Object.keys(rest).length === 0 ? undefined : rest } : undefined;
+  return { paths, place: own.place, files: await storedChanges(paths, { name, ...stored }, host, left), others };
 }

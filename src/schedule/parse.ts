@@ -1,6 +1,5 @@
 import { DEFAULT_COMMAND, DEFAULT_SCHEDULE_NAME } from "../command/request.ts";
 import { findZone } from "../cron/zone.ts";
-import type { Doubt } from "./lint.ts";
 import { type Finding, type Problem, toProblems } from "./problem.ts";
 import { ruleFindings } from "./rules.ts";
 import type { CronicleSettings, Pipeline, PipelinewiseCall, Place, Schedule } from "./schedule.ts";
@@ -15,8 +14,8 @@ export interface CheckedSchedule {
   readonly schedule: Schedule | undefined;
   /** In the order of their places. */
   readonly problems: readonly Problem[];
-  /** Doubts about the schedule as warnings with their places, each at the deepest value that its path leads to. */
-  readonly warn: (doubts: readonly Doubt[]) => readonly Problem[];
+  /** Doubts about the schedule with their places, each at the deepest value that its path leads to; warnings if not said. */
+  readonly warn: (doubts: readonly Omit<Finding, "at">[]) => readonly Problem[];
 }
 
 /**
@@ -51,7 +50,8 @@ export function parseSchedule(text: string, source: Schedule["source"] & { reado
 }
 
 /** A single cron is no list: `cron[0]` of it is `cron`. */
-function locate({ path, message, hint }: Doubt, root: Written): Finding {
+function locate(doubt: Omit<Finding, "at">, root: Written): Finding {
+  const { path, message, hint, severity = "warning" } = doubt;
   let written = root;
   let depth = 0;
   for (const step of path) {
@@ -60,7 +60,7 @@ function locate({ path, message, hint }: Doubt, root: Written): Finding {
     written = child;
     depth++;
   }
-  return { at: written.textAt ?? written.at, path: path.slice(0, depth), message, hint, severity: "warning" };
+  return { at: written.textAt ?? written.at, path: path.slice(0, depth), message, hint, severity };
 }
 
 function meaning(

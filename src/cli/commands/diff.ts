@@ -2,32 +2,47 @@ import { access } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import { prepareInstall } from "../../crontab/install.ts";
+import { chooseInstalled, listInstalled } from "../../crontab/installed.ts";
 import { changesSomething } from "../../crontab/plan.ts";
-import { chooseInstalled, listInstalled } from "../../crontab/uninstall.ts";
 import { EXIT, UsageError } from "../../errors.ts";
 import { type Host, userName } from "../../host.ts";
 import { loadSchedule } from "../../schedule/load.ts";
 import type { Finish } from "../add-command.ts";
 import { readMachine } from "../machine.ts";
+import { prepareOn } from "../on/prepare.ts";
 import { renderPlan } from "../render-changes.ts";
+import { CRON, demandCron, onOption } from "../scheduler.ts";
 
 interface DiffFlags {
   readonly name?: string;
   readonly configDir?: string;
   readonly compileOnly?: boolean;
+  readonly on: string;
 }
 
 export function addDiff(command: Command, host: Host, finish: Finish): void {
   command
     .argument("[file]", "path of the schedule file (default: schedule.yml, else the one that is installed)")
+    .addOption(onOption())
     .option("--name <name>", "an installed schedule by its name")
     .option("--config-dir <dir>", "PipelineWise's config directory")
     .option("--compile-only", "compare the stored schedule only, as `install --compile-only` writes it")
-    .action(async (file: string | undefined, { name, configDir, compileOnly = false }: DiffFlags) => {
+    .action(async (file: string | undefined, { name, configDir, compileOnly = false, on }: DiffFlags) => {
+      demandCron(on, "--compile-only", compileOnly);
       const machine = readMachine(host);
       const meant =
         (name === undefined ? (file ?? (await fileHere(host))) : undefined) ??
-        installedFile(await listInstalled(await machine.crontab.read(), configDir, host), { file, name }, host);
+        installedFile(
+          await listInstalled(on === CRON ? await machine.crontab.read() : "", configDir, host),
+          { file, name },
+          host,
+        );
+      if (on !== CRON) {
+        const { text, changesSomething: differs } = await prepareOn(meant, { on, configDir, replace: false }, host);
+        host.stdout.write(text);
+        finish(differs ? EXIT.differs : EXIT.ok);
+        return;
+      }
       const schedule = await loadSchedule(meant, host);
       const options = { configDir, replace: false, compileOnly };
       const { plan, warnings } = await prepareInstall(schedule, options, machine);

@@ -1,15 +1,18 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { isAbsolute, join, resolve } from "node:path";
 import type { Command } from "commander";
+import type { WrapperCall } from "../../command/command.ts";
 import { horizonFrom } from "../../compiled/zones.ts";
 import { findZone, nearestZones } from "../../cron/zone.ts";
 import { renderExport } from "../../crontab/export.ts";
 import { UsageError } from "../../errors.ts";
+import type { ExportFile } from "../../exporters/exporter.ts";
 import type { Host } from "../../host.ts";
 import { readMachineZone } from "../../machine-zone.ts";
-import { loadSchedule } from "../../schedule/load.ts";
 import type { PipelinewiseCall, Schedule } from "../../schedule/schedule.ts";
 import { storeFault } from "../../store-fault.ts";
+import { demandExportable, exportJob, loadSound, type SoundFile } from "../on/checked.ts";
+import { CRON, loadExporter, onOption } from "../scheduler.ts";
 
 interface ExportFlags {
   readonly node: string;
@@ -17,31 +20,35 @@ interface ExportFlags {
   readonly configDir?: string;
   readonly machineZone?: string;
   readonly output?: string;
+  readonly on: string;
 }
 
 export function addExport(command: Command, host: Host): void {
   command
     .argument("[file]", "path of the schedule file", "schedule.yml")
+    .addOption(onOption())
     .requiredOption("--node <path>", "where Node is on that machine")
     .requiredOption("--program <path>", "where pipelinewise-sched is on that machine")
     .option("--config-dir <dir>", "PipelineWise's config directory on that machine (default: ~/.pipelinewise there)")
     .option("--machine-zone <zone>", "time zone of that machine (default: this machine's)")
-    .option("--output <dir>", "write the file crontab into this folder instead of printing it")
-    .action(async (file: string, { node, program: path, configDir, machineZone, output }: ExportFlags) => {
-      const schedule = await loadSchedule(file, host);
+    .option("--output <dir>", "write the files into this folder instead of printing them")
+    .action(async (file: string, { node, program: path, configDir, machineZone, output, on }: ExportFlags) => {
+      const sound = await loadSound(file, host);
+      const { schedule } = sound;
       demandAbsolute("--node", node);
       demandAbsolute("--program", path);
-      const call = { node, program: path, configDir: remoteConfigDir(configDir, schedule.pipelinewise) };
-      const zone = machineZone === undefined ? zoneHere(schedule, host) : knownZone(machineZone);
-      const text = renderExport(schedule, call, { machineZone: zone, horizon: horizonFrom(host.now()) });
-      if (output === undefined) host.stdout.write(text);
-      else host.stderr.write(`wrote ${await writeExport(resolve(host.cwd, output), text)}\n`);
+      const dir = remoteConfigDir(configDir, schedule.pipelinewise);
+      const call = { node, program: path, configDir: dir, schedule: schedule.name };
+      const zone = machineZone === undefined ? zoneHere(schedule, on, host) : knownZone(machineZone);
+      const files = on === CRON ? [cronFile(sound, call, zone, host)] : await filesFor(on, sound, call, zone, host);
+      if (output === undefined) host.stdout.write(renderFiles(files));
+      else await writeFiles(resolve(host.cwd, output), files, host);
     });
 }
 
-/** Where the schedule names no zones, the lines are the same on every machine. */
-const zoneHere = ({ pipelines }: Schedule, { root }: Host): string =>
-  pipelines.every(({ timezone }) => timezone === undefined) ? "UTC" : readMachineZone(root).zone;
+/** Where the schedule names no zones, the lines of a crontab are the same on every machine. */
+const zoneHere = ({ pipelines }: Schedule, on: string, { root }: Host): string =>
+  on === CRON && pipelines.every(({ timezone }) => timezone === undefined) ? "UTC" : readMachineZone(root).zone;
 
 function knownZone(name: string): string {
   if (findZone(name) !== undefined) return name;
@@ -70,13 +77,40 @@ function remoteConfigDir(flag: string | undefined, { configDir }: PipelinewiseCa
   );
 }
 
-async function writeExport(folder: string, text: string): Promise<string> {
-  const path = join(folder, "crontab");
-  try {
-    await mkdir(folder, { recursive: true });
-    await writeFile(path, text);
-    return path;
-  } catch (error) {
-    throw storeFault("write", path, error);
+function cronFile({ schedule }: SoundFile, call: WrapperCall, machineZone: string, host: Host): ExportFile {
+  const text = renderExport(schedule, call, { machineZone, horizon: horizonFrom(host.now()) });
+  return { name: "crontab", text };
+}
+
+async function filesFor(
+  on: string,
+  sound: SoundFile,
+  call: WrapperCall,
+  machineZone: string,
+  host: Host,
+): Promise<readonly ExportFile[]> {
+  const exporter = await loadExporter(on);
+  const job = exportJob(sound.schedule, call, machineZone, host);
+  demandExportable(exporter, job, sound, host);
+  return exporter.render(job);
+}
+
+/** One file as it is; of several each below its name, as `systemctl cat` shows them. */
+function renderFiles(files: readonly ExportFile[]): string {
+  const [only] = files;
+  if (only !== undefined && files.length === 1) return only.text;
+  return files.map(({ name, text }) => `# ${name}\n${text}`).join("\n");
+}
+
+async function writeFiles(folder: string, files: readonly ExportFile[], host: Host): Promise<void> {
+  for (const { name, text } of files) {
+    const path = join(folder, name);
+    try {
+      await mkdir(folder, { recursive: true });
+      await writeFile(path, text);
+    } catch (error) {
+      throw storeFault("write", path, error);
+    }
+    host.stderr.write(`wrote ${path}\n`);
   }
 }

@@ -8,14 +8,17 @@ import { UsageError } from "../../errors.ts";
 import { type Host, userName } from "../../host.ts";
 import { loadSchedule } from "../../schedule/load.ts";
 import { readMachine } from "../machine.ts";
+import { installOn } from "../on/install.ts";
 import { renderPlan } from "../render-changes.ts";
 import { restore } from "../restore.ts";
+import { CRON, demandCron, onOption } from "../scheduler.ts";
 
 interface InstallFlags {
   readonly configDir?: string;
   readonly dryRun?: boolean;
   readonly replace?: boolean;
   readonly compileOnly?: boolean;
+  readonly on: string;
   readonly restore?: string | true;
   readonly yes?: boolean;
 }
@@ -23,6 +26,7 @@ interface InstallFlags {
 export function addInstall(command: Command, host: Host): void {
   command
     .argument("[file]", "path of the schedule file (default: schedule.yml)")
+    .addOption(onOption())
     .option("--config-dir <dir>", "PipelineWise's config directory")
     .option("--dry-run", "show what would change and write nothing")
     .option("--replace", "take over a name that another file or config directory has installed")
@@ -35,6 +39,8 @@ export function addInstall(command: Command, host: Host): void {
     )
     .option("--yes", "with --restore: do not ask")
     .action(async (file: string | undefined, flags: InstallFlags) => {
+      demandCron(flags.on, "--compile-only", flags.compileOnly === true);
+      demandCron(flags.on, "--restore", flags.restore !== undefined);
       if (flags.restore === undefined) return install(file ?? "schedule.yml", flags, host);
       if (file !== undefined) {
         throw new UsageError(
@@ -52,6 +58,16 @@ export function addInstall(command: Command, host: Host): void {
 }
 
 async function install(file: string, flags: InstallFlags, host: Host): Promise<void> {
+  const dryRun = flags.dryRun === true;
+  const { on, configDir, replace = false } = flags;
+  const work =
+    on === CRON
+      ? await cronInstall(file, flags, host)
+      : () => installOn(file, { on, configDir, replace }, dryRun, host);
+  await (dryRun ? work() : whileInstalling(host, work, () => sayWaiting(host)));
+}
+
+async function cronInstall(file: string, flags: InstallFlags, host: Host): Promise<() => Promise<void>> {
   const schedule = await loadSchedule(file, host);
   const machine = readMachine(host);
   const options = {
@@ -59,7 +75,7 @@ async function install(file: string, flags: InstallFlags, host: Host): Promise<v
     replace: flags.replace === true,
     compileOnly: flags.compileOnly === true,
   };
-  const work = async (): Promise<void> => {
+  return async () => {
     const { paths, plan, cron, warnings } = await prepareInstall(schedule, options, machine);
     if (cron !== undefined) host.stderr.write(`cron here: ${describeCronHere(cron)}\n`);
     for (const warning of warnings) host.stderr.write(`warning: ${warning}\n`);
@@ -79,7 +95,6 @@ async function install(file: string, flags: InstallFlags, host: Host): Promise<v
     );
     if (backup !== undefined) host.stderr.write(`the crontab as it was: ${backup}\n`);
   };
-  await (flags.dryRun === true ? work() : whileInstalling(host, work, () => sayWaiting(host)));
 }
 
 const sayWaiting = (host: Host): unknown => host.stderr.write("waiting for another install of this user to end\n");

@@ -1,26 +1,32 @@
 import type { Command } from "commander";
 import { carryOut } from "../../crontab/act.ts";
 import { whileInstalling } from "../../crontab/install-lock.ts";
+import { chooseInstalled, type InstalledWish, listInstalled } from "../../crontab/installed.ts";
 import { NoCrontabProgramError } from "../../crontab/program.ts";
 import { crontabOf } from "../../crontab/system.ts";
-import { chooseInstalled, type InstalledWish, listInstalled, prepareUninstall } from "../../crontab/uninstall.ts";
+import { prepareUninstall } from "../../crontab/uninstall.ts";
 import { type Host, userName } from "../../host.ts";
+import { uninstallOn } from "../on/uninstall.ts";
 import { renderCrontabChange } from "../render-changes.ts";
+import { CRON, onOption } from "../scheduler.ts";
 
 interface UninstallFlags {
   readonly name?: string;
   readonly configDir?: string;
   readonly dryRun?: boolean;
+  readonly on: string;
 }
 
 export function addUninstall(command: Command, host: Host): void {
   command
     .argument("[file]", "path of the schedule file; needed only when several are installed")
+    .addOption(onOption())
     .option("--name <name>", "the schedule by its name")
     .option("--config-dir <dir>", "PipelineWise's config directory")
     .option("--dry-run", "show what would change and write nothing")
-    .action(async (file: string | undefined, { dryRun = false, ...wish }: UninstallFlags) => {
-      const work = (): Promise<void> => uninstall({ file, ...wish }, dryRun, host);
+    .action(async (file: string | undefined, { dryRun = false, on, ...wish }: UninstallFlags) => {
+      const work = (): Promise<void> =>
+        on === CRON ? uninstall({ file, ...wish }, dryRun, host) : uninstallOn(on, { file, ...wish }, dryRun, host);
       await (dryRun ? work() : whileInstalling(host, work));
     });
 }
@@ -33,7 +39,7 @@ async function uninstall(wish: InstalledWish, dryRun: boolean, host: Host): Prom
     throw error;
   });
   const meant = chooseInstalled(await listInstalled(text ?? "", wish.configDir, host), wish, host);
-  const { paths, changes } = await prepareUninstall(meant, text, host);
+  const { paths, changes, others } = await prepareUninstall(meant, text, host);
   if (changes.crontab !== undefined) host.stdout.write(renderCrontabChange(changes.crontab, userName(host)));
   if (dryRun) {
     host.stderr.write("dry run: nothing was written\n");
@@ -41,5 +47,6 @@ async function uninstall(wish: InstalledWish, dryRun: boolean, host: Host): Prom
   }
   const backup = await carryOut(changes, paths, { host, crontab });
   host.stderr.write(`uninstalled ${meant.name}; its history and logs stay in ${paths.root}\n`);
+  if (others.length > 0) host.stderr.write(`${meant.name} stays installed on ${others.join(" and ")}\n`);
   if (backup !== undefined) host.stderr.write(`the crontab as it was: ${backup}\n`);
 }

@@ -12,34 +12,53 @@ import type { CheckedSchedule } from "../../schedule/parse.ts";
 import { countProblems, type Problem, renderProblem } from "../../schedule/problem.ts";
 import type { Finish } from "../add-command.ts";
 import { installedZoneNotices } from "../installed-zones.ts";
+import { exportJob } from "../on/checked.ts";
+import { CRON, loadExporter, onOption } from "../scheduler.ts";
+
+interface ValidateFlags {
+  readonly strict?: boolean;
+  readonly json?: boolean;
+  readonly on: string;
+}
 
 export function addValidate(command: Command, host: Host, finish: Finish): void {
   command
     .argument("[file]", "path of the schedule file", "schedule.yml")
+    .addOption(onOption())
     .option("--strict", "take warnings for errors")
     .option("--json", 'print {"problems": [...]}')
-    .action(async (file: string, { strict = false, json = false }: { strict?: boolean; json?: boolean }) => {
+    .action(async (file: string, { strict = false, json = false, on }: ValidateFlags) => {
       // Asked for meanwhile: its program is another process.
-      const cron = json ? undefined : findCronHere(host.root, crontabProgram(host));
+      const cron = json || on !== CRON ? undefined : findCronHere(host.root, crontabProgram(host));
       const checked = await checkScheduleFile(file, host);
-      const problems = await withDoubts(checked, host);
-      if (cron === undefined) host.stdout.write(`${JSON.stringify({ problems }, null, 2)}\n`);
+      const problems = await withDoubts(checked, on, host);
+      if (json) host.stdout.write(`${JSON.stringify({ problems }, null, 2)}\n`);
       else {
-        host.stdout.write(renderChecked(file, checked, problems) + renderReadings(checked));
-        host.stderr.write(`cron here: ${describeCronHere(await cron)}\n`);
+        host.stdout.write(renderChecked(file, checked, problems) + (on === CRON ? renderReadings(checked) : ""));
+        if (cron !== undefined) host.stderr.write(`cron here: ${describeCronHere(await cron)}\n`);
         const notices = checked.schedule === undefined ? [] : await installedZoneNotices(checked.schedule, host);
         for (const notice of notices) host.stderr.write(`warning: ${notice}\n`);
       }
-      const bad = checked.schedule === undefined || (strict && problems.length > 0);
+      const bad = problems.some(({ severity }) => strict || severity === "error");
       finish(bad ? EXIT.badSchedule : EXIT.ok);
     });
 }
 
 /** The file's problems, and what is doubtful about its crons, by place. */
-async function withDoubts({ schedule, problems, warn }: CheckedSchedule, host: Host): Promise<readonly Problem[]> {
+async function withDoubts(
+  { schedule, problems, warn }: CheckedSchedule,
+  on: string,
+  host: Host,
+): Promise<readonly Problem[]> {
   if (schedule === undefined) return problems;
-  const doubts = await lintCrons(schedule.pipelines, { machineZone: knownMachineZone(host), now: host.now() });
-  return [...problems, ...warn(doubts)].sort((one, other) => one.line - other.line || one.column - other.column);
+  const machineZone = knownMachineZone(host);
+  const doubts = await lintCrons(schedule.pipelines, { machineZone, now: host.now() });
+  const exporter = on === CRON ? undefined : await loadExporter(on);
+  const call = { node: host.node, program: host.program, schedule: schedule.name };
+  const more = exporter?.check(exportJob(schedule, call, machineZone ?? "UTC", host)) ?? [];
+  return [...problems, ...warn([...doubts, ...more])].sort(
+    (one, other) => one.line - other.line || one.column - other.column,
+  );
 }
 
 /** `undefined` where it is not told, or this Node does not know it: no fault of the file, and `install` says so. */
