@@ -18,6 +18,9 @@ export interface CallTiming {
 
 const TIMING: CallTiming = { answerMs: 30_000, electionMs: 90_000, pauseMs: 2_000 };
 
+/** No address leads to a Cronicle that would do it: nothing was done. */
+export class NotReachedError extends StoreError {}
+
 /** The request was not sent, so it may be sent elsewhere. */
 const NOT_REACHED = [
   "ECONNREFUSED",
@@ -89,7 +92,7 @@ async function post(
       return { kind: "not-reached", what: `cannot be reached (${code})`, cause: error };
     }
     if (code !== undefined && /CERT|SELF_SIGNED|ISSUER/.test(code)) {
-      throw new StoreError(`Node does not trust the certificate of ${url} (${code})`, {
+      throw new NotReachedError(`Node does not trust the certificate of ${url} (${code})`, {
         cause: error,
         hint: "Name the file of the authority that signed it in NODE_EXTRA_CA_CERTS.",
       });
@@ -105,11 +108,11 @@ async function post(
   }
 }
 
-function noPrimary(failed: readonly (readonly [url: string, attempt: Attempt])[]): StoreError {
+function noPrimary(failed: readonly (readonly [url: string, attempt: Attempt])[]): NotReachedError {
   const lines = failed.map(([url, attempt]) => `${url} ${describe(attempt)}`);
   const isForeign = failed.some(([, attempt]) => attempt.kind === "not-primary" && attempt.primary !== undefined);
   const [only = ""] = lines;
-  return new StoreError(
+  return new NotReachedError(
     lines.length === 1 ? `Cronicle: ${only}` : `no address of Cronicle is its primary:\n  ${lines.join("\n  ")}`,
     {
       cause: failed.flatMap(([, attempt]) => (attempt.kind === "not-reached" ? [attempt.cause] : [])).at(0),

@@ -74,6 +74,19 @@ export async function readCategories(call: CronicleCall): Promise<readonly Categ
 export const findCategory = (categories: readonly Category[], wanted: string): Category | undefined =>
   categories.find(({ id }) => id === wanted) ?? categories.find(({ title }) => title === wanted);
 
+/** The category that a setting asks for and that is not there yet: its id is made of the title's letters and digits. */
+export function newCategory(wanted: string, taken: readonly Category[]): Pick<Category, "id" | "title"> {
+  const id =
+    wanted
+      .toLowerCase()
+      .replace(/\W+/g, "_")
+      .replace(/^_+|_+$/g, "") || "pipelinewise";
+  if (!taken.some((one) => one.id === id)) return { id, title: wanted };
+  throw new StoreError(`Cronicle has no category ${wanted}, and its id would be that of another, ${id}`, {
+    hint: "Make the category in Cronicle, under Admin → Categories, or name another one in cronicle.category.",
+  });
+}
+
 const strange = (what: string): StoreError =>
   new StoreError(`Cronicle's answer lacks ${what}`, {
     hint: "Versions 0.9.106 to 0.9.129 are known to work; which one is it?",

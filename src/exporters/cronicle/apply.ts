@@ -1,0 +1,96 @@
+import { errorMessage, StoreError } from "../../errors.ts";
+import { NothingDoneError } from "../plan.ts";
+import { CronicleRefusal } from "./answer.ts";
+import type { CronicleCall } from "./api.ts";
+import { NotReachedError } from "./api.ts";
+import { describeAction, type EventAction } from "./changes.ts";
+
+/** A category that is to be made first. */
+export interface NewCategory {
+  readonly id: string;
+  readonly title: string;
+}
+
+/** What an apply has left undone, for people, one sentence each. */
+type Left = readonly string[];
+
+/**
+ * Carries out what was worked out, one call after the other, category first, removals last.
+ *
+ * @returns what was left undone, as an event that was to be deleted is at work
+ * @throws NothingDoneError, StoreError saying how far it came
+ */
+export async function applyActions(
+  call: CronicleCall,
+  actions: readonly EventAction[],
+  category: NewCategory | undefined,
+): Promise<Left> {
+  const left: string[] = [];
+  const todo = actions.filter(({ kind }) => kind !== "keep");
+  let done = 0;
+  try {
+    if (category !== undefined) {
+      await call("create_category", {
+        ...category,
+        enabled: 1,
+        max_children: 0,
+        description: "Made by pipelinewise-sched.",
+      });
+      done++;
+    }
+    for (const action of todo) {
+      if (!(await act(call, action)))
+        left.push(`${describeAction(action).what} is at work: it is disabled, and not yet deleted`);
+      done++;
+    }
+  } catch (error) {
+    throw stopped(error, done, todo.length + (category === undefined ? 0 : 1));
+  }
+  return left;
+}
+
+/** @returns whether all of it could be done */
+async function act(call: CronicleCall, action: EventAction): Promise<boolean> {
+  switch (action.kind) {
+    case "create":
+      await call("create_event", action.event);
+      return true;
+    case "update":
+      // Each call takes the first record of the id, so that the last one stays, and becomes what it should be.
+      for (let record = 0; record < action.spare; record++) {
+        if (!(await deleteEvent(call, action.event.id))) break;
+      }
+      await call("update_event", action.event);
+      return true;
+    case "delete":
+      for (let record = 0; record < action.records; record++) {
+        await call("update_event", { id: action.id, enabled: 0 });
+        if (!(await deleteEvent(call, action.id))) return false;
+      }
+      return true;
+    case "keep":
+      return true;
+  }
+}
+
+/** @returns false: it has jobs at work */
+async function deleteEvent(call: CronicleCall, id: string): Promise<boolean> {
+  try {
+    await call("delete_event", { id });
+    return true;
+  } catch (error) {
+    if (error instanceof CronicleRefusal && /running jobs/.test(error.description)) return false;
+    throw error;
+  }
+}
+
+function stopped(error: unknown, done: number, all: number): unknown {
+  if (!(error instanceof StoreError)) return error;
+  const options = { cause: error, ...(error.hint === undefined ? {} : { hint: error.hint }) };
+  const surelyNothing = error instanceof CronicleRefusal || error instanceof NotReachedError;
+  if (done === 0 && surelyNothing) return new NothingDoneError(errorMessage(error), options);
+  return new StoreError(
+    `${errorMessage(error)}\n${done} of ${all} changes at Cronicle were made; the same command again makes the rest`,
+    options,
+  );
+}
