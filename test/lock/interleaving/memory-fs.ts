@@ -112,8 +112,9 @@ export function memoryLockFs(fs: MemoryFs, step: Step, beatOf?: BeatOf): LockFs 
     kind: (path) => step("kind", () => fs.kind(path)),
     read: (path) => step("read", () => fs.read(path)),
     async times(path) {
-      const look = () => ({ mtime: fs.mtime(path), ctimeMs: beatOf?.(path) ?? 0 });
-      return beatOf === undefined ? look() : step("times", look);
+      if (beatOf === undefined) return { mtime: fs.mtime(path), ctimeMs: 0 };
+      const look = () => (fs.kind(path) === "folder" ? 0 : beatOf(path));
+      return { mtime: new Date(0), ctimeMs: await step("times", look) };
     },
     touch: async (path, at) => fs.touch(path, at),
     rename: (from, to) => step("rename", () => fs.rename(from, to)),
