@@ -21,6 +21,8 @@ function reasonWords({ tap, target }: PipelineId, { token, pid, state }: TokenVi
       return `ALIVE: process ${pid} runs on this host. To end it: pipelinewise-sched stop ${words}`;
     case "orphans":
       return `ALIVE: process ${pid} is gone, but its pipeline is still at work on this host: ${state.pids.join(", ")}. To end it: pipelinewise-sched stop ${words}`;
+    case "contained":
+      return `ALIVE: it is in another container of this machine, and its pipeline is at work: ${state.pids.join(", ")}. To end it: pipelinewise-sched stop ${words}`;
     case "unproved":
       return `NOT PROVED DEAD: it is on another host, or in another container. A start here takes over after it has watched it for ${renderDuration(LOCK_TIMING.leaseMs)} without a sign of life. If you know that nothing of it runs any more: pipelinewise-sched unlock ${words} --token ${token} --force`;
     case "dead":
@@ -80,7 +82,7 @@ export async function unlockByForce(
   const lock = await inspectLock(paths, pipeline, host);
   const view = chooseToken(lock.tokens, prefix);
   say(holderWords(view));
-  if (view.state.kind === "alive" || view.state.kind === "orphans") {
+  if (view.state.kind !== "dead" && view.state.kind !== "unproved") {
     throw new SchedError(reasonWords(pipeline, view), { exitCode: EXIT.skipped });
   }
   if (view.state.kind === "dead") return clear(control, pipeline, lock, view);

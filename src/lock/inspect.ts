@@ -50,12 +50,9 @@ async function viewOf(scene: Scene, token: string): Promise<TokenView | undefine
     const quiet = await silentMs(scene, token);
     const found = await judgeTokens(scene, [token]);
     const finding = found.kind === "remote" ? heldBy(found.remote) : found;
-    const { pid, startTicks, pidNamespace } = owner;
+    const { pid, startTicks } = owner;
     if (finding.kind === "held") {
-      const { holder, state } = finding;
-      // In a container that we see into: its pipeline is seen, whether its wrapper lives is not.
-      const unseen = state.kind === "orphans" && pidNamespace !== scene.here.pidNamespace;
-      return { token, pid, startTicks, holder, state: unseen ? { kind: "unproved" } : state, silentMs: quiet };
+      return { token, pid, startTicks, holder: finding.holder, state: finding.state, silentMs: quiet };
     }
     const left = finding.leftovers[0];
     if (left === undefined) return undefined; // It went while we looked.

@@ -38,7 +38,7 @@ async function judgeHere(token: string, owner: LocalOwner, here: Here, witness: 
   const visible = owner.pidNamespace === here.pidNamespace;
   if (visible && !proved && witness.processLives(owner.pid, owner.startTicks)) return { kind: "alive" };
   const pids = await witness.pipelineProcesses(token);
-  if (pids.length > 0) return { kind: "orphans", pids };
+  if (pids.length > 0) return { kind: visible || proved ? "orphans" : "contained", pids };
   return visible || proved ? dead : unproved;
 }
 

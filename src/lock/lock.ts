@@ -48,6 +48,8 @@ export type HolderState =
   | { readonly kind: "alive" }
   /** The process that started the run is gone; these processes of its pipeline are still at work. */
   | { readonly kind: "orphans"; readonly pids: readonly number[] }
+  /** In another container of this machine: these processes of its pipeline are seen at work, its own process is not. */
+  | { readonly kind: "contained"; readonly pids: readonly number[] }
   /** Another host's (or container's), and not silent for long enough to be proved dead from here. */
   | { readonly kind: "unproved" };
 

@@ -3,7 +3,7 @@ import { writeLastSkip } from "../history/last.ts";
 import type { SkipReason } from "../history/record.ts";
 import { appendRecord } from "../history/store.ts";
 import type { Host } from "../host.ts";
-import type { LockHeld } from "../lock/lock.ts";
+import type { HolderState, LockHeld } from "../lock/lock.ts";
 import { markHandled } from "../slot/handled.ts";
 import { countUndue } from "../slot/undue.ts";
 import { renderDuration } from "./duration.ts";
@@ -11,18 +11,29 @@ import type { RunPlan } from "./plan.ts";
 import { recordOf, type Start } from "./record.ts";
 import type { SlotSkip } from "./slot.ts";
 
+/** What is seen of a holder, as it reads behind who it is. */
+function renderState(state: HolderState): string {
+  switch (state.kind) {
+    case "alive":
+      return "";
+    case "orphans":
+      return `; that process is gone, but its pipeline is still at work: ${state.pids.join(", ")}`;
+    case "contained":
+      return `; it is in another container of this machine, and its pipeline is at work: ${state.pids.join(", ")}`;
+    case "unproved":
+      return "; whether it still lives cannot be seen from here";
+  }
+}
+
 /** Who has the lock, as it reads behind the pipeline's name. */
 export function renderHolder({ holder, state }: LockHeld, now: Date): string {
-  const orphans = state.kind === "orphans" ? state.pids.join(", ") : undefined;
   if (holder === undefined) {
-    return orphans === undefined
-      ? "is held by a run whose record is gone"
-      : `is held by processes left over from a run whose record is gone: ${orphans}`;
+    return state.kind === "orphans" || state.kind === "contained"
+      ? `is held by processes left over from a run whose record is gone: ${state.pids.join(", ")}`
+      : "is held by a run whose record is gone";
   }
   const since = `since ${holder.startedAt.toISOString()} (${renderDuration(now.getTime() - holder.startedAt.getTime())})`;
-  const who = `is held by host ${holder.host}, pid ${holder.pid}, ${since}`;
-  if (orphans !== undefined) return `${who}; that process is gone, but its pipeline is still at work: ${orphans}`;
-  return state.kind === "unproved" ? `${who}; whether it still lives cannot be seen from here` : who;
+  return `is held by host ${holder.host}, pid ${holder.pid}, ${since}${renderState(state)}`;
 }
 
 /** Says a skip where someone reads, and gives its code. */

@@ -1,7 +1,9 @@
+import { spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { main } from "../../src/cli/main.ts";
 import { runMain } from "../../src/cli/run-entry.ts";
+import { RUN_MARK } from "../../src/lock/lock.ts";
 import { lockFolder, wrapperLogFile } from "../../src/state-paths.ts";
 import { DEAD_RUN, LAST_BEAT, leaveDeadLock } from "../run/dead-run.ts";
 import { PAIR_WORDS, pidIn, sandbox } from "../run/sandbox.ts";
@@ -36,6 +38,18 @@ describe("unlock", () => {
     expect(readdirSync(lockFolder(paths, PAIR))).toHaveLength(1);
     host.signals.emit("SIGTERM");
     await running;
+  });
+
+  test("says of a run in another container whose pipeline is seen here that it is alive, as a start does", async () => {
+    const { host, paths } = sandbox();
+    const { token } = leaveDeadLock(paths, { pidNamespace: "1" });
+    const child = spawn("sleep", ["600"], { env: { [RUN_MARK]: token, PATH: "/usr/bin:/bin" }, stdio: "ignore" });
+    onTestFinished(() => void child.kill("SIGKILL"));
+    const said = `it is in another container of this machine, and its pipeline is at work: ${child.pid}`;
+    expect(await main(["unlock", ...PAIR_WORDS, "--token", token, "--force"], host)).toBe(75);
+    expect(host.err()).toContain(`ALIVE: ${said}`);
+    expect(await runMain(PAIR_WORDS, host)).toBe(75);
+    expect(host.err()).toContain(said);
   });
 
   test("clears another host's lock by force only, and that is in the history and in the wrapper's log", async () => {

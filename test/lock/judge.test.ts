@@ -77,6 +77,13 @@ const cases: readonly Case[] = [
     what: "another container, its mark seen here",
     record: { pidNamespace: "2", flock: null },
     pids: [9],
+    verdict: "contained",
+  },
+  {
+    what: "another container, its mark seen here, and we have its kernel lock",
+    record: { pidNamespace: "2" },
+    here: { flock: "8:131" },
+    pids: [9],
     verdict: "orphans",
   },
   { what: "this machine before it was booted", record: { bootId: "b0" }, silentMs: SILENT_MS, verdict: "dead" },

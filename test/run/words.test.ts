@@ -48,6 +48,11 @@ describe("renderHolder", () => {
       { kind: "orphans", pids: [8, 9] } as HolderState,
       `${since}; that process is gone, but its pipeline is still at work: 8, 9`,
     ],
+    [
+      holder,
+      { kind: "contained", pids: [8, 9] } as HolderState,
+      `${since}; it is in another container of this machine, and its pipeline is at work: 8, 9`,
+    ],
     [holder, { kind: "unproved" } as HolderState, `${since}; whether it still lives cannot be seen from here`],
     [undefined, alive, "is held by a run whose record is gone"],
     [
