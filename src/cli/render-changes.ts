@@ -1,6 +1,6 @@
 import { fromCrontabText } from "../crontab/bytes.ts";
-import { renderDiff } from "../crontab/diff.ts";
 import type { InstallPlan } from "../crontab/plan.ts";
+import { renderDiff } from "../text-diff.ts";
 
 /** The change of a crontab as a unified diff; "" when there is none. */
 export function renderCrontabChange(

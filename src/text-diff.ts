@@ -90,3 +90,7 @@ export function renderDiff(
   }
   return hunks.length === 0 ? "" : [`--- ${names.before}`, `+++ ${names.after}`, ...hunks, ""].join("\n");
 }
+
+/** The same as lines, without the names above. */
+export const diffLines = (before: string, after: string): readonly string[] =>
+  renderDiff(before, after, { before: "", after: "" }).split("\n").slice(2, -1);

@@ -3,8 +3,8 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { renderDiff } from "../../src/crontab/diff.ts";
-import { tempFolder } from "../support/host.ts";
+import { renderDiff } from "../src/text-diff.ts";
+import { tempFolder } from "./support/host.ts";
 
 const NAMES = { before: "old", after: "new" };
 const numbers = (count: number): string => Array.from({ length: count }, (_, index) => `${index + 1}\n`).join("");
