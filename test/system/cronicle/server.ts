@@ -19,7 +19,7 @@ export interface PrivateCronicle {
   readonly key: string;
   readonly folder: string;
   readonly call: CronicleCall;
-  /** Lets its scheduler run all that an event would have started since then. Leaves the event as it was. */
+  /** Lets its scheduler run all that events would have started since then, and enables them. */
   readonly runSince: (ids: readonly string[], from: Date) => Promise<void>;
   /** Ends the server and all that its jobs started; removes the folder. */
   readonly stop: () => Promise<void>;
@@ -69,6 +69,7 @@ export async function startCronicle(
     rmSync(folder, { recursive: true, force: true });
   };
   const call = cronicleApi({ urls: [url], key });
+  const clock = (): number => Date.now() + (shift ?? 0) * 1000;
   try {
     await waitFor("Cronicle to be its own primary", 60_000, async () => {
       if (child.exitCode !== null)
@@ -79,7 +80,7 @@ export async function startCronicle(
     await stop();
     throw error;
   }
-  return { url, key, folder, call, stop, runSince: (ids, from) => runSince(call, ids, from) };
+  return { url, key, folder, call, stop, runSince: (ids, from) => runSince(call, ids, from, clock) };
 }
 
 /** Any key of its configuration can come from the environment: nothing is written into the installation. */
@@ -124,17 +125,19 @@ async function storeKey(home: string, env: Readonly<Record<string, string>>, key
   if (code !== 0) throw new Error(`Cronicle's import ended with ${code}`);
 }
 
-async function runSince(call: CronicleCall, ids: readonly string[], from: Date): Promise<void> {
-  const cursor = Math.floor(from.getTime() / 1000) - 60;
+async function runSince(call: CronicleCall, ids: readonly string[], from: Date, clock: () => number): Promise<void> {
+  const upTo = Math.floor(clock() / 60_000) * 60 - 60;
   // One after the other, as the clock would have it.
-  for (const id of ids) await call("update_event", { id, catch_up: 1, max_children: 1, reset_cursor: cursor });
+  for (const id of ids) await call("update_event", { id, enabled: 0, catch_up: 1, max_children: 1 });
+  for (const id of ids) await call("update_event", { id, enabled: 1, reset_cursor: from.getTime() / 1000 });
   await waitFor("Cronicle to have caught up", 300_000, async () => {
-    const [{ state }, { jobs }] = [await call("get_master_state", {}), await call("get_active_jobs", {})];
+    const { state } = await call("get_master_state", {});
     const { cursors }: { cursors?: Readonly<Record<string, number>> } = Object(state);
-    const reached = ids.every(
-      (id) => (cursors?.[id] ?? 0) > Date.parse("2020-01-01") / 1000 && cursors?.[id] !== cursor,
-    );
-    return reached && Object.keys(Object(jobs)).length === 0 ? true : undefined;
+    const behind = ids.filter((id) => (cursors?.[id] ?? 0) < upTo);
+    // It looks for more to do whenever a job ends, an event is enabled, or a minute begins.
+    for (const id of behind.slice(0, 1)) await call("update_event", { id, enabled: 1 });
+    const { jobs } = await call("get_active_jobs", {});
+    return behind.length === 0 && Object.keys(Object(jobs)).length === 0 ? true : undefined;
   });
   for (const id of ids) await call("update_event", { id, catch_up: 0, max_children: 10 });
 }
