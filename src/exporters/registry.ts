@@ -9,4 +9,6 @@ interface ExporterRow {
 }
 
 /** Every scheduler beside cron: a new one is one file, and one row here. */
-export const EXPORTERS: readonly ExporterRow[] = [];
+export const EXPORTERS: readonly ExporterRow[] = [
+  { name: "cronicle", load: async () => (await import("./cronicle/cronicle.ts")).cronicle },
+];

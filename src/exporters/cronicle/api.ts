@@ -139,5 +139,5 @@ function describe(attempt: Attempt): string {
 }
 
 /** A text of Cronicle's without the keys that it likes to name. */
-export const maskKeys = (text: string, key: string): string =>
+const maskKeys = (text: string, key: string): string =>
   text.replaceAll(key, "…").replace(/\b(API Key(?: is disabled)?): \S+/g, "$1: …");

@@ -13,7 +13,7 @@ export interface InstalledCronicle {
 const HOME = process.env["CRONICLE_HOME"] ?? "/opt/cronicle";
 
 /** `undefined` where there is none, or it needs a newer Node than this one. */
-export function findCronicle(): InstalledCronicle | undefined {
+function findCronicle(): InstalledCronicle | undefined {
   if (!["package.json", "conf/config.json", "node_modules"].every((name) => existsSync(join(HOME, name)))) {
     return undefined;
   }
