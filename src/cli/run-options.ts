@@ -25,6 +25,7 @@ export const RUN_OPTIONS = [
     value: "TIME",
     help: "with --scheduled: the due time that this start is for, ISO 8601 with its offset or @ and epoch seconds",
   },
+  { name: "again", help: "with --slot: run it although it was run or skipped before" },
   { name: "output", help: "with --scheduled: pass the pipeline's output through, and say it when skipped" },
   { name: "skip-exit-code", value: "N", help: "end a skipped run with N, 1 to 255 (Airflow: 99)" },
 ] as const satisfies readonly RunOption[];
@@ -164,6 +165,7 @@ export function parseRunWords(argv: readonly string[]): RunRequest {
     file: text("file"),
     scheduled: values.has("scheduled"),
     slot: due === undefined ? undefined : slot(due),
+    again: values.has("again"),
     output: values.has("output"),
     skipExitCode: skip === undefined ? undefined : exitCode(skip),
     dryRun: values.has("dry-run"),
@@ -178,6 +180,12 @@ export function parseRunWords(argv: readonly string[]): RunRequest {
   }
   if (request.slot !== undefined && !request.scheduled) {
     throw new UsageError("--slot goes with --scheduled only", "A run by hand stands for no due time.");
+  }
+  if (request.again && request.slot === undefined) {
+    throw new UsageError(
+      "--again goes with --slot only",
+      "A run by hand runs whenever it is started: leave --again out.",
+    );
   }
   return request;
 }

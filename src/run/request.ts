@@ -13,6 +13,8 @@ export interface RunRequest extends PipelineId {
   readonly scheduled: boolean;
   /** The due instant that the scheduler means; without it the run finds its own. */
   readonly slot: Date | undefined;
+  /** Run that slot also when it was handled before. */
+  readonly again: boolean;
   /** Pass the pipeline's output through although scheduled. */
   readonly output: boolean;
   /** Code of a skip, in place of 0 (scheduled) or 75 (by hand). */

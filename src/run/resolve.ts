@@ -98,7 +98,7 @@ export function planScheduled(
   return { ...planOf(found, found.args, installed, request, place), slot: slotPlan(found, installed.host, request) };
 }
 
-function slotPlan(entry: CompiledEntry, host: InstalledHost, { slot }: RunRequest): SlotPlan {
+function slotPlan(entry: CompiledEntry, host: InstalledHost, { slot, again }: RunRequest): SlotPlan {
   const { crons, times, timezone, since } = entry;
   return {
     crons,
@@ -109,6 +109,7 @@ function slotPlan(entry: CompiledEntry, host: InstalledHost, { slot }: RunReques
     zones: host.zones,
     loose: host.loose?.includes(entryPath(entry)) ?? false,
     given: slot,
+    again,
   };
 }
 

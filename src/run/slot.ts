@@ -28,6 +28,8 @@ export interface SlotPlan {
   readonly loose: boolean;
   /** The slot that the scheduler says. Its times may be candidates, some of them not due. */
   readonly given: Date | undefined;
+  /** It is to run also when the slot was handled before: somebody asked the scheduler for it. */
+  readonly again: boolean;
 }
 
 /** A start that is not to run. */
@@ -84,7 +86,7 @@ export function twinOf(
   { slot }: { readonly slot?: Date | undefined },
   { host, runId, task }: Pick<LockHolder, "host" | "runId" | "task">,
 ): SlotSkip | undefined {
-  if (slotPlan === undefined || slot === undefined || task !== taskOf(entry, slot)) return undefined;
+  if (slotPlan === undefined || slotPlan.again || slot === undefined || task !== taskOf(entry, slot)) return undefined;
   return doneBefore(slotPlan, slot, renderHandler({ host, run: runId }));
 }
 
@@ -119,7 +121,7 @@ export async function findSlot(
 /** How late the start comes is the scheduler's own decision. */
 function decideGiven(
   given: Date,
-  { timezone, loose }: SlotPlan,
+  { timezone, loose, again }: SlotPlan,
   { times, handled, now }: { readonly times: DueTimes; readonly handled: HandledSlot | undefined; readonly now: Date },
 ): SlotDecision {
   if (given.getTime() > now.getTime() + AHEAD_MS) {
@@ -135,7 +137,7 @@ function decideGiven(
     return { kind: "skip", reason: "not-due", detail: `is not due at ${given.toISOString()}`, quiet };
   }
   const slot = new Date(due);
-  return handled !== undefined && handled.slot >= slot
+  return handled !== undefined && handled.slot >= slot && !again
     ? doneBefore({ loose: false, given }, slot, renderHandler(handled))
     : { kind: "run", slot };
 }

@@ -1,7 +1,7 @@
 import { entryKey, entryLabel } from "../command/request.ts";
 import type { Host } from "../host.ts";
 import type { DeadHolder, LockAttempt, LockHeld, LockHolder, PipelineLocks } from "../lock/lock.ts";
-import { readHandled } from "../slot/handled.ts";
+import { claimSlot, readHandled, type SlotClaim } from "../slot/handled.ts";
 import { renderDuration } from "./duration.ts";
 import { recordLost } from "./lost.ts";
 import type { RunPlan } from "./plan.ts";
@@ -61,10 +61,22 @@ export async function acquireUnlessStopped(
 }
 
 /** Now that no one else can: whether another start has done our slot since we looked. */
-export async function findDone({ paths, entry, slot: slotPlan }: RunPlan, host: Host, { slot }: Start) {
-  if (slotPlan === undefined || slot === undefined) return undefined;
-  const handled = await readHandled(paths, entry, host.now());
-  return handled === undefined || handled.slot < slot ? undefined : doneBefore(slotPlan, slot, renderHandler(handled));
+export async function findDone(plan: RunPlan, host: Host, { slot }: Start): Promise<SlotSkip | undefined> {
+  if (plan.slot === undefined || plan.slot.again || slot === undefined) return undefined;
+  const handled = await readHandled(plan.paths, plan.entry, host.now());
+  return handled === undefined || handled.slot < slot ? undefined : doneBefore(plan.slot, slot, renderHandler(handled));
+}
+
+/** The slot of a run, to be noted as handled; a newer one stays noted, where an older slot is run again. */
+export async function claimUnlessNewer(
+  { paths, entry, slot: slotPlan }: RunPlan,
+  host: Host,
+  { slot, id }: Start,
+): Promise<SlotClaim | undefined> {
+  if (slot === undefined) return undefined;
+  const handled = slotPlan?.again === true ? await readHandled(paths, entry, host.now()) : undefined;
+  if (handled !== undefined && handled.slot > slot) return undefined;
+  return claimSlot(paths, entry, host, { slot, run: id });
 }
 
 /**

@@ -30,6 +30,7 @@ test("run reads back the request that wrapperCommand wrote", () => {
           configDir,
           file: undefined,
           scheduled: true,
+          again: false,
           output: false,
           skipExitCode: undefined,
           dryRun: false,

@@ -267,10 +267,54 @@ describe("--slot", () => {
     [["--scheduled", "--slot", "@"], '--slot: "@" is no instant'],
     [["--scheduled", "--slot", "@1e9"], '--slot: "@1e9" is no instant'],
     [["--slot", "2026-11-20T02:00Z"], "--slot goes with --scheduled only"],
+    [["--scheduled", "--again"], "--again goes with --slot only"],
   ])("%j is refused", async (words, message) => {
     const { host } = sandbox();
     expect(await runMain([...PAIR_WORDS, ...words], host)).toBe(64);
     expect(host.err()).toContain(message);
+  });
+});
+
+describe("--slot with --again", () => {
+  const again = (time: string) => ["--slot", `2026-11-${time}:00Z`, "--again"];
+
+  test("runs a slot once more, also an old one, and leaves the newest noted as handled", async () => {
+    const box = machine();
+    await box.start("09:30:00", "--slot", "2026-11-22T09:30:00Z");
+    await box.start("09:31:00", "--slot", "2026-11-23T09:30:00Z");
+    await box.start("09:32:00", ...again("23T09:30"));
+    await box.start("09:33:00", ...again("22T09:30"));
+    expect(await box.start("09:34:00")).toBe(0);
+    expect((await box.told()).reverse()).toEqual([
+      "succeeded 2026-11-22T09:30",
+      "succeeded 2026-11-23T09:30",
+      "succeeded 2026-11-23T09:30",
+      "succeeded 2026-11-22T09:30",
+      "slot-done -",
+    ]);
+  });
+
+  test("notes a slot that is newer than the newest", async () => {
+    const box = machine();
+    await box.start("09:30:00", ...again("23T09:30"));
+    await box.start("09:31:00");
+    expect(await box.told()).toEqual(["slot-done -", "succeeded 2026-11-23T09:30"]);
+  });
+
+  test("does not run what is not due", async () => {
+    const box = machine({ timezone: "UTC" });
+    expect(await box.start("09:32:00", ...again("23T09:31"), "--skip-exit-code", "99")).toBe(99);
+    expect(box.runs()).toBe(0);
+  });
+
+  test("while its first run is still at work, it is an overlap", async () => {
+    const box = machine({}, { script: "touch $HOME/started; while [ ! -e $HOME/finish ]; do sleep 0.05; done" });
+    const running = box.start("09:30:00");
+    await untilFile(box.file("started"));
+    await box.start("09:31:00", ...again("23T09:30"));
+    writeFileSync(box.file("finish"), "");
+    await running;
+    expect(await box.told()).toEqual(["overlap 2026-11-23T09:30", "succeeded 2026-11-23T09:30"]);
   });
 });
 
