@@ -46,7 +46,7 @@ async function endOrphans(
   let left: readonly number[] = [];
   for (const [signal, patience] of steps) {
     const told = await processes.signal(signal);
-    if (told.length === 0) return [];
+    if (told.length === 0) return processes.find();
     say(`${signal} to what is left of it: ${told.join(", ")}`);
     left = await waitUntilGone(processes, patience);
   }

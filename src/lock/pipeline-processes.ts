@@ -48,7 +48,8 @@ async function signalPipelineProcesses(
       process.kill(pid, signal);
       told.push(pid);
     } catch (error) {
-      if (errorCode(error) !== "ESRCH") throw error;
+      // It has gone, or it is another user's by now, whom we cannot tell anything.
+      if (errorCode(error) !== "ESRCH" && errorCode(error) !== "EPERM") throw error;
     }
   }
   return told;

@@ -61,9 +61,15 @@ export async function attendPipeline(pipeline: Pipeline, attendance: Attendance)
     };
     await stopPipeline(pipeline, timing, { next, marked, tell });
   });
-  const code = await pipeline.ended;
-  if (groupWorks(pid)) notes.info("the leader has ended; waiting for the rest of its process group", { code, pid });
-  await groupGone(pid);
+  const allGone = async () => {
+    const code = await pipeline.ended;
+    if (groupWorks(pid)) notes.info("the leader has ended; waiting for the rest of its process group", { code, pid });
+    await groupGone(pid);
+    return code;
+  };
+  const ended = allGone();
+  // A stop that fails is heard of at once.
+  const code = await Promise.race([ended, stopped.then(() => ended)]);
   over = true;
   if (cause !== undefined) await stopped;
   await finishCopying(copies, () => signals.cause() !== undefined);

@@ -1,42 +1,15 @@
-import { entryLabel } from "../command/request.ts";
 import { EXIT, errorMessage, SchedError } from "../errors.ts";
-import { findProgram } from "../find-program.ts";
 import { writeLastRun } from "../history/last.ts";
 import type { RunRecord } from "../history/record.ts";
 import { appendRecord } from "../history/store.ts";
-import type { Host } from "../host.ts";
-import { type HeldLock, RUN_MARK } from "../lock/lock.ts";
-import { markedProcesses } from "../lock/pipeline-processes.ts";
-import { LOCK_TIMING } from "../lock/timing.ts";
-import type { SlotClaim } from "../slot/handled.ts";
-import { flockFile, runLogFile } from "../state-paths.ts";
-import { attendPipeline, type PipelineEnd } from "./attend.ts";
-import { startPipeline } from "./child.ts";
-import { applyEnvironment, readEnvironment } from "./environment.ts";
-import { clearLeftovers, findTraces, type Leftovers } from "./leftovers.ts";
-import type { Notes } from "./notes.ts";
+import { type Begun, beginPipeline, type HeldRun } from "./begin.ts";
+import { clearLeftovers, findTraces } from "./leftovers.ts";
 import { wasRefused } from "./obstacle.ts";
 import { judgeEnd, type Outcome } from "./outcome.ts";
-import { openRunLog } from "./output.ts";
-import type { RunPlan } from "./plan.ts";
 import { recordOf } from "./record.ts";
 import { readTail, renderEnd, renderReport } from "./report.ts";
-import { findSetpriv } from "./setpriv.ts";
 import { skipBlocked } from "./skip.ts";
-import { watchStopRequests } from "./stop-requests.ts";
-import type { Execution } from "./take-lock.ts";
-
-/** A run that has its pipeline's lock. */
-export interface HeldRun extends Execution {
-  readonly plan: RunPlan;
-  readonly host: Host;
-  readonly lock: HeldLock;
-  readonly notes: Notes;
-  /** What a dead run left in the way. */
-  readonly leftovers: Leftovers;
-  /** The slot that it stands for, ours as soon as the pipeline has started; none for a run by hand. */
-  readonly claim: SlotClaim | undefined;
-}
+import { stayWithPipeline } from "./stay.ts";
 
 /** The record of a run, however it went. */
 export const runRecord = (
@@ -58,47 +31,6 @@ async function settleSlot({ claim, host, notes }: HeldRun): Promise<void> {
 async function keepRecord({ plan, host }: HeldRun, record: RunRecord): Promise<void> {
   await appendRecord(plan.paths, host, record);
   await writeLastRun(plan.paths, host, record);
-}
-
-/** Finds, reads and opens all that the pipeline needs, then starts it and stays until all of it has ended. */
-async function runPipeline(run: HeldRun): Promise<PipelineEnd & { readonly log: string | undefined }> {
-  const { plan, host, lock, notes, signals, timing, start } = run;
-  const asked = signals.cause();
-  if (asked !== undefined) return { code: 0, cause: asked, log: undefined };
-  const { paths, entry, words, manners } = plan;
-  const changes = await readEnvironment(plan.environment, paths.configDir, host);
-  const env: NodeJS.ProcessEnv = { ...applyEnvironment(host, changes), [RUN_MARK]: lock.token };
-  const program = await findProgram(words[0] ?? "", env["PATH"]);
-  const setpriv = await findSetpriv();
-  const log = await openRunLog(paths, runLogFile(paths, entry, start), host.uid);
-  try {
-    const pipeline = await startPipeline({
-      words: [program, ...words.slice(1)],
-      env,
-      cwd: host.cwd,
-      stdin: lock.stdin,
-      output: manners.passThrough ? "pipe" : log.file.fd,
-      setpriv,
-    });
-    await settleSlot(run);
-    notes.info("started", { child: pipeline.pid, log: log.path });
-    const announceStop = () => {
-      if (manners.passThrough) host.stderr.write(`pipelinewise-sched: stopping ${entryLabel(entry)}; again to hurry\n`);
-    };
-    const everyMs = timing.heartbeatMs ?? LOCK_TIMING.heartbeatMs;
-    const requests = watchStopRequests({ paths, pipeline: entry, token: lock.token }, host, { everyMs, notes });
-    const marked = markedProcesses(lock.token, flockFile(paths, entry));
-    try {
-      const end = await attendPipeline(pipeline, {
-        ...{ host, log, notes, lock, signals, requests, marked, timing, announceStop },
-      });
-      return { ...end, log: log.path };
-    } finally {
-      await requests.close();
-    }
-  } finally {
-    await log.file.close();
-  }
 }
 
 /** Its own check is the last one: of a run that began when we had looked already. */
@@ -128,14 +60,15 @@ async function tellEnd({ plan, host }: HeldRun, outcome: Outcome, record: RunRec
 
 /** Starts the pipeline, stays with it, and records how it ended. @returns the code to end with */
 export async function runHoldingLock(run: HeldRun): Promise<number> {
-  const { host, lock, notes } = run;
+  const { host, lock, notes, signals } = run;
   if (lock.weakness !== undefined) notes.warn(lock.weakness);
   if (lock.tookOverFrom !== undefined)
     notes.warn("took over the lock of a dead run", { from: lock.tookOverFrom.runId });
   await clearLeftovers(run.leftovers, notes);
-  let end: Awaited<ReturnType<typeof runPipeline>>;
+  const asked = signals.cause();
+  let begun: Begun | undefined;
   try {
-    end = await runPipeline(run);
+    begun = asked === undefined ? await beginPipeline(run) : undefined;
   } catch (error) {
     // Nothing was started, and that is a failed run: `status` shows it, cron's mail says why.
     const detail = errorMessage(error);
@@ -149,12 +82,14 @@ export async function runHoldingLock(run: HeldRun): Promise<number> {
   }
   // Also where we were asked to stop before anything had started.
   await settleSlot(run);
-  if (end.cause === undefined && (await wasRefusedByPipelineWise(end))) {
+  const end = begun === undefined ? { code: 0, cause: asked } : await stayWithPipeline(run, begun);
+  const log = begun?.log.path;
+  if (end.cause === undefined && (await wasRefusedByPipelineWise({ ...end, log }))) {
     return skipBlocked(run, "external", "was refused by PipelineWise: it says that another instance is running");
   }
   const outcome = judgeEnd(end.code, end.cause);
   const detail = end.cause === undefined ? undefined : outcome.words;
-  const record = runRecord(run, outcome, { log: end.log, detail });
+  const record = runRecord(run, outcome, { log, detail });
   const note = outcome.kind === "succeeded" ? notes.info : notes.warn;
   note("ended", { outcome: outcome.kind, code: end.code, exitCode: outcome.exitCode });
   // Without the lock they may be another run's by now.

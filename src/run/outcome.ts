@@ -6,7 +6,9 @@ export type StopCause =
   | { readonly kind: "signal"; readonly signal: string; readonly number: number }
   /** `stop` asked for it. */
   | { readonly kind: "request"; readonly by: string; readonly why: string | undefined }
-  | { readonly kind: "lock-lost"; readonly why: string };
+  | { readonly kind: "lock-lost"; readonly why: string }
+  /** Something failed on our side, so that nobody could stay with it. */
+  | { readonly kind: "fault"; readonly why: string };
 
 /** How a run ended, for the record, for the reader and for the caller. */
 export interface Outcome {
@@ -24,7 +26,7 @@ const STOPPED_BY_REQUEST = SIGNAL_BASE + 15;
 /** Who or what stopped a run. */
 export function causeWords(cause: StopCause): string {
   if (cause.kind === "signal") return cause.signal;
-  if (cause.kind === "lock-lost") return cause.why;
+  if (cause.kind === "lock-lost" || cause.kind === "fault") return cause.why;
   return cause.why === undefined ? cause.by : `${cause.by} (${cause.why})`;
 }
 
@@ -52,6 +54,10 @@ export function judgeEnd(code: number, cause: StopCause | undefined): Outcome {
   }
   if (cause?.kind === "lock-lost") {
     return { kind: "lock-lost", exitCode: EXIT.io, words: `was stopped because its lock was lost: ${cause.why}` };
+  }
+  if (cause?.kind === "fault") {
+    const words = `was stopped because of a fault in pipelinewise-sched itself: ${cause.why}`;
+    return { kind: "failed", exitCode: EXIT.bug, words };
   }
   if (code === 0) return { kind: "succeeded", exitCode: 0, words: "succeeded" };
   return { kind: "failed", exitCode: code, words: failureWords(code) };

@@ -5,17 +5,17 @@ import { errorCode } from "../errors.ts";
 const FIRST_POLL_MS = 5;
 const LONGEST_POLL_MS = 500;
 
-/** Sends a signal to every process of a group. A group that has gone is fine. */
+/** Sends a signal to every process of a group. */
 export function signalGroup(group: number, signal: NodeJS.Signals): void {
   signalProcess(-group, signal);
 }
 
-/** Sends a signal to one process. One that has gone is fine. */
+/** Sends a signal to one process. One that has gone is fine; one that became another user's (sudo) can only be waited for. */
 export function signalProcess(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch (error) {
-    if (errorCode(error) !== "ESRCH") throw error;
+    if (errorCode(error) !== "ESRCH" && errorCode(error) !== "EPERM") throw error;
   }
 }
 

@@ -145,6 +145,41 @@ test("a lock that is lost stops the pipeline", async () => {
   expect(host.err()).toContain("was stopped because its lock was lost: its record was taken away");
 });
 
+test("a fault of our own while the pipeline is at work ends it before the lock is given back, and is told as that", async () => {
+  let fail: (error: Error) => void = () => {};
+  const locks = looseLocks(
+    new Promise((_, reject) => {
+      fail = reject;
+    }),
+  );
+  const { host, file, records } = sandbox(`
+    trap 'exit 0' TERM
+    sh -c 'trap "" TERM; echo $$ > $HOME/child; while :; do sleep 0.05; done' &
+    while :; do sleep 0.05; done`);
+  const child = file("child");
+  let worked: boolean | undefined;
+  const watched = {
+    ...locks,
+    acquire: async (...args: Parameters<typeof locks.acquire>) => {
+      const attempt = await locks.acquire(...args);
+      if (attempt.kind === "held") return attempt;
+      const release = async () => {
+        worked = works(await pidIn(child));
+        await attempt.lock.release();
+      };
+      return { ...attempt, lock: { ...attempt.lock, release } };
+    },
+  };
+  const running = runMain(PAIR_WORDS, host, { locks: watched, timing: AT_ONCE });
+  await pidIn(child);
+  fail(new Error("a bug"));
+  expect(await running).toBe(70);
+  expect(worked).toBe(false);
+  expect(await records()).toMatchObject([
+    { outcome: "failed", exitCode: 70, detail: "was stopped because of a fault in pipelinewise-sched itself: a bug" },
+  ]);
+});
+
 test("a lock that cannot be taken is 74, and nothing runs", async () => {
   const { host, file } = sandbox("touch $HOME/ran");
   const locks = {

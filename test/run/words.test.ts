@@ -32,6 +32,13 @@ describe("judgeEnd", () => {
     [1, interrupt, "stopped", 130, "was stopped by SIGINT"],
     [0, interrupt, "stopped", 130, "was stopped by SIGINT"],
     [0, { kind: "lock-lost", why: "gone" } as const, "lock-lost", 74, "was stopped because its lock was lost: gone"],
+    [
+      0,
+      { kind: "fault", why: "a bug" } as const,
+      "failed",
+      70,
+      "was stopped because of a fault in pipelinewise-sched itself: a bug",
+    ],
   ])("%i with %j", (code, cause, kind, exitCode, words) => {
     expect(judgeEnd(code, cause)).toEqual({ kind, exitCode, words });
   });
