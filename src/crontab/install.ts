@@ -34,7 +34,7 @@ export interface InstallOptions {
   /** Store the schedule for runs that another scheduler starts; leave the crontab alone. */
   readonly compileOnly: boolean;
   /** Prepares another scheduler to start it; the crontab is left alone. */
-  readonly elsewhere?: ((call: WrapperCall) => Promise<Elsewhere>) | undefined;
+  readonly elsewhere?: ((call: WrapperCall & { readonly configDir: string }) => Promise<Elsewhere>) | undefined;
 }
 
 /** An install, worked out in full: nothing was written yet. */

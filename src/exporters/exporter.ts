@@ -4,11 +4,17 @@ import type { Host } from "../host.ts";
 import type { Schedule } from "../schedule/schedule.ts";
 import type { ExportPlace, PreparedPlan } from "./plan.ts";
 
+/** How another scheduler calls us: it need not know the user's home, so the config directory is always said. */
+export interface ExportCall extends WrapperCall {
+  /** Absolute. */
+  readonly configDir: string;
+}
+
 /** A schedule on its way to another scheduler. */
 export interface ExportJob {
   readonly schedule: Schedule;
-  /** How the scheduler is to call us on the machine that runs the pipelines. It may have no HOME there, or another's. */
-  readonly call: WrapperCall;
+  /** On the machine that runs the pipelines. */
+  readonly call: ExportCall;
   /** IANA name of that machine's zone: what a pipeline without a zone of its own goes by. */
   readonly machineZone: string;
   /** For how long what is written shall hold: decades, as nobody comes back to it. */

@@ -90,7 +90,14 @@ async function filesFor(
   host: Host,
 ): Promise<readonly ExportFile[]> {
   const exporter = await loadExporter(on);
-  const job = exportJob(sound.schedule, call, machineZone, host);
+  const { configDir } = call;
+  if (configDir === undefined) {
+    throw new UsageError(
+      `--on ${on} needs the config directory: ${exporter.title} may start a run without the user's HOME`,
+      "Write it in full, as it is on that machine: --config-dir /ABSOLUTE/DIR.",
+    );
+  }
+  const job = exportJob(sound.schedule, { ...call, configDir }, machineZone, host);
   demandExportable(exporter, job, sound, host);
   return exporter.render(job);
 }

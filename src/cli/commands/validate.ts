@@ -54,7 +54,8 @@ async function withDoubts(
   const machineZone = knownMachineZone(host);
   const doubts = await lintCrons(schedule.pipelines, { machineZone, now: host.now() });
   const exporter = on === CRON ? undefined : await loadExporter(on);
-  const call = { node: host.node, program: host.program, schedule: schedule.name };
+  const configDir = schedule.pipelinewise.configDir ?? "~/.pipelinewise";
+  const call = { node: host.node, program: host.program, schedule: schedule.name, configDir };
   const more = exporter?.check(exportJob(schedule, call, machineZone ?? "UTC", host)) ?? [];
   return [...problems, ...warn([...doubts, ...more])].sort(
     (one, other) => one.line - other.line || one.column - other.column,

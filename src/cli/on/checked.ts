@@ -1,5 +1,4 @@
-import type { WrapperCall } from "../../command/command.ts";
-import type { Exporter, ExportJob } from "../../exporters/exporter.ts";
+import type { ExportCall, Exporter, ExportJob } from "../../exporters/exporter.ts";
 import { exportHorizon } from "../../exporters/horizon.ts";
 import type { Host } from "../../host.ts";
 import { checkScheduleFile } from "../../schedule/load.ts";
@@ -21,7 +20,7 @@ export async function loadSound(file: string, host: Host): Promise<SoundFile> {
 }
 
 /** The job of bringing a schedule to another scheduler. */
-export const exportJob = (schedule: Schedule, call: WrapperCall, machineZone: string, host: Host): ExportJob => ({
+export const exportJob = (schedule: Schedule, call: ExportCall, machineZone: string, host: Host): ExportJob => ({
   schedule,
   call,
   machineZone,

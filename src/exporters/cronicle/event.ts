@@ -4,6 +4,7 @@ import { renderWords } from "../../command/shell.ts";
 import { describeCron } from "../../cron/words.ts";
 import type { Horizon } from "../../cron/zone-table.ts";
 import type { Pipeline } from "../../schedule/schedule.ts";
+import type { ExportCall } from "../exporter.ts";
 import { eventId } from "./event-id.ts";
 import { type Mark, renderMark } from "./mark.ts";
 import { type EventStarts, eventStarts } from "./starts.ts";
@@ -70,7 +71,7 @@ const CONSTANT = {
 /** What the events of a schedule have in common. */
 export interface EventFrame {
   readonly mark: Mark;
-  readonly call: WrapperCall;
+  readonly call: ExportCall;
   /** Id of the category. */
   readonly category: string;
   readonly target: string;
