@@ -1,4 +1,5 @@
 import { EXIT, SchedError } from "../errors.ts";
+import { hasIntl } from "./has-intl.ts";
 import { FURTHEST, type Segment, type ZoneClock } from "./segment.ts";
 
 const DAY = 86_400_000;
@@ -27,7 +28,7 @@ function offsetFormat(zone: string): Intl.DateTimeFormat {
   try {
     return new Intl.DateTimeFormat("en-US", { timeZone: zone, timeZoneName: "longOffset" });
   } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
+    if (hasIntl() && !(error instanceof RangeError)) throw error;
     throw new SchedError(`this Node's time zone data know no zone ${zone}`, {
       exitCode: EXIT.badSchedule,
       cause: error,

@@ -1,8 +1,6 @@
 import { editDistance } from "../edit-distance.ts";
+import { hasIntl } from "./has-intl.ts";
 import { ZONE_ALIASES } from "./zone-aliases.ts";
-
-/** A Node that was built without Intl knows no zone but UTC. Small-icu does: zone data do not go by language. */
-const hasIntl = (): boolean => typeof Intl === "object";
 
 /** What `Intl` lists leaves out the links, and UTC. */
 let spellings: ReadonlyMap<string, string> | undefined;

@@ -1,4 +1,5 @@
 import { isSafeWord } from "../command/shell.ts";
+import { hasIntl } from "../cron/has-intl.ts";
 import { findZone, nearestZones, zoneInRightCase } from "../cron/zone.ts";
 import { quoted } from "./problem.ts";
 
@@ -42,6 +43,10 @@ const sentence = (text: string): string => text.charAt(0).toUpperCase() + text.s
 export function knownZone(text: string): string {
   const zone = findZone(text);
   if (zone !== undefined) return zone === "UTC" ? zone : text;
+  if (!hasIntl()) {
+    const what = `the times of ${quoted(text)} are not known: this Node was built without Intl, so it knows no zone but UTC`;
+    throw new TextFault(what, "Take a Node of nodejs.org or of your system's packages, or write UTC.");
+  }
   const spelling = zoneInRightCase(text);
   if (spelling !== undefined) throw new TextFault(`${quoted(text)} is spelt ${spelling}`, `Write ${spelling}.`);
   const near = text.length > LONGEST_ZONE ? [] : nearestZones(text, 3);
