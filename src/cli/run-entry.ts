@@ -5,6 +5,7 @@ import { EXIT, SchedError } from "../errors.ts";
 import type { Host } from "../host.ts";
 import type { PipelineLocks } from "../lock/lock.ts";
 import { pipelineLocks } from "../lock/pipeline-locks.ts";
+import { stopWithin } from "../lock/timing.ts";
 import type { RunPlan } from "../run/plan.ts";
 import type { RunRequest } from "../run/request.ts";
 import { planByHand, planScheduled } from "../run/resolve.ts";
@@ -46,7 +47,9 @@ async function planInstalled(request: RunRequest, host: Host): Promise<RunPlan> 
 
 /** Runs a plan, or shows it. */
 export async function carryOut(request: RunRequest, plan: RunPlan, host: Host, parts: RunParts = {}): Promise<number> {
-  if (!request.dryRun) return run(plan, host, parts.locks ?? pipelineLocks(), parts.timing);
+  const { stopWithinSeconds: seconds } = request;
+  const timing = parts.timing ?? (seconds === undefined ? undefined : stopWithin(seconds));
+  if (!request.dryRun) return run(plan, host, parts.locks ?? pipelineLocks(), timing);
   const { renderDryRun } = await import("../run/dry-run.ts");
   host.stdout.write(await renderDryRun(plan, host));
   return EXIT.ok;

@@ -27,6 +27,11 @@ export const RUN_OPTIONS = [
   },
   { name: "again", help: "with --slot: run it although it was run or skipped before" },
   { name: "output", help: "with --scheduled: pass the pipeline's output through, and say it when skipped" },
+  {
+    name: "stop-within",
+    value: "SECONDS",
+    help: "when told to stop, kill what has not ended by itself in time for that, 2 to 45 (default: 45)",
+  },
   { name: "skip-exit-code", value: "N", help: "end a skipped run with N, 1 to 255 (Airflow: 99)" },
 ] as const satisfies readonly RunOption[];
 
@@ -111,6 +116,17 @@ function exitCode(text: string): number {
   return code;
 }
 
+function stopSeconds(text: string): number {
+  const seconds = /^\d{1,2}$/.test(text) ? Number(text) : 0;
+  if (seconds < 2 || seconds > 45) {
+    throw new UsageError(
+      `--stop-within: ${JSON.stringify(text)} is outside 2-45`,
+      "Whole seconds; somewhat fewer than the scheduler gives a job before it kills it.",
+    );
+  }
+  return seconds;
+}
+
 const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)$/;
 
 const EPOCH_SECONDS = /^@\d{1,11}$/;
@@ -155,6 +171,7 @@ export function parseRunWords(argv: readonly string[]): RunRequest {
   }
   const skip = text("skip-exit-code");
   const due = text("slot");
+  const within = text("stop-within");
   const request: RunRequest = {
     tap: needed("tap"),
     target: needed("target"),
@@ -167,6 +184,7 @@ export function parseRunWords(argv: readonly string[]): RunRequest {
     slot: due === undefined ? undefined : slot(due),
     again: values.has("again"),
     output: values.has("output"),
+    stopWithinSeconds: within === undefined ? undefined : stopSeconds(within),
     skipExitCode: skip === undefined ? undefined : exitCode(skip),
     dryRun: values.has("dry-run"),
     extraArgs,

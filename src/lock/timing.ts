@@ -27,3 +27,12 @@ export const LOCK_TIMING: LockTiming = {
 export function isSound({ heartbeatMs, selfFenceMs, graceMs, killGraceMs, leaseMs }: LockTiming): boolean {
   return heartbeatMs * 6 <= selfFenceMs && selfFenceMs + graceMs + killGraceMs < leaseMs * 0.9;
 }
+
+/**
+ * The steps of a stop for a scheduler that kills us soon after it has told us to end: what is left of the pipeline would
+ * go on without anyone. A fifth of the time is for the look at all processes, and the record.
+ */
+export const stopWithin = (seconds: number): Pick<LockTiming, "graceMs" | "killGraceMs"> => ({
+  graceMs: seconds * 550,
+  killGraceMs: seconds * 250,
+});

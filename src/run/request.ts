@@ -17,6 +17,8 @@ export interface RunRequest extends PipelineId {
   readonly again: boolean;
   /** Pass the pipeline's output through although scheduled. */
   readonly output: boolean;
+  /** How long a stop may take until nothing is left; `undefined`: as long as is good for the pipeline. */
+  readonly stopWithinSeconds: number | undefined;
   /** Code of a skip, in place of 0 (scheduled) or 75 (by hand). */
   readonly skipExitCode: number | undefined;
   readonly dryRun: boolean;

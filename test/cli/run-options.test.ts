@@ -32,6 +32,7 @@ test("run reads back the request that wrapperCommand wrote", () => {
           scheduled: true,
           again: false,
           output: false,
+          stopWithinSeconds: undefined,
           skipExitCode: undefined,
           dryRun: false,
           extraArgs: [],
@@ -67,6 +68,8 @@ test.each([
   [[...pair, "--skip-exit-code", "0"], '--skip-exit-code: "0" is outside 1-255'],
   [[...pair, "--skip-exit-code", "256"], "outside 1-255"],
   [[...pair, "--skip-exit-code", "1e2"], "outside 1-255"],
+  [[...pair, "--stop-within", "46"], '--stop-within: "46" is outside 2-45'],
+  [[...pair, "--stop-within", "1"], "outside 2-45"],
   [[...pair, "--file", "x.yml", "--scheduled"], "--file and --scheduled exclude each other"],
 ])("%j is refused in plain words", (words, message) => {
   expect(() => parseRunWords(words)).toThrow(UsageError);

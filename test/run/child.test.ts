@@ -49,6 +49,15 @@ describe("a stop", () => {
     expect(works(child)).toBe(false);
   });
 
+  test("with --stop-within 2 it is killed so much sooner", { timeout: 30_000 }, async () => {
+    const { host, file } = sandbox("trap '' TERM; echo $$ > $HOME/leader; while :; do sleep 0.1; done");
+    const running = runMain([...PAIR_WORDS, "--stop-within", "2"], host);
+    const leader = await pidIn(file("leader"));
+    host.signals.emit("SIGTERM");
+    expect(await running).toBe(143);
+    expect(works(leader)).toBe(false);
+  });
+
   test("what the leader leaves behind gets SIGTERM too", async () => {
     const { host, file } = sandbox(`
       trap 'exit 1' TERM
