@@ -84,15 +84,16 @@ export async function settle<T>(scene: Scene, tryToLock: TryToLock<T>, withinMs:
   for (;;) {
     const lock = await tryToLock();
     if (lock !== undefined) return { kind: "ours", lock, tookOverFrom };
-    const begun = clock.sinceBootMs();
-    const seen = await look(scene);
-    if (seen.kind !== "cleared") return seen;
-    tookOverFrom = seen.dead ?? tookOverFrom;
-    left -= clock.sinceBootMs() - begun;
+    // Not before the last look has had its try: a slow share may take so long over a single one.
     if (left < 0) {
       throw new StoreError(`${scene.folder} can neither be taken nor be seen as held by anyone`, {
         hint: "The share may not keep its promises, or something else writes there. Look into that folder.",
       });
     }
+    const begun = clock.sinceBootMs();
+    const seen = await look(scene);
+    if (seen.kind !== "cleared") return seen;
+    tookOverFrom = seen.dead ?? tookOverFrom;
+    left -= clock.sinceBootMs() - begun;
   }
 }

@@ -4,6 +4,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { openFlock, takeFlock } from "../../src/lock/flock.ts";
 import { findLiveHolder } from "../../src/lock/live-holder.ts";
 import type { LockAttempt, LockClaim } from "../../src/lock/lock.ts";
+import { diskLockFs, type LockFs } from "../../src/lock/lock-fs.ts";
 import { machineId, realClock } from "../../src/lock/machine.ts";
 import { LOCK_OPTIONS, type LockOptions } from "../../src/lock/options.ts";
 import { recordOf } from "../../src/lock/own-record.ts";
@@ -45,6 +46,17 @@ test("a holder that lives here is seen at once, and is not taken over", async ()
   const paths = leftBy(ours);
   expect(await findLiveHolder(paths, pipeline)).toEqual(before);
   expect(await acquireIn(paths)).toEqual({ kind: "held", holder: before, state: { kind: "alive" } });
+});
+
+test("a share that takes its time over a dead holder is slow, not broken", async () => {
+  const paths = leftBy({ ...ours, pid: 2 ** 22 + 1 });
+  let slowness = 0;
+  const clock = { ...realClock, sinceBootMs: () => realClock.sinceBootMs() + slowness };
+  const rename: LockFs["rename"] = async (from, to) => {
+    slowness += 2 * LOCK_OPTIONS.settleMs;
+    await diskLockFs.rename(from, to);
+  };
+  expect(await acquireIn(paths, { clock, files: { ...diskLockFs, rename } })).toMatchObject({ kind: "acquired" });
 });
 
 describe.each([
