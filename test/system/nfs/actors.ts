@@ -51,8 +51,9 @@ export async function prepareActors(laboratory: Laboratory): Promise<Actors> {
     async start(guest, configDir, timing) {
       const place = join(folder, String(++count));
       mkdirSync(place);
-      // Guests are slow to start processes, and many start one at once.
-      const options = JSON.stringify({ flockTimeoutMs: 60_000, ...(timing === undefined ? {} : { timing }) });
+      // Guests are slow, and many locks are asked for at once: what counts as a broken share elsewhere is a busy one here.
+      const patient = { flockTimeoutMs: 60_000, settleMs: 120_000 };
+      const options = JSON.stringify({ ...patient, ...(timing === undefined ? {} : { timing }) });
       const words = `${process.execPath} ${folder}/actor.cjs ${place} ${SHARE}/${configDir} '${options}'`;
       await guest.run(
         `mkdir -p -m 700 ${SHARE}/${configDir}/.sched; ${words} >${place}/said 2>&1 & echo $! >${place}/pid`,
