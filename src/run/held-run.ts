@@ -83,6 +83,7 @@ export async function runHoldingLock(run: HeldRun): Promise<number> {
   // Also where we were asked to stop before anything had started.
   await settleSlot(run);
   const end = begun === undefined ? { code: 0, cause: asked } : await stayWithPipeline(run, begun);
+  await settleSlot(run);
   const log = begun?.log.path;
   if (end.cause === undefined && (await wasRefusedByPipelineWise({ ...end, log }))) {
     return skipBlocked(run, "external", "was refused by PipelineWise: it says that another instance is running");

@@ -60,7 +60,10 @@ export async function readHandled(paths: StatePaths, entry: EntryId, now: Date):
 
 /** A slot about to be handled: all but the last step is done, so that a full disk is known before. */
 export interface SlotClaim {
-  /** Notes it as handled. Once; further calls do nothing. */
+  /**
+   * Notes it as handled, unless a newer one is. Done again at the end of a run, it mends what a skip, which has no lock,
+   * may have written over it (`markHandled`).
+   */
   settle(): Promise<void>;
   /** Leaves it to another start, unless it was settled. */
   drop(): Promise<void>;
@@ -75,30 +78,45 @@ export async function claimSlot(
 ): Promise<SlotClaim> {
   const path = fileOf(paths, entry);
   const beside = `${path}.${host.name}.${host.pid}.tmp`;
-  await ensureFolder(paths, dirname(path), host.uid);
-  try {
-    const file = await open(beside, FLAGS, 0o600);
-    const text = `${JSON.stringify({ slot: slot.toISOString(), host: host.name, run })}\n`;
-    await file.writeText(text, "utf8").finally(() => file.close());
-  } catch (error) {
-    await removeFile(beside).catch(() => {});
-    throw storeFault("write", path, error);
-  }
-  let settled: Promise<void> | undefined;
-  const settle = async (): Promise<void> => {
-    await rename(beside, path).catch((error) => {
-      throw storeFault("write", path, error);
-    });
+  let prepared = false;
+  const drop = async () => {
+    if (prepared) await removeFile(beside).catch(() => {});
+    prepared = false;
   };
+  const prepare = async () => {
+    prepared = true;
+    try {
+      const file = await open(beside, FLAGS, 0o600);
+      const text = `${JSON.stringify({ slot: slot.toISOString(), host: host.name, run })}\n`;
+      await file.writeText(text, "utf8").finally(() => file.close());
+    } catch (error) {
+      await drop();
+      throw storeFault("write", path, error);
+    }
+  };
+  await ensureFolder(paths, dirname(path), host.uid);
+  await prepare();
   return {
-    settle: () => (settled ??= settle()),
-    drop: async () => {
-      if (settled === undefined) await removeFile(beside).catch(() => {});
+    drop,
+    async settle() {
+      const text = await readStateFile(path);
+      const noted = text === undefined ? undefined : parseHandled(text);
+      if (noted !== undefined && (noted.slot > slot || noted.run === run)) return;
+      if (!prepared) await prepare();
+      await rename(beside, path).catch((error) => {
+        throw storeFault("write", path, error);
+      });
+      prepared = false;
     },
   };
 }
 
-/** Notes the slot of a skip as handled, unless a newer one is. */
+/**
+ * Notes the slot of a skip as handled, unless a newer one is. A skip has no lock, so between its look and its note another
+ * start may have noted a newer slot, which is then written over. Nothing comes of that: a run notes its slot again at its
+ * end, before it gives the lock back, and of two skips the older one's note leaves the newer slot to whoever starts for it
+ * yet, so that it is run at most once, and is in the history in any case.
+ */
 export async function markHandled(
   paths: StatePaths,
   entry: EntryId,

@@ -44,6 +44,16 @@ describe("a start of an entry whose lines are exact", () => {
     });
   });
 
+  test("its slot stands noted in the end, also where a skip without a lock has written an older one over it", async () => {
+    const script = `
+      note=$HOME/.pipelinewise/.sched/slots/${PATH}.json
+      while [ ! -e $note ]; do sleep 0.02; done
+      echo '{"slot":"2026-11-22T09:30:00.000Z","host":"b","run":"late"}' >$note`;
+    const box = machine({}, { script });
+    expect(await box.start("09:30:00")).toBe(0);
+    expect(JSON.parse(readFileSync(box.slotPath, "utf8"))).toMatchObject({ slot: "2026-11-23T09:30:00.000Z" });
+  });
+
   test("a second start of the minute is a skip that names the first", async () => {
     const box = machine();
     await box.start("09:30:01");
