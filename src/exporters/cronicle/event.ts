@@ -123,12 +123,17 @@ function aboutTimes({ crons, note }: Pipeline, zone: string, { kind, timezone }:
   }
 }
 
+/** An aborted job is killed 9 s after it was told to end: our own process, and nothing else of the pipeline. */
+const STOP_WITHIN = ["--stop-within", "8"];
+
 /**
- * What Cronicle executes: the wrapper itself in place of the shell, as its signals go to one process only. A start that
- * somebody asked for, in its pages or by its API, has a source, and stands for no due time.
+ * What Cronicle executes: the wrapper itself in place of the shell, as its signals go to one process only.
+ *
+ * A start that somebody asked for, in its pages or by its API, has a source, and stands for no due time: if the pipeline
+ * runs already it fails, as whoever pressed the button is waiting for a run, and Cronicle itself refuses such a start, too.
  */
 export function renderScript(call: WrapperCall, pipeline: Pipeline): string {
-  const scheduled = wrapperCommand(call, pipeline);
+  const scheduled = [...wrapperCommand(call, pipeline), ...STOP_WITHIN];
   const byHand = scheduled.filter((word) => word !== "--scheduled");
   return [
     "#!/bin/sh",

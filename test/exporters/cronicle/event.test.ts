@@ -37,9 +37,9 @@ test("a pipeline is one event, with all that we say of it", () => {
           "script": "#!/bin/sh
     # Written by pipelinewise-sched: change the schedule file, and install it again.
     if [ -n "$JOB_SOURCE" ]; then
-      exec /usr/bin/node /opt/p/bin/p.cjs run --config-dir /srv/pw --schedule shop --tap orders --target warehouse
+      exec /usr/bin/node /opt/p/bin/p.cjs run --config-dir /srv/pw --schedule shop --tap orders --target warehouse --stop-within 8
     fi
-    exec /usr/bin/node /opt/p/bin/p.cjs run --scheduled --config-dir /srv/pw --schedule shop --tap orders --target warehouse --output --slot "@$JOB_NOW"
+    exec /usr/bin/node /opt/p/bin/p.cjs run --scheduled --config-dir /srv/pw --schedule shop --tap orders --target warehouse --stop-within 8 --output --slot "@$JOB_NOW"
     ",
         },
         "plugin": "shellplug",
@@ -137,6 +137,8 @@ const COMMON = [
   "warehouse",
   "--id",
   "nightly",
+  "--stop-within",
+  "8",
 ];
 
 test("a due start calls the wrapper as a scheduler, for the minute it is due", () => {
