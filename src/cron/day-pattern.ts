@@ -3,6 +3,8 @@ import type { Times } from "./times.ts";
 const MONTHS = 12;
 const DAYS = 31;
 const WEEKDAYS = 7;
+/** The leap day counts: it comes. */
+const LONGEST_MONTH = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 const EVERY_WEEKDAY = (1 << WEEKDAYS) - 1;
 /** Each may be the last of its month. */
 const LAST_DAYS = [28, 29, 30, 31];
@@ -54,15 +56,16 @@ export function joinPatterns([first = "", ...more]: readonly DayPattern[]): DayP
   return String.fromCharCode(...codes);
 }
 
-/** A pattern in parts that have no day in common. */
+/** A pattern in parts that have no day in common; each of them comes. */
 export function dayRectangles(pattern: DayPattern): readonly DayRectangle[] {
   const ofMonth = (month: number): string => pattern.slice((month - 1) * DAYS, month * DAYS);
-  return groupBy(upTo(MONTHS), ofMonth).flatMap(([days, months]) =>
-    groupBy(upTo(DAYS), (day) => days.charAt(day - 1)).flatMap(([mask, sharing]) => {
+  return groupBy(upTo(MONTHS), ofMonth).flatMap(([masks, months]) => {
+    const longest = Math.max(...months.map((month) => LONGEST_MONTH[month - 1] ?? 0));
+    return groupBy(upTo(longest), (day) => masks.charAt(day - 1)).flatMap(([mask, days]) => {
       const weekdays = valuesOf(mask.charCodeAt(0));
-      return weekdays.length === 0 ? [] : [{ days: sharing, months, weekdays }];
-    }),
-  );
+      return weekdays.length === 0 ? [] : [{ days: days.length === longest ? upTo(DAYS) : days, months, weekdays }];
+    });
+  });
 }
 
 /** Values that share a key, in the order in which the keys come up. */

@@ -136,6 +136,8 @@ describe("exact sets", () => {
     [["0 2 1-31 * 1"], ["0 2 * * *"]],
     // Both.
     [["0 2 */10 * 1"], ["0 2 1,11,21,31 * 1"]],
+    // What never comes is left out.
+    [["0 2 31 2 1"], ["0 2 * 2 1"]],
     // What two crons start is started once.
     [
       ["*/30 8-10 * * 1-5", "0 */8 * * *"],

@@ -1,0 +1,77 @@
+import { execFile } from "node:child_process";
+import { access } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { errorMessage, SchedError, StoreError } from "../../errors.ts";
+import { findProgram } from "../../find-program.ts";
+import type { Host } from "../../host.ts";
+
+/** Whose units: the machine's, or a user's own. */
+export type Scope = "system" | "user";
+
+/** Calls `systemctl` for a scope, and gives what it prints. @throws StoreError with what it says */
+export type Systemctl = (...words: readonly string[]) => Promise<string>;
+
+const LONGEST_ANSWER = 16 * 1024 * 1024;
+
+/** Calls systemd's manager; `undefined` where none runs, as in most containers: sd_booted(3). */
+export async function findSystemctl(scope: Scope, host: Host): Promise<Systemctl | undefined> {
+  const isBooted = await access(join(host.root, "run/systemd/system")).then(
+    () => true,
+    () => false,
+  );
+  if (!isBooted) return undefined;
+  const program = await findProgram("systemctl", host.env["PATH"]).catch((error) => {
+    if (error instanceof SchedError) return undefined;
+    throw error;
+  });
+  if (program === undefined) return undefined;
+  const run = promisify(execFile);
+  const ofUser = scope === "user";
+  // A session that was begun by su, or by cron, does not say where the user's manager is.
+  const runtime = host.env["XDG_RUNTIME_DIR"] ?? `/run/user/${host.uid}`;
+  const env = { ...host.env, LC_ALL: "C", ...(ofUser ? { XDG_RUNTIME_DIR: runtime } : {}) };
+  return async (...words) => {
+    const all = [...(ofUser ? ["--user"] : []), ...words];
+    try {
+      return (await run(program, all, { env, maxBuffer: LONGEST_ANSWER })).stdout;
+    } catch (error) {
+      const said = error instanceof Error && "stderr" in error ? String(error.stderr).trim() : "";
+      const what = [...all.slice(0, ofUser ? 3 : 2), ...(all.length > 3 ? ["…"] : [])].join(" ");
+      throw new StoreError(`systemctl ${what} failed: ${said === "" ? errorMessage(error) : said}`, { cause: error });
+    }
+  };
+}
+
+/** What systemd makes of a unit file. */
+export interface UnitState {
+  readonly isEnabled: boolean;
+  readonly isActive: boolean;
+  /** The file was changed since systemd has read it. */
+  readonly isStale: boolean;
+}
+
+/** The states of units by name; of those that systemd does not know, nothing is enabled or active. */
+export async function readStates(
+  systemctl: Systemctl,
+  names: readonly string[],
+): Promise<ReadonlyMap<string, UnitState>> {
+  if (names.length === 0) return new Map();
+  const answer = await systemctl("show", "--property=Id,UnitFileState,ActiveState,NeedDaemonReload", ...names);
+  const blocks = answer.split(/\n\n+/).map((block) => new Map(block.split("\n").map(keyAndValue)));
+  return new Map(
+    blocks.map((block) => [
+      block.get("Id") ?? "",
+      {
+        isEnabled: block.get("UnitFileState") === "enabled",
+        isActive: block.get("ActiveState") === "active",
+        isStale: block.get("NeedDaemonReload") === "yes",
+      },
+    ]),
+  );
+}
+
+function keyAndValue(line: string): readonly [string, string] {
+  const at = line.indexOf("=");
+  return [line.slice(0, at), line.slice(at + 1)];
+}
