@@ -109,3 +109,18 @@ export const act = <T>(path: string, now: () => T, later: (done: Done<T>) => voi
 /** The same, but never at once: a disk may take its time. */
 export const actLater = <T>(path: string, later: (done: Done<T>) => void): Promise<T> =>
   nothingHangs() ? askLater(later) : answerOf(askLater(later), path);
+
+type Finished = (error: NodeJS.ErrnoException | null) => void;
+
+const forget =
+  (later: (done: Finished) => void) =>
+  (done: Done<void>): void =>
+    later((error) => done(error, undefined));
+
+/** `act` for what gives nothing. */
+export const actOnly = (path: string, now: () => void, later: (done: Finished) => void): Promise<void> =>
+  act<void>(path, now, forget(later));
+
+/** `ask` for what gives nothing. */
+export const askOnly = (now: () => void, later: (done: Finished) => void): Promise<void> =>
+  ask<void>(now, forget(later));

@@ -1,7 +1,8 @@
 import { constants } from "node:fs";
 import { dirname } from "node:path";
 import { errorCode, StoreError } from "./errors.ts";
-import { type OpenFile, open, removeFile, rename } from "./files.ts";
+import { removeFile, rename } from "./files.ts";
+import { type OpenFile, open } from "./open-file.ts";
 import { storeFault, systemCode } from "./store-fault.ts";
 
 const FILE_MODE = 0o600;

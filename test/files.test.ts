@@ -1,7 +1,7 @@
 import { closeSync, openSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { readToEnd } from "../src/files.ts";
+import { readToEnd } from "../src/open-file.ts";
 import { tempFolder } from "./support/host.ts";
 
 function read(path: string): Promise<string> {

@@ -1,8 +1,9 @@
 import { constants } from "node:fs";
 import { dirname } from "node:path";
 import { type EntryId, entryKey, type PipelineId } from "../command/request.ts";
-import { open, removeFile, rename } from "../files.ts";
+import { removeFile, rename } from "../files.ts";
 import type { Host } from "../host.ts";
+import { open } from "../open-file.ts";
 import { readStateFile } from "../state-file.ts";
 import { ensureFolder } from "../state-folder.ts";
 import { lastRunFile, lastSkipFile, type StatePaths } from "../state-paths.ts";

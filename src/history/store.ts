@@ -1,8 +1,8 @@
 import { constants } from "node:fs";
 import { dirname } from "node:path";
 import { StoreError } from "../errors.ts";
-import { type OpenFile, open } from "../files.ts";
 import type { Host } from "../host.ts";
+import { type OpenFile, open } from "../open-file.ts";
 import { ensureFolder } from "../state-folder.ts";
 import { runsFile, type StatePaths } from "../state-paths.ts";
 import { storeFault } from "../store-fault.ts";

@@ -1,7 +1,8 @@
 import { constants } from "node:fs";
 import { join } from "node:path";
 import type { PipelineId } from "../command/request.ts";
-import { open, readdir } from "../files.ts";
+import { readdir } from "../files.ts";
+import { open } from "../open-file.ts";
 import { lockFolder, type StatePaths } from "../state-paths.ts";
 import type { LockHolder } from "./lock.ts";
 import { thisKernel } from "./machine.ts";

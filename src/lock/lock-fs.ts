@@ -1,5 +1,6 @@
 import { constants } from "node:fs";
-import { lstat, mkdir, open, readdir, rename, rmdir, touch, unlink } from "../files.ts";
+import { lstat, mkdir, readdir, rename, rmdir, touch, unlink } from "../files.ts";
+import { open } from "../open-file.ts";
 import { systemCode } from "../store-fault.ts";
 
 /** What the file server says of a file. */

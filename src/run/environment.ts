@@ -1,8 +1,8 @@
 import { constants } from "node:fs";
 import { absolutePath } from "../config-dir.ts";
 import { errorCode, StoreError } from "../errors.ts";
-import { open } from "../files.ts";
 import type { Host } from "../host.ts";
+import { open } from "../open-file.ts";
 import { storeFault } from "../store-fault.ts";
 import { parseEnvFile } from "./env-file.ts";
 import type { EnvironmentPlan } from "./plan.ts";

@@ -1,7 +1,7 @@
 import { constants } from "node:fs";
-import { type OpenFile, open } from "../files.ts";
 import type { Host } from "../host.ts";
 import type { Log, LogFields } from "../log.ts";
+import { type OpenFile, open } from "../open-file.ts";
 import { type StatePaths, wrapperLogFile } from "../state-paths.ts";
 import { storeFault } from "../store-fault.ts";
 

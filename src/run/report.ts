@@ -1,9 +1,9 @@
 import { constants } from "node:fs";
 import { stripVTControlCharacters } from "node:util";
 import { entryLabel } from "../command/request.ts";
-import { open } from "../files.ts";
 import { entryOf } from "../history/last.ts";
 import type { RunRecord } from "../history/record.ts";
+import { open } from "../open-file.ts";
 import { renderDuration } from "./duration.ts";
 
 const TAIL_BYTES = 65_536;

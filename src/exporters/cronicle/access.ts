@@ -1,8 +1,8 @@
 import { constants } from "node:fs";
 import { absolutePath } from "../../config-dir.ts";
 import { StoreError } from "../../errors.ts";
-import { open } from "../../files.ts";
 import type { Host } from "../../host.ts";
+import { open } from "../../open-file.ts";
 import { storeFault } from "../../store-fault.ts";
 
 /** How Cronicle is spoken to. */
