@@ -30,7 +30,7 @@ export const RUN_OPTIONS = [
   {
     name: "stop-within",
     value: "SECONDS",
-    help: "when told to stop, kill what has not ended by itself in time for that, 2 to 45 (default: 45)",
+    help: "kill what is left of it so long after a stop began, 2 to 45 (default: 45)",
   },
   { name: "skip-exit-code", value: "N", help: "end a skipped run with N, 1 to 255 (Airflow: 99)" },
 ] as const satisfies readonly RunOption[];
@@ -105,28 +105,6 @@ function checkedWord(name: string, word: string, faultOf: (word: string) => stri
   return word;
 }
 
-function exitCode(text: string): number {
-  const code = /^\d{1,3}$/.test(text) ? Number(text) : 0;
-  if (code < 1 || code > 255) {
-    throw new UsageError(
-      `--skip-exit-code: ${JSON.stringify(text)} is outside 1-255`,
-      "A skip is 0 without this option.",
-    );
-  }
-  return code;
-}
-
-function stopSeconds(text: string): number {
-  const seconds = /^\d{1,2}$/.test(text) ? Number(text) : 0;
-  if (seconds < 2 || seconds > 45) {
-    throw new UsageError(
-      `--stop-within: ${JSON.stringify(text)} is outside 2-45`,
-      "Whole seconds; somewhat fewer than the scheduler gives a job before it kills it.",
-    );
-  }
-  return seconds;
-}
-
 const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)$/;
 
 const EPOCH_SECONDS = /^@\d{1,11}$/;
@@ -162,6 +140,13 @@ export function parseRunWords(argv: readonly string[]): RunRequest {
     const value = text(name);
     return value === undefined ? undefined : checkedWord(name, value, nameFault);
   };
+  const wholeNumber = (name: OptionName, least: number, most: number): number | undefined => {
+    const word = text(name);
+    if (word === undefined) return undefined;
+    const value = /^\d{1,3}$/.test(word) ? Number(word) : Number.NaN;
+    if (value >= least && value <= most) return value;
+    throw new UsageError(`--${name}: ${JSON.stringify(word)} is outside ${least}-${most}`, HELP_HINT);
+  };
   const command = TAP_COMMANDS.find((known) => known === text("command"));
   if (command === undefined && text("command") !== undefined) {
     throw new UsageError(
@@ -169,9 +154,7 @@ export function parseRunWords(argv: readonly string[]): RunRequest {
       "These are the PipelineWise commands that can be run under the lock.",
     );
   }
-  const skip = text("skip-exit-code");
   const due = text("slot");
-  const within = text("stop-within");
   const request: RunRequest = {
     tap: needed("tap"),
     target: needed("target"),
@@ -184,8 +167,8 @@ export function parseRunWords(argv: readonly string[]): RunRequest {
     slot: due === undefined ? undefined : slot(due),
     again: values.has("again"),
     output: values.has("output"),
-    stopWithinSeconds: within === undefined ? undefined : stopSeconds(within),
-    skipExitCode: skip === undefined ? undefined : exitCode(skip),
+    stopWithinSeconds: wholeNumber("stop-within", 2, 45),
+    skipExitCode: wholeNumber("skip-exit-code", 1, 255),
     dryRun: values.has("dry-run"),
     extraArgs,
   };
