@@ -167,7 +167,8 @@ async function measure() {
     for (let kill = 0; kill < KILLS_A_ROUND; kill++) kills.push(await startAfterKill());
   }
   const of = (list, name) => list.map((one) => one[name]);
-  const spread = (values) => `${median(values).toFixed(0)} (at most ${Math.max(...values).toFixed(0)})`;
+  const spread = (values) =>
+    `${median(values).toFixed(0)} (${Math.min(...values).toFixed(0)} to ${Math.max(...values).toFixed(0)})`;
   const ratio = median(storms.map(({ ms, empty }) => ms / empty));
   return [
     `Medians of ${storms.length} storms and ${kills.length} kills; ${setting()}`,
