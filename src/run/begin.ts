@@ -1,7 +1,7 @@
 import { findProgram } from "../find-program.ts";
 import type { Host } from "../host.ts";
 import { type HeldLock, RUN_MARK } from "../lock/lock.ts";
-import type { SlotClaim } from "../slot/handled.ts";
+import type { SlotClaim } from "../slot/claim.ts";
 import { runLogFile } from "../state-paths.ts";
 import { type Pipeline, startPipeline } from "./child.ts";
 import { applyEnvironment, readEnvironment } from "./environment.ts";

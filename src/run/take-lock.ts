@@ -1,7 +1,8 @@
 import { entryKey, entryLabel } from "../command/request.ts";
 import type { Host } from "../host.ts";
 import type { DeadHolder, LockAttempt, LockHeld, LockHolder, PipelineLocks } from "../lock/lock.ts";
-import { claimSlot, readHandled, type SlotClaim } from "../slot/handled.ts";
+import { claimSlot, type SlotClaim } from "../slot/claim.ts";
+import { readHandled } from "../slot/handled.ts";
 import { renderDuration } from "./duration.ts";
 import { recordLost } from "./lost.ts";
 import type { RunPlan } from "./plan.ts";

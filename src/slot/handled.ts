@@ -22,7 +22,7 @@ export interface HandledSlot {
   readonly run: string;
 }
 
-type Writer = Pick<Host, "uid" | "name" | "pid">;
+export type Writer = Pick<Host, "uid" | "name" | "pid">;
 
 const fileOf = (paths: StatePaths, entry: EntryId): string => slotFile(paths, entry, entryKey(entry));
 
@@ -40,6 +40,12 @@ function parseHandled(text: string): HandledSlot | undefined {
   }
 }
 
+/** The note as it stands, whatever our clock says. */
+export async function readNote(paths: StatePaths, entry: EntryId): Promise<HandledSlot | undefined> {
+  const text = await readStateFile(fileOf(paths, entry));
+  return text === undefined ? undefined : parseHandled(text);
+}
+
 /**
  * The newest slot of an entry that was handled; `undefined` for none, and for a text that a power cut left torn: rather
  * run the last slot again than never one more.
@@ -47,69 +53,45 @@ function parseHandled(text: string): HandledSlot | undefined {
  * @throws StoreError when it lies ahead of our clock: it would keep every start away
  */
 export async function readHandled(paths: StatePaths, entry: EntryId, now: Date): Promise<HandledSlot | undefined> {
-  const path = fileOf(paths, entry);
-  const text = await readStateFile(path);
-  const handled = text === undefined ? undefined : parseHandled(text);
+  const handled = await readNote(paths, entry);
   if (handled !== undefined && handled.slot.getTime() > now.getTime() + AHEAD_MS) {
     throw new StoreError(
       `${entryLabel(entry)}: the slot ${handled.slot.toISOString()} is noted as handled by host ${handled.host}, and it is only ${now.toISOString()} here`,
-      { hint: `The clock of one of them is, or was, wrong. Set it right, then: rm '${path}'` },
+      { hint: `The clock of one of them is, or was, wrong. Set it right, then: rm '${fileOf(paths, entry)}'` },
     );
   }
   return handled;
 }
 
-/** A slot about to be handled: all but the last step is done, so that a full disk is known before. */
-export interface SlotClaim {
-  /**
-   * Notes it as handled, unless a newer one is. Done again at the end of a run, it mends what a skip, which has no lock,
-   * may have written over it (`markHandled`).
-   */
-  settle(): Promise<void>;
-  /** Leaves it to another start, unless it was settled. */
+/** A note that is on the disk, and not yet in its place. */
+export interface SlotNote {
+  put(): Promise<void>;
   drop(): Promise<void>;
 }
 
-/** To be called by who holds the pipeline's lock; what it notes counts from `settle` on. */
-export async function claimSlot(
+/** Writes all of a note but its last step, so that a full disk is known before that. */
+export async function prepareNote(
   paths: StatePaths,
   entry: EntryId,
   host: Writer,
   { slot, run }: Pick<HandledSlot, "slot" | "run">,
-): Promise<SlotClaim> {
+): Promise<SlotNote> {
   const path = fileOf(paths, entry);
   const beside = `${path}.${host.name}.${host.pid}.tmp`;
-  let prepared = false;
-  const drop = async () => {
-    if (prepared) await removeFile(beside).catch(() => {});
-    prepared = false;
-  };
-  const prepare = async () => {
-    prepared = true;
-    try {
-      const file = await open(beside, FLAGS, 0o600);
-      const text = `${JSON.stringify({ slot: slot.toISOString(), host: host.name, run })}\n`;
-      await file.writeText(text, "utf8").finally(() => file.close());
-    } catch (error) {
-      await drop();
-      throw storeFault("write", path, error);
-    }
+  const drop = () => removeFile(beside).catch(() => {});
+  const fault = (error: unknown): never => {
+    throw storeFault("write", path, error);
   };
   await ensureFolder(paths, dirname(path), host.uid);
-  await prepare();
-  return {
-    drop,
-    async settle() {
-      const text = await readStateFile(path);
-      const noted = text === undefined ? undefined : parseHandled(text);
-      if (noted !== undefined && (noted.slot > slot || noted.run === run)) return;
-      if (!prepared) await prepare();
-      await rename(beside, path).catch((error) => {
-        throw storeFault("write", path, error);
-      });
-      prepared = false;
-    },
-  };
+  try {
+    const file = await open(beside, FLAGS, 0o600);
+    const text = `${JSON.stringify({ slot: slot.toISOString(), host: host.name, run })}\n`;
+    await file.writeText(text, "utf8").finally(() => file.close());
+  } catch (error) {
+    await drop();
+    return fault(error);
+  }
+  return { put: () => rename(beside, path).catch(fault), drop };
 }
 
 /**
@@ -126,6 +108,5 @@ export async function markHandled(
 ): Promise<void> {
   const newest = await readHandled(paths, entry, host.now());
   if (newest !== undefined && newest.slot >= handled.slot) return;
-  const claim = await claimSlot(paths, entry, host, handled);
-  await claim.settle();
+  await (await prepareNote(paths, entry, host, handled)).put();
 }

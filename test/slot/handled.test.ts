@@ -1,7 +1,8 @@
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { expect, test } from "vitest";
-import { claimSlot, markHandled, readHandled } from "../../src/slot/handled.ts";
+import { claimSlot } from "../../src/slot/claim.ts";
+import { markHandled, readHandled } from "../../src/slot/handled.ts";
 import { slotFile, statePaths } from "../../src/state-paths.ts";
 import { tempFolder, testHost } from "../support/host.ts";
 
