@@ -91,9 +91,11 @@ function planCrontab(before: string, mark: BlockMark, lines: readonly string[]):
 const zonesOf = ({ pipelines }: Schedule): readonly string[] => pipelines.flatMap(({ timezone }) => timezone ?? []);
 
 /** Whether a host file would say nothing new but the hour, and for how long it holds: then it stays as it is. */
-function saysNothingNew(fresh: HostSchedule, found: HostSchedule, text: string | undefined, at: Date): boolean {
+function saysNothingNew(fresh: HostSchedule, found: HostSchedule, text: string, at: Date): boolean {
   const zones = fresh.zones === undefined ? undefined : chooseRecord(found.zones, fresh.zones, at);
-  return encodeCompiled({ ...fresh, installedAt: found.installedAt, zones }) === text;
+  const then: unknown = JSON.parse(encodeCompiled({ ...fresh, installedAt: found.installedAt, zones }));
+  // In whatever order: an uninstall from one of several schedulers writes what it has read.
+  return isDeepStrictEqual(then, JSON.parse(text));
 }
 
 /** Works out everything that an install changes; throws where it is refused. */
@@ -146,7 +148,8 @@ export function planInstall(found: Found, wanted: Wanted): InstallPlan {
     compileOnly: compileOnly || found.host?.compileOnly === true ? true : undefined,
     on: onSchedulers(found.host, wanted.elsewhere, startsDigest(meaning, resolved)),
   };
-  const unchanged = found.host !== undefined && saysNothingNew(fresh, found.host, found.hostText, wanted.at);
+  const { host, hostText } = found;
+  const unchanged = host !== undefined && hostText !== undefined && saysNothingNew(fresh, host, hostText, wanted.at);
   return {
     name,
     crontab: found.crontab === undefined ? undefined : planCrontab(found.crontab, mark, lines),

@@ -55,6 +55,7 @@ export function installWorld(
         node: "/usr/bin/node",
         program: "/usr/local/bin/pipelinewise-sched",
         name: options.host ?? "testhost",
+        root: home,
       });
       const code = await main(argv, host);
       return { code, out: host.out().replaceAll(home, "~"), err: host.err().replaceAll(home, "~") };

@@ -15,5 +15,5 @@ export function renderSchedulerPlan({ changes }: SchedulerPlan, title: string): 
 
 const renderChange = ({ kind, what, differences }: PlannedChange): readonly string[] => [
   `  ${SIGNS[kind]} ${what}`,
-  ...differences.map((line) => `      ${line}`),
+  ...differences.map((line) => `      ${line}`.trimEnd()),
 ];

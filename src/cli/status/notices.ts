@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { digestOf } from "../../compiled/digest.ts";
+import { startsDigest } from "../../compiled/starts-digest.ts";
 import type { InstalledSchedule } from "../../compiled/store.ts";
 import { type ZonesNow, zoneNotices } from "../../compiled/zone-notices.ts";
 import { errorCode } from "../../errors.ts";
@@ -31,6 +32,10 @@ export async function noticesOf(
       : host.meaningDigest === digestOf(meaningText)
         ? undefined
         : `the lines of host ${hostName} are older than the schedule ${meaning.name}, which was installed anew elsewhere: ${again}`;
+  const told = host === undefined ? "" : startsDigest(meaning, host);
+  const elsewhere = Object.entries(host?.on ?? {})
+    .filter(([, { digest }]) => digest !== told)
+    .map(([on]) => `what ${on} starts is older than the schedule ${meaning.name}: ${again} --on ${on}`);
   const ofZones = host === undefined ? [] : zoneNotices(meaning, host, zones);
-  return [await sourceNotice(installed), ofHost, ...ofZones].filter((notice) => notice !== undefined);
+  return [await sourceNotice(installed), ofHost, ...elsewhere, ...ofZones].filter((notice) => notice !== undefined);
 }

@@ -37,7 +37,7 @@ export async function findSystemctl(scope: Scope, host: Host): Promise<Systemctl
       return (await run(program, all, { env, maxBuffer: LONGEST_ANSWER })).stdout;
     } catch (error) {
       const said = error instanceof Error && "stderr" in error ? String(error.stderr).trim() : "";
-      const what = [...all.slice(0, ofUser ? 3 : 2), ...(all.length > 3 ? ["…"] : [])].join(" ");
+      const what = words.length > 2 ? `${words.slice(0, 2).join(" ")} …` : words.join(" ");
       throw new StoreError(`systemctl ${what} failed: ${said === "" ? errorMessage(error) : said}`, { cause: error });
     }
   };
