@@ -10,6 +10,7 @@ interface ExporterRow {
 
 /** Every scheduler beside cron: a new one is one file, and one row here. */
 export const EXPORTERS: readonly ExporterRow[] = [
+  { name: "airflow", load: async () => (await import("./airflow/airflow.ts")).airflow },
   { name: "systemd", load: async () => (await import("./systemd/systemd.ts")).systemd },
   { name: "cronicle", load: async () => (await import("./cronicle/cronicle.ts")).cronicle },
 ];

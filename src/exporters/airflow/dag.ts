@@ -1,0 +1,96 @@
+import { type WrapperCall, wrapperCommand } from "../../command/command.ts";
+import { entryLabel } from "../../command/request.ts";
+import { renderWords } from "../../command/shell.ts";
+import { describeCron } from "../../cron/words.ts";
+import type { Horizon } from "../../cron/zone-table.ts";
+import type { Pipeline } from "../../schedule/schedule.ts";
+import { dagId } from "./dag-id.ts";
+import { type AirflowStarts, airflowStarts } from "./starts.ts";
+
+/** A pipeline's DAG as the file's list has it: text and lists of text only, which read alike in JSON and in Python. */
+export interface PipelineDag {
+  readonly dag_id: string;
+  readonly description: string;
+  readonly crons: readonly string[];
+  readonly timezone: string;
+  /** ISO 8601: nothing before it is made up for. */
+  readonly start_date: string;
+  readonly tags: readonly string[];
+  /** For `sh`; the words of a scheduled run come behind. */
+  readonly command: string;
+  readonly doc_md: string;
+}
+
+/** What the DAGs of a schedule have in common. */
+export interface DagFrame {
+  readonly call: WrapperCall;
+  /** Of the machine that runs the pipelines: a pipeline without a zone of its own goes by it. */
+  readonly machineZone: string;
+  readonly horizon: Horizon;
+  /** Since when a DAG has been there. */
+  readonly startOf: (dagId: string) => string;
+}
+
+/** What ends a skipped run, and is shown as *skipped* by Airflow. */
+export const SKIP_EXIT_CODE = 99;
+/** Airflow kills what is left of a task 10 s after it has told it to end; by then nothing of a pipeline is to be left. */
+const STOP_WITHIN_SECONDS = 8;
+/** Of a tag. */
+const MOST_CHARACTERS = 100;
+
+export function pipelineDag(pipeline: Pipeline, { call, machineZone, horizon, startOf }: DagFrame): PipelineDag {
+  const zone = pipeline.timezone ?? machineZone;
+  const starts = airflowStarts({ crons: pipeline.crons, zone }, horizon);
+  const id = dagId(call.schedule, pipeline);
+  const words = pipeline.crons.map(describeCron).join("; ");
+  return {
+    dag_id: id,
+    description: pipeline.note ?? `${entryLabel(pipeline)}: ${words}, ${zone}`,
+    crons: starts.crons,
+    timezone: starts.timezone,
+    start_date: startOf(id),
+    tags: [...new Set(["pipelinewise-sched", call.schedule, pipeline.target])].filter(
+      (tag) => tag.length <= MOST_CHARACTERS,
+    ),
+    command: renderCommand(call, pipeline),
+    doc_md: renderDoc(pipeline, zone, starts),
+  };
+}
+
+/** `exec`: Airflow's signals go to our own process. What Airflow would take for a template is parted by empty quotes. */
+function renderCommand(call: WrapperCall, pipeline: Pipeline): string {
+  const words = wrapperCommand(call, pipeline).filter((word) => word !== "--scheduled");
+  const manners = ["--stop-within", STOP_WITHIN_SECONDS, "--skip-exit-code", SKIP_EXIT_CODE].map(String);
+  const command = renderWords([...words, ...manners]);
+  return `exec ${command.replace(/\{(?=[{%#])/g, "{''")}`;
+}
+
+function renderDoc({ crons, note, ...entry }: Pipeline, zone: string, { kind, timezone }: AirflowStarts): string {
+  const who = `--tap ${entry.tap} --target ${entry.target}`;
+  return [
+    ...(note === undefined ? [] : [note.trim(), ""]),
+    `**${entryLabel(entry)}**, in the zone ${zone}:`,
+    "",
+    ...crons.map((cron) => `- \`${cron.text}\` ${describeCron(cron)}`),
+    "",
+    ...SURPLUS[kind].map((line) => line.replace("ZONE", timezone)),
+    "A run is *skipped* when the pipeline is at work already, or when another scheduler has run the same time; its log says which.",
+    "*Trigger* runs the pipeline now. *Clear* runs the time of that run once more.",
+    "",
+    `More is told by \`pipelinewise-sched history ${who}\`.`,
+    "",
+  ].join("\n");
+}
+
+/** What is said of the starts beside the due ones. */
+const SURPLUS: Readonly<Record<AirflowStarts["kind"], readonly string[]>> = {
+  exact: [],
+  surplus: [
+    "Airflow starts it more often than that, as it reads these times otherwise; what is not due is *skipped* at once.",
+    "",
+  ],
+  candidates: [
+    "When clocks change Airflow reads these times otherwise than cron. So it starts the pipeline at more times, in ZONE, and what is not due is *skipped* at once.",
+    "",
+  ],
+};

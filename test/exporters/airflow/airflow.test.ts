@@ -1,0 +1,224 @@
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { type InstallWorld, installWorld } from "../../support/install-world.ts";
+
+const FILE = "dags/pipelinewise_sched_pipelinewise.py";
+const AIRFLOW = ["--on", "airflow"];
+
+const schedule = (pipelines: readonly string[], head = "airflow: {dags: dags}\n"): string =>
+  `${head}timezone: Europe/London\npipelines:\n${pipelines.map((one) => `  - ${one}\n`).join("")}`;
+
+const ORDERS = `{tap: orders, target: redshift, cron: "*/5 * * * *", note: Sync every 5 minutes}`;
+const STOCK = `{tap: stock, target: redshift, cron: "30 1 * * *"}`;
+
+/** A machine with a DAGs folder, and a schedule that names it. */
+function world(pipelines: readonly string[] = [ORDERS, STOCK]): InstallWorld {
+  const one = installWorld();
+  mkdirSync(join(one.home, "dags"));
+  one.put("schedule.yml", schedule(pipelines));
+  return one;
+}
+
+/** A program `airflow` that says this. */
+function withAirflow(one: InstallWorld, script: string): void {
+  writeFileSync(join(one.home, "bin/airflow"), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  one.put("schedule.yml", schedule([ORDERS], ""));
+}
+
+describe("install --on airflow", () => {
+  test("writes one file that all may read, and nothing the second time", async () => {
+    const one = world();
+    expect(await one.run("install", ...AIRFLOW)).toMatchObject({
+      code: 0,
+      out: expect.stringContaining(`Apache Airflow: 1 created\n  + DAG file ~/${FILE}\n      2 DAGs\n`),
+      err: expect.stringContaining("Airflow finds a new file within 5 minutes"),
+    });
+    expect(readdirSync(join(one.home, "dags"))).toEqual(["pipelinewise_sched_pipelinewise.py"]);
+    expect(statSync(join(one.home, FILE)).mode & 0o777).toBe(0o644);
+    expect(one.crontab.text()).toBeUndefined();
+    const before = one.text(FILE);
+    expect(before).toContain(`--config-dir ${one.configDir}`);
+    expect(await one.run("diff", ...AIRFLOW)).toMatchObject({ code: 0 });
+    expect((await one.run("install", ...AIRFLOW)).err).toContain("nothing to change");
+    expect(one.text(FILE)).toBe(before);
+  });
+
+  test("stores which entries Airflow starts more often than they are due", async () => {
+    const one = world([ORDERS.replace("}", ", timezone: UTC}"), STOCK]);
+    await one.run("install", ...AIRFLOW);
+    const stored = JSON.parse(one.text(".pipelinewise/.sched/schedules/pipelinewise.testhost.json") ?? "");
+    expect(stored).toMatchObject({
+      loose: ["redshift/stock/run_tap"],
+      on: { airflow: { place: { dags: join(one.home, "dags") } } },
+    });
+  });
+
+  test("shows what changes as a diff, and what Airflow keeps of a DAG that goes", async () => {
+    const one = world();
+    await one.run("install", ...AIRFLOW);
+    one.put("schedule.yml", schedule([ORDERS.replace("*/5", "*/10")]));
+    const diff = await one.run("diff", ...AIRFLOW);
+    expect(diff.code).toBe(1);
+    expect(diff.out).toContain(`      -            "*/5 * * * *"\n      +            "*/10 * * * *"\n`);
+    const { code, err } = await one.run("install", ...AIRFLOW);
+    expect(code).toBe(0);
+    expect(err).toContain("Airflow reads a changed file within half a minute");
+    // As Airflow 2 has one DAG for each of its crons.
+    const id = "pipelinewise.redshift.stock";
+    expect(err).toContain(
+      `to take that away too:\n${[id, `${id}__1`, `${id}__2`, `${id}__3`].map((one) => `  airflow dags delete -y ${one}\n`).join("")}`,
+    );
+  });
+
+  test("what was changed by hand is shown, and put right", async () => {
+    const one = world();
+    await one.run("install", ...AIRFLOW);
+    const ours = one.text(FILE) ?? "";
+    one.put(FILE, ours.replace("catchup=False", "catchup=True"));
+    const diff = await one.run("diff", ...AIRFLOW);
+    expect([diff.code, diff.out]).toEqual([1, expect.stringContaining("-            catchup=True,\n")]);
+    await one.run("install", ...AIRFLOW);
+    expect(one.text(FILE)).toBe(ours);
+  });
+
+  test("never writes over a file that is not ours, or a link", async () => {
+    const one = world();
+    one.put(FILE, "# somebody's DAG\n");
+    for (const words of [["install"], ["install", "--replace"], ["diff"]]) {
+      expect(await one.run(...words, ...AIRFLOW)).toMatchObject({
+        code: 74,
+        err: expect.stringContaining(`~/${FILE} was not written by pipelinewise-sched`),
+      });
+    }
+    expect(one.text(FILE)).toBe("# somebody's DAG\n");
+    expect(one.stored()).toEqual([]);
+    const other = world();
+    other.put("theirs.py", "");
+    symlinkSync(join(other.home, "theirs.py"), join(other.home, FILE));
+    expect(await other.run("install", ...AIRFLOW)).toMatchObject({ code: 74 });
+  });
+
+  test("takes a file of another schedule over only when told to", async () => {
+    const one = world();
+    await one.run("install", ...AIRFLOW);
+    one.put(FILE, (one.text(FILE) ?? "").replace('schedule.yml"', 'other.yml"'));
+    expect(await one.run("install", ...AIRFLOW)).toMatchObject({
+      code: 74,
+      err: expect.stringContaining(`~/${FILE} was written for the schedule file ~/other.yml (here: ~/schedule.yml)\n`),
+    });
+    expect(await one.run("install", ...AIRFLOW, "--replace")).toMatchObject({ code: 0 });
+    expect(one.text(FILE)).not.toContain("other.yml");
+  });
+
+  test("a pipeline whose id Airflow does not take is refused with its place", async () => {
+    const tap = "t".repeat(120);
+    const one = world([`{tap: ${tap}, target: ${tap}, cron: "@daily"}`]);
+    for (const word of ["validate", "install"]) {
+      const { code, out, err } = await one.run(word, ...AIRFLOW);
+      expect([code, out + err]).toEqual([
+        65,
+        expect.stringMatching(/schedule\.yml:4:5 {2}pipelines\[0\]: its DAG id would have 254 characters/),
+      ]);
+    }
+    expect(existsSync(join(one.home, FILE))).toBe(false);
+  });
+});
+
+describe("the DAGs folder", () => {
+  test("is asked of Airflow, whose last line counts", async () => {
+    const one = installWorld();
+    mkdirSync(join(one.home, "dags"));
+    withAirflow(one, `echo noise; [ "$*" = "config get-value core dags_folder" ] && echo $HOME/dags`);
+    expect(await one.run("install", ...AIRFLOW)).toMatchObject({ code: 0 });
+    expect(existsSync(join(one.home, FILE))).toBe(true);
+  });
+
+  test.each([
+    ["echo dags", '`airflow config get-value core dags_folder` says "dags", which is no absolute path'],
+    ["echo broken >&2; exit 3", "`airflow config get-value core dags_folder` fails: broken"],
+    ["echo $HOME/nowhere", "Airflow's DAGs folder ~/nowhere does not exist"],
+  ])("an Airflow that says otherwise (%s) is told, with the setting", async (script, message) => {
+    const one = installWorld();
+    withAirflow(one, script);
+    const { code, err } = await one.run("install", ...AIRFLOW);
+    expect([code, err]).toEqual([74, expect.stringContaining(message)]);
+    expect(err).toContain("`airflow: {dags: /PATH/OF/dags}`");
+    expect(one.stored()).toEqual([]);
+  });
+
+  test("without an Airflow must be in the schedule file", async () => {
+    const one = installWorld();
+    one.put("schedule.yml", schedule([ORDERS], ""));
+    const { code, err } = await one.run("install", ...AIRFLOW);
+    expect([code, err]).toEqual([74, expect.stringContaining("there is no `airflow` on the PATH")]);
+    expect(err).toContain("`airflow: {dags: /PATH/OF/dags}`");
+  });
+
+  test("may be missing, or no folder", async () => {
+    const one = installWorld();
+    one.put("schedule.yml", schedule([ORDERS]));
+    expect((await one.run("install", ...AIRFLOW)).err).toContain("Airflow's DAGs folder ~/dags does not exist");
+    one.put("dags", "");
+    expect((await one.run("install", ...AIRFLOW)).err).toContain("Airflow's DAGs folder ~/dags is no folder");
+  });
+
+  test("may not be writable: nothing is stored then", async () => {
+    const one = world();
+    chmodSync(join(one.home, "dags"), 0o500);
+    if (process.getuid?.() === 0) {
+      // Root may write everywhere, but not where the folder's place for the new file is taken.
+      chmodSync(join(one.home, "dags"), 0o700);
+      mkdirSync(join(one.home, `dags/.pipelinewise_sched_pipelinewise.py.${process.pid}.tmp/x`), { recursive: true });
+    }
+    const { code, err } = await one.run("install", ...AIRFLOW);
+    chmodSync(join(one.home, "dags"), 0o700);
+    expect([code, err]).toEqual([74, expect.stringContaining(`cannot write ~/${FILE}`)]);
+    expect(one.stored().filter((path) => path.endsWith(".json"))).toEqual([]);
+  });
+});
+
+describe("uninstall --on airflow", () => {
+  test("removes the file, and says what Airflow keeps", async () => {
+    const one = world();
+    await one.run("install", ...AIRFLOW);
+    const { code, out, err } = await one.run("uninstall", ...AIRFLOW);
+    expect([code, out]).toEqual([0, expect.stringContaining(`Apache Airflow: 1 removed\n  - DAG file ~/${FILE}\n`)]);
+    expect(err).toContain("  airflow dags delete -y pipelinewise.redshift.orders\n");
+    expect(readdirSync(join(one.home, "dags"))).toEqual([]);
+    expect(one.stored().filter((path) => path.endsWith(".json"))).toEqual([]);
+  });
+
+  test.each([
+    ["is gone already", undefined],
+    ["is not of this schedule, and stays", "# somebody's DAG\n"],
+  ])("a file that %s keeps nothing from being uninstalled", async (words, text) => {
+    const one = world();
+    await one.run("install", ...AIRFLOW);
+    if (text === undefined) unlinkSync(join(one.home, FILE));
+    else one.put(FILE, text);
+    const { code, err } = await one.run("uninstall", ...AIRFLOW);
+    expect([code, err]).toEqual([0, expect.stringContaining(`warning: ~/${FILE} ${words}\n`)]);
+    expect(one.text(FILE)).toBe(text);
+  });
+});
+
+test("500 pipelines are one file", async () => {
+  const many = Array.from(
+    { length: 500 },
+    (_, index) => `{tap: tap_${index}, target: redshift, cron: "${index % 60} 1 * * *"}`,
+  );
+  const one = world(many);
+  expect(await one.run("install", ...AIRFLOW)).toMatchObject({ code: 0 });
+  expect(readFileSync(join(one.home, FILE), "utf8").match(/"dag_id": /g)).toHaveLength(500);
+});
