@@ -3,6 +3,7 @@ import { StoreError } from "../errors.ts";
 import { appendRecord, demandWritableHistory } from "../history/store.ts";
 import type { Host } from "../host.ts";
 import type { HeldLock } from "../lock/lock.ts";
+import { claimSlot } from "../slot/claim.ts";
 import type { HeldRun } from "./begin.ts";
 import { runHoldingLock, runRecord } from "./held-run.ts";
 import { openNotes } from "./notes.ts";
@@ -10,7 +11,7 @@ import { lookAhead } from "./obstacle.ts";
 import { judgeEnd } from "./outcome.ts";
 import type { RunPlan } from "./plan.ts";
 import { skipBlocked, skipOverlap, skipSlot } from "./skip.ts";
-import { acquireUnlessStopped, claimUnlessNewer, type Execution, findDone, findTwin } from "./take-lock.ts";
+import { acquireUnlessStopped, type Execution, findDone, findTwin } from "./take-lock.ts";
 
 /** The whole of a run behind the quick look: lock, pipeline, record. @returns the code to end with */
 export async function execute(plan: RunPlan, host: Host, execution: Execution): Promise<number> {
@@ -54,7 +55,8 @@ async function giveBack(lock: HeldLock, host: Host): Promise<void> {
 async function runWithNotes(run: Omit<HeldRun, "notes" | "claim">): Promise<number> {
   const { plan, host, start } = run;
   const { tap, target, command } = plan.entry;
-  const claim = await claimUnlessNewer(plan, host, start);
+  const { slot, id } = start;
+  const claim = slot && (await claimSlot(plan.paths, plan.entry, host, { slot, run: id }));
   try {
     const notes = await openNotes(plan.paths, host, { run: start.id, tap, target, command });
     try {

@@ -1,7 +1,6 @@
 import { entryKey, entryLabel } from "../command/request.ts";
 import type { Host } from "../host.ts";
 import type { DeadHolder, LockAttempt, LockHeld, LockHolder, PipelineLocks } from "../lock/lock.ts";
-import { claimSlot, type SlotClaim } from "../slot/claim.ts";
 import { readHandled } from "../slot/handled.ts";
 import { renderDuration } from "./duration.ts";
 import { recordLost } from "./lost.ts";
@@ -61,23 +60,15 @@ export async function acquireUnlessStopped(
   return first;
 }
 
-/** Now that no one else can: whether another start has done our slot since we looked. */
+/**
+ * Now that no one else can: whether another start has done our slot since we looked. That a newer one was skipped is not
+ * that: whoever has watched a dead host's run for five minutes runs then, though the ticks after its own went by.
+ */
 export async function findDone(plan: RunPlan, host: Host, { slot }: Start): Promise<SlotSkip | undefined> {
   if (plan.slot === undefined || plan.slot.again || slot === undefined) return undefined;
   const handled = await readHandled(plan.paths, plan.entry, host.now());
-  return handled === undefined || handled.slot < slot ? undefined : doneBefore(plan.slot, slot, renderHandler(handled));
-}
-
-/** The slot of a run, to be noted as handled; a newer one stays noted, where an older slot is run again. */
-export async function claimUnlessNewer(
-  { paths, entry, slot: slotPlan }: RunPlan,
-  host: Host,
-  { slot, id }: Start,
-): Promise<SlotClaim | undefined> {
-  if (slot === undefined) return undefined;
-  const handled = slotPlan?.again === true ? await readHandled(paths, entry, host.now()) : undefined;
-  if (handled !== undefined && handled.slot > slot) return undefined;
-  return claimSlot(paths, entry, host, { slot, run: id });
+  if (handled === undefined || handled.slot < slot || (handled.skipped && handled.slot > slot)) return undefined;
+  return doneBefore(plan.slot, slot, renderHandler(handled));
 }
 
 /**

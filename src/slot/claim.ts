@@ -20,7 +20,7 @@ export async function claimSlot(
   host: Writer,
   handled: Pick<HandledSlot, "slot" | "run">,
 ): Promise<SlotClaim> {
-  const prepare = () => prepareNote(paths, entry, host, handled);
+  const prepare = () => prepareNote(paths, entry, host, { ...handled, skipped: false });
   let note: SlotNote | undefined = await prepare();
   return {
     async settle() {

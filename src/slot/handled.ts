@@ -20,6 +20,8 @@ export interface HandledSlot {
   readonly host: string;
   /** Id of the run or skip. */
   readonly run: string;
+  /** It was skipped: nothing has run for it. */
+  readonly skipped: boolean;
 }
 
 export type Writer = Pick<Host, "uid" | "name" | "pid">;
@@ -30,10 +32,10 @@ function parseHandled(text: string): HandledSlot | undefined {
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value !== "object" || value === null) return undefined;
-    const { slot, host, run }: Partial<Record<string, unknown>> = { ...value };
+    const { slot, host, run, skipped }: Partial<Record<string, unknown>> = { ...value };
     if (typeof slot !== "string" || typeof host !== "string" || typeof run !== "string") return undefined;
     const at = new Date(slot);
-    return Number.isNaN(at.getTime()) ? undefined : { slot: at, host, run };
+    return Number.isNaN(at.getTime()) ? undefined : { slot: at, host, run, skipped: skipped === true };
   } catch (error) {
     if (error instanceof SyntaxError) return undefined;
     throw error;
@@ -74,7 +76,7 @@ export async function prepareNote(
   paths: StatePaths,
   entry: EntryId,
   host: Writer,
-  { slot, run }: Pick<HandledSlot, "slot" | "run">,
+  { slot, run, skipped }: Omit<HandledSlot, "host">,
 ): Promise<SlotNote> {
   const path = fileOf(paths, entry);
   const beside = `${path}.${host.name}.${host.pid}.tmp`;
@@ -85,7 +87,8 @@ export async function prepareNote(
   await ensureFolder(paths, dirname(path), host.uid);
   try {
     const file = await open(beside, FLAGS, 0o600);
-    const text = `${JSON.stringify({ slot: slot.toISOString(), host: host.name, run })}\n`;
+    const note = { slot: slot.toISOString(), host: host.name, run, skipped: skipped || undefined };
+    const text = `${JSON.stringify(note)}\n`;
     await file.writeText(text, "utf8").finally(() => file.close());
   } catch (error) {
     await drop();
@@ -108,5 +111,5 @@ export async function markHandled(
 ): Promise<void> {
   const newest = await readHandled(paths, entry, host.now());
   if (newest !== undefined && newest.slot >= handled.slot) return;
-  await (await prepareNote(paths, entry, host, handled)).put();
+  await (await prepareNote(paths, entry, host, { ...handled, skipped: true })).put();
 }

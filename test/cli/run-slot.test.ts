@@ -4,6 +4,8 @@ import { describe, expect, test } from "vitest";
 import { runMain } from "../../src/cli/run-entry.ts";
 import type { CompiledEntry, HostSchedule } from "../../src/compiled/compiled.ts";
 import { recordZones } from "../../src/compiled/zones.ts";
+import type { PipelineLocks } from "../../src/lock/lock.ts";
+import { pipelineLocks } from "../../src/lock/pipeline-locks.ts";
 import { readUndue } from "../../src/slot/undue.ts";
 import { slotFile } from "../../src/state-paths.ts";
 import { anEntry, PAIR_WORDS, sandbox, untilFile } from "../run/sandbox.ts";
@@ -108,6 +110,29 @@ describe("a start of an entry whose lines are exact", () => {
     await running;
     expect(await box.start("09:36:00")).toBe(0);
     expect(await box.told()).toEqual(["slot-done -", "overlap 2026-11-23T09:35", "succeeded 2026-11-23T09:30"]);
+  });
+
+  test("one that waits for the lock runs though a newer slot is skipped meanwhile, and not where that has run", async () => {
+    for (const [skipped, expected] of [
+      [true, ["succeeded 2026-11-23T09:30"]],
+      [false, ["slot-done -"]],
+    ] as const) {
+      const box = machine({ crons: ["*/5 * * * *"] });
+      const newer = { slot: "2026-11-23T09:35:00.000Z", host: "b", run: "x", ...(skipped && { skipped }) };
+      const real = pipelineLocks();
+      const locks: PipelineLocks = {
+        ...real,
+        async acquire(...asked) {
+          mkdirSync(dirname(box.slotPath), { recursive: true, mode: 0o700 });
+          writeFileSync(box.slotPath, JSON.stringify(newer), { mode: 0o600 });
+          return real.acquire(...asked);
+        },
+      };
+      const at = { ...box.host, now: () => new Date("2026-11-23T09:30:00Z") };
+      expect(await runMain(SCHEDULED, at, { locks })).toBe(0);
+      expect(await box.told()).toEqual(expected);
+      expect(JSON.parse(readFileSync(box.slotPath, "utf8"))).toEqual(newer);
+    }
   });
 
   test("a crash before the pipeline starts leaves the slot to the next start", async () => {

@@ -41,7 +41,7 @@ test("a run notes its slot again where a late note of an older one was written o
   await claim.settle();
   writeFileSync(file, JSON.stringify({ slot: OLDER, host: "other", run: "skip" }));
   await claim.settle();
-  expect(await read()).toMatchObject({ slot: NEWER, run: "run" });
+  expect(await read()).toMatchObject({ slot: NEWER, run: "run", skipped: false });
   await claim.drop();
   expect(left()).toBe(1);
 });
@@ -50,5 +50,5 @@ test("a skip leaves a newer slot noted", async () => {
   const { paths, host, read } = world();
   await markHandled(paths, ENTRY, host, { slot: NEWER, run: "one" });
   await markHandled(paths, ENTRY, host, { slot: OLDER, run: "two" });
-  expect(await read()).toMatchObject({ slot: NEWER, run: "one" });
+  expect(await read()).toMatchObject({ slot: NEWER, run: "one", skipped: true });
 });
