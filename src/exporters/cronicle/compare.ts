@@ -7,7 +7,6 @@ export type FoundEvent = Readonly<Record<string, unknown>> & { readonly id: stri
 /** Keys that are compared one by one; `params` and `timing` are compared by what is in them. */
 const ONE_BY_ONE = [
   "title",
-  "enabled",
   "category",
   "target",
   "plugin",
@@ -40,6 +39,8 @@ function plain(value: unknown): string {
   return typeof value === "string" ? value.trim() : JSON.stringify(value);
 }
 
+const yesOrNo = (value: unknown): string => (plain(value) === "" ? "no" : "yes");
+
 /**
  * What an event at Cronicle has otherwise than it should, a line each: `timeout: 60, then 0`. What is not ours to say is
  * not looked at.
@@ -47,6 +48,7 @@ function plain(value: unknown): string {
 export function eventDifferences(found: FoundEvent, wanted: CronicleEvent): readonly string[] {
   const params = record(found["params"]);
   return [
+    ...difference("enabled", yesOrNo(found["enabled"]), yesOrNo(wanted.enabled)),
     ...ONE_BY_ONE.flatMap((key) => difference(key, found[key], wanted[key])),
     ...PARAMS.flatMap((key) => difference(key, params[key], wanted.params[key])),
     ...difference("times", describeFoundTiming(found["timing"]), describeTiming(wanted.timing)),

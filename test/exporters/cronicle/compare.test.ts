@@ -41,7 +41,7 @@ describe("no difference", () => {
 
 describe("a difference is said", () => {
   test.each<[string, FoundEvent, readonly string[]]>([
-    ["disabled by hand", found({ enabled: 0 }), ["enabled: none, then 1"]],
+    ["disabled by hand", found({ enabled: 0 }), ["enabled: no, then yes"]],
     ["a number", found({ timeout: 60, max_children: 1 }), ["max_children: 1, then 10", "timeout: 60, then none"]],
     ["the zone", found({ timezone: "UTC" }), ["timezone: UTC, then Europe/London"]],
     [

@@ -68,7 +68,7 @@ describe("an install", () => {
     expect(plan.plan.changes[0]).toEqual({
       kind: "changed",
       what: "event shop: orders → warehouse",
-      differences: ["enabled: none, then 1", "timeout: 60, then none"],
+      differences: ["enabled: no, then yes", "timeout: 60, then none"],
     });
     await plan.apply();
     expect(world.events).toMatchObject([1, 2, 3].map(() => ({ enabled: 1, timeout: 0, notify_fail: "dba@shop.test" })));

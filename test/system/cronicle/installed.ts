@@ -7,19 +7,23 @@ import type { CronicleTiming } from "../../../src/exporters/cronicle/timing.ts";
 /** A Cronicle on this machine, as its own installer leaves it. */
 export interface InstalledCronicle {
   readonly home: string;
+  /** The Node that it is run by. */
+  readonly node: string;
   readonly version: string;
 }
 
 const HOME = process.env["CRONICLE_HOME"] ?? "/opt/cronicle";
+/** Newer versions need Node 22.12. */
+const NODE = process.env["CRONICLE_NODE"] ?? process.execPath;
 
-/** `undefined` where there is none, or it needs a newer Node than this one. */
+/** `undefined` where there is none. */
 function findCronicle(): InstalledCronicle | undefined {
   if (!["package.json", "conf/config.json", "node_modules"].every((name) => existsSync(join(HOME, name)))) {
     return undefined;
   }
   // Its own file, of npm's shape.
   const { version } = JSON.parse(readFileSync(join(HOME, "package.json"), "utf8")) as { readonly version: string };
-  return { home: HOME, version };
+  return { home: HOME, node: NODE, version };
 }
 
 /** A suite on a real Cronicle. No package registry has one, so it is skipped in plain sight where none is installed, in CI too. */

@@ -34,7 +34,7 @@ export interface CronicleOptions {
 
 /** Sets a private Cronicle up from an installed one, and waits until it serves. */
 export async function startCronicle(
-  { home }: InstalledCronicle,
+  { home, node }: InstalledCronicle,
   { now, env = {} }: CronicleOptions = {},
 ): Promise<PrivateCronicle> {
   const folder = mkdtempSync(join(tmpdir(), "pws-cronicle-"));
@@ -43,13 +43,13 @@ export async function startCronicle(
   const key = randomBytes(16).toString("hex");
   const settings = { PATH: SYSTEM_PATH, ...env, ...environment(folder, port) };
   const run = (script: string, ...args: readonly string[]): Promise<string> =>
-    runWell([process.execPath, join(home, script), ...args], { env: settings, cwd: home });
+    runWell([node, join(home, script), ...args], { env: settings, cwd: home });
   await run("bin/storage-cli.js", "setup");
-  await storeKey(home, settings, key);
+  await storeKey({ home, node }, settings, key);
 
-  const node = [process.execPath, join(home, "lib/main.js")];
+  const main = [node, join(home, "lib/main.js")];
   const shift = now === undefined ? undefined : Math.round((now.getTime() - Date.now()) / 1000);
-  const [program = "", ...args] = shift === undefined ? node : [FAKETIME, "-m", "-f", `${shift}s`, ...node];
+  const [program = "", ...args] = shift === undefined ? main : [FAKETIME, "-m", "-f", `${shift}s`, ...main];
   const child = spawn(program, args, { env: settings, cwd: home, stdio: ["ignore", "pipe", "pipe"] });
   const log = createWriteStream(join(folder, "output.log"));
   child.stdout.pipe(log, { end: false });
@@ -109,13 +109,17 @@ function environment(folder: string, port: number): Readonly<Record<string, stri
 }
 
 /** A key for a server that does not run yet: by its own import. */
-async function storeKey(home: string, env: Readonly<Record<string, string>>, key: string): Promise<void> {
+async function storeKey(
+  { home, node }: Pick<InstalledCronicle, "home" | "node">,
+  env: Readonly<Record<string, string>>,
+  key: string,
+): Promise<void> {
   const item = { id: "k1", title: "test", key, active: 1, privileges: { admin: 1 }, username: "admin" };
   const records = [
     ["global/api_keys", { page_size: 50, first_page: 0, last_page: 0, length: 1, type: "list" }],
     ["global/api_keys/0", { type: "list_page", items: [{ ...item, created: 1, modified: 1 }] }],
   ].map(([name, value]) => `${name} - ${JSON.stringify(value)}\n`);
-  const child = spawn(process.execPath, [join(home, "bin/storage-cli.js"), "import"], {
+  const child = spawn(node, [join(home, "bin/storage-cli.js"), "import"], {
     env,
     cwd: home,
     stdio: ["pipe", "ignore", "ignore"],

@@ -54,7 +54,7 @@ describeOnCronicle("a week across a clock change", (installed) => {
         const changed = jobOn(server, [first, ...others.slice(0, -1), pipeline("0 6 * * *", { tap: "new" })]);
         const repair = await prepare(changed);
         expect(repair.plan.changes.filter(({ kind }) => kind !== "unchanged")).toEqual([
-          { kind: "changed", what: "event shop: london → warehouse", differences: ["enabled: none, then 1"] },
+          { kind: "changed", what: "event shop: london → warehouse", differences: ["enabled: no, then yes"] },
           { kind: "created", what: "event shop: new → warehouse", differences: [] },
           { kind: "removed", what: "event shop: mexico → warehouse", differences: [] },
         ]);
