@@ -1,6 +1,6 @@
 import { constants } from "node:fs";
 import { absolutePath } from "../../config-dir.ts";
-import { StoreError } from "../../errors.ts";
+import { errorCode, StoreError } from "../../errors.ts";
 import type { Host } from "../../host.ts";
 import { open } from "../../open-file.ts";
 import { storeFault } from "../../store-fault.ts";
@@ -28,10 +28,10 @@ export function absoluteReference(reference: string, folder: string, host: Pick<
  */
 export async function readKey(reference: string, { env, uid }: Pick<Host, "env" | "uid">): Promise<string> {
   const [, kind, of = ""] = /^\$\{(env|file):([^}]+)\}$/.exec(reference) ?? [];
-  const where = kind === "env" ? `the variable ${of}` : of;
+  const [where, absent] = kind === "env" ? [`the variable ${of}`, "not set"] : [of, "not there"];
   const text = kind === "env" ? env[of] : await readKeyFile(of, uid);
   if (text === undefined || text.trim() === "") {
-    throw new StoreError(`cronicle.key: ${where} is ${text === undefined ? "not set" : "empty"}`, {
+    throw new StoreError(`cronicle.key: ${where} is ${text === undefined ? absent : "empty"}`, {
       hint: "It holds an API key of Cronicle: an administrator makes one under Admin → API Keys.",
     });
   }
@@ -42,7 +42,8 @@ export async function readKey(reference: string, { env, uid }: Pick<Host, "env" 
   return text.trim();
 }
 
-async function readKeyFile(path: string, uid: number): Promise<string> {
+/** `undefined` where there is none. */
+async function readKeyFile(path: string, uid: number): Promise<string | undefined> {
   try {
     const file = await open(path, constants.O_RDONLY);
     try {
@@ -60,6 +61,7 @@ async function readKeyFile(path: string, uid: number): Promise<string> {
       await file.close();
     }
   } catch (error) {
+    if (errorCode(error) === "ENOENT") return undefined;
     throw error instanceof StoreError ? error : storeFault("read cronicle.key", path, error);
   }
 }

@@ -23,7 +23,9 @@ function hintFor(description: string): string | undefined {
   if (/required privileges/.test(description)) {
     return "The key needs the privileges create_events, edit_events and delete_events, and our category where it is limited to some: Admin → API Keys.";
   }
-  if (/not an administrator/.test(description)) return "The key needs the privilege admin for this.";
+  if (/not an administrator/.test(description)) {
+    return "Have an administrator make the category, under Admin → Categories, or name one that is there in cronicle.category.";
+  }
   return undefined;
 }
 

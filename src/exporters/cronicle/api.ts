@@ -14,14 +14,23 @@ export interface CallTiming {
   readonly electionMs: number;
   /** Between two looks for it. */
   readonly pauseMs: number;
+  /** Until it is said that we wait for an answer. */
+  readonly silenceMs: number;
 }
 
-const TIMING: CallTiming = { answerMs: 30_000, electionMs: 90_000, pauseMs: 2_000 };
+const TIMING: CallTiming = { answerMs: 30_000, electionMs: 90_000, pauseMs: 2_000, silenceMs: 3_000 };
+
+/** How an API is called. */
+interface CallOptions {
+  /** Hears what is waited for. */
+  readonly tell: (line: string) => void;
+  readonly timing?: CallTiming;
+}
 
 /** No address leads to a Cronicle that would do it: nothing was done. */
 export class NotReachedError extends StoreError {}
 
-/** The request was not sent, so it may be sent elsewhere. */
+/** Codes of a connection that did not come about. */
 const NOT_REACHED = [
   "ECONNREFUSED",
   "ENOTFOUND",
@@ -40,14 +49,14 @@ type Attempt = Answer | { readonly kind: "not-reached"; readonly what: string; r
  * A redirect is not followed: it names the primary by a bare address, would be followed as a GET without its body, and
  * takes the key along. What may have been executed is never sent twice. No message holds a key.
  */
-export function cronicleApi({ urls, key }: CronicleAccess, timing = TIMING): CronicleCall {
+export function cronicleApi({ urls, key }: CronicleAccess, { tell, timing = TIMING }: CallOptions): CronicleCall {
   let order = urls;
   return async (name, body) => {
     const until = performance.now() + timing.electionMs;
-    for (;;) {
+    for (let round = 0; ; round++) {
       const failed: [url: string, attempt: Exclude<Attempt, { kind: "done" | "refused" }>][] = [];
       for (const url of order) {
-        const attempt = await post(url, name, { body, key, timing });
+        const attempt = await post(url, name, { body, key, timing, tell });
         if (attempt.kind === "done") {
           order = [url, ...urls.filter((other) => other !== url)];
           return attempt.body;
@@ -58,6 +67,7 @@ export function cronicleApi({ urls, key }: CronicleAccess, timing = TIMING): Cro
         failed.push([url, attempt]);
       }
       if (!mayHeal(failed.map(([, attempt]) => attempt)) || performance.now() > until) throw noPrimary(failed);
+      if (round === 0) tell(`Cronicle has no primary: waiting for one, ${timing.electionMs / 1000} s at most`);
       await sleep(timing.pauseMs);
     }
   };
@@ -73,8 +83,11 @@ function mayHeal(attempts: readonly Attempt[]): boolean {
 async function post(
   url: string,
   name: string,
-  { body, key, timing }: { readonly body: object; readonly key: string; readonly timing: CallTiming },
+  { body, key, timing, tell }: Required<CallOptions> & { readonly body: object; readonly key: string },
 ): Promise<Attempt> {
+  const silence = setTimeout(() => {
+    tell(`waiting for an answer of Cronicle at ${url}, ${timing.answerMs / 1000} s at most`);
+  }, timing.silenceMs);
   try {
     const response = await fetch(`${url.replace(/\/+$/, "")}/api/app/${name}/v1`, {
       method: "POST",
@@ -88,7 +101,7 @@ async function post(
   } catch (error) {
     const cause = error instanceof Error ? error.cause : undefined;
     const code = errorCode(cause);
-    if (code !== undefined && NOT_REACHED.includes(code)) {
+    if (code !== undefined && NOT_REACHED.includes(code) && !wasConnected(cause)) {
       return { kind: "not-reached", what: `cannot be reached (${code})`, cause: error };
     }
     if (code !== undefined && /CERT|SELF_SIGNED|ISSUER/.test(code)) {
@@ -105,8 +118,14 @@ async function post(
       cause: error,
       hint: "Look at its log, then do the same again: what is done already stays.",
     });
+  } finally {
+    clearTimeout(silence);
   }
 }
+
+/** A connection that stood may end by the same codes: what was sent may then have arrived. */
+const wasConnected = (cause: unknown): boolean =>
+  cause instanceof Error && "syscall" in cause && (cause.syscall === "read" || cause.syscall === "write");
 
 function noPrimary(failed: readonly (readonly [url: string, attempt: Attempt])[]): NotReachedError {
   const lines = failed.map(([url, attempt]) => `${url} ${describe(attempt)}`);

@@ -6,7 +6,7 @@ import type { CronicleSettings } from "../../schedule/schedule.ts";
 import type { ExportedSchedule, Exporter, ExportJob } from "../exporter.ts";
 import type { PreparedPlan } from "../plan.ts";
 import { absoluteReference, readKey } from "./access.ts";
-import { type CronicleCall, cronicleApi } from "./api.ts";
+import { cronicleApi } from "./api.ts";
 import { applyActions } from "./apply.ts";
 import { describeAction, planEvents, planRemoval } from "./changes.ts";
 import { type CronicleEvent, pipelineEvents } from "./event.ts";
@@ -52,6 +52,12 @@ function renderEvents(job: ExportJob): string {
   return `${JSON.stringify({ about, events }, undefined, 2)}\n`;
 }
 
+const teller =
+  ({ stderr }: Host) =>
+  (line: string): void => {
+    stderr.write(`${line}\n`);
+  };
+
 async function prepareInstall(
   job: ExportJob,
   host: Host,
@@ -59,7 +65,7 @@ async function prepareInstall(
 ): Promise<PreparedPlan> {
   const { urls, key, category: wish, target } = settingsOf(job);
   const reference = absoluteReference(key, dirname(job.schedule.source.path), host);
-  const call = cronicleApi({ urls, key: await readKey(reference, host) });
+  const call = cronicleApi({ urls, key: await readKey(reference, host) }, { tell: teller(host) });
   const [found, categories] = [await readEvents(call), await readCategories(call)];
   const category = findCategory(categories, wish);
   const fresh = category === undefined ? newCategory(wish, categories) : undefined;
@@ -86,7 +92,7 @@ async function prepareInstall(
 
 async function prepareUninstall({ name, configDir, place }: ExportedSchedule, host: Host): Promise<PreparedPlan> {
   const { urls = "", key = "" } = place;
-  const call: CronicleCall = cronicleApi({ urls: urls.split(" "), key: await readKey(key, host) });
+  const call = cronicleApi({ urls: urls.split(" "), key: await readKey(key, host) }, { tell: teller(host) });
   const actions = planRemoval(await readEvents(call), { schedule: name, configDir });
   return {
     plan: { changes: actions.map(describeAction), warnings: [] },

@@ -1,18 +1,21 @@
+import { inspect } from "node:util";
 import { describe, expect, test } from "vitest";
 import { CronicleRefusal } from "../../../src/exporters/cronicle/answer.ts";
 import { type CallTiming, cronicleApi } from "../../../src/exporters/cronicle/api.ts";
 import { done, type Reply, replyOf, serve } from "./replay.ts";
 
 const KEY = "5ec4e75ec4e75ec4e75ec4e75ec4e700";
-const QUICK: CallTiming = { answerMs: 30_000, electionMs: 10_000, pauseMs: 1 };
-const api = (urls: readonly string[], timing = QUICK) => cronicleApi({ urls, key: KEY }, timing);
+const QUICK: CallTiming = { answerMs: 30_000, electionMs: 10_000, pauseMs: 1, silenceMs: 10_000 };
+const api = (urls: readonly string[], timing = QUICK, said: string[] = []) =>
+  cronicleApi({ urls, key: KEY }, { timing, tell: (line) => said.push(line) });
 
-/** The error that a call ends with. */
+/** The error that a call ends with; no key is in any of it. */
 async function failure(call: Promise<unknown>): Promise<{ readonly text: string; readonly error: Error }> {
   const error = await call.then(
     () => new Error("the call succeeded"),
     (thrown: Error & { readonly hint?: string }) => thrown,
   );
+  expect(inspect(error, { depth: null, showHidden: true })).not.toContain(KEY);
   return { error, text: `${error.message}\n${"hint" in error ? error.hint : ""}` };
 }
 
@@ -31,7 +34,7 @@ describe("a refusal comes with status 200", () => {
       "(create_events)",
       "needs the privileges create_events, edit_events and delete_events",
     ],
-    ["create_category.not-admin", "User is not an administrator", "privilege admin"],
+    ["create_category.not-admin", "User is not an administrator", "name one that is there in cronicle.category"],
     ["create_event.timezone-newer-than-tzdata", "Malformed or unknown timezone: Europe/Kyiv", ""],
     ["delete_event.running", "Still has running jobs", ""],
     ["api.unknown", "Unsupported API", ""],
@@ -111,7 +114,9 @@ describe("the primary", () => {
   test("is waited for while the servers know of none", async () => {
     let asked = 0;
     const { url } = await serve(() => (++asked < 4 ? replyOf("redirect.no-primary-known") : done({ id: "x" })));
-    expect(await api([url])("get_event", {})).toEqual({ code: 0, id: "x" });
+    const said: string[] = [];
+    expect(await api([url], QUICK, said)("get_event", {})).toEqual({ code: 0, id: "x" });
+    expect(said).toEqual(["Cronicle has no primary: waiting for one, 10 s at most"]);
   });
 
   test("that is down is waited for while there is a backup, which then takes its place", async () => {
@@ -143,4 +148,11 @@ test("a call without an answer in time may have been done: it is not sent again"
   const { text } = await failure(api([slow.url, other.url], { ...QUICK, answerMs: 50 })("create_event", {}));
   expect(text).toContain("has not answered within 0.05 s: create_event may have been done or not");
   expect(other.seen).toEqual([]);
+});
+
+test("a call that takes its time says that it waits", async () => {
+  const said: string[] = [];
+  const slow = await serve(() => undefined);
+  await failure(api([slow.url], { ...QUICK, answerMs: 200, silenceMs: 20 }, said)("get_event", {}));
+  expect(said).toEqual([`waiting for an answer of Cronicle at ${slow.url}, 0.2 s at most`]);
 });

@@ -4,6 +4,8 @@ import { cronicleApi } from "../../../src/exporters/cronicle/api.ts";
 import { findCategory, readCategories, readEvents } from "../../../src/exporters/cronicle/read.ts";
 import { recording, replyOf, serve } from "./replay.ts";
 
+const api = (url: string) => cronicleApi({ urls: [url], key: "k" }, { tell: () => {} });
+
 /** A schedule of so many events, read in pages as Cronicle gives them. */
 function pages(lengths: readonly number[]) {
   const asked: number[] = [];
@@ -57,7 +59,7 @@ test.each([
   ["get_schedule.empty", []],
 ])("%s: every record is read, one id may stand twice", async (name, ids) => {
   const { url } = await serve(() => replyOf(name));
-  const events = await readEvents(cronicleApi({ urls: [url], key: "k" }));
+  const events = await readEvents(api(url));
   expect(events.map(({ id }) => id)).toEqual(ids);
 });
 
@@ -65,7 +67,7 @@ test.each(["get_schedule.one-category-key", "v0.9.106/get_schedule.one-category-
   "a key that is limited to a category is no error: %s",
   async (name) => {
     const { url } = await serve(() => replyOf(name));
-    expect((await readEvents(cronicleApi({ urls: [url], key: "k" }))).length).toBeGreaterThan(20);
+    expect((await readEvents(api(url))).length).toBeGreaterThan(20);
   },
 );
 
@@ -77,7 +79,7 @@ test("an answer without rows is no empty schedule", async () => {
 
 test("a category is found by its id, else by the title that people see", async () => {
   const { url } = await serve(() => replyOf("get_categories.ok"));
-  const categories = await readCategories(cronicleApi({ urls: [url], key: "k" }));
+  const categories = await readCategories(api(url));
   expect(findCategory(categories, "general")).toEqual({ id: "general", title: "General", enabled: true });
   expect(findCategory(categories, "General")?.id).toBe("general");
   expect(findCategory(categories, "pipelinewise")).toBeUndefined();

@@ -37,8 +37,11 @@ export const replyOf = (name: string): Reply => recording(name).response;
 /** Success, as Cronicle says it. */
 export const done = (fields: object = {}): Reply => ({ status: 200, body: { code: 0, ...fields } });
 
+/** No answer at all: the connection breaks. */
+export const BREAK = "break";
+
 /** A server on loopback for the length of a test. `undefined` as an answer: it never comes. */
-export async function serve(answer: (seen: Seen) => Reply | undefined) {
+export async function serve(answer: (seen: Seen) => Reply | typeof BREAK | undefined) {
   const seen: Seen[] = [];
   const server = createServer(async (request, response) => {
     const call = /^\/api\/app\/(\w+)\/v1$/.exec(request.url ?? "")?.[1] ?? `unexpected ${request.url}`;
@@ -47,6 +50,10 @@ export async function serve(answer: (seen: Seen) => Reply | undefined) {
     seen.push(one);
     const reply = answer(one);
     if (reply === undefined) return;
+    if (reply === BREAK) {
+      request.socket.destroy();
+      return;
+    }
     response.writeHead(reply.status, reply.headers);
     response.end(typeof reply.body === "string" ? reply.body : JSON.stringify(reply.body));
   });

@@ -1,5 +1,5 @@
 import type { FoundEvent } from "../../../src/exporters/cronicle/compare.ts";
-import { done, type Reply, type Seen, serve } from "./replay.ts";
+import { type BREAK, done, type Reply, type Seen, serve } from "./replay.ts";
 
 /** Cronicle's schedule as its API keeps it: no id is unique, and a call acts on the first record. */
 export interface StandIn {
@@ -12,7 +12,7 @@ export interface StandIn {
   /** Whether the scheduler is switched on. */
   enabled: boolean;
   /** What a call is answered instead. */
-  intercept: (seen: Seen) => Reply | undefined;
+  intercept: (seen: Seen) => Reply | typeof BREAK | undefined;
 }
 
 const refused = (code: string, description: string): Reply => ({ status: 200, body: { code, description } });

@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { onTestFinished } from "vitest";
+import { CronicleRefusal } from "../../../src/exporters/cronicle/answer.ts";
 import { Sandbox } from "../../pipelinewise/sandbox.ts";
 import { SYSTEM_PATH } from "../rig/child.ts";
 import { STAND_IN } from "../rig/product.ts";
@@ -72,7 +73,13 @@ export async function cronicleProduct(installed: InstalledCronicle): Promise<Cro
 
   const endOf = async (id: string): Promise<EndedJob> => {
     const job = await waitFor(`the end of job ${id}`, 60_000, async () => {
-      const { job: found }: { job?: Readonly<Record<string, unknown>> } = await call("get_job_status", { id });
+      // For a moment a job is neither at work nor stored.
+      const { job: found }: { job?: Readonly<Record<string, unknown>> } = await call("get_job_status", { id }).catch(
+        (error: unknown) => {
+          if (error instanceof CronicleRefusal && error.code === "job") return {};
+          throw error;
+        },
+      );
       return found?.["time_end"] === undefined ? undefined : found;
     });
     const { code, description, now } = job;

@@ -1,0 +1,196 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { installWorld } from "../../support/install-world.ts";
+import { BREAK, done, type Reply, replyOf, type Seen, serve } from "./replay.ts";
+import { standIn } from "./stand-in.ts";
+
+const KEY = "5ec4e75ec4e75ec4e75ec4e75ec4e700";
+const FROM_ENV = `$\{env:CRONICLE_KEY}`;
+
+/** A machine with a schedule for a Cronicle. What it says names that as `http://cronicle`. */
+function worldFor(url: string, { key = FROM_ENV, env = { CRONICLE_KEY: KEY } }: { key?: string; env?: object } = {}) {
+  const world = installWorld({ env: { ...env } });
+  world.put(
+    "schedule.yml",
+    `timezone: UTC
+cronicle: {url: "${url}", key: "${key}", category: Pipelines, target: allgrp}
+pipelines:
+  - {tap: orders, target: redshift, cron: "*/5 * * * *"}
+  - {tap: stock, target: redshift, cron: "0 3 * * *"}
+`,
+  );
+  const on = async (command: string, ...words: readonly string[]) => {
+    const { code, out, err } = await world.run(command, "--on", "cronicle", ...words);
+    return { code, out: out.replaceAll(url, "http://cronicle"), err: err.replaceAll(url, "http://cronicle") };
+  };
+  return { ...world, on };
+}
+
+const schedules = (stored: readonly string[]) => stored.filter((name) => /^schedules\/.*json$/.test(name));
+
+describe("an install that has done nothing says why, what to do, and no key; nothing is stored", () => {
+  const refused = (name: string, call: string) => (seen: Seen) => (seen.call === call ? replyOf(name) : undefined);
+  const all = (reply: Reply) => () => reply;
+  const unknownKey = { status: 200, body: { code: "api", description: `Invalid API Key: ${KEY}` } };
+  const page = { status: 200, headers: { "content-type": "text/html" }, body: "<!DOCTYPE html><title>Log in</title>" };
+  const login = { status: 302, headers: { location: `https://login.test/?api_key=${KEY}` }, body: "<html>" };
+
+  test.each<[string, (seen: Seen) => Reply | undefined, string]>([
+    [
+      "a wrong key",
+      all(unknownKey),
+      `pipelinewise-sched: Cronicle refuses get_schedule: Invalid API Key: …
+  Cronicle's administrators see its keys, and make one for us, under Admin → API Keys.
+`,
+    ],
+    [
+      "a key without a privilege",
+      refused("create_event.no-privilege", "create_category"),
+      `pipelinewise-sched: Cronicle refuses create_category: API Key ('reader') does not have the required privileges to perform this action (create_events).
+  The key needs the privileges create_events, edit_events and delete_events, and our category where it is limited to some: Admin → API Keys.
+`,
+    ],
+    [
+      "no category, and a key that may make none",
+      refused("create_category.not-admin", "create_category"),
+      `pipelinewise-sched: Cronicle refuses create_category: User is not an administrator: undefined
+  Have an administrator make the category, under Admin → Categories, or name one that is there in cronicle.category.
+`,
+    ],
+    [
+      "a proxy's login page",
+      all(page),
+      `pipelinewise-sched: Cronicle: http://cronicle answers with a web page instead of JSON (status 200)
+  Is the address in cronicle.url that of Cronicle's own port, 3012 by default, and is it running?
+`,
+    ],
+    [
+      "a proxy that sends us on to its login page",
+      all(login),
+      `pipelinewise-sched: Cronicle: http://cronicle sends us on to https://login.test (status 302)
+  Is the address in cronicle.url that of Cronicle's own port, 3012 by default, and is it running?
+`,
+    ],
+    [
+      "a backup that names a primary which the file does not",
+      all({ ...replyOf("redirect.backup-to-primary"), headers: { location: "http://10.0.0.7:3012/api" } }),
+      `pipelinewise-sched: Cronicle: http://cronicle is not the primary, which it says is http://10.0.0.7:3012
+  The key is sent only to addresses that the schedule file names: add the primary's to cronicle.url.
+`,
+    ],
+  ])("%s", async (_, intercept, said) => {
+    const cronicle = await standIn();
+    cronicle.intercept = intercept;
+    const { on, stored } = worldFor(cronicle.url);
+    expect(await on("install")).toMatchObject({ code: 74, err: said });
+    expect(schedules(stored())).toEqual([]);
+    expect(cronicle.events).toEqual([]);
+  });
+
+  test("a server that is down", async () => {
+    const { url, close } = await serve(() => done());
+    await close();
+    const { on, stored } = worldFor(url);
+    expect(await on("install")).toEqual({
+      code: 74,
+      out: "",
+      err: `pipelinewise-sched: Cronicle: http://cronicle cannot be reached (ECONNREFUSED)
+  Is the address in cronicle.url that of Cronicle's own port, 3012 by default, and is it running?
+`,
+    });
+    expect(schedules(stored())).toEqual([]);
+  });
+});
+
+test("two servers that each call the other the primary are named, and not asked in circles", async () => {
+  const urls: string[] = [];
+  const other = (index: number): Reply => ({
+    ...replyOf("redirect.backup-to-primary"),
+    headers: { location: `${urls[index]}/api/app/get_schedule/v1` },
+  });
+  const [one, two] = [await serve(() => other(1)), await serve(() => other(0))];
+  urls.push(one.url, two.url);
+  const { put, on, text } = worldFor(one.url);
+  put("schedule.yml", text("schedule.yml")?.replace(`"${one.url}"`, `["${one.url}", "${two.url}"]`) ?? "");
+  const { code, err } = await on("install");
+  expect({ code, err: err.replaceAll(two.url, "http://other") }).toEqual({
+    code: 74,
+    err: `pipelinewise-sched: no address of Cronicle is its primary:
+  http://cronicle is not the primary, which it says is http://other
+  http://other is not the primary, which it says is http://cronicle
+  The key is sent only to addresses that the schedule file names: add the primary's to cronicle.url.
+`,
+  });
+  expect(one.seen).toHaveLength(1);
+});
+
+test("a server that dies half way: what was done is said, and the same command makes the rest", async () => {
+  const cronicle = await standIn();
+  let creates = 0;
+  cronicle.intercept = ({ call }) => (call === "create_event" && ++creates === 2 ? BREAK : undefined);
+  const { on, stored } = worldFor(cronicle.url);
+  const { code, err } = await on("install");
+  expect({ code, err: err.replace(/\(\w+\)/, "(CODE)") }).toEqual({
+    code: 74,
+    err: `pipelinewise-sched: Cronicle at http://cronicle broke the connection off (CODE): create_event may have been done or not
+2 of 3 changes at Cronicle were made; the same command again makes the rest
+  Look at its log, then do the same again: what is done already stays.
+`,
+  });
+  expect(schedules(stored())).toHaveLength(2);
+  cronicle.intercept = () => undefined;
+  expect((await on("diff")).out).toContain(
+    "Cronicle: 1 created, 1 unchanged\n  + event pipelinewise: stock → redshift\n",
+  );
+  expect(await on("install")).toMatchObject({ code: 0 });
+  expect(await on("diff")).toMatchObject({ code: 0 });
+});
+
+describe("the key", () => {
+  test("in plain text in the file is refused with its place, and not repeated", async () => {
+    const cronicle = await standIn();
+    const { on } = worldFor(cronicle.url, { key: KEY });
+    const { code, err } = await on("install");
+    expect({ code, err }).toEqual({
+      code: 65,
+      err: expect.stringContaining("cronicle.key: a secret stands in no schedule file, only where it is to be found"),
+    });
+    expect(err).toContain("schedule.yml:2:49");
+    expect(err).not.toContain(KEY);
+    expect(cronicle.seen).toEqual([]);
+  });
+
+  test.each([
+    [
+      FROM_ENV,
+      `pipelinewise-sched: cronicle.key: the variable CRONICLE_KEY is not set
+  It holds an API key of Cronicle: an administrator makes one under Admin → API Keys.
+`,
+    ],
+    [
+      `$\{file:secrets/key}`,
+      `pipelinewise-sched: cronicle.key: ~/secrets/key is not there
+  It holds an API key of Cronicle: an administrator makes one under Admin → API Keys.
+`,
+    ],
+  ])("that is not where %s says", async (key, said) => {
+    const { on } = worldFor("http://127.0.0.1:1", { key, env: {} });
+    expect(await on("install")).toEqual({ code: 74, out: "", err: said });
+  });
+
+  test("is in nothing that is printed or stored, from install to uninstall", async () => {
+    const cronicle = await standIn();
+    const world = worldFor(cronicle.url, { key: `$\{file:key}`, env: {} });
+    writeFileSync(join(world.home, "key"), KEY, { mode: 0o600 });
+    const said = [];
+    for (const command of ["validate", "diff", "install", "diff", "uninstall"]) said.push(await world.on(command));
+    expect(said.map(({ code }) => code)).toEqual([0, 1, 0, 0, 0]);
+    expect(JSON.stringify(said)).not.toContain(KEY);
+    expect(new Set(cronicle.seen.map(({ key }) => key))).toEqual(new Set([KEY]));
+    await world.on("install");
+    const files = schedules(world.stored()).map((name) => world.text(`.pipelinewise/.sched/${name}`));
+    expect(files).toHaveLength(2);
+    expect(files.join()).not.toContain(KEY);
+  });
+});
