@@ -22,12 +22,12 @@ const COMMANDS: readonly CommandRow[] = [
   },
   {
     name: "install",
-    description: "put a schedule into the crontab, and store what its runs need",
+    description: "put a schedule into the crontab or onto another scheduler, and store what its runs need",
     load: async () => (await import("./commands/install.ts")).addInstall,
   },
   {
     name: "uninstall",
-    description: "take a schedule out of the crontab; history and logs stay",
+    description: "take a schedule out of the crontab or off another scheduler; history and logs stay",
     load: async () => (await import("./commands/uninstall.ts")).addUninstall,
   },
   {
@@ -37,7 +37,7 @@ const COMMANDS: readonly CommandRow[] = [
   },
   {
     name: "export",
-    description: "print the crontab lines of a schedule for another machine",
+    description: "print a schedule as crontab lines for another machine, or as files for another scheduler",
     load: async () => (await import("./commands/export.ts")).addExport,
   },
   {

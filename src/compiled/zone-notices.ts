@@ -1,7 +1,7 @@
 import { sameZone } from "../cron/same-zone.ts";
 import { zoneClock } from "../cron/zone-clock.ts";
 import { tableClock, type ZoneTable, zoneTable } from "../cron/zone-table.ts";
-import type { CompiledSchedule, HostSchedule } from "./compiled.ts";
+import type { CompiledSchedule, HostSchedule, ZoneRecord } from "./compiled.ts";
 
 const DAY_MS = 86_400_000;
 /** With less than so much left one is told. */
@@ -18,38 +18,52 @@ export interface ZonesNow {
 /** What about an install's time zones no longer holds or soon will not, a sentence each. */
 export function zoneNotices(
   meaning: Pick<CompiledSchedule, "name" | "source" | "entries">,
-  host: Pick<HostSchedule, "machineZone" | "zones">,
+  host: Pick<HostSchedule, "machineZone" | "zones" | "lines" | "on">,
   { now, data, machineZone }: ZonesNow,
 ): readonly string[] {
-  const again = `pipelinewise-sched install ${meaning.source.path}`;
+  const others = Object.keys(host.on ?? {});
+  // Started by other schedulers only.
+  const isElsewhere = host.lines.length === 0 && others.length > 0;
+  const again = `pipelinewise-sched install ${meaning.source.path}${isElsewhere ? ` --on ${others[0]}` : ""}`;
   const foreign = meaning.entries.some(
     ({ timezone }) => timezone !== undefined && !sameZone(timezone, host.machineZone),
   );
   const notices: string[] = [];
   if (!sameZone(machineZone, host.machineZone)) {
+    const harm = isElsewhere
+      ? `on ${others.join(" and ")} pipelines without a timezone of their own go by the old one`
+      : "lines of pipelines with a timezone of their own come at the wrong time";
     notices.push(
-      `the time zone of this machine is ${machineZone}, and was ${host.machineZone} when the schedule ${meaning.name} was installed; lines of pipelines with a timezone of their own come at the wrong time: ${again}`,
+      `the time zone of this machine is ${machineZone}, and was ${host.machineZone} when the schedule ${meaning.name} was installed; ${harm}: ${again}`,
     );
   }
   const { zones } = host;
   // Plain lines in the machine's own zone need no foresight.
   if (!foreign || zones === undefined) return notices;
-  const until = Date.parse(zones.until);
-  const day = zones.until.slice(0, 10);
-  if (until <= now.getTime()) {
-    notices.push(
-      `the lines of ${meaning.name} for other time zones held until ${day}; a clock change since then may lose runs: ${again}`,
-    );
-  } else if (until < now.getTime() + SHORT_DAYS * DAY_MS) {
-    notices.push(`the lines of ${meaning.name} for other time zones hold until ${day}: ${again}`);
-  }
-  const changed = zones.data === data ? [] : changedZones(zones.tables, { from: now.getTime(), to: until });
+  // What other schedulers are told holds for decades.
+  if (!isElsewhere) notices.push(...endNotices(meaning.name, zones, now, again));
+  const changed =
+    zones.data === data ? [] : changedZones(zones.tables, { from: now.getTime(), to: Date.parse(zones.until) });
   if (changed.length > 0) {
     notices.push(
       `the clock changes of ${changed.join(", ")} are others than when ${meaning.name} was installed (time zone data ${zones.data}, now ${data}): ${again}`,
     );
   }
   return notices;
+}
+
+/** Whether lines for other zones near the end of what was known when they were made, or are past it. */
+function endNotices(name: string, zones: ZoneRecord, now: Date, again: string): readonly string[] {
+  const until = Date.parse(zones.until);
+  const day = zones.until.slice(0, 10);
+  if (until <= now.getTime()) {
+    return [
+      `the lines of ${name} for other time zones held until ${day}; a clock change since then may lose runs: ${again}`,
+    ];
+  }
+  return until < now.getTime() + SHORT_DAYS * DAY_MS
+    ? [`the lines of ${name} for other time zones hold until ${day}: ${again}`]
+    : [];
 }
 
 /** Zones that the present zone data tell other clock changes of, in what is left of the horizon. */

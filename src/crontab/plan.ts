@@ -143,7 +143,12 @@ export function planInstall(found: Found, wanted: Wanted): InstallPlan {
     installedAt: wanted.at.toISOString(),
     meaningDigest: areOlder && found.host !== undefined ? found.host.meaningDigest : digestOf(meaningText),
     zones: recordZones([resolved.machineZone, ...zonesOf(schedule)], { ...wanted.zoneData, at: wanted.at }),
-    loose: looseEntries(schedule, found.host, wanted.elsewhere, (pipeline) => isLoose(pipeline, frame)),
+    loose: looseEntries(
+      schedule,
+      found.host,
+      wanted.elsewhere,
+      (pipeline) => (compileOnly || lines.length > 0) && isLoose(pipeline, frame),
+    ),
     lines,
     compileOnly: compileOnly || found.host?.compileOnly === true ? true : undefined,
     on: onSchedulers(found.host, wanted.elsewhere, startsDigest(meaning, resolved)),

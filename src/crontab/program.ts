@@ -14,7 +14,7 @@ export interface CrontabAnswer {
 export class NoCrontabProgramError extends StoreError {
   constructor(path: string | undefined) {
     super(`there is no \`crontab\` program on the PATH (${path ?? "not set"})`, {
-      hint: "Install one: `apt-get install cron`, or `dnf install cronie`. Where another scheduler starts the runs: `install --compile-only`.",
+      hint: "Install one: `apt-get install cron`, or `dnf install cronie`. Or let systemd start the runs: `install --on systemd`.",
     });
   }
 }

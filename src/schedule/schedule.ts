@@ -31,7 +31,7 @@ export interface PipelinewiseCall {
 }
 
 /** Where Apache Airflow looks for its DAG files. */
-export interface AirflowSettings {
+interface AirflowSettings {
   /** Folder, as written (`~` not yet resolved); `undefined`: Airflow itself is asked. */
   readonly dags?: string | undefined;
 }

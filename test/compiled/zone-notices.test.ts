@@ -17,7 +17,7 @@ const meaning = (timezone?: string) => ({
   entries: [entry(timezone)],
 });
 const zones = recordZones(["Europe/London", "UTC"], { at: INSTALLED, data: "2025b", localtime: "ENOENT" });
-const host = { machineZone: "UTC", zones };
+const host = { machineZone: "UTC", zones, lines: ["0 * * * * x"] };
 const at = (time: string, changes = {}) => ({ now: new Date(time), data: "2025b", machineZone: "Etc/UTC", ...changes });
 const SOON = "2026-12-01T00:00Z";
 
@@ -46,6 +46,15 @@ describe("what no longer holds of an install's time zones", () => {
     ]);
   });
 
+  test("where only another scheduler starts it, no lines come to an end, and the remedy names it", () => {
+    const on = { systemd: { place: {}, digest: "0" } };
+    const elsewhere = { ...host, lines: [], on };
+    expect(zoneNotices(meaning("Europe/London"), elsewhere, at("2027-12-28T12:00Z"))).toEqual([]);
+    expect(zoneNotices(meaning(), elsewhere, at(SOON, { machineZone: "Europe/Berlin" }))).toEqual([
+      "the time zone of this machine is Europe/Berlin, and was UTC when the schedule warehouse was installed; on systemd pipelines without a timezone of their own go by the old one: pipelinewise-sched install /s.yml --on systemd",
+    ]);
+  });
+
   test("newer zone data matter where they tell of other clock changes", () => {
     const newer = at(SOON, { data: "2026z" });
     expect(zoneNotices(meaning("Europe/London"), host, newer)).toEqual([]);
@@ -56,6 +65,8 @@ describe("what no longer holds of an install's time zones", () => {
   });
 
   test("is nothing to say of an install that kept nothing", () => {
-    expect(zoneNotices(meaning("Europe/London"), { machineZone: "UTC" }, at("2030-01-01T00:00Z"))).toEqual([]);
+    expect(zoneNotices(meaning("Europe/London"), { machineZone: "UTC", lines: [] }, at("2030-01-01T00:00Z"))).toEqual(
+      [],
+    );
   });
 });

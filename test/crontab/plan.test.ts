@@ -162,3 +162,50 @@ test("a host file that would say nothing new but the hour stays as it is", () =>
     node: "/opt/node",
   });
 });
+
+describe("another scheduler beside the crontab", () => {
+  const systemd = { name: "systemd", place: { folder: "/units" }, loose: ["redshift/tap_1/run_tap"] };
+  const two = { schedule: schedule("Europe/London", 2) };
+  const planned = (found: Found, changes: Partial<Wanted>) => {
+    const { files, ...plan } = planInstall(found, wanted(changes));
+    const [meaningText, hostText] = files.map(({ after }) => after ?? "");
+    const [meaning, host] = [JSON.parse(meaningText ?? ""), JSON.parse(hostText ?? "")];
+    return { ...plan, host, found: { ...NOTHING, crontab: undefined, meaningText, meaning, hostText, host } };
+  };
+
+  test("has what is loose there, and nothing that only candidate lines would make so", () => {
+    const { host, crontab, notes } = planned({ ...NOTHING, crontab: undefined }, { ...two, elsewhere: systemd });
+    expect(crontab).toBeUndefined();
+    expect(host).toMatchObject({ lines: [], loose: systemd.loose, on: { systemd: { place: systemd.place } } });
+    expect(notes).toContain("+ on systemd");
+  });
+
+  test("leaves the lines as they are, and what they start loosely; cron's install leaves the other's", () => {
+    const cron = planned(NOTHING, two);
+    expect(cron.host.loose).toHaveLength(2);
+    const both = planned(cron.found, { ...two, elsewhere: systemd });
+    expect(both.host).toMatchObject({ lines: cron.host.lines, loose: cron.host.loose });
+    expect(both.host.meaningDigest).toBe(cron.host.meaningDigest);
+    const own = { schedule: schedule("Etc/UTC", 2) };
+    const again = planned({ ...both.found, crontab: cron.crontab?.after }, own);
+    expect(again.host.on).toEqual(both.host.on);
+    expect(again.host.loose).toEqual(cron.host.loose);
+  });
+
+  test("lines that would be others now go on telling that they are older", () => {
+    const cron = planned(NOTHING, {});
+    const elsewhere = planned(cron.found, { schedule: schedule(undefined, 2), elsewhere: systemd });
+    expect(elsewhere.host.meaningDigest).toBe(cron.host.meaningDigest);
+    const same = planned(cron.found, { elsewhere: systemd, envFile: "/env" });
+    expect(same.host.meaningDigest).not.toBe(cron.host.meaningDigest);
+    expect(same.host.lines).toEqual(cron.host.lines);
+  });
+
+  test("--compile-only is refused while lines stand in the crontab, and remembered where none do", () => {
+    const cron = planned(NOTHING, {});
+    expect(() => planInstall({ ...cron.found, crontab: undefined }, wanted())).toThrow("stands in the crontab");
+    const only = planned({ ...NOTHING, crontab: undefined }, {});
+    expect(only.host.compileOnly).toBe(true);
+    expect(planned(only.found, { elsewhere: systemd }).host.compileOnly).toBe(true);
+  });
+});

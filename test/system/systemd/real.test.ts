@@ -38,7 +38,10 @@ async function machine() {
       const { runs } = JSON.parse(stdout) as { runs: readonly Record<"outcome" | "slot" | "startedAt", string>[] };
       return runs;
     },
-    sleeps: async () => (await world.run("ps", "-eo", "args")).stdout.match(/^sleep 100[12]$/gm) ?? [],
+    sleeps: async () =>
+      (await world.run("sh", "-c", "cat /proc/[0-9]*/cmdline")).stdout
+        .split("\0")
+        .filter((word) => /^100[12]$/.test(word)),
     property: async (unit: string, name: string) =>
       (await world.run("systemctl", "show", `--property=${name}`, "--value", unit)).stdout.trim(),
   };
