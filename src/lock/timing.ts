@@ -30,9 +30,10 @@ export function isSound({ heartbeatMs, selfFenceMs, graceMs, killGraceMs, leaseM
 
 /**
  * The steps of a stop for a scheduler that kills us soon after it has told us to end: what is left of the pipeline would
- * go on without anyone. A fifth of the time is for the look at all processes, and the record.
+ * go on without anyone. Most of it is PipelineWise's own, which waits 5 s for its connectors; the rest is for the look at
+ * all processes, and the record.
  */
 export const stopWithin = (seconds: number): Pick<LockTiming, "graceMs" | "killGraceMs"> => ({
-  graceMs: seconds * 550,
-  killGraceMs: seconds * 250,
+  graceMs: seconds * 700,
+  killGraceMs: seconds * 150,
 });

@@ -41,8 +41,8 @@ export interface HistoryRow {
 export interface CronicleProduct {
   readonly server: PrivateCronicle;
   readonly sandbox: Sandbox;
-  /** Writes schedule.yml: taps and their crons. */
-  readonly writeSchedule: (crons: Readonly<Record<string, string>>) => void;
+  /** Writes schedule.yml: taps and their crons. @param command in place of the stand-in for PipelineWise */
+  readonly writeSchedule: (crons: Readonly<Record<string, string>>, command?: string) => void;
   /** One of our commands on the schedule file, `--on cronicle`. */
   readonly on: (command: string, ...words: readonly string[]) => Promise<Said>;
   /** What a crontab has cron call for a tap. */
@@ -108,12 +108,13 @@ export async function cronicleProduct(installed: InstalledCronicle): Promise<Cro
   return {
     server,
     sandbox,
-    writeSchedule: (crons) => {
+    writeSchedule: (crons, command = "pipelinewise") => {
       const pipelines = Object.entries(crons).map(
         ([tap, cron]) => `  - {tap: ${tap}, target: ${TARGET}, cron: "${cron}"}`,
       );
       const settings = `{url: "${server.url}", key: "\${env:CRONICLE_KEY}", category: Pipelines, target: allgrp}`;
-      writeFileSync(file, ["timezone: UTC", `cronicle: ${settings}`, "pipelines:", ...pipelines, ""].join("\n"));
+      const head = ["timezone: UTC", `pipelinewise: {command: ${command}}`, `cronicle: ${settings}`];
+      writeFileSync(file, [...head, "pipelines:", ...pipelines, ""].join("\n"));
     },
     on: (command, ...words) => ours(command, file, "--on", "cronicle", ...words),
     cronLine: async (tap) => {
