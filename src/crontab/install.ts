@@ -1,6 +1,5 @@
 import { realpath } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { WrapperCall } from "../command/command.ts";
 import { absolutePath, resolveConfigDir } from "../config-dir.ts";
 import { type Host, loginHome, userName } from "../host.ts";
 import { localtimeMark } from "../localtime.ts";
@@ -33,8 +32,8 @@ export interface InstallOptions {
   readonly replace: boolean;
   /** Store the schedule for runs that another scheduler starts; leave the crontab alone. */
   readonly compileOnly: boolean;
-  /** Prepares another scheduler to start it; the crontab is left alone. */
-  readonly elsewhere?: ((call: WrapperCall & { readonly configDir: string }) => Promise<Elsewhere>) | undefined;
+  /** Another scheduler is to start it; the crontab is left alone. */
+  readonly elsewhere?: Elsewhere | undefined;
 }
 
 /** An install, worked out in full: nothing was written yet. */
@@ -57,6 +56,17 @@ async function defaultConfigDir({ env }: Host): Promise<string | undefined> {
   return realpath(join(home, ".pipelinewise")).catch(() => undefined);
 }
 
+/** Where a schedule's state lies. @param flag `--config-dir` */
+export async function scheduleState(
+  { pipelinewise, source }: Schedule,
+  flag: string | undefined,
+  host: Host,
+): Promise<StatePaths> {
+  const { configDir } = pipelinewise;
+  const file = configDir === undefined ? undefined : { value: configDir, folder: dirname(source.path) };
+  return statePaths(await resolveConfigDir(host, { flag, file }));
+}
+
 /** Looks at the schedule's machine and works out what an install changes. Writes nothing. */
 export async function prepareInstall(
   schedule: Schedule,
@@ -65,8 +75,7 @@ export async function prepareInstall(
 ): Promise<PreparedInstall> {
   const { pipelinewise, source, name } = schedule;
   const folder = dirname(source.path);
-  const inFile = pipelinewise.configDir === undefined ? undefined : { value: pipelinewise.configDir, folder };
-  const paths = statePaths(await resolveConfigDir(host, { flag: options.configDir, file: inFile }));
+  const paths = await scheduleState(schedule, options.configDir, host);
   demandLastingProgram(host.program);
   const command = await resolveCommand(pipelinewise.command, host);
   const text = options.compileOnly || options.elsewhere !== undefined ? undefined : await crontab.read();
@@ -93,12 +102,7 @@ export async function prepareInstall(
       zoneData: { data: host.tzdata, localtime: localtimeMark(host.root) },
       at: host.now(),
       replace: options.replace,
-      elsewhere: await options.elsewhere?.({
-        node: host.node,
-        program: host.program,
-        schedule: name,
-        configDir: paths.configDir,
-      }),
+      elsewhere: options.elsewhere,
     },
   );
   const cron = plan.crontab === undefined ? undefined : await findCron();

@@ -205,6 +205,16 @@ describe("uninstall --on systemd", () => {
     ]);
   });
 
+  test("finds the config directory that the file names", async () => {
+    const world = machine();
+    mkdirSync(world.path("elsewhere"));
+    world.put("schedule.yml", `pipelinewise: {config_dir: elsewhere}\n${ONE}`);
+    expect((await world.run("install", "--on", "systemd")).code).toBe(0);
+    expect((await world.run("uninstall", "--on", "systemd")).code).toBe(66);
+    expect((await world.run("uninstall", "schedule.yml", "--on", "systemd")).code).toBe(0);
+    expect(world.units()).toEqual([]);
+  });
+
   test("leaves what is stored to cron, and to what --compile-only was for", async () => {
     const world = machine({ crontab: "" });
     await world.run("install");

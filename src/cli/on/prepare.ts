@@ -1,4 +1,4 @@
-import { prepareInstall } from "../../crontab/install.ts";
+import { prepareInstall, scheduleState } from "../../crontab/install.ts";
 import { changesSomething, type InstallPlan } from "../../crontab/plan.ts";
 import type { Exporter } from "../../exporters/exporter.ts";
 import { type PreparedPlan, planChangesSomething } from "../../exporters/plan.ts";
@@ -38,29 +38,14 @@ export async function prepareOn(file: string, { on, configDir, replace }: OnWish
   const sound = await loadSound(file, host);
   const { schedule } = sound;
   const machine = readMachine(host);
-  const found: { prepared?: PreparedPlan } = {};
-  const {
-    paths,
-    plan: stored,
-    warnings,
-  } = await prepareInstall(
-    schedule,
-    {
-      configDir,
-      replace,
-      compileOnly: false,
-      elsewhere: async (call) => {
-        const job = exportJob(schedule, call, machine.zone, host);
-        demandExportable(exporter, job, sound, host);
-        const prepared = await exporter.prepareInstall(job, host, { replace });
-        found.prepared = prepared;
-        return { name: on, place: prepared.place, loose: prepared.loose ?? [] };
-      },
-    },
-    machine,
-  );
-  const { prepared } = found;
-  if (prepared === undefined) throw new Error("the install was prepared without its scheduler");
+  const paths = await scheduleState(schedule, configDir, host);
+  const call = { node: host.node, program: host.program, schedule: schedule.name, configDir: paths.configDir };
+  const job = exportJob(schedule, call, machine.zone, host);
+  demandExportable(exporter, job, sound, host);
+  const prepared = await exporter.prepareInstall(job, host, { replace });
+  const elsewhere = { name: on, place: prepared.place, loose: prepared.loose ?? [] };
+  const options = { configDir, replace, compileOnly: false, elsewhere };
+  const { plan: stored, warnings } = await prepareInstall(schedule, options, machine);
   for (const warning of [...warnings, ...prepared.plan.warnings]) host.stderr.write(`warning: ${warning}\n`);
   return {
     exporter,

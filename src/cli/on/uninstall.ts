@@ -1,14 +1,32 @@
+import { dirname } from "node:path";
+import { absolutePath } from "../../config-dir.ts";
 import { withFiles } from "../../crontab/act.ts";
 import { chooseInstalled, type InstalledWish, listInstalled } from "../../crontab/installed.ts";
 import { prepareUninstallElsewhere } from "../../crontab/uninstall.ts";
+import { SchedError } from "../../errors.ts";
 import type { Host } from "../../host.ts";
+import { loadSchedule } from "../../schedule/load.ts";
 import { loadExporter } from "../scheduler.ts";
 import { renderSchedulerPlan } from "./plan-text.ts";
+
+/** The config directory that a schedule file names; `undefined` where it names none, or can no longer be read. */
+async function fileConfigDir(file: string | undefined, host: Host): Promise<string | undefined> {
+  if (file === undefined) return undefined;
+  try {
+    const schedule = await loadSchedule(file, host);
+    const { configDir } = schedule.pipelinewise;
+    return configDir === undefined ? undefined : absolutePath(configDir, dirname(schedule.source.path), host);
+  } catch (error) {
+    if (error instanceof SchedError) return undefined;
+    throw error;
+  }
+}
 
 /** `uninstall --on` another scheduler than cron: what stands there goes first, then what is stored for it. */
 export async function uninstallOn(on: string, wish: InstalledWish, dryRun: boolean, host: Host): Promise<void> {
   const exporter = await loadExporter(on);
-  const meant = chooseInstalled(await listInstalled("", wish.configDir, host), wish, host);
+  const configDirFlag = wish.configDir ?? (await fileConfigDir(wish.file, host));
+  const meant = chooseInstalled(await listInstalled("", configDirFlag, host), wish, host);
   const { paths, place, files, others } = await prepareUninstallElsewhere(meant, on, host);
   const { name, configDir } = meant;
   const { plan, apply } = await exporter.prepareUninstall({ name, configDir, place }, host);

@@ -32,7 +32,6 @@ async function machine() {
   return {
     ...world,
     sched: (command: string) => sched(command, file, "--on", "systemd"),
-    uninstall: () => sched("uninstall", "--on", "systemd", "--config-dir", configDir),
     runs: async (tap: string) => {
       const { stdout } = await sched("history", "--tap", tap, "--config-dir", configDir, "--json");
       const { runs } = JSON.parse(stdout) as { runs: readonly Record<"outcome" | "slot" | "startedAt", string>[] };
@@ -84,7 +83,7 @@ describeOn({ name: "systemd", present: true, lacking: cannotBoot() }, "a real ma
     expect((await box.sched("install")).code).toBe(0);
     expect(await box.property(`${UNIT}-slow.timer`, "ActiveState")).toBe("active");
 
-    expect((await box.uninstall()).code).toBe(0);
+    expect((await box.sched("uninstall")).code).toBe(0);
     expect((await box.run("systemctl", "list-timers", "--all", "--no-legend")).stdout).toBe("");
     expect((await box.run("ls", "/etc/systemd/system")).stdout).toBe("");
   });
