@@ -72,7 +72,8 @@ function settings({ home, dags, base }: { readonly home: string; readonly dags: 
       execution_api_server_url: `${base}/execution/`,
       simple_auth_manager_all_admins: "True",
     },
-    database: { sql_alchemy_conn: `sqlite:///${join(home, "airflow.db")}` },
+    // Its parts write into one file; by default none of them waits longer than 5 s for another.
+    database: { sql_alchemy_conn: `sqlite:///${join(home, "airflow.db")}?timeout=60` },
     api: { host: "127.0.0.1", port: new URL(base).port, base_url: base, workers: "1" },
     // The parts know each other by it; without it each has one of its own.
     api_auth: { jwt_secret: randomBytes(48).toString("hex") },
