@@ -1,8 +1,9 @@
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { runToEnd } from "../rig/child.ts";
+import { STAND_IN } from "../rig/product.ts";
 import { waitFor } from "../rig/wait.ts";
 import { describeOnCronicle } from "./installed.ts";
 import { type CronicleProduct, cronicleProduct } from "./product.ts";
@@ -61,6 +62,31 @@ describeOnCronicle("through our own commands", (installed) => {
     expect(await on("uninstall")).toMatchObject({ code: 0, out: expect.stringContaining("Cronicle: 2 removed\n") });
     const { rows } = await server.call("get_schedule", { offset: 0, limit: 100 });
     expect(rows).toEqual([expect.objectContaining({ id: "theirs", title: "theirs" })]);
+  });
+
+  test("the five pipelines of the example are five events", async () => {
+    const { sandbox, write, on } = await cronicleProduct(installed);
+    await sandbox.run("import", "--dir", join(STAND_IN, "project"));
+    write(readFileSync("examples/schedule.yml", "utf8"));
+    const { code, out } = await on("install");
+    expect(code).toBe(0);
+    for (const number of [1, 2, 3, 4, 5])
+      expect(out).toContain(`  + event pipelinewise: microserv_${number} → redshift\n`);
+    expect(await on("diff")).toMatchObject({ code: 0, out: expect.stringContaining("Cronicle: 5 unchanged\n") });
+  });
+
+  test("ids and notes are taken, however long and odd they may be", async () => {
+    const { sandbox, write, on } = await cronicleProduct(installed);
+    const long = `A.b-c_${"x".repeat(122)}`;
+    for (const tap of [long, "0", "_"]) sandbox.addTap(tap);
+    write(`name: ${"a-b_".repeat(16)}
+pipelines:
+  - {tap: ${long}, target: dwh, cron: "0 4 1 * 5", note: "a <b>bold</b> & 'c' \\"d\\" → ü 100% $HOME \`id\` \\\\n"}
+  - {tap: "0", target: dwh, cron: "0 4 * * *", note: "<"}
+  - {tap: "_", target: dwh, cron: "0 4 * * *", command: sync_tables, id: a-b}
+`);
+    expect(await on("install")).toMatchObject({ code: 0 });
+    expect(await on("diff")).toMatchObject({ code: 0, out: expect.stringContaining("Cronicle: 4 unchanged\n") });
   });
 
   test("a due minute: a success, a failure, a skip that is seen, and cron beside it", async () => {

@@ -10,7 +10,7 @@ import type { InstalledCronicle } from "./installed.ts";
 import { type PrivateCronicle, startCronicle } from "./server.ts";
 
 /** A job as Cronicle has it in the end. */
-export interface EndedJob {
+interface EndedJob {
   readonly id: string;
   /** 0: a success. */
   readonly code: number | string;
@@ -28,7 +28,7 @@ interface Said {
 }
 
 /** A line of `history --json`. */
-export interface HistoryRow {
+interface HistoryRow {
   readonly tap: string;
   readonly outcome: string;
   readonly reason?: string;
@@ -41,6 +41,8 @@ export interface HistoryRow {
 export interface CronicleProduct {
   readonly server: PrivateCronicle;
   readonly sandbox: Sandbox;
+  /** Writes schedule.yml: this, and where Cronicle is. */
+  readonly write: (text: string) => void;
   /** Writes schedule.yml: taps and their crons. @param command in place of the stand-in for PipelineWise */
   readonly writeSchedule: (crons: Readonly<Record<string, string>>, command?: string) => void;
   /** One of our commands on the schedule file, `--on cronicle`. */
@@ -105,16 +107,18 @@ export async function cronicleProduct(installed: InstalledCronicle): Promise<Cro
     return JSON.parse(out).runs;
   };
 
+  const settings = `{url: "${server.url}", key: "\${env:CRONICLE_KEY}", category: Pipelines, target: allgrp}`;
+  const write = (text: string): void => writeFileSync(file, `${text}cronicle: ${settings}\n`);
+
   return {
     server,
     sandbox,
+    write,
     writeSchedule: (crons, command = "pipelinewise") => {
       const pipelines = Object.entries(crons).map(
-        ([tap, cron]) => `  - {tap: ${tap}, target: ${TARGET}, cron: "${cron}"}`,
+        ([tap, cron]) => `  - {tap: ${tap}, target: ${TARGET}, cron: "${cron}"}\n`,
       );
-      const settings = `{url: "${server.url}", key: "\${env:CRONICLE_KEY}", category: Pipelines, target: allgrp}`;
-      const head = ["timezone: UTC", `pipelinewise: {command: ${command}}`, `cronicle: ${settings}`];
-      writeFileSync(file, [...head, "pipelines:", ...pipelines, ""].join("\n"));
+      write(`timezone: UTC\npipelinewise: {command: ${command}}\npipelines:\n${pipelines.join("")}`);
     },
     on: (command, ...words) => ours(command, file, "--on", "cronicle", ...words),
     cronLine: async (tap) => {
