@@ -286,6 +286,22 @@ describe("--slot", () => {
     expect(await box.told()).toEqual(["slot-done -", "succeeded 2026-11-23T09:30"]);
   });
 
+  test("one that another scheduler is at is recorded, also where cron starts it loosely", async () => {
+    const box = machine(
+      { timezone: "UTC" },
+      {
+        script: "touch $HOME/started; while [ ! -e $HOME/finish ]; do sleep 0.05; done",
+        onHost: { loose: [PATH] },
+      },
+    );
+    const running = box.start("09:30:01");
+    await untilFile(box.file("started"));
+    expect(await box.start("09:30:02", "--slot", "2026-11-23T09:30:00Z", "--skip-exit-code", "99")).toBe(99);
+    writeFileSync(box.file("finish"), "");
+    await running;
+    expect((await box.told()).sort()).toEqual(["slot-done -", "succeeded 2026-11-23T09:30"]);
+  });
+
   test("one that lies ahead is refused: noted as handled, it would stop all others", async () => {
     const box = machine();
     expect(await box.start("09:24:59", "--slot", "2026-11-23T09:30:00Z")).toBe(64);

@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import {
   existsSync,
   mkdirSync,
@@ -30,7 +30,7 @@ export interface SystemdWorld {
   readonly log: () => string;
 }
 
-/** Why there can be none here; `undefined` when there can. */
+/** Why there can be none here, which is the machine's right; `undefined` when there can. */
 export function cannotBoot(): string | undefined {
   if (process.getuid?.() !== 0) return "a systemd of its own needs root";
   if (!existsSync(SYSTEMD)) return "systemd is not here (on Debian: apt-get install systemd)";
@@ -38,10 +38,12 @@ export function cannotBoot(): string | undefined {
   if (root === undefined) return "this machine has no cgroup2";
   try {
     rmdirSync(mkdtempSync(join(root, "pws-")));
-    return undefined;
   } catch {
     return "cgroups cannot be made here";
   }
+  const words = [...NAMESPACES, "--fork", "--mount-proc", "--propagation", "private", "mount", "-t", "cgroup2"];
+  const { status, stderr } = spawnSync("unshare", [...words, "rig", "/sys/fs/cgroup"], { encoding: "utf8" });
+  return status === 0 ? undefined : `namespaces with a cgroup2 of their own cannot be made here: ${stderr.trim()}`;
 }
 
 function cgroupRoot(): string | undefined {
