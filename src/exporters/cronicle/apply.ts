@@ -1,8 +1,7 @@
 import { errorMessage, StoreError } from "../../errors.ts";
 import { NothingDoneError } from "../plan.ts";
 import { CronicleRefusal } from "./answer.ts";
-import type { CronicleCall } from "./api.ts";
-import { NotReachedError } from "./api.ts";
+import { type CronicleCall, NotReachedError } from "./api.ts";
 import { describeAction, type EventAction } from "./changes.ts";
 
 /** A category that is to be made first. */
@@ -11,23 +10,27 @@ export interface NewCategory {
   readonly title: string;
 }
 
-/** What an apply has left undone, for people, one sentence each. */
-type Left = readonly string[];
-
 /**
  * Carries out what was worked out, one call after the other, category first, removals last.
  *
- * @returns what was left undone, as an event that was to be deleted is at work
+ * @returns what was left undone, one sentence each: an event that was to be deleted is at work
  * @throws NothingDoneError, StoreError saying how far it came
  */
 export async function applyActions(
-  call: CronicleCall,
+  api: CronicleCall,
   actions: readonly EventAction[],
   category: NewCategory | undefined,
-): Promise<Left> {
+): Promise<readonly string[]> {
   const left: string[] = [];
   const todo = actions.filter(({ kind }) => kind !== "keep");
   let done = 0;
+  // A part of an action may be done: an event is disabled before it is deleted.
+  let touched = false;
+  const call: CronicleCall = async (name, body) => {
+    const answer = await api(name, body);
+    touched = true;
+    return answer;
+  };
   try {
     if (category !== undefined) {
       await call("create_category", {
@@ -39,12 +42,13 @@ export async function applyActions(
       done++;
     }
     for (const action of todo) {
-      if (!(await act(call, action)))
+      if (!(await act(call, action))) {
         left.push(`${describeAction(action).what} is at work: it is disabled, and not yet deleted`);
+      }
       done++;
     }
   } catch (error) {
-    throw stopped(error, done, todo.length + (category === undefined ? 0 : 1));
+    throw stopped(error, { touched, done, all: todo.length + (category === undefined ? 0 : 1) });
   }
   return left;
 }
@@ -84,11 +88,14 @@ async function deleteEvent(call: CronicleCall, id: string): Promise<boolean> {
   }
 }
 
-function stopped(error: unknown, done: number, all: number): unknown {
+function stopped(
+  error: unknown,
+  { touched, done, all }: { readonly touched: boolean; readonly done: number; readonly all: number },
+): unknown {
   if (!(error instanceof StoreError)) return error;
   const options = { cause: error, ...(error.hint === undefined ? {} : { hint: error.hint }) };
   const surelyNothing = error instanceof CronicleRefusal || error instanceof NotReachedError;
-  if (done === 0 && surelyNothing) return new NothingDoneError(errorMessage(error), options);
+  if (!touched && surelyNothing) return new NothingDoneError(errorMessage(error), options);
   return new StoreError(
     `${errorMessage(error)}\n${done} of ${all} changes at Cronicle were made; the same command again makes the rest`,
     options,

@@ -1,12 +1,12 @@
 import { dirname } from "node:path";
 import { entryPath } from "../../command/request.ts";
-import { EXIT, SchedError, StoreError } from "../../errors.ts";
+import { StoreError } from "../../errors.ts";
 import type { Host } from "../../host.ts";
 import type { CronicleSettings } from "../../schedule/schedule.ts";
 import type { ExportedSchedule, Exporter, ExportJob } from "../exporter.ts";
 import type { PreparedPlan } from "../plan.ts";
 import { absoluteReference, readKey } from "./access.ts";
-import { cronicleApi } from "./api.ts";
+import { type CronicleCall, cronicleApi } from "./api.ts";
 import { applyActions } from "./apply.ts";
 import { describeAction, planEvents, planRemoval } from "./changes.ts";
 import { type CronicleEvent, pipelineEvents } from "./event.ts";
@@ -32,13 +32,14 @@ const SETTINGS_HINT = `Add \`cronicle: {url: http://HOST:3012, key: "\${file:PAT
 
 function settingsOf({ schedule }: ExportJob): CronicleSettings {
   if (schedule.cronicle !== undefined) return schedule.cronicle;
-  throw new SchedError(NO_SETTINGS, { exitCode: EXIT.badSchedule, hint: SETTINGS_HINT });
+  throw new Error("a schedule without Cronicle's settings was not refused");
 }
 
-function markOf({ schedule, call }: ExportJob): Mark {
-  if (call.configDir === undefined) throw new Error("another scheduler has to be told the config directory");
-  return { schedule: schedule.name, configDir: call.configDir, source: schedule.source.path };
-}
+const markOf = ({ schedule, call }: ExportJob): Mark => ({
+  schedule: schedule.name,
+  configDir: call.configDir,
+  source: schedule.source.path,
+});
 
 const eventsOf = (job: ExportJob, category: string): readonly CronicleEvent[] =>
   job.schedule.pipelines.flatMap((pipeline) =>
@@ -52,11 +53,10 @@ function renderEvents(job: ExportJob): string {
   return `${JSON.stringify({ about, events }, undefined, 2)}\n`;
 }
 
-const teller =
-  ({ stderr }: Host) =>
-  (line: string): void => {
-    stderr.write(`${line}\n`);
-  };
+/** @param key its reference */
+async function openApi(urls: readonly string[], key: string, host: Host): Promise<CronicleCall> {
+  return cronicleApi({ urls, key: await readKey(key, host) }, { tell: (line) => host.stderr.write(`${line}\n`) });
+}
 
 async function prepareInstall(
   job: ExportJob,
@@ -65,7 +65,7 @@ async function prepareInstall(
 ): Promise<PreparedPlan> {
   const { urls, key, category: wish, target } = settingsOf(job);
   const reference = absoluteReference(key, dirname(job.schedule.source.path), host);
-  const call = cronicleApi({ urls, key: await readKey(reference, host) }, { tell: teller(host) });
+  const call = await openApi(urls, reference, host);
   const [found, categories] = [await readEvents(call), await readCategories(call)];
   const category = findCategory(categories, wish);
   const fresh = category === undefined ? newCategory(wish, categories) : undefined;
@@ -92,7 +92,7 @@ async function prepareInstall(
 
 async function prepareUninstall({ name, configDir, place }: ExportedSchedule, host: Host): Promise<PreparedPlan> {
   const { urls = "", key = "" } = place;
-  const call = cronicleApi({ urls: urls.split(" "), key: await readKey(key, host) }, { tell: teller(host) });
+  const call = await openApi(urls.split(" "), key, host);
   const actions = planRemoval(await readEvents(call), { schedule: name, configDir });
   return {
     plan: { changes: actions.map(describeAction), warnings: [] },

@@ -6,6 +6,7 @@ import type { ExportJob } from "../../../src/exporters/exporter.ts";
 import { NothingDoneError, type PreparedPlan } from "../../../src/exporters/plan.ts";
 import type { Pipeline } from "../../../src/schedule/schedule.ts";
 import { testHost } from "../../support/host.ts";
+import { replyOf } from "./replay.ts";
 import { type StandIn, standIn } from "./stand-in.ts";
 import { frame, HORIZON, pipeline } from "./values.ts";
 
@@ -196,6 +197,16 @@ describe("an install that fails", () => {
     const failing = plan.apply();
     await expect(failing).rejects.toBeInstanceOf(NothingDoneError);
     await expect(failing).rejects.toThrow("Cronicle refuses create_category: User is not an administrator");
+  });
+
+  test("behind a part of a change has done something", async () => {
+    const world = await standIn();
+    await install(job(world));
+    world.intercept = ({ call }) => (call === "delete_event" ? replyOf("create_event.no-privilege") : undefined);
+    const failing = install(job(world, THREE.slice(1)));
+    await expect(failing).rejects.not.toBeInstanceOf(NothingDoneError);
+    await expect(failing).rejects.toThrow("0 of 1 changes at Cronicle were made");
+    expect(world.events.map(({ enabled }) => enabled).sort()).toEqual([0, 1, 1]);
   });
 
   test("is seen where somebody else works at the same time", async () => {

@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
-import type { CronicleCall } from "../../../src/exporters/cronicle/api.ts";
-import { cronicleApi } from "../../../src/exporters/cronicle/api.ts";
+import { type CronicleCall, cronicleApi } from "../../../src/exporters/cronicle/api.ts";
 import { findCategory, readCategories, readEvents } from "../../../src/exporters/cronicle/read.ts";
 import { recording, replyOf, serve } from "./replay.ts";
 
