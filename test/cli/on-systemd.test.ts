@@ -11,10 +11,11 @@ const UNITS = [`${ORDERS}.service`, `${ORDERS}.timer`, `${STOCK}.service`, `${ST
 
 /** A machine with a schedule of two pipelines, orders and stock. @param options.runs whether systemd does */
 function machine({ runs = true, crontab }: { runs?: boolean; crontab?: string } = {}) {
-  const world = installWorld({ crontab, env: { XDG_CONFIG_HOME: "" } });
+  const world = installWorld({ crontab, env: { XDG_CONFIG_HOME: "", XDG_RUNTIME_DIR: "" } });
   const path = (...parts: string[]): string => join(world.home, ...parts);
   mkdirSync(path("systemd/up"), { recursive: true });
-  if (runs) mkdirSync(path("run/systemd/system"), { recursive: true });
+  const signs = ["run/systemd/system", `run/user/${process.getuid?.()}/systemd/private`];
+  if (runs) for (const sign of signs) mkdirSync(path(sign), { recursive: true });
   copyFileSync("test/support/fake-systemctl", path("bin/systemctl"));
   return {
     ...world,
@@ -153,7 +154,7 @@ describe("install --on systemd", () => {
     const { code, err } = await world.run("install", "--on", "systemd");
     expect([code, world.units(), world.told()]).toEqual([0, UNITS, []]);
     expect(err).toMatch(
-      /no systemd runs here; where it does: cd \S+ && systemctl (--user )?daemon-reload && systemctl (--user )?enable --now pipelinewise-pipelinewise-\*\.timer\n/,
+      /no systemd .*runs here.*; where it does: cd \S+ && systemctl (--user )?daemon-reload && systemctl (--user )?enable --now pipelinewise-pipelinewise-\*\.timer\n/,
     );
     expect((await world.run("install", "--on", "systemd")).err).toContain("nothing to change");
   });

@@ -14,22 +14,26 @@ export type Systemctl = (...words: readonly string[]) => Promise<string>;
 
 const LONGEST_ANSWER = 16 * 1024 * 1024;
 
-/** Calls systemd's manager; `undefined` where none runs, as in most containers: sd_booted(3). */
+/**
+ * Calls systemd's manager; `undefined` where none runs: in most containers none of the system's (sd_booted(3)), and none of
+ * a user's who neither is logged in nor lingers.
+ */
 export async function findSystemctl(scope: Scope, host: Host): Promise<Systemctl | undefined> {
-  const isBooted = await access(join(host.root, "run/systemd/system")).then(
+  // A session that was begun by su, or by cron, does not say where the user's manager is.
+  const runtime = host.env["XDG_RUNTIME_DIR"] || join(host.root, `run/user/${host.uid}`);
+  const ofUser = scope === "user";
+  const sign = ofUser ? join(runtime, "systemd/private") : join(host.root, "run/systemd/system");
+  const isUp = await access(sign).then(
     () => true,
     () => false,
   );
-  if (!isBooted) return undefined;
+  if (!isUp) return undefined;
   const program = await findProgram("systemctl", host.env["PATH"]).catch((error) => {
     if (error instanceof SchedError) return undefined;
     throw error;
   });
   if (program === undefined) return undefined;
   const run = promisify(execFile);
-  const ofUser = scope === "user";
-  // A session that was begun by su, or by cron, does not say where the user's manager is.
-  const runtime = host.env["XDG_RUNTIME_DIR"] ?? `/run/user/${host.uid}`;
   const env = { ...host.env, LC_ALL: "C", ...(ofUser ? { XDG_RUNTIME_DIR: runtime } : {}) };
   return async (...words) => {
     const all = [...(ofUser ? ["--user"] : []), ...words];

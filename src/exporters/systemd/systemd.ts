@@ -60,8 +60,8 @@ async function prepareInstall(
     place: { scope, folder },
     loose: job.schedule.pipelines.filter((pipeline) => calendarOf(pipeline, job).isLoose).map(entryPath),
     apply: async () => {
-      await change(changes, folder, systemctl);
-      if (systemctl === undefined) return [startByHand({ scope, folder }, job.schedule.name)];
+      await changeUnits(changes, folder, systemctl);
+      if (systemctl === undefined) return [startByHand({ scope, folder }, job.schedule.name, host)];
       await afterWriting(systemctl, { enable, restart });
       return scope === "system" ? [] : await lingerNote(host);
     },
@@ -69,7 +69,11 @@ async function prepareInstall(
 }
 
 /** Removes and writes unit files. Timers that go are stopped before; a run that goes on ends by itself. */
-async function change(changes: readonly UnitChange[], folder: string, systemctl: Systemctl | undefined): Promise<void> {
+async function changeUnits(
+  changes: readonly UnitChange[],
+  folder: string,
+  systemctl: Systemctl | undefined,
+): Promise<void> {
   const done: string[] = [];
   try {
     const gone = changes.filter(({ unit }) => unit === undefined).map(({ name }) => name);
@@ -115,10 +119,14 @@ async function afterWriting(
   }
 }
 
-function startByHand({ scope, folder }: UnitPlace, schedule: string): string {
-  const systemctl = scope === "user" ? "systemctl --user" : "systemctl";
+function startByHand({ scope, folder }: UnitPlace, schedule: string, host: Host): string {
+  const ofUser = scope === "user";
+  const systemctl = ofUser ? "systemctl --user" : "systemctl";
   const timers = `${PREFIX}${schedule.replaceAll("-", "--")}-*.timer`;
-  return `no systemd runs here; where it does: cd ${folder} && ${systemctl} daemon-reload && ${systemctl} enable --now ${timers}`;
+  const why = ofUser
+    ? `no systemd of ${userName(host)} runs here (loginctl enable-linger ${userName(host)} starts it)`
+    : "no systemd runs here";
+  return `${why}; where it does: cd ${folder} && ${systemctl} daemon-reload && ${systemctl} enable --now ${timers}`;
 }
 
 async function prepareUninstall({ name, configDir, place }: ExportedSchedule, host: Host): Promise<PreparedPlan> {
@@ -129,7 +137,7 @@ async function prepareUninstall({ name, configDir, place }: ExportedSchedule, ho
     place,
     apply: async () => {
       const systemctl = await findSystemctl(scope, host);
-      await change(changes, folder, systemctl);
+      await changeUnits(changes, folder, systemctl);
       await systemctl?.("daemon-reload");
       return [];
     },

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parseCron } from "../../../src/cron/expression.ts";
@@ -33,14 +33,16 @@ const job = (crons: readonly string[] = ["30 9 * * *"]): ExportJob => ({
 });
 
 /** A machine on which systemd runs, and what it was told. */
-function machine(uid: number, env: Record<string, string> = {}) {
+function machine(uid: number) {
   const host = testHost({ uid });
   const bin = join(host.home, "bin");
   mkdirSync(bin);
-  mkdirSync(join(host.home, "run/systemd/system"), { recursive: true });
+  for (const path of ["run/systemd/system", "run/user/1000/systemd/private", "elsewhere/systemd/private"]) {
+    mkdirSync(join(host.home, path), { recursive: true });
+  }
   writeFileSync(join(bin, "systemctl"), '#!/bin/sh\necho "$XDG_RUNTIME_DIR $*" >>"$HOME/calls"\n', { mode: 0o755 });
   const PATH = `${bin}:/usr/bin:/bin`;
-  const own: TestHost = { ...host, root: host.home, env: { HOME: host.home, PATH, ...env } };
+  const own: TestHost = { ...host, root: host.home, env: { HOME: host.home, PATH } };
   return { host: own, calls: () => readFileSync(join(host.home, "calls"), "utf8").trim().split("\n") };
 }
 
@@ -56,8 +58,8 @@ describe("an ordinary user's units", () => {
     const notes = await apply();
     expect(readFileSync(join(host.home, ".config/systemd/user", `${NAME}.service`), "utf8")).not.toContain("User=");
     expect(calls().slice(1)).toEqual([
-      "/run/user/1000 --user daemon-reload",
-      `/run/user/1000 --user enable --now ${NAME}.timer`,
+      `${host.home}/run/user/1000 --user daemon-reload`,
+      `${host.home}/run/user/1000 --user enable --now ${NAME}.timer`,
     ]);
     expect(notes).toEqual([
       expect.stringMatching(/timers of (\S+) stand still while \1 is logged out: loginctl enable-linger \1/),
@@ -65,13 +67,25 @@ describe("an ordinary user's units", () => {
   });
 
   test("follow XDG_CONFIG_HOME and XDG_RUNTIME_DIR", async () => {
-    const { host, calls } = machine(1000, { XDG_RUNTIME_DIR: "/run/elsewhere" });
-    const folder = join(host.home, "settings");
-    const moved = { ...host, env: { ...host.env, XDG_CONFIG_HOME: folder } };
+    const { host, calls } = machine(1000);
+    const [folder, XDG_RUNTIME_DIR] = [join(host.home, "settings"), join(host.home, "elsewhere")];
+    const moved = { ...host, env: { ...host.env, XDG_CONFIG_HOME: folder, XDG_RUNTIME_DIR } };
     const { apply } = await systemd.prepareInstall(job(), moved, { replace: false });
     await apply();
     expect(readdirSync(join(folder, "systemd/user"))).toEqual([`${NAME}.service`, `${NAME}.timer`]);
-    expect(calls().at(-1)).toMatch(/^\/run\/elsewhere --user enable/);
+    expect(calls().at(-1)).toMatch(/\/elsewhere --user enable/);
+  });
+
+  test("are written where no manager of theirs runs, and what to do is said", async () => {
+    const { host } = machine(1000);
+    rmSync(join(host.home, "run/user"), { recursive: true });
+    const { apply } = await systemd.prepareInstall(job(), host, { replace: false });
+    expect(await apply()).toEqual([
+      expect.stringMatching(
+        /^no systemd of (\S+) runs here \(loginctl enable-linger \1 starts it\); where it does: cd \S+ && systemctl --user daemon-reload && systemctl --user enable --now pipelinewise-warehouse-\*\.timer$/,
+      ),
+    ]);
+    expect(readdirSync(join(host.home, ".config/systemd/user"))).toHaveLength(2);
   });
 });
 
