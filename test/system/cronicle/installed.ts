@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
@@ -16,27 +17,34 @@ const HOME = process.env["CRONICLE_HOME"] ?? "/opt/cronicle";
 /** Newer versions need Node 22.12. */
 const NODE = process.env["CRONICLE_NODE"] ?? process.execPath;
 
-/** `undefined` where there is none. */
-function findCronicle(): InstalledCronicle | undefined {
+function findCronicle(): InstalledCronicle | { readonly lacking: string } {
   if (!["package.json", "conf/config.json", "node_modules"].every((name) => existsSync(join(HOME, name)))) {
-    return undefined;
+    return { lacking: `there is none in ${HOME} (CRONICLE_HOME names another place), and no registry has it` };
   }
   // Its own file, of npm's shape.
-  const { version } = JSON.parse(readFileSync(join(HOME, "package.json"), "utf8")) as { readonly version: string };
+  const { version, engines } = JSON.parse(readFileSync(join(HOME, "package.json"), "utf8")) as {
+    readonly version: string;
+    readonly engines?: { readonly node?: string };
+  };
+  const least = /^>=(\d+\.\d+)/.exec(engines?.node ?? "")?.[1] ?? "0";
+  const given = execFileSync(NODE, ["--version"], { encoding: "utf8" }).slice(1);
+  if (given.localeCompare(least, "en", { numeric: true }) < 0) {
+    return {
+      lacking: `${version} in ${HOME} needs Node ${least}, and this is ${given.trim()} (CRONICLE_NODE names another)`,
+    };
+  }
   return { home: HOME, node: NODE, version };
 }
 
 /** A suite on a real Cronicle. No package registry has one, so it is skipped in plain sight where none is installed, in CI too. */
 export function describeOnCronicle(title: string, body: (installed: InstalledCronicle) => void): void {
-  const installed = findCronicle();
-  if (installed !== undefined) {
-    describe(`Cronicle ${installed.version}: ${title}`, () => body(installed));
+  const found = findCronicle();
+  if (!("lacking" in found)) {
+    describe(`Cronicle ${found.version}: ${title}`, () => body(found));
     return;
   }
   describe(`Cronicle: ${title}`, () => {
-    test("runs on a real Cronicle", (context) => {
-      context.skip(`there is none in ${HOME} (CRONICLE_HOME names another place), and no registry has it`);
-    });
+    test("runs on a real Cronicle", (context) => context.skip(found.lacking));
   });
 }
 
