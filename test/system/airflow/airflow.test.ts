@@ -53,7 +53,7 @@ for (const version of AIRFLOW_VERSIONS) {
         { dag: "daily", from: new Date("2026-10-24T00:30:00Z"), to: new Date("2026-10-26T01:30:00Z") },
         { dag: "quarters", from: new Date("2026-10-25T00:45:00Z"), to: new Date("2026-10-25T01:15:00Z") },
       ];
-      expect(await readDagFile(airflow, file, asks)).toEqual({
+      expect(await readDagFile(airflow, file, { asks })).toEqual({
         dags: ["daily", "quarters"],
         warnings: [],
         errors: [],
@@ -61,6 +61,7 @@ for (const version of AIRFLOW_VERSIONS) {
           ["2026-10-24T00:30:00.000Z", "2026-10-25T01:30:00.000Z"],
           ["2026-10-25T00:45:00.000Z", "2026-10-25T01:00:00.000Z"],
         ],
+        commands: [],
       });
     });
 

@@ -17,6 +17,16 @@ export interface Ask {
   readonly to: Date;
 }
 
+/** A run of a DAG's only task. */
+export interface Run {
+  readonly dag: string;
+  readonly runType: "scheduled" | "manual";
+  /** From 1. */
+  readonly tryNumber: number;
+  /** The instant that it is scheduled for, as Airflow writes it. */
+  readonly ts?: string;
+}
+
 /** What an Airflow makes of a DAG file. */
 export interface DagFile {
   /** Ids, sorted. */
@@ -27,14 +37,23 @@ export interface DagFile {
   readonly errors: readonly string[];
   /** For every ask its starts, as the timetable of that DAG has them: ISO 8601, UTC, in their order. */
   readonly starts: readonly (readonly string[])[];
+  /** For every run what its bash operator hands to the shell. */
+  readonly commands: readonly string[];
 }
 
 /** Has an Airflow import a DAG file, without a scheduler or a database. The time of this machine plays no part. */
-export async function readDagFile(airflow: Airflow, file: string, asks: readonly Ask[] = []): Promise<DagFile> {
+export async function readDagFile(
+  airflow: Airflow,
+  file: string,
+  { asks = [], runs = [] }: { readonly asks?: readonly Ask[]; readonly runs?: readonly Run[] } = {},
+): Promise<DagFile> {
   const home = mkdtempSync(join(tmpdir(), "pws-airflow-"));
   try {
     const env = { HOME: home, AIRFLOW_HOME: home };
-    const said = await runWell([airflow.python, SCRIPT, JSON.stringify({ file, asks })], { env, timeoutMs: 300_000 });
+    const said = await runWell([airflow.python, SCRIPT, JSON.stringify({ file, asks, runs })], {
+      env,
+      timeoutMs: 300_000,
+    });
     return JSON.parse(said.trimEnd().split("\n").at(-1) ?? "");
   } finally {
     rmSync(home, { recursive: true, force: true });

@@ -8,6 +8,7 @@ import json
 import sys
 import warnings
 from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
 
 request = json.loads(sys.argv[1])
 
@@ -50,6 +51,17 @@ def starts(timetable, since, until):
         last = info.data_interval
 
 
+def command(dag, run):
+    """What a run hands to the shell. Of a run that nobody scheduled, Airflow 3 knows no `ts`."""
+    context = {
+        "dag_run": SimpleNamespace(run_type=run["runType"]),
+        "ti": SimpleNamespace(try_number=run["tryNumber"]),
+        **({"ts": run["ts"]} if "ts" in run else {}),
+    }
+    (task,) = dag.tasks
+    return task.render_template(task.bash_command, context, dag.get_template_env())
+
+
 bag = read_file(request["file"])
 # The scheduler never sees the DAGs of a file, but what is stored of them.
 timetables = {
@@ -63,5 +75,6 @@ answer = {
         list(starts(timetables[ask["dag"]], instant(ask["from"]), instant(ask["to"])))
         for ask in request["asks"]
     ],
+    "commands": [command(bag.dags[run["dag"]], run) for run in request["runs"]],
 }
 print(json.dumps(answer))

@@ -31,7 +31,7 @@ for (const version of AIRFLOW_VERSIONS) {
       await sched("validate", "--on", "airflow", EXAMPLE);
       await sched("install", "--on", "airflow", EXAMPLE);
       const file = join(dags, "pipelinewise_sched_pipelinewise.py");
-      expect(await readDagFile(airflow, file)).toEqual({ dags: FIVE, warnings: [], errors: [], starts: [] });
+      expect(await readDagFile(airflow, file)).toMatchObject({ dags: FIVE, warnings: [], errors: [] });
       await run("airflow", "db", "migrate");
       await run("airflow", "dags", "test", "pipelinewise.redshift.microserv_5");
       expect(JSON.parse(await sched("history", "--json"))).toMatchObject({

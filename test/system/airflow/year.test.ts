@@ -8,7 +8,8 @@ import { loadSchedule } from "../../../src/schedule/load.ts";
 import type { Pipeline } from "../../../src/schedule/schedule.ts";
 import { dueInMinute } from "../../../src/slot/due.ts";
 import { tempFolder, testHost } from "../../support/host.ts";
-import { type Ask, readDagFile } from "./dag-file.ts";
+import { runWell } from "../rig/child.ts";
+import { type Run, readDagFile } from "./dag-file.ts";
 import { AIRFLOW_VERSIONS } from "./install.ts";
 import { describeOnAirflow } from "./suite.ts";
 
@@ -31,6 +32,7 @@ const CRONS = [
   `"45 23,0 1 * 0"`,
   `"5 2 */2 * 0"`,
 ];
+const CONFIG_DIR = "/srv/{{ ts }} {% raw %} {# it's.sh";
 const NASTY_NOTE = String.raw`it's "quoted" \" """ '''\ {{ ts }} {% raw %} %s é 日本 😀`;
 const MORE = [
   `{tap: own_zone, target: dwh, cron: "0 2,3 28-31 3,10 *"}`,
@@ -62,7 +64,7 @@ for (const version of AIRFLOW_VERSIONS) {
           (ids[index] ?? []).map((dag) => ({ index, dag, from: new Date(from), to: new Date(to) })),
         ),
       );
-      const { starts } = await readDagFile(airflow, file, asks satisfies readonly Ask[]);
+      const { starts } = await readDagFile(airflow, file, { asks });
 
       const started = pipelines.map(() => new Set<number>());
       for (const [at, { index }] of asks.entries()) {
@@ -75,6 +77,25 @@ for (const version of AIRFLOW_VERSIONS) {
         );
         expect({ what: titleOf(one), runs: taken.map(isoOf) }).toEqual({ what: titleOf(one), runs: wanted.map(isoOf) });
       }
+    });
+
+    test("its commands come whole through Airflow's templates and the shell", async () => {
+      const { file } = await exportPipelines();
+      const dag = "nasty.dwh.noted";
+      const ts = "2026-11-23T00:00:00+00:00";
+      const runs: readonly Run[] = [
+        { dag, runType: "scheduled", tryNumber: 1, ts },
+        { dag, runType: "scheduled", tryNumber: 2, ts },
+        { dag, runType: "manual", tryNumber: 1 },
+      ];
+      const { commands } = await readDagFile(airflow, file, { runs });
+      const said = await Promise.all(commands.map((command) => runWell(["sh", "-c", command])));
+      const words = `/opt/pws.cjs run --config-dir ${CONFIG_DIR} --schedule nasty --tap noted --target dwh --stop-within 8 --skip-exit-code 99`;
+      expect(said).toEqual([
+        `${words} --scheduled --output --slot ${ts}\n`,
+        `${words} --scheduled --output --slot ${ts} --again\n`,
+        `${words}\n`,
+      ]);
     });
   });
 }
@@ -90,7 +111,7 @@ async function exportPipelines() {
     if (code !== 0) throw new Error(`${words.join(" ")} ended with ${code}: ${host.err()}`);
     return host.out();
   };
-  const call = ["--node", "/bin/node", "--program", "/opt/pws.cjs", "--config-dir", "/srv/{{ a }} b"];
+  const call = ["--node", "/bin/echo", "--program", "/opt/pws.cjs", "--config-dir", CONFIG_DIR];
   await answer("export", schedule, "--on", "airflow", ...call, "--output", folder);
   const span = ["--from", new Date(YEAR.from).toISOString(), "--to", new Date(YEAR.to).toISOString()];
   const { runs } = JSON.parse(await answer("preview", schedule, ...span, "--json")) as {
