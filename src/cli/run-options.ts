@@ -26,6 +26,10 @@ export const RUN_OPTIONS = [
     help: "with --scheduled: the due time that this start is for, ISO 8601 with its offset or @ and epoch seconds",
   },
   { name: "again", help: "with --slot: run it although it was run or skipped before" },
+  {
+    name: "tell-missed",
+    help: "with --scheduled: record as skipped what came due while the run was at work (systemd)",
+  },
   { name: "output", help: "with --scheduled: pass the pipeline's output through, and say it when skipped" },
   {
     name: "stop-within",
@@ -166,6 +170,7 @@ export function parseRunWords(argv: readonly string[]): RunRequest {
     scheduled: values.has("scheduled"),
     slot: due === undefined ? undefined : slot(due),
     again: values.has("again"),
+    tellMissed: values.has("tell-missed"),
     output: values.has("output"),
     stopWithinSeconds: wholeNumber("stop-within", 2, 45),
     skipExitCode: wholeNumber("skip-exit-code", 1, 255),

@@ -47,6 +47,18 @@ async function clearOwnLeftovers({ plan, host, notes }: HeldRun, record: RunReco
   }
 }
 
+/** What cannot be told is no other end of the run. */
+async function tellWhatWasMissed({ plan, host, start, notes }: HeldRun): Promise<void> {
+  if (!plan.manners.tellMissed) return;
+  try {
+    const { tellMissed } = await import("./missed.ts");
+    await tellMissed(plan, host, start);
+  } catch (error) {
+    notes.error("missed slots not told", { detail: errorMessage(error) });
+    host.stderr.write(`pipelinewise-sched: ${errorMessage(error)}\n`);
+  }
+}
+
 /** Tells of a run that did not succeed: to cron's mail with the last lines, else in a line, as the output was seen. */
 async function tellEnd({ plan, host }: HeldRun, outcome: Outcome, record: RunRecord): Promise<void> {
   if (outcome.kind === "succeeded") return;
@@ -96,6 +108,7 @@ export async function runHoldingLock(run: HeldRun): Promise<number> {
   // Without the lock they may be another run's by now.
   if (outcome.kind !== "succeeded" && outcome.kind !== "lock-lost") await clearOwnLeftovers(run, record);
   await tellEnd(run, outcome, record);
+  await tellWhatWasMissed(run);
   try {
     await keepRecord(run, record);
   } catch (error) {

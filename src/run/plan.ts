@@ -20,6 +20,8 @@ export interface RunManners {
   /** Whether the pipeline's output is passed through; else it goes to the run's log only. */
   readonly passThrough: boolean;
   readonly skipExitCode: number;
+  /** Whether its scheduler starts nothing while it is at work, so that what comes due meanwhile is told by the run. */
+  readonly tellMissed: boolean;
 }
 
 /** All that a run will do, as a value: `--dry-run` prints it, `run` does it. */

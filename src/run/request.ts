@@ -15,6 +15,8 @@ export interface RunRequest extends PipelineId {
   readonly slot: Date | undefined;
   /** Run that slot also when it was handled before. */
   readonly again: boolean;
+  /** Record as skipped what came due while the run was at work. */
+  readonly tellMissed: boolean;
   /** Pass the pipeline's output through although scheduled. */
   readonly output: boolean;
   /** How long a stop may take until nothing is left; `undefined`: as long as is good for the pipeline. */

@@ -42,11 +42,12 @@ function missing(what: string, again: string): SchedError {
 }
 
 function mannersOf(request: RunRequest): RunManners {
-  const { scheduled, output, skipExitCode } = request;
+  const { scheduled, output, skipExitCode, tellMissed } = request;
   return {
     scheduled,
     passThrough: output || !scheduled,
     skipExitCode: skipExitCode ?? (scheduled ? EXIT.ok : EXIT.skipped),
+    tellMissed,
   };
 }
 

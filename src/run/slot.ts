@@ -65,7 +65,7 @@ async function readTimes({ crons, times }: SlotPlan, entry: EntryId): Promise<re
 }
 
 /** The machine's zone: as installed while /etc/localtime is what it was then. Looking closer costs more. */
-async function machineZoneNow({ zones, machineZone }: SlotPlan, { root }: Host): Promise<string> {
+export async function machineZoneNow({ zones, machineZone }: SlotPlan, { root }: Host): Promise<string> {
   if (zones === undefined || localtimeMark(root) === zones.localtime) return machineZone;
   const { readMachineZone } = await import("../machine-zone.ts");
   const { zone } = readMachineZone(root);
@@ -93,6 +93,15 @@ export function twinOf(
 /** Who handled a slot. */
 export const renderHandler = ({ host, run }: Pick<HandledSlot, "host" | "run">): string => `host ${host}, run ${run}`;
 
+/** When an entry is due. @param zone that it goes by; its own comes first */
+export async function dueTimes(plan: SlotPlan, entry: EntryId, host: Host, zone: string): Promise<DueTimes> {
+  return {
+    crons: await readTimes(plan, entry),
+    clock: await recordedClock(plan.zones, plan.timezone ?? zone, { now: host.now(), data: host.tzdata }),
+    since: plan.since?.getTime(),
+  };
+}
+
 /** Which slot a scheduled start stands for, or why it stands for none. Reads only. */
 export async function findSlot(
   plan: SlotPlan,
@@ -104,12 +113,7 @@ export async function findSlot(
   // Without a zone of its own an entry goes where its machine goes, as its lines do; a scheduler that says its slots was
   // told the zone that the machine had.
   const here = plan.given === undefined ? await machineZoneNow(plan, host) : plan.machineZone;
-  const zone = plan.timezone ?? here;
-  const times: DueTimes = {
-    crons: await readTimes(plan, entry),
-    clock: await recordedClock(plan.zones, zone, { now, data: host.tzdata }),
-    since: plan.since?.getTime(),
-  };
+  const times = await dueTimes(plan, entry, host, here);
   if (plan.given !== undefined) {
     return { decision: decideGiven(plan.given, plan, { times, handled, now }), strangeZone: undefined };
   }

@@ -34,6 +34,7 @@ test("run reads back the request that wrapperCommand wrote", () => {
           output: false,
           stopWithinSeconds: undefined,
           skipExitCode: undefined,
+          tellMissed: false,
           dryRun: false,
           extraArgs: [],
         });

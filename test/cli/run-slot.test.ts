@@ -135,6 +135,29 @@ describe("a start of an entry whose lines are exact", () => {
     }
   });
 
+  test("tells at its end what came due meanwhile, where its scheduler starts nothing beside it", async () => {
+    for (const [words, missed] of [
+      [["--tell-missed"], ["overlap 2026-11-23T09:40", "overlap 2026-11-23T09:35"]],
+      [[], []],
+    ] as const) {
+      const script = "touch $HOME/started; while [ ! -e $HOME/finish ]; do sleep 0.05; done; exit 3";
+      const box = machine({ crons: ["*/5 * * * *", "35 9 * * *"] }, { script });
+      let now = "2026-11-23T09:30:00Z";
+      const running = runMain([...SCHEDULED, ...words], { ...box.host, now: () => new Date(now) });
+      await untilFile(box.file("started"));
+      now = "2026-11-23T09:44:59Z";
+      writeFileSync(box.file("finish"), "");
+      expect(await running).toBe(3);
+      expect((await box.told()).sort().reverse()).toEqual([...missed, "failed 2026-11-23T09:30"].sort().reverse());
+      const [skip] = (await box.records()).filter(({ slot }) => slot?.includes("09:40"));
+      const [run] = (await box.records()).filter(({ outcome }) => outcome === "failed");
+      expect(skip?.detail).toBe(
+        missed.length === 0 ? undefined : `came due while run ${run?.id} of host testhost was at work`,
+      );
+      expect(JSON.parse(readFileSync(box.slotPath, "utf8")).slot).toContain(missed.length === 0 ? "09:30" : "09:40");
+    }
+  });
+
   test("a crash before the pipeline starts leaves the slot to the next start", async () => {
     const box = machine();
     mkdirSync(dirname(box.slotPath), { recursive: true, mode: 0o700 });

@@ -24,7 +24,7 @@ test("a share that refuses the log in the end is told of, and how the pipeline e
   const said: string[] = [];
   const note = (text: string) => void said.push(text);
   const stay = {
-    plan: { paths, entry, manners: { scheduled: true, passThrough: false, skipExitCode: 0 } },
+    plan: { paths, entry, manners: { scheduled: true, passThrough: false, skipExitCode: 0, tellMissed: false } },
     host,
     lock: attempt.lock,
     notes: { info: note, warn: note, error: note, flush: async () => {}, close: async () => {} },

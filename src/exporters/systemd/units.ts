@@ -63,7 +63,8 @@ function head({ schedule, call }: ExportJob, { remarks }: UnitFrame): readonly s
 function renderService(pipeline: Pipeline, job: ExportJob, frame: UnitFrame): string {
   const { note } = pipeline;
   const about = note === undefined ? entryLabel(pipeline) : `${entryLabel(pipeline)}, ${note}`;
-  const words = [...wrapperCommand(job.call, pipeline), "--output"];
+  // systemd starts no unit that is still at work, so that nothing but the run itself can tell what came due meanwhile.
+  const words = [...wrapperCommand(job.call, pipeline), "--tell-missed", "--output"];
   return lines([
     ...head(job, frame),
     "[Unit]",

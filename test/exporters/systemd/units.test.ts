@@ -101,7 +101,7 @@ describe("the units of a pipeline", () => {
       [Service]
       Type=oneshot
       User=etl
-      ExecStart=/usr/bin/node /opt/p/bin/p.cjs run --scheduled --config-dir "/srv/pw dir" --schedule warehouse --tap orders --target redshift --output
+      ExecStart=/usr/bin/node /opt/p/bin/p.cjs run --scheduled --config-dir "/srv/pw dir" --schedule warehouse --tap orders --target redshift --tell-missed --output
       SyslogIdentifier=%N
       # The wrapper alone is told to stop, and ends the whole tree of the pipeline; it takes up to 45 s.
       KillMode=mixed
