@@ -45,11 +45,11 @@ describe("install --on systemd", () => {
         "code": 0,
         "out": "systemd: 4 created
         + pipelinewise-pipelinewise-redshift-orders.service
-            ExecStart=/usr/bin/node … --config-dir ~/.pipelinewise --tap orders --target redshift --output
+            ExecStart=/usr/bin/node … --config-dir ~/.pipelinewise --tap orders --target redshift --tell-missed --output
         + pipelinewise-pipelinewise-redshift-orders.timer
             OnCalendar=*-*-* *:00/5:00
         + pipelinewise-pipelinewise-redshift-stock.service
-            ExecStart=/usr/bin/node … --config-dir ~/.pipelinewise --tap stock --target redshift --output
+            ExecStart=/usr/bin/node … --config-dir ~/.pipelinewise --tap stock --target redshift --tell-missed --output
         + pipelinewise-pipelinewise-redshift-stock.timer
             OnCalendar=Mon..Fri *-*-* 03:00:00
             OnCalendar=Sat *-*-* 09:00:00
@@ -247,6 +247,19 @@ describe("uninstall --on systemd", () => {
     world.fail("disable");
     expect((await world.run("uninstall", "--on", "systemd")).code).toBe(74);
     expect([world.units(), world.hostFile().on]).toMatchObject([UNITS, { systemd: {} }]);
+  });
+
+  test("--forget leaves what stands there, for a scheduler that is gone for good", async () => {
+    const world = machine();
+    await world.run("install", "--on", "systemd");
+    world.fail("disable");
+    world.told();
+    const { code, err } = await world.run("uninstall", "--on", "systemd", "--forget");
+    expect([code, world.told(), world.units()]).toEqual([0, [], UNITS]);
+    expect(err).toContain("forgot pipelinewise on systemd; its history and logs stay");
+    expect(err).toContain("what stands on systemd was not looked at, and stays\n");
+    expect(world.stored().filter((file) => file.startsWith("schedules/"))).toEqual(["schedules/"]);
+    expect((await world.run("uninstall", "--forget")).code).toBe(64);
   });
 });
 

@@ -5,6 +5,7 @@ import { chooseInstalled, type InstalledWish, listInstalled } from "../../cronta
 import { NoCrontabProgramError } from "../../crontab/program.ts";
 import { crontabOf } from "../../crontab/system.ts";
 import { prepareUninstall } from "../../crontab/uninstall.ts";
+import { UsageError } from "../../errors.ts";
 import { type Host, userName } from "../../host.ts";
 import { uninstallOn } from "../on/uninstall.ts";
 import { renderCrontabChange } from "../render-changes.ts";
@@ -14,6 +15,7 @@ interface UninstallFlags {
   readonly name?: string;
   readonly configDir?: string;
   readonly dryRun?: boolean;
+  readonly forget?: boolean;
   readonly on: string;
 }
 
@@ -24,9 +26,15 @@ export function addUninstall(command: Command, host: Host): void {
     .option("--name <name>", "the schedule by its name")
     .option("--config-dir <dir>", "PipelineWise's config directory")
     .option("--dry-run", "show what would change and write nothing")
-    .action(async (file: string | undefined, { dryRun = false, on, ...wish }: UninstallFlags) => {
+    .option("--forget", "with --on: do not ask the scheduler, which is gone for good; what stands there stays")
+    .action(async (file: string | undefined, { dryRun = false, forget = false, on, ...wish }: UninstallFlags) => {
+      if (on === CRON && forget) {
+        throw new UsageError("--forget goes with --on another scheduler", "A crontab is never gone for good.");
+      }
       const work = (): Promise<void> =>
-        on === CRON ? uninstall({ file, ...wish }, dryRun, host) : uninstallOn(on, { file, ...wish }, dryRun, host);
+        on === CRON
+          ? uninstall({ file, ...wish }, dryRun, host)
+          : uninstallOn(on, { file, ...wish }, { dryRun, forget }, host);
       await (dryRun ? work() : whileInstalling(host, work));
     });
 }
