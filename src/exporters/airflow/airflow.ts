@@ -24,7 +24,7 @@ export const airflow: Exporter = {
 
 function idDoubts(id: string, index: number): readonly ExportDoubt[] {
   const fault = dagIdFault(id);
-  const hint = "Shorten the schedule's `name`, or the names of tap and target.";
+  const hint = "Shorten the schedule's `name`, or the ids of tap and target.";
   return fault === undefined ? [] : [{ severity: "error", path: ["pipelines", index], message: fault, hint }];
 }
 
@@ -52,7 +52,7 @@ async function prepareInstall(
       await orNothing(writeWhole(path, text));
       const kept = new Set(readDagFile(text)?.dags.keys());
       const gone = new Map([...(before?.dags ?? [])].filter(([id]) => !kept.has(id)));
-      return [before === undefined ? SOON_FOUND : SOON_READ, ...leftInAirflow(gone)];
+      return [before === undefined ? SOON_FOUND : SOON_READ, ...leftInAirflow(gone, markOf(job))];
     },
   };
 }
@@ -83,7 +83,7 @@ async function prepareUninstall({ name, configDir, place }: ExportedSchedule): P
     apply: async () => {
       if (!isOurs) return [];
       await orNothing(removeWhole(path));
-      return leftInAirflow(installed.dags);
+      return leftInAirflow(installed.dags, installed.mark);
     },
   };
 }

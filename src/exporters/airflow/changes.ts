@@ -6,8 +6,8 @@ import { numberedId } from "./dag-id.ts";
 import type { FoundFile } from "./file.ts";
 import type { Mark } from "./mark.ts";
 
-/** More commands than these are not told one by one. */
-const MOST_COMMANDS = 10;
+/** More than these are not told one by one. */
+const MOST_DAGS = 10;
 
 /** What an install finds of ours. @throws StoreError where the file is not ours to write over */
 export function demandOurs(
@@ -42,21 +42,27 @@ export function planFile(path: string, found: FoundFile, text: string, count: nu
   return { kind: "changed", what, differences: diffLines(found.text, text) };
 }
 
-/** What Airflow keeps of DAGs whose file is gone, and how it is taken away. */
-export function leftInAirflow(dags: InstalledDags["dags"]): readonly string[] {
-  const ids = [...dags].flatMap(([id, { crons }]) => [id, ...numbered(id, crons.length)]);
-  if (ids.length === 0) return [];
-  const commands = ids.slice(0, MOST_COMMANDS).map((id) => `  airflow dags delete -y ${id}`);
-  const more = ids.length - commands.length;
+/** What Airflow keeps of DAGs that their file has no more, and how it is taken away. */
+export function leftInAirflow(dags: InstalledDags["dags"], { schedule }: Pick<Mark, "schedule">): readonly string[] {
+  if (dags.size === 0) return [];
+  const commands = [...dags].slice(0, MOST_DAGS).flatMap(([id, { crons }]) => deletions(id, crons.length));
+  const more = dags.size - MOST_DAGS;
   return [
     [
       "Airflow keeps the history of DAGs that are gone; to take that away too:",
-      ...commands,
-      ...(more > 0 ? [`  … and the same for ${more} more; \`airflow dags list\` has their ids`] : []),
+      ...commands.map((command) => `  ${command}`),
+      ...(more > 0 ? [`  and the same for ${more} more, whose ids begin with ${schedule}. too`] : []),
     ].join("\n"),
   ];
 }
 
 /** Of several crons Airflow 2 makes as many DAGs. */
-const numbered = (id: string, crons: number): readonly string[] =>
-  crons < 2 ? [] : Array.from({ length: crons }, (_, index) => numberedId(id, index + 1));
+function deletions(id: string, crons: number): readonly string[] {
+  const command = `airflow dags delete -y ${id}`;
+  if (crons < 2) return [command];
+  const numbers = Array.from({ length: crons }, (_, index) => index + 1);
+  return [
+    `${command}  # Airflow 3`,
+    `for n in ${numbers.join(" ")}; do airflow dags delete -y ${numberedId(id, "$n")}; done  # Airflow 2`,
+  ];
+}

@@ -16,8 +16,8 @@ export function dagId(schedule: string, { target, tap, command, id }: EntryId): 
   return [schedule, target, tap, ...entry].map((word) => word.replaceAll(".", "..")).join(".");
 }
 
-/** The id of the DAG for one of several crons. */
-export const numberedId = (id: string, number: number): string => `${id}__${number}`;
+/** The id of the DAG for one of several crons, counted from 1. */
+export const numberedId = (id: string, number: string): string => `${id}__${number}`;
 
 /** Why Airflow cannot take an id; `undefined` when it can. */
 export function dagIdFault(id: string): string | undefined {
