@@ -49,7 +49,7 @@ async function prepareInstall(
     loose: loose.map(entryPath),
     apply: async () => {
       if (change.kind === "unchanged") return [];
-      await orNothing(writeWhole(path, text));
+      await orNothing(writeWhole(path, text, host));
       const kept = new Set(readDagFile(text)?.dags.keys());
       const gone = new Map([...(before?.dags ?? [])].filter(([id]) => !kept.has(id)));
       return [before === undefined ? SOON_FOUND : SOON_READ, ...leftInAirflow(gone, markOf(job))];

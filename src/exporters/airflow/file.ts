@@ -1,6 +1,8 @@
+import { constants } from "node:fs";
 import { lstat, open, readFile, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { errorCode } from "../../errors.ts";
+import type { Host } from "../../host.ts";
 import { syncFolder } from "../../state-file.ts";
 import { storeFault } from "../../store-fault.ts";
 
@@ -17,6 +19,7 @@ export async function readFound(path: string): Promise<FoundFile> {
   }
 }
 
+const FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW;
 /** Airflow's parts may run as another user than ours. */
 const MODE = 0o644;
 
@@ -24,10 +27,10 @@ const MODE = 0o644;
  * Writes a file that Airflow may read at any moment: it finds the old text or the new one. Meanwhile the new one lies in
  * the same folder, by a name that Airflow passes over.
  */
-export async function writeWhole(path: string, text: string): Promise<void> {
-  const beside = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
+export async function writeWhole(path: string, text: string, { name, pid }: Pick<Host, "name" | "pid">): Promise<void> {
+  const beside = join(dirname(path), `.${basename(path)}.${name}.${pid}.tmp`);
   try {
-    const file = await open(beside, "w", MODE);
+    const file = await open(beside, FLAGS, MODE);
     try {
       await file.writeFile(text);
       // Whatever the umask is.

@@ -179,7 +179,9 @@ describe("the DAGs folder", () => {
     if (process.getuid?.() === 0) {
       // Root may write everywhere, but not where the folder's place for the new file is taken.
       chmodSync(join(one.home, "dags"), 0o700);
-      mkdirSync(join(one.home, `dags/.pipelinewise_sched_pipelinewise.py.${process.pid}.tmp/x`), { recursive: true });
+      mkdirSync(join(one.home, `dags/.pipelinewise_sched_pipelinewise.py.testhost.${process.pid}.tmp/x`), {
+        recursive: true,
+      });
     }
     const { code, err } = await one.run("install", ...AIRFLOW);
     chmodSync(join(one.home, "dags"), 0o700);
