@@ -1,0 +1,24 @@
+import { existsSync, readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+
+const PAGE = readFileSync("docs/schedulers.md", "utf8");
+const [TABLE = "", PROOFS = ""] = PAGE.split("## What shows it");
+
+const proofs = [...PROOFS.matchAll(/^- \[(\w)\] `([^`]+)`: (.+)$/gm)].map(([, letter, file, titles]) => ({
+  letter,
+  file: file ?? "",
+  titles: [...(titles ?? "").matchAll(/"([^"]+)"/g)].map(([, title]) => title ?? ""),
+}));
+
+test("every claim of the table leads to a proof, and every proof to a claim", () => {
+  const claimed = new Set([...TABLE.matchAll(/\[(\w)\]/g)].map(([, letter]) => letter));
+  expect(proofs.map(({ letter }) => letter)).toEqual([...claimed].sort());
+  expect(proofs.length).toBeGreaterThan(10);
+});
+
+test.each(proofs)("[$letter] names tests that are there: $file", ({ file, titles }) => {
+  expect(titles.length).toBeGreaterThan(0);
+  expect(existsSync(file)).toBe(true);
+  const text = readFileSync(file, "utf8");
+  for (const title of titles) expect(text).toContain(`"${title}"`);
+});
