@@ -54,8 +54,13 @@ export interface Exporter {
   readonly title: string;
   /** What it cannot keep of the schedule; nothing is written while one of these is an error. */
   readonly check: (job: ExportJob) => readonly ExportDoubt[];
-  /** What `export` prints. Pure: the same job gives the same files. */
-  readonly render: (job: ExportJob) => readonly ExportFile[];
+  /**
+   * What `export` prints. Pure: the same job gives the same files.
+   *
+   * @param standing what an earlier export has left under a name, where it is written over; what is to outlast an export
+   *   is taken from it
+   */
+  readonly render: (job: ExportJob, standing?: (name: string) => string | undefined) => readonly ExportFile[];
   /** Looks at what stands there and works out an install. Writes nothing. @throws StoreError, SchedError */
   readonly prepareInstall: (
     job: ExportJob,

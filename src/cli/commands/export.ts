@@ -1,11 +1,12 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
+import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { isAbsolute, join, resolve } from "node:path";
 import type { Command } from "commander";
 import type { WrapperCall } from "../../command/command.ts";
 import { horizonFrom } from "../../compiled/zones.ts";
 import { findZone, nearestZones } from "../../cron/zone.ts";
 import { renderExport } from "../../crontab/export.ts";
-import { UsageError } from "../../errors.ts";
+import { errorCode, UsageError } from "../../errors.ts";
 import type { ExportFile } from "../../exporters/exporter.ts";
 import type { Host } from "../../host.ts";
 import { readMachineZone } from "../../machine-zone.ts";
@@ -40,9 +41,13 @@ export function addExport(command: Command, host: Host): void {
       const dir = remoteConfigDir(configDir, schedule.pipelinewise);
       const call = { node, program: path, configDir: dir, schedule: schedule.name };
       const zone = machineZone === undefined ? zoneHere(schedule, on, host) : knownZone(machineZone);
-      const files = on === CRON ? [cronFile(sound, call, zone, host)] : await filesFor(on, sound, call, zone, host);
-      if (output === undefined) host.stdout.write(renderFiles(files));
-      else await writeFiles(resolve(host.cwd, output), files, host);
+      const folder = output === undefined ? undefined : resolve(host.cwd, output);
+      const files =
+        on === CRON
+          ? [cronFile(sound, call, zone, host)]
+          : await filesFor(on, sound, { call, machineZone: zone, folder }, host);
+      if (folder === undefined) host.stdout.write(renderFiles(files));
+      else await writeFiles(folder, files, host);
     });
 }
 
@@ -85,8 +90,7 @@ function cronFile({ schedule }: SoundFile, call: WrapperCall, machineZone: strin
 async function filesFor(
   on: string,
   sound: SoundFile,
-  call: WrapperCall,
-  machineZone: string,
+  { call, machineZone, folder }: { call: WrapperCall; machineZone: string; folder: string | undefined },
   host: Host,
 ): Promise<readonly ExportFile[]> {
   const exporter = await loadExporter(on);
@@ -99,7 +103,16 @@ async function filesFor(
   }
   const job = exportJob(sound.schedule, { ...call, configDir }, machineZone, host);
   demandExportable(exporter, job, sound, host);
-  return exporter.render(job);
+  return exporter.render(job, (name) => (folder === undefined ? undefined : readIfThere(join(folder, name))));
+}
+
+function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if (errorCode(error) === "ENOENT" || errorCode(error) === "ENOTDIR") return undefined;
+    throw storeFault("read", path, error);
+  }
 }
 
 /** One file as it is; of several each below its name, as `systemctl cat` shows them. */
@@ -112,10 +125,14 @@ function renderFiles(files: readonly ExportFile[]): string {
 async function writeFiles(folder: string, files: readonly ExportFile[], host: Host): Promise<void> {
   for (const { name, text } of files) {
     const path = join(folder, name);
+    // A scheduler may read the folder meanwhile.
+    const beside = join(folder, `.${name}.${host.name}.${host.pid}.tmp`);
     try {
       await mkdir(folder, { recursive: true });
-      await writeFile(path, text);
+      await writeFile(beside, text);
+      await rename(beside, path);
     } catch (error) {
+      await rm(beside, { force: true }).catch(() => {});
       throw storeFault("write", path, error);
     }
     host.stderr.write(`wrote ${path}\n`);

@@ -17,7 +17,10 @@ export const airflow: Exporter = {
   title: "Apache Airflow",
   check: ({ schedule }) =>
     schedule.pipelines.flatMap((pipeline, index) => idDoubts(dagId(schedule.name, pipeline), index)),
-  render: (job) => [{ name: dagFileName(job.schedule.name), text: renderDagFile(job) }],
+  render: (job, standing) => {
+    const name = dagFileName(job.schedule.name);
+    return [{ name, text: renderDagFile(job, readDagFile(standing?.(name) ?? "")) }];
+  },
   prepareInstall,
   prepareUninstall,
 };

@@ -134,6 +134,18 @@ describe("install --on airflow", () => {
   });
 });
 
+test("exported anew into the same folder, a DAG keeps its start date: a repository of DAGs has no changes to show", async () => {
+  const one = world();
+  const words = ["--node", "/n", "--program", "/p", "--config-dir", "/srv/pw", "--output", "out"];
+  const exported = async () => {
+    expect(await one.run("export", ...AIRFLOW, ...words)).toMatchObject({ code: 0 });
+    return one.text("out/pipelinewise_sched_pipelinewise.py");
+  };
+  const first = await exported();
+  expect(await exported()).toBe(first);
+  expect(readdirSync(join(one.home, "out"))).toHaveLength(1);
+});
+
 describe("the DAGs folder", () => {
   test("is asked of Airflow, whose last line counts", async () => {
     const one = installWorld();
