@@ -12,7 +12,7 @@ const npm = (words, cwd) => execFileSync("npm", [...words, "--loglevel=error"], 
 
 /** Only what runs: bundles, JSON Schema, README, licences. */
 const ALLOWED = [
-  /^bin\/pipelinewise-sched\.cjs$/,
+  /^bin\/(pipelinewise-sched|keep-code)\.cjs$/,
   /^dist\/[\w.-]+\.cjs$/,
   /^dist\/LICENSES\.txt$/,
   /^schema\/schedule\.schema\.json$/,
@@ -38,6 +38,9 @@ try {
   const words = ["export", schedule, "--node", "/usr/bin/node", "--program", "/usr/local/bin/pipelinewise-sched"];
   if (run(...words) !== readFileSync(join(root, "examples", "crontab"), "utf8")) {
     throw new Error("export of the installed program differs from examples/crontab");
+  }
+  for (const scheduler of ["airflow", "systemd"]) {
+    run(...words, "--on", scheduler, "--config-dir", "/srv/pipelinewise", "--output", join(folder, scheduler));
   }
   console.log(
     `The package (${packed.files.length} files, ${packed.size} bytes) installs into an empty prefix and runs.`,
