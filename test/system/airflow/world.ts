@@ -83,8 +83,9 @@ function settings({ home, dags, base }: { readonly home: string; readonly dags: 
   const named = Object.entries(sections).flatMap(([section, values]) =>
     Object.entries(values).map(([name, value]) => [`AIRFLOW__${section}__${name}`.toUpperCase(), value]),
   );
-  // Airflow renames its processes, and would wipe out the environment by which they are found.
-  return { ...Object.fromEntries(named), AIRFLOW_HOME: home, HOME: home, SPT_NOENV: "1" };
+  // Airflow renames its processes, and would wipe out the environment by which they are found. Of a task that it kills it
+  // leaves the working folder behind.
+  return { ...Object.fromEntries(named), AIRFLOW_HOME: home, HOME: home, TMPDIR: home, SPT_NOENV: "1" };
 }
 
 const describeEnd = (words: readonly string[], { code, signal, stdout, stderr }: Ended): string =>
