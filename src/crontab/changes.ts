@@ -65,6 +65,15 @@ export function describeHost(before: HostSchedule | undefined, after: HostSchedu
       .filter(([, changed]) => changed)
       .map(([what]) => `~ ${what}`),
     ...retold.map((name) => `~ what ${name} is told`),
+    ...names.flatMap((name) => movedPlace(name, before, after)),
     ...fresh,
   ];
+}
+
+/** What another scheduler has at the place before is out of reach from now on. */
+function movedPlace(name: string, before: HostSchedule, after: HostSchedule): readonly string[] {
+  const [old = {}, now = {}] = [before.on?.[name]?.place, after.on?.[name]?.place];
+  return Object.entries(old)
+    .filter(([what, value]) => now[what] !== value)
+    .map(([what, value]) => `~ where ${name} has it (${what} was ${value}): what stands there stays`);
 }

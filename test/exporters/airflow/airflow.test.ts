@@ -91,6 +91,19 @@ describe("install --on airflow", () => {
     expect(one.text(FILE)).toBe(ours);
   });
 
+  test("into another folder says that the old file stays", async () => {
+    const one = world();
+    await one.run("install", ...AIRFLOW);
+    mkdirSync(join(one.home, "dags2"));
+    one.put("schedule.yml", schedule([ORDERS, STOCK], "airflow: {dags: dags2}\n"));
+    const { code, out } = await one.run("install", ...AIRFLOW);
+    expect([code, out]).toEqual([
+      0,
+      expect.stringContaining("~ where airflow has it (dags was ~/dags): what stands there stays\n"),
+    ]);
+    expect(one.text(FILE)).toBeDefined();
+  });
+
   test("never writes over a file that is not ours, or a link", async () => {
     const one = world();
     one.put(FILE, "# somebody's DAG\n");
