@@ -1,10 +1,10 @@
 import { StoreError } from "../../errors.ts";
 import { diffLines } from "../../text-diff.ts";
+import type { Mark } from "../mark.ts";
 import type { PlannedChange } from "../plan.ts";
 import { type InstalledDags, readDagFile } from "./dag-file.ts";
 import { numberedId } from "./dag-id.ts";
 import type { FoundFile } from "./file.ts";
-import type { Mark } from "./mark.ts";
 
 /** More than these are not told one by one. */
 const MOST_DAGS = 10;

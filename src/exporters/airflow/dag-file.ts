@@ -1,8 +1,9 @@
 import { basename } from "node:path";
 import { quoteWord } from "../../command/shell.ts";
 import type { ExportJob } from "../exporter.ts";
+import { readFileMark, renderFileMark } from "../file-mark.ts";
+import type { Mark } from "../mark.ts";
 import { type PipelineDag, pipelineDag, SKIP_EXIT_CODE } from "./dag.ts";
-import { type Mark, readMark, renderMark } from "./mark.ts";
 
 /** A DAG file of ours, as far as it could be read. */
 export interface InstalledDags {
@@ -33,7 +34,7 @@ export function renderDagFile(job: ExportJob, before?: InstalledDags): string {
   const dags = schedule.pipelines.map((one) => pipelineDag(one, { call, machineZone, horizon, startOf }));
   return [
     renderHead(job),
-    renderMark(markOf(job)),
+    renderFileMark(markOf(job)),
     IMPORTS,
     LIST_BEGIN + JSON.stringify(dags, undefined, 4),
     LOOP,
@@ -42,7 +43,7 @@ export function renderDagFile(job: ExportJob, before?: InstalledDags): string {
 
 /** What a file says, where it is ours. */
 export function readDagFile(text: string): InstalledDags | undefined {
-  const mark = readMark(text);
+  const mark = readFileMark(text);
   return mark === undefined ? undefined : { mark, dags: new Map(readList(text)) };
 }
 

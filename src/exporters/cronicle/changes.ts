@@ -1,9 +1,10 @@
 import { StoreError } from "../../errors.ts";
+import type { Mark } from "../mark.ts";
 import type { PlannedChange } from "../plan.ts";
 import { eventDifferences, type FoundEvent } from "./compare.ts";
 import type { CronicleEvent } from "./event.ts";
 import { idPrefix } from "./event-id.ts";
-import { type Mark, readMark } from "./mark.ts";
+import { readMark } from "./mark.ts";
 
 /** What is done about one event. `spare`: further records of its id, which Cronicle allows. */
 export type EventAction =

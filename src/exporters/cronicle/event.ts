@@ -5,8 +5,9 @@ import { describeCron } from "../../cron/words.ts";
 import type { Horizon } from "../../cron/zone-table.ts";
 import type { Pipeline } from "../../schedule/schedule.ts";
 import type { ExportCall } from "../exporter.ts";
+import type { Mark } from "../mark.ts";
 import { eventId } from "./event-id.ts";
-import { type Mark, renderMark } from "./mark.ts";
+import { renderMark } from "./mark.ts";
 import { type EventStarts, eventStarts } from "./starts.ts";
 import type { CronicleTiming } from "./timing.ts";
 

@@ -1,11 +1,4 @@
-/** Whose an event is. */
-export interface Mark {
-  readonly schedule: string;
-  /** Absolute. */
-  readonly configDir: string;
-  /** Absolute path of the schedule file. */
-  readonly source: string;
-}
+import type { Mark } from "../mark.ts";
 
 const FIRST_LINE = "managed-by: pipelinewise-sched";
 

@@ -1,8 +1,8 @@
 import { StoreError } from "../../errors.ts";
 import { diffLines } from "../../text-diff.ts";
+import type { Mark } from "../mark.ts";
 import type { PlannedChange } from "../plan.ts";
 import type { FoundUnit } from "./folder.ts";
-import type { UnitMark } from "./mark.ts";
 import type { UnitState } from "./systemctl.ts";
 import type { Unit } from "./units.ts";
 
@@ -24,14 +24,14 @@ export interface FoundUnits {
 
 const isTimer = (name: string): boolean => name.endsWith(".timer");
 
-const isOf = (mark: UnitMark | undefined, own: Pick<UnitMark, "schedule" | "configDir">): boolean =>
+const isOf = (mark: Mark | undefined, own: Pick<Mark, "schedule" | "configDir">): boolean =>
   mark?.schedule === own.schedule && mark.configDir === own.configDir;
 
 /** What an install changes, unit by unit. @throws StoreError where one is not ours to write over */
 export function planUnits(
   wanted: readonly Unit[],
   found: FoundUnits,
-  own: UnitMark,
+  own: Mark,
   { replace }: { readonly replace: boolean },
 ): readonly UnitChange[] {
   for (const { name } of wanted) demandOwn(found.units.get(name), found.folder, own, replace);
@@ -43,13 +43,13 @@ export function planUnits(
 /** What an uninstall changes. */
 export const planRemoval = (
   { units }: Pick<FoundUnits, "units">,
-  own: Pick<UnitMark, "schedule" | "configDir">,
+  own: Pick<Mark, "schedule" | "configDir">,
 ): readonly UnitChange[] =>
   [...units.values()]
     .filter(({ mark }) => isOf(mark, own))
     .map(({ name }) => ({ name, unit: undefined, planned: { kind: "removed", what: name, differences: [] } }));
 
-function demandOwn(found: FoundUnit | undefined, folder: string, own: UnitMark, replace: boolean): void {
+function demandOwn(found: FoundUnit | undefined, folder: string, own: Mark, replace: boolean): void {
   if (found === undefined) return;
   const { name, mark } = found;
   if (mark === undefined) {

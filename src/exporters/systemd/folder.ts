@@ -2,17 +2,21 @@ import { lstat, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/
 import { join } from "node:path";
 import { errorCode } from "../../errors.ts";
 import { storeFault } from "../../store-fault.ts";
-import { findMark, type UnitMark } from "./mark.ts";
+import { readFileMark } from "../file-mark.ts";
+import type { Mark } from "../mark.ts";
 import { PREFIX, type Unit } from "./units.ts";
 
 /** A unit file as it is found. */
 export interface FoundUnit extends Unit {
   /** `undefined`: not ours, a link, or no file at all. */
-  readonly mark: UnitMark | undefined;
+  readonly mark: Mark | undefined;
 }
 
 /** Where systemd keeps the timers that are started with it. */
 const WANTS = "timers.target.wants";
+
+/** What may follow is anyone's, and may quote one of ours. */
+const firstLine = (text: string): string => text.slice(0, text.indexOf("\n"));
 
 const isAbsent = (error: unknown): boolean => errorCode(error) === "ENOENT";
 
@@ -37,7 +41,7 @@ async function readUnit(folder: string, name: string): Promise<FoundUnit | undef
     // A link is how a unit is masked, or put there by others.
     if (!(await lstat(path)).isFile()) return { name, text: "", mark: undefined };
     const text = await readFile(path, "utf8");
-    return { name, text, mark: findMark(text) };
+    return { name, text, mark: readFileMark(firstLine(text)) };
   } catch (error) {
     if (isAbsent(error)) return undefined;
     throw storeFault("read", path, error);

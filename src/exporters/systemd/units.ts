@@ -5,8 +5,8 @@ import { digestOf } from "../../compiled/digest.ts";
 import { describeCron } from "../../cron/words.ts";
 import type { Pipeline } from "../../schedule/schedule.ts";
 import type { ExportJob } from "../exporter.ts";
+import { renderFileMark } from "../file-mark.ts";
 import { calendarOf } from "./calendar.ts";
-import { renderMark } from "./mark.ts";
 
 /** A unit file. */
 export interface Unit {
@@ -54,7 +54,7 @@ export function unitsOf(job: ExportJob, frame: UnitFrame): readonly Unit[] {
 function head({ schedule, call }: ExportJob, { remarks }: UnitFrame): readonly string[] {
   const { name, source } = schedule;
   return [
-    renderMark({ schedule: name, source: source.path, configDir: call.configDir }),
+    renderFileMark({ schedule: name, source: source.path, configDir: call.configDir }),
     "# The next install writes over changes; what is to stay goes into a drop-in: systemctl edit UNIT",
     ...remarks.map((remark) => `# ${remark}`),
   ];

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { TAP_COMMANDS } from "../../../src/command/request.ts";
 import { readDagFile, renderDagFile } from "../../../src/exporters/airflow/dag-file.ts";
 import { dagId, dagIdFault } from "../../../src/exporters/airflow/dag-id.ts";
-import { readMark, renderMark } from "../../../src/exporters/airflow/mark.ts";
+import { readFileMark, renderFileMark } from "../../../src/exporters/file-mark.ts";
 import { job, pipeline } from "./values.ts";
 
 /** The list between the imports and the loop, which Python reads as JSON does. */
@@ -130,7 +130,7 @@ test("paths stay in their comments", () => {
   const schedule = { ...job([]).schedule, source: { path: "/srv/a\nimport os\n.yml", bytes: new Uint8Array() } };
   const text = renderDagFile(job([], { schedule }));
   expect(text).not.toMatch(/^import os/m);
-  expect(readMark(text)?.source).toBe("/srv/a\nimport os\n.yml");
+  expect(readFileMark(text)?.source).toBe("/srv/a\nimport os\n.yml");
 });
 
 describe("exported anew, a DAG keeps its start date", () => {
@@ -161,7 +161,7 @@ describe("exported anew, a DAG keeps its start date", () => {
 test("a mark says whose the file is, whatever the paths are; other texts have none", () => {
   fc.assert(
     fc.property(fc.record({ schedule: fc.string(), source: fc.string(), configDir: fc.string() }), (mark) => {
-      expect(readMark(`# a head\n${renderMark(mark)}\r\nrest`)).toEqual(mark);
+      expect(readFileMark(`# a head\n${renderFileMark(mark)}\r\nrest`)).toEqual(mark);
     }),
     { seed: 6 },
   );
@@ -172,7 +172,7 @@ test("a mark says whose the file is, whatever the paths are; other texts have no
     "# pipelinewise-sched {x}",
     '# pipelinewise-sched {"schedule":1}',
   ]) {
-    expect(readMark(text)).toBeUndefined();
+    expect(readFileMark(text)).toBeUndefined();
   }
 });
 

@@ -3,8 +3,8 @@ import { describe, expect, test } from "vitest";
 import { CONNECTOR_ID, type EntryId, entryPath, NAME, TAP_COMMANDS } from "../../../src/command/request.ts";
 import { parseCron } from "../../../src/cron/expression.ts";
 import type { ExportJob } from "../../../src/exporters/exporter.ts";
+import { readFileMark } from "../../../src/exporters/file-mark.ts";
 import { exportHorizon } from "../../../src/exporters/horizon.ts";
-import { findMark } from "../../../src/exporters/systemd/mark.ts";
 import { quoteWord, unitName, unitsOf } from "../../../src/exporters/systemd/units.ts";
 
 const at = new Date("2026-11-23T12:00Z");
@@ -92,7 +92,7 @@ describe("the units of a pipeline", () => {
     const [service, timer] = unitsOf(job, { user: "etl", remarks: ["Read this."] });
     expect(service?.name).toBe("pipelinewise-warehouse-redshift-orders.service");
     expect(service?.text).toMatchInlineSnapshot(`
-      "# pipelinewise-sched warehouse source="/srv/sch\\u00e9 dule.yml" config-dir="/srv/pw dir"
+      "# pipelinewise-sched {"schedule":"warehouse","source":"/srv/sch\\u00e9 dule.yml","config-dir":"/srv/pw dir"}
       # The next install writes over changes; what is to stay goes into a drop-in: systemctl edit UNIT
       # Read this.
       [Unit]
@@ -112,7 +112,7 @@ describe("the units of a pipeline", () => {
     `);
     expect(timer?.name).toBe("pipelinewise-warehouse-redshift-orders.timer");
     expect(timer?.text).toMatchInlineSnapshot(`
-      "# pipelinewise-sched warehouse source="/srv/sch\\u00e9 dule.yml" config-dir="/srv/pw dir"
+      "# pipelinewise-sched {"schedule":"warehouse","source":"/srv/sch\\u00e9 dule.yml","config-dir":"/srv/pw dir"}
       # The next install writes over changes; what is to stay goes into a drop-in: systemctl edit UNIT
       # Read this.
       [Unit]
@@ -136,10 +136,10 @@ describe("the units of a pipeline", () => {
   test("say whose they are, and a text that was not begun by us says nothing", () => {
     const [service] = unitsOf(job, { user: undefined, remarks: [] });
     const mark = { schedule: "warehouse", source: "/srv/sché dule.yml", configDir: "/srv/pw dir" };
-    expect(findMark(service?.text ?? "")).toEqual(mark);
+    expect(readFileMark(service?.text ?? "")).toEqual(mark);
     expect(service?.text).not.toContain("User=");
-    for (const text of ["", "[Unit]\n", ` ${service?.text}`, service?.text.replace("source=", "source") ?? ""]) {
-      expect(findMark(text)).toBeUndefined();
+    for (const text of ["", "[Unit]\n", ` ${service?.text}`, service?.text.replace('"source"', "source") ?? ""]) {
+      expect(readFileMark(text)).toBeUndefined();
     }
   });
 });

@@ -1,20 +1,13 @@
-/** Whose a DAG file is. */
-export interface Mark {
-  readonly schedule: string;
-  /** Absolute path of the schedule file. */
-  readonly source: string;
-  /** Absolute. */
-  readonly configDir: string;
-}
+import type { Mark } from "./mark.ts";
 
-/** The line by which a file is known as ours: plain ASCII, whatever the paths are. */
-export function renderMark({ schedule, source, configDir }: Mark): string {
+/** The line by which a file is known as ours: a comment in plain ASCII, whatever the paths are. */
+export function renderFileMark({ schedule, source, configDir }: Mark): string {
   const json = JSON.stringify({ schedule, source, "config-dir": configDir });
   return `# pipelinewise-sched ${json.replace(/[^\x20-\x7e]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`)}`;
 }
 
 /** Whose a file is; `undefined` for one that is not ours. */
-export function readMark(text: string): Mark | undefined {
+export function readFileMark(text: string): Mark | undefined {
   const [, json] = /^# pipelinewise-sched (\{.*\})\r?$/m.exec(text) ?? [];
   if (json === undefined) return undefined;
   const { schedule, source, "config-dir": configDir }: Partial<Record<string, unknown>> = parseObject(json);
