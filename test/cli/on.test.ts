@@ -69,7 +69,7 @@ describe("export --on", () => {
   test("prints several files each below its name", async () => {
     const { code, out, err } = await installWorld().run("export", "--on", "systemd", ...THERE);
     expect([code, err]).toEqual([0, ""]);
-    const names = [...out.matchAll(/^# (pipelinewise-\S+)\n# pipelinewise-sched pipelinewise source=/gm)];
+    const names = [...out.matchAll(/^# (pipelinewise-\S+)\n# pipelinewise-sched \{"schedule":"pipelinewise"/gm)];
     expect(names.map(([, name]) => name)).toEqual([
       "pipelinewise-pipelinewise-redshift-orders.service",
       "pipelinewise-pipelinewise-redshift-orders.timer",
