@@ -31,17 +31,29 @@ function ownerLives(token: string): boolean {
   return processLives(owner.pid, owner.startTicks);
 }
 
-/**
- * The holder of a pipeline's lock, if it is a process on this host that lives. This is all that most skipped ticks do,
- * so it loads nothing, and asks the share two things only, neither of which can block the process.
- */
-export async function findLiveHolder(paths: StatePaths, pipeline: PipelineId): Promise<LockHolder | undefined> {
+/** @param counts which tokens do */
+async function findHolder(
+  paths: StatePaths,
+  pipeline: PipelineId,
+  counts: (token: string) => boolean,
+): Promise<LockHolder | undefined> {
   const folder = lockFolder(paths, pipeline);
   for (const name of await namesIn(folder)) {
     const token = tokenInName(name);
-    if (token === undefined || !ownerLives(token)) continue;
+    if (token === undefined || !counts(token)) continue;
     const record = parseRecord(await textOf(join(folder, tokenFileName(token))));
     if (record !== undefined) return holderOf(record);
   }
   return undefined;
 }
+
+/**
+ * The holder of a pipeline's lock, if it is a process on this host that lives. This is all that most skipped ticks do,
+ * so it loads nothing, and asks the share two things only, neither of which can block the process.
+ */
+export const findLiveHolder = (paths: StatePaths, pipeline: PipelineId): Promise<LockHolder | undefined> =>
+  findHolder(paths, pipeline, ownerLives);
+
+/** Who says that he has the lock, on whatever host, alive or not. */
+export const findNamedHolder = (paths: StatePaths, pipeline: PipelineId): Promise<LockHolder | undefined> =>
+  findHolder(paths, pipeline, () => true);

@@ -94,5 +94,7 @@ export interface Patience {
 export interface PipelineLocks {
   /** A holder on this host that lives, seen from its token and /proc: cheap, starts nothing, loads no library. */
   findLiveHolder(paths: StatePaths, pipeline: PipelineId): Promise<LockHolder | undefined>;
+  /** Who says that he has it, on whatever host, alive or not: enough to tell what he is about. */
+  findNamedHolder(paths: StatePaths, pipeline: PipelineId): Promise<LockHolder | undefined>;
   acquire(paths: StatePaths, pipeline: PipelineId, claim: LockClaim, patience?: Patience): Promise<LockAttempt>;
 }

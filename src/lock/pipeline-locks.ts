@@ -1,4 +1,4 @@
-import { findLiveHolder } from "./live-holder.ts";
+import { findLiveHolder, findNamedHolder } from "./live-holder.ts";
 import type { PipelineLocks } from "./lock.ts";
 import type { LockOptions } from "./options.ts";
 import { isSound, LOCK_TIMING } from "./timing.ts";
@@ -9,6 +9,7 @@ export function pipelineLocks(options: Partial<LockOptions> = {}): PipelineLocks
   if (!isSound(timing)) throw new Error(`the lock's times do not hold each other up: ${JSON.stringify(timing)}`);
   return {
     findLiveHolder,
+    findNamedHolder,
     async acquire(paths, pipeline, claim, patience) {
       const { acquire } = await import("./acquire.ts");
       return acquire(paths, pipeline, claim, { ...options, patience });

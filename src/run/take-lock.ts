@@ -12,7 +12,7 @@ import type { StopTiming } from "./stop.ts";
 import type { StopSignals } from "./stop-signals.ts";
 
 /** For so long a lock may be held before its holder has written who it is. */
-const TWIN_WAIT_MS = 1_000;
+const TWIN_WAIT_MS = 3_000;
 const TWIN_PAUSE_MS = 20;
 
 const NO_SETPRIV =
@@ -73,7 +73,7 @@ export async function findDone(plan: RunPlan, host: Host, { slot }: Start): Prom
 
 /**
  * Whether the start that was quicker than ours is about the same slot, as when two lines of an entry name one minute. Who
- * has only just taken the lock may yet have to say so.
+ * has only just taken the lock may yet have to say so, on this host or on another one of the share.
  */
 export async function findTwin(
   plan: RunPlan,
@@ -84,7 +84,7 @@ export async function findTwin(
   if (held.holder !== undefined) return twinOf(plan, start, held.holder);
   if (start.slot === undefined || held.state.kind !== "alive") return undefined;
   for (let waited = 0; waited < TWIN_WAIT_MS; waited += TWIN_PAUSE_MS) {
-    const holder = await locks.findLiveHolder(plan.paths, plan.entry);
+    const holder = await locks.findNamedHolder(plan.paths, plan.entry);
     const twin = holder === undefined ? await findDone(plan, host, start) : twinOf(plan, start, holder);
     if (twin !== undefined || holder !== undefined) return twin;
     await new Promise((resolve) => setTimeout(resolve, TWIN_PAUSE_MS));

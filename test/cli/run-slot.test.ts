@@ -8,6 +8,7 @@ import type { PipelineLocks } from "../../src/lock/lock.ts";
 import { pipelineLocks } from "../../src/lock/pipeline-locks.ts";
 import { readUndue } from "../../src/slot/undue.ts";
 import { slotFile } from "../../src/state-paths.ts";
+import { leaveDeadLock } from "../run/dead-run.ts";
 import { anEntry, PAIR_WORDS, sandbox, untilFile } from "../run/sandbox.ts";
 
 const SCHEDULED = [...PAIR_WORDS, "--scheduled"];
@@ -156,6 +157,21 @@ describe("a start of an entry whose lines are exact", () => {
       );
       expect(JSON.parse(readFileSync(box.slotPath, "utf8")).slot).toContain(missed.length === 0 ? "09:30" : "09:40");
     }
+  });
+
+  test("one whose twin on another host has only just taken the lock waits until that says what it is about", async () => {
+    const box = machine();
+    const slot = "2026-11-23T09:30:00.000Z";
+    const locks: PipelineLocks = {
+      ...pipelineLocks(),
+      async acquire() {
+        setTimeout(() => leaveDeadLock(box.paths, { host: "b", bootId: "another-boot", task: `run_tap ${slot}` }), 100);
+        return { kind: "held", holder: undefined, state: { kind: "alive" } };
+      },
+    };
+    expect(await runMain(SCHEDULED, { ...box.host, now: () => new Date(slot) }, { locks })).toBe(0);
+    const [skip] = await box.records();
+    expect(skip).toMatchObject({ reason: "slot-done", detail: expect.stringContaining("host b, run ") });
   });
 
   test("a crash before the pipeline starts leaves the slot to the next start", async () => {

@@ -112,6 +112,7 @@ export function looseLocks(
   return {
     released: () => released,
     findLiveHolder: async () => undefined,
+    findNamedHolder: async () => undefined,
     acquire: async () => ({
       kind: "acquired",
       lock: {
