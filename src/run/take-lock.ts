@@ -82,7 +82,8 @@ export async function findTwin(
   held: LockHeld,
 ): Promise<SlotSkip | undefined> {
   if (held.holder !== undefined) return twinOf(plan, start, held.holder);
-  if (start.slot === undefined || held.state.kind !== "alive") return undefined;
+  const isLeftOver = held.state.kind === "orphans" || held.state.kind === "contained";
+  if (start.slot === undefined || isLeftOver) return undefined;
   for (let waited = 0; waited < TWIN_WAIT_MS; waited += TWIN_PAUSE_MS) {
     const holder = await locks.findNamedHolder(plan.paths, plan.entry);
     const twin = holder === undefined ? await findDone(plan, host, start) : twinOf(plan, start, holder);
