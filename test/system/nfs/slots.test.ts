@@ -76,9 +76,7 @@ describeInLaboratory("the same crontab on two hosts", (laboratory) => {
     // Each of the other starts is told of too: whose slot it came for, and that it was done.
     const others = records.filter(({ outcome }) => outcome !== "succeeded");
     expect(others).toHaveLength(MINUTES + 3);
-    expect(new Set(others.map(({ outcome, reason }) => `${outcome} ${reason}`))).toEqual(
-      new Set(["skipped slot-done"]),
-    );
+    expect(others.filter(({ outcome, reason }) => outcome !== "skipped" || reason !== "slot-done")).toEqual([]);
   });
 
   test("a clock ten minutes ahead is told as an error by the other host, never a skip", async () => {
