@@ -46,19 +46,25 @@ function endSkip({ entry, manners }: RunPlan, host: Host, reason: SkipReason, de
   return manners.skipExitCode;
 }
 
-/** Records a skip; the slot that the start stands for is thereby handled. */
+/** Records a skip. */
 async function recordSkip(plan: RunPlan, host: Host, start: Start, reason: SkipReason, detail: string) {
   const exitCode = plan.manners.skipExitCode;
   const record = recordOf(plan, host, start, { outcome: "skipped", reason, detail, exitCode });
   await appendRecord(plan.paths, host, record);
   await writeLastSkip(plan.paths, host, record);
-  if (start.slot !== undefined) await markHandled(plan.paths, plan.entry, host, { slot: start.slot, run: start.id });
+}
+
+/** The slot that a skipped start stood for is thereby handled. */
+async function noteSkip({ paths, entry }: RunPlan, host: Host, { slot, id }: Start): Promise<void> {
+  if (slot !== undefined) await markHandled(paths, entry, host, { slot, run: id });
 }
 
 /** Records that the pipeline was running already, says so where someone reads, and gives the code of a skip. */
 export async function skipOverlap(plan: RunPlan, host: Host, start: Start, held: LockHeld): Promise<number> {
   const detail = renderHolder(held, host.now());
   await recordSkip(plan, host, start, "overlap", detail);
+  // Who has the lock and has not yet said so may be about this very slot, and would take it for done.
+  if (held.holder !== undefined) await noteSkip(plan, host, start);
   return endSkip(plan, host, "overlap", detail);
 }
 
@@ -66,7 +72,10 @@ export async function skipOverlap(plan: RunPlan, host: Host, start: Start, held:
 export async function skipSlot(plan: RunPlan, host: Host, start: Start, skip: SlotSkip): Promise<number> {
   const { reason, detail, slot, quiet } = skip;
   if (quiet) await countUndue(plan.paths, plan.entry, host);
-  else await recordSkip(plan, host, { ...start, slot }, reason, detail);
+  else {
+    await recordSkip(plan, host, { ...start, slot }, reason, detail);
+    await noteSkip(plan, host, { ...start, slot });
+  }
   return endSkip(plan, host, reason, detail);
 }
 

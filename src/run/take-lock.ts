@@ -12,8 +12,9 @@ import type { StopTiming } from "./stop.ts";
 import type { StopSignals } from "./stop-signals.ts";
 
 /** For so long a lock may be held before its holder has written who it is. */
-const TWIN_WAIT_MS = 3_000;
-const TWIN_PAUSE_MS = 20;
+const TWIN_WAIT_MS = 10_000;
+const SHORTEST_PAUSE_MS = 20;
+const LONGEST_PAUSE_MS = 500;
 
 const NO_SETPRIV =
   "util-linux's setpriv is missing, so a pipeline does not end when its wrapper is killed; other starts wait until it has";
@@ -84,11 +85,13 @@ export async function findTwin(
   if (held.holder !== undefined) return twinOf(plan, start, held.holder);
   const isLeftOver = held.state.kind === "orphans" || held.state.kind === "contained";
   if (start.slot === undefined || isLeftOver) return undefined;
-  for (let waited = 0; waited < TWIN_WAIT_MS; waited += TWIN_PAUSE_MS) {
+  let pause = SHORTEST_PAUSE_MS;
+  for (let waited = 0; waited < TWIN_WAIT_MS; waited += pause) {
     const holder = await locks.findNamedHolder(plan.paths, plan.entry);
     const twin = holder === undefined ? await findDone(plan, host, start) : twinOf(plan, start, holder);
     if (twin !== undefined || holder !== undefined) return twin;
-    await new Promise((resolve) => setTimeout(resolve, TWIN_PAUSE_MS));
+    pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
+    await new Promise((resolve) => setTimeout(resolve, pause));
   }
   return undefined;
 }

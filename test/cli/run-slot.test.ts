@@ -159,6 +159,21 @@ describe("a start of an entry whose lines are exact", () => {
     }
   });
 
+  test("one that cannot tell who has the lock leaves its slot to that one", async () => {
+    const box = machine();
+    const real = pipelineLocks();
+    const locks: PipelineLocks = {
+      ...real,
+      acquire: async () => ({ kind: "held", holder: undefined, state: { kind: "orphans", pids: [1] } }),
+    };
+    const at = { ...box.host, now: () => new Date("2026-11-23T09:30:00Z") };
+    expect(await runMain(SCHEDULED, at, { locks })).toBe(0);
+    expect(await box.told()).toEqual(["overlap 2026-11-23T09:30"]);
+    expect(existsSync(box.slotPath)).toBe(false);
+    expect(await runMain(SCHEDULED, at)).toBe(0);
+    expect(box.runs()).toBe(1);
+  });
+
   // The kernel's lock alone is seen, or a record whose text is not there yet.
   test.each(["alive", "unproved"] as const)(
     "one whose twin on another host has only just taken the lock (%s) waits until that says what it is about",
