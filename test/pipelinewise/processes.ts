@@ -43,7 +43,10 @@ export class Starter {
     const child = spawn(program, words, { env, detached: true, stdio: [options.stdin ?? "ignore", ...outputs] });
     for (const output of outputs) closeSync(output);
     if (child.pid === undefined) throw new Error(`${program} cannot be started`);
-    return { pid: child.pid, ended: ending(child, files) };
+    const ended = ending(child, files);
+    // A test that ends without waiting for it takes the files away.
+    ended.catch(() => {});
+    return { pid: child.pid, ended };
   }
 
   /** Living processes of ours. */
