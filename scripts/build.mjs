@@ -11,7 +11,7 @@ const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
 const dist = join(root, "dist");
 
 /** What a tick loads before it knows that there is something to do: our own small files, at most this many bytes. */
-const SHORT_DOOR_LIMIT = 65_000;
+const SHORT_DOOR_LIMIT = 80_000;
 
 /** commander starts subcommands that are programs of their own; we have none, and loading it takes a millisecond. */
 const withoutSubprograms = {

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { PipelineId } from "./command/request.ts";
+import { type LockId, lockName, type PipelineId } from "./command/request.ts";
 
 /** Where everything of ours lies below `<config_dir>/.sched/`. Pure: nothing is looked up or made. */
 export interface StatePaths {
@@ -24,13 +24,13 @@ export const meaningFile = (paths: StatePaths, name: string): string => join(sch
 export const hostFile = (paths: StatePaths, name: string, host: string): string =>
   join(schedulesDir(paths), `${name}.${host}.json`);
 
-/** Kernel lock of a pipeline, never unlinked. */
-export const flockFile = (paths: StatePaths, { tap, target }: PipelineId): string =>
-  join(paths.root, "locks", target, `${tap}.flock`);
+/** Kernel lock, never unlinked. */
+export const flockFile = (paths: StatePaths, lock: LockId): string =>
+  join(paths.root, "locks", lock.target, `${lockName(lock)}.flock`);
 
-/** Cluster lock of a pipeline: a folder with one token file. */
-export const lockFolder = (paths: StatePaths, { tap, target }: PipelineId): string =>
-  join(paths.root, "locks", target, `${tap}.lock`);
+/** Cluster lock: a directory with one token file. */
+export const lockFolder = (paths: StatePaths, lock: LockId): string =>
+  join(paths.root, "locks", lock.target, `${lockName(lock)}.lock`);
 
 /** `locks/`: one folder a target. */
 export const locksDir = (paths: StatePaths): string => join(paths.root, "locks");
@@ -40,17 +40,17 @@ export const weaknessFile = (paths: StatePaths, host: string): string =>
   join(paths.root, "locks", `${WEAKNESS_PREFIX}${host}.json`);
 export const WEAKNESS_PREFIX = ".weakness-";
 
-/** What others ask of a pipeline's runs. No target's name begins with a dot, and none of a tap's files with another's. */
-export const requestsDir = (paths: StatePaths, { tap, target }: PipelineId): string =>
-  join(paths.root, "requests", target, tap);
+/** What others ask of the runs under a lock. */
+export const requestsDir = (paths: StatePaths, lock: LockId): string =>
+  join(paths.root, "requests", lock.target, lockName(lock));
 
-/** Newest run of each entry of a pipeline. */
-export const lastRunFile = (paths: StatePaths, { tap, target }: PipelineId): string =>
-  join(paths.root, "last", target, `${tap}.json`);
+/** Newest run of each entry that a lock protects: only the lock's holder writes it. */
+export const lastRunFile = (paths: StatePaths, lock: LockId): string =>
+  join(paths.root, "last", lock.target, `${lockName(lock)}.json`);
 
-/** Newest skip of a pipeline. Another ending than the run's, as `x` and `x.skip` are both fine tap ids. */
-export const lastSkipFile = (paths: StatePaths, { tap, target }: PipelineId): string =>
-  join(paths.root, "last", target, `${tap}.skip`);
+/** Newest skip at a lock. Another ending than the run's, as `x` and `x.skip` are both fine tap ids. */
+export const lastSkipFile = (paths: StatePaths, lock: LockId): string =>
+  join(paths.root, "last", lock.target, `${lockName(lock)}.skip`);
 
 /** Newest slot of an entry that was handled. @param key of the entry, `entryKey` */
 export const slotFile = (paths: StatePaths, { tap, target }: PipelineId, key: string): string =>

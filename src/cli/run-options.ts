@@ -1,4 +1,4 @@
-import { connectorIdFault, nameFault, TAP_COMMANDS } from "../command/request.ts";
+import { connectorIdFault, ENTRY_COMMANDS, nameFault, onlyReads } from "../command/request.ts";
 import { UsageError } from "../errors.ts";
 import type { RunRequest } from "../run/request.ts";
 
@@ -13,7 +13,11 @@ interface RunOption {
 export const RUN_OPTIONS = [
   { name: "tap", value: "ID", help: "tap to run" },
   { name: "target", value: "ID", help: "target to load into" },
-  { name: "command", value: "NAME", help: `${TAP_COMMANDS.join(", ")} (default: run_tap)` },
+  {
+    name: "command",
+    value: "NAME",
+    help: `a command of PipelineWise's: ${ENTRY_COMMANDS.join(", ")}; by hand also others, such as reset_state (default: run_tap)`,
+  },
   { name: "id", value: "ID", help: "which entry, where the schedule has several of this tap, target and command" },
   { name: "schedule", value: "NAME", help: "installed schedule to take the entry from" },
   { name: "file", value: "FILE", help: "schedule file to take the entry from, instead of what is installed" },
@@ -109,6 +113,30 @@ function checkedWord(name: string, word: string, faultOf: (word: string) => stri
   return word;
 }
 
+const COMMAND = /^[a-z][a-z0-9_]{0,63}$/;
+/** Commands that are about no single pipeline. */
+const NOT_OF_A_PIPELINE = ["init", "import", "import_config"];
+
+/** Throws for a word that is no PipelineWise command, and for a command that must not or need not run under the lock. */
+function assertCommandForLock(command: string): void {
+  const given = `--command: ${JSON.stringify(command)}`;
+  if (!COMMAND.test(command)) {
+    throw new UsageError(
+      `${given} is not the name of a PipelineWise command`,
+      `Name one such as ${ENTRY_COMMANDS.join(", ")} or reset_state; write its options after --.`,
+    );
+  }
+  if (command === "stop_tap") {
+    throw new UsageError(
+      `${given} only removes PipelineWise's pidfile: the run goes on, and a second one can start beside it`,
+      "Stop the run instead: pipelinewise-sched stop --tap ID --target ID",
+    );
+  }
+  if (onlyReads(command) || NOT_OF_A_PIPELINE.includes(command)) {
+    throw new UsageError(`${given} does not need a pipeline's lock`, `Run it directly: pipelinewise ${command} …`);
+  }
+}
+
 const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)$/;
 
 const EPOCH_SECONDS = /^@\d{1,11}$/;
@@ -151,13 +179,8 @@ export function parseRunWords(argv: readonly string[]): RunRequest {
     if (value >= least && value <= most) return value;
     throw new UsageError(`--${name}: ${JSON.stringify(word)} is outside ${least}-${most}`, HELP_HINT);
   };
-  const command = TAP_COMMANDS.find((known) => known === text("command"));
-  if (command === undefined && text("command") !== undefined) {
-    throw new UsageError(
-      `--command: ${JSON.stringify(text("command"))} is none of ${TAP_COMMANDS.join(", ")}`,
-      "These are the PipelineWise commands that can be run under the lock.",
-    );
-  }
+  const command = text("command");
+  if (command !== undefined) assertCommandForLock(command);
   const due = text("slot");
   const request: RunRequest = {
     tap: needed("tap"),

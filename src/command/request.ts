@@ -1,18 +1,35 @@
-/** One tap into one target, by PipelineWise's connector ids. The lock is per pair. */
+/** One tap into one target, by PipelineWise's connector ids. */
 export interface PipelineId {
   readonly tap: string;
   readonly target: string;
 }
 
-/** The PipelineWise commands worth scheduling. All three take the same pidfile there, so they share one lock here. */
-export const TAP_COMMANDS = ["run_tap", "sync_tables", "partial_sync_table"] as const;
-export type TapCommand = (typeof TAP_COMMANDS)[number];
-export const DEFAULT_COMMAND: TapCommand = "run_tap";
+/**
+ * The PipelineWise commands that a schedule file may name. `fast_sync` is what PipelineWise 0.77 and later call
+ * `sync_tables`; a run uses the name that the installed PipelineWise knows.
+ */
+export const ENTRY_COMMANDS = [
+  "run_tap",
+  "fast_sync",
+  "sync_tables",
+  "partial_sync_table",
+  "run_data_diff_checks",
+] as const;
+export type EntryCommand = (typeof ENTRY_COMMANDS)[number];
+export const DEFAULT_COMMAND = "run_tap" satisfies EntryCommand;
 export const DEFAULT_SCHEDULE_NAME = "pipelinewise";
+
+/** The two names of one command, the current one first. */
+export const FAST_SYNC_NAMES = ["fast_sync", "sync_tables"] as const;
+export type FastSyncName = (typeof FAST_SYNC_NAMES)[number];
+
+export const isFastSync = (command: string): command is FastSyncName =>
+  FAST_SYNC_NAMES.some((name) => name === command);
 
 /** One entry of a schedule: (tap, target, command), and an `id` where that triple stands more than once. */
 export interface EntryId extends PipelineId {
-  readonly command: TapCommand;
+  /** In a schedule file one of `ENTRY_COMMANDS`; by hand any other command of PipelineWise's too. */
+  readonly command: string;
   readonly id?: string | undefined;
 }
 
@@ -28,6 +45,56 @@ export function entryLabel({ tap, target, command, id }: EntryId): string {
   const what = [command === DEFAULT_COMMAND ? "" : command, id ?? ""].filter((word) => word !== "").join(" ");
   return what === "" ? pair : `${pair} (${what})`;
 }
+
+/** Commands that only compare a pipeline's source with its target. They take no pidfile of the pipeline. */
+export const isDataDiff = (command: string): boolean =>
+  command === "run_data_diff_checks" || command === "rerun_data_diff_check";
+
+/** Commands that change neither data nor state of a pipeline, so they need no lock. */
+const READING_COMMANDS: readonly string[] = [
+  "status",
+  "validate",
+  "list_data_diff_checks",
+  "test_tap_connection",
+  "discover_tap",
+  "encrypt_string",
+];
+
+/** Whether a command is known to write nothing. Of a command that we do not know it is assumed that it writes. */
+export const onlyReads = (command: string): boolean => READING_COMMANDS.includes(command);
+
+/**
+ * What one lock protects: everything that writes a pipeline's data or state, or the pipeline's data-diff checks, which
+ * run beside that. An entry is no lock: see `lockOf`.
+ */
+export interface LockId extends PipelineId {
+  readonly dataDiff?: boolean;
+  readonly command?: never;
+}
+
+/** The lock that a run of this entry needs. */
+export const lockOf = ({ tap, target, command }: EntryId): LockId => ({ tap, target, dataDiff: isDataDiff(command) });
+
+/** A pipeline's locks. */
+export const locksOf = ({ tap, target }: PipelineId): readonly LockId[] => [
+  { tap, target },
+  { tap, target, dataDiff: true },
+];
+
+const DATA_DIFF_SUFFIX = "@data_diff";
+
+/** The lock as a file name, unique within its target. No tap id has an `@`. */
+export const lockName = ({ tap, dataDiff = false }: LockId): string => `${tap}${dataDiff ? DATA_DIFF_SUFFIX : ""}`;
+
+/** The lock whose `lockName` is `name`. */
+export const lockNamed = (name: string, target: string): LockId =>
+  name.endsWith(DATA_DIFF_SUFFIX)
+    ? { tap: name.slice(0, -DATA_DIFF_SUFFIX.length), target, dataDiff: true }
+    : { tap: name, target };
+
+/** The lock for people: `microserv_1 → redshift`. */
+export const lockLabel = ({ tap, target, dataDiff = false }: LockId): string =>
+  `${tap} → ${target}${dataDiff ? " (data-diff checks)" : ""}`;
 
 /** Tap and target ids. */
 export const CONNECTOR_ID = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;

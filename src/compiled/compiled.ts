@@ -1,4 +1,4 @@
-import type { EntryId } from "../command/request.ts";
+import type { EntryId, FastSyncName } from "../command/request.ts";
 import type { ZoneTable } from "../cron/zone-table.ts";
 
 /** One entry as a run needs it: no YAML is read at a tick. */
@@ -37,6 +37,8 @@ export interface HostSchedule {
   readonly meaningDigest: string;
   /** Program absolute, then its leading words. */
   readonly command: readonly string[];
+  /** What PipelineWise here calls its fast sync; absent where the schedule has none, so nobody asked. */
+  readonly fastSync?: FastSyncName | undefined;
   readonly node: string;
   readonly program: string;
   /** Value of PIPELINEWISE_HOME at install; cron gives a run no environment of the user's. */

@@ -1,4 +1,4 @@
-import { connectorIdFault, nameFault, TAP_COMMANDS, type TapCommand } from "../command/request.ts";
+import { connectorIdFault, ENTRY_COMMANDS, type EntryCommand, FAST_SYNC_NAMES, nameFault } from "../command/request.ts";
 import type { ZoneTable } from "../cron/zone-table.ts";
 import type { CompiledEntry, CompiledSchedule, HostSchedule, OnScheduler, ZoneRecord } from "./compiled.ts";
 
@@ -55,10 +55,10 @@ function absolute(value: unknown, at: string): string {
   return path;
 }
 
-function tapCommand(value: unknown, at: string): TapCommand {
-  const command = TAP_COMMANDS.find((known) => known === value);
-  if (command === undefined) throw new GarbledError(`${at} is none of ${TAP_COMMANDS.join(", ")}`);
-  return command;
+function oneOf<T extends string>(value: unknown, at: string, known: readonly T[]): T {
+  const word = known.find((one) => one === value);
+  if (word === undefined) throw new GarbledError(`${at} is none of ${known.join(", ")}`);
+  return word;
 }
 
 function decodeEntry(value: unknown, at: string): CompiledEntry {
@@ -66,7 +66,7 @@ function decodeEntry(value: unknown, at: string): CompiledEntry {
   return {
     tap: word(entry["tap"], `${at}.tap`, connectorIdFault),
     target: word(entry["target"], `${at}.target`, connectorIdFault),
-    command: tapCommand(entry["command"], `${at}.command`),
+    command: oneOf<EntryCommand>(entry["command"], `${at}.command`, ENTRY_COMMANDS),
     id: entry["id"] === undefined ? undefined : word(entry["id"], `${at}.id`, nameFault),
     crons: list(entry["crons"], `${at}.crons`, string),
     times: entry["times"] === undefined ? undefined : list(entry["times"], `${at}.times`, string),
@@ -137,6 +137,7 @@ export function decodeHostSchedule(text: string, name: string, host: string): Ho
     installedAt: string(file["installedAt"], "installedAt"),
     meaningDigest: string(file["meaningDigest"], "meaningDigest"),
     command,
+    fastSync: file["fastSync"] === undefined ? undefined : oneOf(file["fastSync"], "fastSync", FAST_SYNC_NAMES),
     node: absolute(file["node"], "node"),
     program: absolute(file["program"], "program"),
     pipelinewiseHome: optional(file["pipelinewiseHome"], "pipelinewiseHome"),

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { PipelineId } from "../command/request.ts";
+import type { LockId } from "../command/request.ts";
 import { errorCode } from "../errors.ts";
 import type { LockView, TokenView } from "../lock/inspect.ts";
 import { sinceBootMs } from "../lock/machine.ts";
@@ -32,7 +32,7 @@ function wake({ pid, startTicks }: TokenView): void {
 /** Asks a run's wrapper, on whatever host it is, to stop its pipeline, and stays until its lock is gone. */
 export async function askHolder(
   { paths, host, say }: Control,
-  pipeline: PipelineId,
+  pipeline: LockId,
   { lock, view, request, timing }: { lock: LockView; view: TokenView; request: StopRequest; timing: LockTiming },
 ): Promise<Asked> {
   const here = view.state.kind === "alive";

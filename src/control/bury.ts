@@ -1,4 +1,4 @@
-import type { PipelineId } from "../command/request.ts";
+import type { LockId } from "../command/request.ts";
 import type { RunRecord } from "../history/record.ts";
 import { inspectLock, type LockView, type TokenView } from "../lock/inspect.ts";
 import { findLiveHolder } from "../lock/live-holder.ts";
@@ -16,7 +16,7 @@ type Place = Pick<Control, "paths" | "host">;
  */
 export async function buryRun(
   { paths, host }: Place,
-  pipeline: PipelineId,
+  pipeline: LockId,
   { lock, view, how, as }: { lock: LockView; view: TokenView; how: string; as: "bury" | "force" },
 ): Promise<{ readonly taken: boolean; readonly record: RunRecord | undefined }> {
   let record: RunRecord | undefined;
@@ -27,7 +27,7 @@ export async function buryRun(
 }
 
 /** The run that a pipeline's lock stands for; those that prove dead on the way are recorded as lost. */
-export async function findRunning({ paths, host }: Place, pipeline: PipelineId): Promise<LockHolder | undefined> {
+export async function findRunning({ paths, host }: Place, pipeline: LockId): Promise<LockHolder | undefined> {
   const live = await findLiveHolder(paths, pipeline);
   if (live !== undefined) return live;
   const lock = await inspectLock(paths, pipeline, host);

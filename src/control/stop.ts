@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { PipelineId } from "../command/request.ts";
+import type { LockId } from "../command/request.ts";
 import { readLast } from "../history/last.ts";
 import { inspectLock, type LockView, type TokenView } from "../lock/inspect.ts";
 import { sinceBootMs } from "../lock/machine.ts";
@@ -59,7 +59,7 @@ const alive = (left: readonly number[]): Stopped => ({
 });
 
 /** What the record of a run that has ended says of it. */
-async function endWords({ paths }: Control, pipeline: PipelineId, { holder }: TokenView): Promise<string> {
+async function endWords({ paths }: Control, pipeline: LockId, { holder }: TokenView): Promise<string> {
   const { runs } = await readLast(paths, pipeline);
   const run = [...runs.values()].find(({ id }) => id === holder?.runId);
   if (run === undefined) return "is gone; it left no record";
@@ -69,7 +69,7 @@ async function endWords({ paths }: Control, pipeline: PipelineId, { holder }: To
 
 async function stopHeld(
   control: Control,
-  pipeline: PipelineId,
+  pipeline: LockId,
   { lock, view, wish }: { lock: LockView; view: TokenView; wish: StopWish },
 ): Promise<Stopped | undefined> {
   const { by, why, now, timing = LOCK_TIMING } = wish;
@@ -100,7 +100,7 @@ async function stopHeld(
  * Stops the run of a pipeline, wherever it is: its wrapper is asked to, and what a dead wrapper left on this host is ended
  * from here. A run that begins meanwhile is another one, and not meant.
  */
-export async function stopRun(control: Control, pipeline: PipelineId, wish: StopWish): Promise<Stopped> {
+export async function stopRun(control: Control, pipeline: LockId, wish: StopWish): Promise<Stopped> {
   const { paths, host, say } = control;
   let meant: string | undefined;
   let ended = false;

@@ -1,4 +1,4 @@
-import type { PipelineId } from "../command/request.ts";
+import type { LockId } from "../command/request.ts";
 import { EXIT, SchedError, UsageError } from "../errors.ts";
 import { inspectLock, type LockView, type TokenView } from "../lock/inspect.ts";
 import { LOCK_TIMING } from "../lock/timing.ts";
@@ -14,7 +14,7 @@ function holderWords({ token, pid, holder, silentMs }: TokenView): string {
 }
 
 /** Why a holder is believed alive or dead, and what can be done about it. */
-function reasonWords({ tap, target }: PipelineId, { token, pid, state }: TokenView): string {
+function reasonWords({ tap, target }: LockId, { token, pid, state }: TokenView): string {
   const words = `--tap ${tap} --target ${target}`;
   switch (state.kind) {
     case "alive":
@@ -31,7 +31,7 @@ function reasonWords({ tap, target }: PipelineId, { token, pid, state }: TokenVi
 }
 
 /** What holds a pipeline's lock is said, and what is proved dead is cleared. @returns whether the lock is free now */
-export async function unlock(control: Control, pipeline: PipelineId): Promise<boolean> {
+export async function unlock(control: Control, pipeline: LockId): Promise<boolean> {
   const { paths, host, say } = control;
   const lock = await inspectLock(paths, pipeline, host);
   let free = true;
@@ -48,14 +48,20 @@ export async function unlock(control: Control, pipeline: PipelineId): Promise<bo
   return strays.length === 0;
 }
 
-async function clear(control: Control, pipeline: PipelineId, lock: LockView, view: TokenView): Promise<void> {
+async function clear(control: Control, pipeline: LockId, lock: LockView, view: TokenView): Promise<void> {
   const how = `found by unlock, on host ${control.host.name}`;
   const { taken } = await buryRun(control, pipeline, { lock, view, how, as: "bury" });
   control.say(taken ? "cleared, and the run is recorded as lost" : "someone else has cleared it meanwhile");
 }
 
-function chooseToken(tokens: readonly TokenView[], prefix: string): TokenView {
-  const meant = tokens.filter(({ token }) => token.startsWith(prefix));
+interface Choice {
+  readonly id: LockId;
+  readonly lock: LockView;
+  readonly view: TokenView;
+}
+
+function chooseToken(choices: readonly Choice[], prefix: string): Choice {
+  const meant = choices.filter(({ view }) => view.token.startsWith(prefix));
   const [one, ...others] = meant;
   if (one === undefined) {
     throw new SchedError(`no token in this lock begins with ${prefix}`, {
@@ -71,25 +77,31 @@ function chooseToken(tokens: readonly TokenView[], prefix: string): TokenView {
  * Removes a token that nothing proves dead. Its run, if it lives after all, finds its lock lost at its next heartbeat and
  * stops its pipeline; until then two may run.
  *
+ * @param locks where the token may be
  * @throws SchedError for a run that lives on this host: it can be stopped
  */
 export async function unlockByForce(
-  control: Control,
-  pipeline: PipelineId,
+  controlOf: (lock: LockId) => Control,
+  locks: readonly LockId[],
   { prefix, actor }: { readonly prefix: string; readonly actor: Actor },
 ): Promise<void> {
+  const seen = locks.map(async (id): Promise<readonly Choice[]> => {
+    const { paths, host } = controlOf(id);
+    const lock = await inspectLock(paths, id, host);
+    return lock.tokens.map((view) => ({ id, lock, view }));
+  });
+  const { id, lock, view } = chooseToken((await Promise.all(seen)).flat(), prefix);
+  const control = controlOf(id);
   const { paths, host, say } = control;
-  const lock = await inspectLock(paths, pipeline, host);
-  const view = chooseToken(lock.tokens, prefix);
   say(holderWords(view));
   if (view.state.kind !== "dead" && view.state.kind !== "unproved") {
-    throw new SchedError(reasonWords(pipeline, view), { exitCode: EXIT.skipped });
+    throw new SchedError(reasonWords(id, view), { exitCode: EXIT.skipped });
   }
-  if (view.state.kind === "dead") return clear(control, pipeline, lock, view);
+  if (view.state.kind === "dead") return clear(control, id, lock, view);
   const how = `its lock was removed by force by ${actorWords(actor)}`;
-  const notes = await openNotes(paths, host, { tap: pipeline.tap, target: pipeline.target });
+  const notes = await openNotes(paths, host, { tap: id.tap, target: id.target });
   try {
-    const { taken, record } = await buryRun(control, pipeline, { lock, view, how, as: "force" });
+    const { taken, record } = await buryRun(control, id, { lock, view, how, as: "force" });
     notes.warn("lock removed by force", { by: actor.by, why: actor.why, token: view.token, run: record?.id });
     say(taken ? "removed by force, and the run is recorded as lost" : "it is gone already");
   } finally {

@@ -51,6 +51,7 @@ export function describeHost(before: HostSchedule | undefined, after: HostSchedu
   if (before === undefined) return [`+ installed on ${after.host}`, ...fresh];
   const parts = {
     "PipelineWise's command": differs(before.command, after.command),
+    "the name of PipelineWise's fast sync": before.fastSync !== after.fastSync,
     Node: before.node !== after.node,
     "this program": before.program !== after.program,
     PIPELINEWISE_HOME: before.pipelinewiseHome !== after.pipelinewiseHome,

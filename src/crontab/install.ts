@@ -1,9 +1,11 @@
 import { realpath } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { entryLabel, type FastSyncName, isDataDiff, isFastSync } from "../command/request.ts";
 import { absolutePath, resolveConfigDir } from "../config-dir.ts";
 import { type Host, loginHome, userName } from "../host.ts";
+import { askKnownCommands, assertKnowsDataDiff, fastSyncName } from "../known-commands.ts";
 import { localtimeMark } from "../localtime.ts";
-import type { Schedule } from "../schedule/schedule.ts";
+import type { Pipeline, Schedule } from "../schedule/schedule.ts";
 import { configDirWarnings } from "../state-folder.ts";
 import { type StatePaths, statePaths } from "../state-paths.ts";
 import { findBlocks } from "./block.ts";
@@ -56,6 +58,22 @@ async function defaultConfigDir({ env }: Host): Promise<string | undefined> {
   return realpath(join(home, ".pipelinewise")).catch(() => undefined);
 }
 
+/** What PipelineWise here calls its fast sync; nobody asks where the schedule has none. Throws where it is too old. */
+async function askFastSyncName(
+  { pipelines, source }: Schedule,
+  command: readonly string[],
+  host: Pick<Host, "env">,
+): Promise<FastSyncName | undefined> {
+  const fast = pipelines.find((pipeline) => isFastSync(pipeline.command));
+  const dataDiff = pipelines.find((pipeline) => isDataDiff(pipeline.command));
+  if (fast === undefined && dataDiff === undefined) return undefined;
+  const known = await askKnownCommands(command, host.env);
+  const placeOf = (pipeline: Pipeline) =>
+    `${source.path}:${pipeline.place.line}:${pipeline.place.column}  ${entryLabel(pipeline)}`;
+  if (dataDiff !== undefined) assertKnowsDataDiff(known, placeOf(dataDiff));
+  return fast === undefined ? undefined : fastSyncName(known, placeOf(fast));
+}
+
 /** Where a schedule's state lies. @param flag `--config-dir` */
 export async function scheduleState(
   { pipelinewise, source }: Schedule,
@@ -94,6 +112,7 @@ export async function prepareInstall(
         host: host.name,
         user: userName(host),
         command,
+        fastSync: await askFastSyncName(schedule, command, host),
         node: host.node,
         program: host.program,
         pipelinewiseHome: pipelinewiseHome === undefined ? undefined : absolutePath(pipelinewiseHome, host.cwd, host),

@@ -43,7 +43,7 @@ export interface Wanted {
   readonly envFile: string | undefined;
   readonly resolved: Pick<
     HostSchedule,
-    "host" | "user" | "command" | "node" | "program" | "pipelinewiseHome" | "machineZone"
+    "host" | "user" | "command" | "fastSync" | "node" | "program" | "pipelinewiseHome" | "machineZone"
   >;
   /** Of the time zones: the version of their data, and what /etc/localtime is. */
   readonly zoneData: Pick<ZoneRecord, "data" | "localtime">;

@@ -1,6 +1,6 @@
 import { constants } from "node:fs";
 import { dirname } from "node:path";
-import { type EntryId, entryKey, type PipelineId } from "../command/request.ts";
+import { type EntryId, entryKey, type LockId, lockOf } from "../command/request.ts";
 import { removeFile, rename } from "../files.ts";
 import type { Host } from "../host.ts";
 import { open } from "../open-file.ts";
@@ -17,7 +17,7 @@ const FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | const
 export interface LastRuns {
   /** Newest run of each entry, by `entryKey`. */
   readonly runs: ReadonlyMap<string, RunRecord>;
-  /** Newest skip of the pipeline. */
+  /** Newest skip at the lock. */
   readonly skip: RunRecord | undefined;
   /** Files that could not be understood; the next run writes them anew. */
   readonly faults: readonly string[];
@@ -55,7 +55,7 @@ async function replaceFile(paths: StatePaths, path: string, text: string, host: 
 
 /** Notes a run as its entry's newest. To be called by who holds the pipeline's lock. */
 export async function writeLastRun(paths: StatePaths, host: Pick<Host, "uid" | "name" | "pid">, run: RunRecord) {
-  const path = lastRunFile(paths, run);
+  const path = lastRunFile(paths, lockOf(entryOf(run)));
   const text = await readStateFile(path);
   const runs = (text === undefined ? undefined : parseLastRuns(text)) ?? new Map<string, RunRecord>();
   runs.set(entryKey(entryOf(run)), run);
@@ -64,12 +64,12 @@ export async function writeLastRun(paths: StatePaths, host: Pick<Host, "uid" | "
 
 /** Notes a skip as the pipeline's newest. */
 export async function writeLastSkip(paths: StatePaths, host: Pick<Host, "uid" | "name" | "pid">, skip: RunRecord) {
-  await replaceFile(paths, lastSkipFile(paths, skip), renderRecordLine(skip), host);
+  await replaceFile(paths, lastSkipFile(paths, lockOf(entryOf(skip))), renderRecordLine(skip), host);
 }
 
-/** The newest runs and skip of a pipeline. */
-export async function readLast(paths: StatePaths, pipeline: PipelineId): Promise<LastRuns> {
-  const [runFile, skipFile] = [lastRunFile(paths, pipeline), lastSkipFile(paths, pipeline)];
+/** The newest runs and skip at a lock. */
+export async function readLast(paths: StatePaths, lock: LockId): Promise<LastRuns> {
+  const [runFile, skipFile] = [lastRunFile(paths, lock), lastSkipFile(paths, lock)];
   const [runText, skipText] = await Promise.all([readStateFile(runFile), readStateFile(skipFile)]);
   const runs = runText === undefined ? new Map<string, RunRecord>() : parseLastRuns(runText);
   const skip = skipText === undefined ? undefined : parseRecordLine(skipText);

@@ -1,5 +1,3 @@
-import type { TapCommand } from "../command/request.ts";
-
 /**
  * How a run ended; the reason a start was skipped. Later outcomes (timed-out, …) join here when they are built. A `lost`
  * run was found dead by another start, or by `status`; its `endedAt` is its last sign of life.
@@ -12,7 +10,7 @@ export interface RunRecord {
   readonly id: string;
   readonly tap: string;
   readonly target: string;
-  readonly command: TapCommand;
+  readonly command: string;
   /** Id of the schedule's entry, where it has one. */
   readonly entry?: string | undefined;
   readonly outcome: OutcomeKind;

@@ -1,5 +1,5 @@
 import { dirname } from "node:path";
-import type { PipelineId } from "../command/request.ts";
+import type { LockId } from "../command/request.ts";
 import { errorCode, SchedError } from "../errors.ts";
 import { ensureFolder } from "../state-folder.ts";
 import { flockFile, lockFolder, type StatePaths } from "../state-paths.ts";
@@ -45,7 +45,7 @@ function heldLock({ lock, flock, weakness, tookOverFrom }: HeldParts): HeldLock 
 
 async function acquireLayers(
   paths: StatePaths,
-  pipeline: PipelineId,
+  pipeline: LockId,
   claim: LockClaim,
   options: LockOptions,
 ): Promise<LockAttempt> {
@@ -92,7 +92,7 @@ async function acquireLayers(
  */
 export async function acquire(
   paths: StatePaths,
-  pipeline: PipelineId,
+  pipeline: LockId,
   claim: LockClaim,
   options: Partial<LockOptions> = {},
 ): Promise<LockAttempt> {

@@ -1,4 +1,4 @@
-import type { PipelineId } from "../command/request.ts";
+import type { LockId } from "../command/request.ts";
 import { errorCode } from "../errors.ts";
 import type { Host } from "../host.ts";
 import { flockFile, lockFolder, type StatePaths } from "../state-paths.ts";
@@ -66,7 +66,7 @@ async function viewOf(scene: Scene, token: string): Promise<TokenView | undefine
 /** Who holds a pipeline's lock, and whether it lives. */
 export async function inspectLock(
   paths: StatePaths,
-  pipeline: PipelineId,
+  pipeline: LockId,
   { name }: Pick<Host, "name">,
 ): Promise<LockView> {
   const scene: Scene = {

@@ -1,6 +1,6 @@
 import { constants } from "node:fs";
 import { join } from "node:path";
-import type { PipelineId } from "../command/request.ts";
+import type { LockId } from "../command/request.ts";
 import { readdir } from "../files.ts";
 import { open } from "../open-file.ts";
 import { lockFolder, type StatePaths } from "../state-paths.ts";
@@ -34,7 +34,7 @@ function ownerLives(token: string): boolean {
 /** @param counts which tokens do */
 async function findHolder(
   paths: StatePaths,
-  pipeline: PipelineId,
+  pipeline: LockId,
   counts: (token: string) => boolean,
 ): Promise<LockHolder | undefined> {
   const folder = lockFolder(paths, pipeline);
@@ -51,9 +51,9 @@ async function findHolder(
  * The holder of a pipeline's lock, if it is a process on this host that lives. This is all that most skipped ticks do,
  * so it loads nothing, and asks the share two things only, neither of which can block the process.
  */
-export const findLiveHolder = (paths: StatePaths, pipeline: PipelineId): Promise<LockHolder | undefined> =>
+export const findLiveHolder = (paths: StatePaths, pipeline: LockId): Promise<LockHolder | undefined> =>
   findHolder(paths, pipeline, ownerLives);
 
 /** Who says that he has the lock, on whatever host, alive or not. */
-export const findNamedHolder = (paths: StatePaths, pipeline: PipelineId): Promise<LockHolder | undefined> =>
+export const findNamedHolder = (paths: StatePaths, pipeline: LockId): Promise<LockHolder | undefined> =>
   findHolder(paths, pipeline, () => true);

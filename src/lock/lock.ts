@@ -1,4 +1,4 @@
-import type { PipelineId } from "../command/request.ts";
+import type { LockId } from "../command/request.ts";
 import type { StatePaths } from "../state-paths.ts";
 
 /** Environment variable that every process of a pipeline bears; its value is the lock's token. */
@@ -93,8 +93,8 @@ export interface Patience {
 /** At most one run of a pipeline at a time. Anything but "held" throws a `StoreError`: nothing is ever run unlocked. */
 export interface PipelineLocks {
   /** A holder on this host that lives, seen from its token and /proc: cheap, starts nothing, loads no library. */
-  findLiveHolder(paths: StatePaths, pipeline: PipelineId): Promise<LockHolder | undefined>;
+  findLiveHolder(paths: StatePaths, pipeline: LockId): Promise<LockHolder | undefined>;
   /** Who says that he has it, on whatever host, alive or not: enough to tell what he is about. */
-  findNamedHolder(paths: StatePaths, pipeline: PipelineId): Promise<LockHolder | undefined>;
-  acquire(paths: StatePaths, pipeline: PipelineId, claim: LockClaim, patience?: Patience): Promise<LockAttempt>;
+  findNamedHolder(paths: StatePaths, pipeline: LockId): Promise<LockHolder | undefined>;
+  acquire(paths: StatePaths, pipeline: LockId, claim: LockClaim, patience?: Patience): Promise<LockAttempt>;
 }

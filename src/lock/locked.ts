@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { PipelineId } from "../command/request.ts";
+import { type LockId, lockNamed } from "../command/request.ts";
 import { errorCode } from "../errors.ts";
 import { readdir } from "../files.ts";
 import { locksDir, type StatePaths } from "../state-paths.ts";
@@ -16,13 +16,13 @@ async function namesIn(folder: string): Promise<readonly string[]> {
   }
 }
 
-/** Pipelines that have a lock folder, by target and tap: whoever holds it, on whatever host, alive or dead. */
-export async function lockedPipelines(paths: StatePaths): Promise<readonly PipelineId[]> {
-  const found: PipelineId[] = [];
+/** The locks that have a lock directory, by target and tap: whoever holds them, on whatever host, alive or dead. */
+export async function listLocks(paths: StatePaths): Promise<readonly LockId[]> {
+  const found: LockId[] = [];
   for (const target of await namesIn(locksDir(paths))) {
     for (const name of await namesIn(join(locksDir(paths), target))) {
-      const tap = LOCK.exec(name)?.[1];
-      if (tap !== undefined) found.push({ tap, target });
+      const lock = LOCK.exec(name)?.[1];
+      if (lock !== undefined) found.push(lockNamed(lock, target));
     }
   }
   return found;

@@ -1,5 +1,5 @@
 import { basename, dirname, join } from "node:path";
-import type { PipelineId } from "../command/request.ts";
+import type { LockId } from "../command/request.ts";
 import { errorCode, StoreError } from "../errors.ts";
 import { readdir, removeFile, stat } from "../files.ts";
 import type { Host } from "../host.ts";
@@ -19,7 +19,7 @@ export interface StopRequest {
 /** A run that holds a lock. Requests are addressed to its token, so none can hit a successor. */
 export interface RequestAddress {
   readonly paths: StatePaths;
-  readonly pipeline: PipelineId;
+  readonly pipeline: LockId;
   readonly token: string;
 }
 

@@ -1,3 +1,4 @@
+import { entryLabel } from "../command/request.ts";
 import { findProgram } from "../find-program.ts";
 import type { Host } from "../host.ts";
 import { type HeldLock, RUN_MARK } from "../lock/lock.ts";
@@ -30,17 +31,33 @@ export interface Begun {
   readonly log: RunLog;
 }
 
+/**
+ * A command line whose fast sync has the name that PipelineWise here knows. Where the schedule is installed, that is known
+ * already; else PipelineWise is asked, which takes it a second or two.
+ */
+export async function nameFastSync(
+  { entry, fastSyncAt }: Pick<RunPlan, "entry" | "fastSyncAt">,
+  words: readonly string[],
+  env: NodeJS.ProcessEnv,
+): Promise<readonly string[]> {
+  if (fastSyncAt === undefined) return words;
+  const { askKnownCommands, fastSyncName } = await import("../known-commands.ts");
+  const known = await askKnownCommands(words.slice(0, fastSyncAt), env);
+  return words.with(fastSyncAt, fastSyncName(known, entryLabel(entry)));
+}
+
 /** Finds, reads and opens all that the pipeline needs, then starts it. Where this rejects, nothing was started. */
 export async function beginPipeline({ plan, host, lock, start }: HeldRun): Promise<Begun> {
-  const { paths, entry, words, manners } = plan;
+  const { paths, entry, manners } = plan;
   const changes = await readEnvironment(plan.environment, paths.configDir, host);
   const env: NodeJS.ProcessEnv = { ...applyEnvironment(host, changes), [RUN_MARK]: lock.token };
-  const program = await findProgram(words[0] ?? "", env["PATH"]);
+  const program = await findProgram(plan.words[0] ?? "", env["PATH"]);
+  const words = await nameFastSync(plan, [program, ...plan.words.slice(1)], env);
   const setpriv = await findSetpriv();
   const log = await openRunLog(paths, runLogFile(paths, entry, start), host.uid);
   try {
     const pipeline = await startPipeline({
-      words: [program, ...words.slice(1)],
+      words,
       env,
       cwd: host.cwd,
       stdin: lock.stdin,

@@ -1,8 +1,9 @@
-import { entryLabel } from "../command/request.ts";
+import { entryLabel, lockOf } from "../command/request.ts";
 import { quoteWord, renderWords } from "../command/shell.ts";
 import { findProgram } from "../find-program.ts";
 import type { Host } from "../host.ts";
 import { lockFolder, runLogFile } from "../state-paths.ts";
+import { nameFastSync } from "./begin.ts";
 import { applyEnvironment, type EnvironmentChange, readEnvironment } from "./environment.ts";
 import type { RunPlan } from "./plan.ts";
 import { findSetpriv } from "./setpriv.ts";
@@ -19,20 +20,21 @@ const renderSlot = ({ decision }: SlotFinding): string =>
 
 /** What a run would do; nothing is written, and what would keep it from starting is thrown here too. */
 export async function renderDryRun(plan: RunPlan, host: Host): Promise<string> {
-  const { entry, paths, words, manners } = plan;
+  const { entry, paths, manners } = plan;
   const changes = await readEnvironment(plan.environment, paths.configDir, host);
-  const { PATH } = applyEnvironment(host, changes);
-  const program = await findProgram(words[0] ?? "", PATH);
+  const env = applyEnvironment(host, changes);
+  const program = await findProgram(plan.words[0] ?? "", env["PATH"]);
+  const words = await nameFastSync(plan, [program, ...plan.words.slice(1)], env);
   const setpriv = await findSetpriv();
   const slot = plan.slot === undefined ? undefined : renderSlot(await findSlot(plan.slot, entry, { paths, host }));
   const rows: (readonly [string, string])[] = [
     ["pipeline", `${entryLabel(entry)}, ${manners.scheduled ? "scheduled" : "by hand"}`],
-    ["command", renderWords([program, ...words.slice(1)])],
+    ["command", renderWords(words)],
     ["through", setpriv === undefined ? "nothing: there is no setpriv" : `${setpriv} --pdeathsig TERM`],
     ...changes.map((change, index): [string, string] => [index === 0 ? "environment" : "", renderChange(change)]),
     ["folder", host.cwd],
     ...(slot === undefined ? [] : [["slot", slot] as const]),
-    ["lock", lockFolder(paths, entry)],
+    ["lock", lockFolder(paths, lockOf(entry))],
     ["log", runLogFile(paths, entry, { id: "RUN", startedAt: host.now() })],
   ];
   return rows.map(([name, value]) => `${name.padEnd(12)} ${value}\n`).join("");

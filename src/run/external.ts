@@ -1,43 +1,85 @@
 import { closeSync, openSync, readdirSync, readFileSync, readSync } from "node:fs";
 import { basename, join } from "node:path";
-import { type PipelineId, TAP_COMMANDS } from "../command/request.ts";
+import { ENTRY_COMMANDS, isDataDiff, type LockId, onlyReads, type PipelineId } from "../command/request.ts";
 import { stat } from "../files.ts";
+import { isAncestor } from "../lock/process-table.ts";
 
-/** A run of PipelineWise that we did not start. */
-export interface ExternalProcess {
+/** A process that runs a pipeline and that this program did not start. */
+export interface ForeignProcess {
   readonly pid: number;
-  /** The command that it was started with, such as `run_tap`. */
-  readonly command: string;
+  /** What it runs, for people: a PipelineWise command such as `run_tap`, or the name of its program. */
+  readonly what: string;
 }
 
-const COMMANDS: readonly string[] = TAP_COMMANDS;
+/** PipelineWise's options that take a value (0.76 to 0.81), so that a value is not read as the command. */
+const VALUE_OPTIONS: readonly string[] = [
+  ...["--tap", "--target", "--taps", "--tables", "--dir", "--name", "--secret", "--string", "--log", "--table"],
+  ...["--column", "--start_value", "--end_value", "--replication_method_only", "--check", "--iceberg-version"],
+];
 
-/** The value of an option as argparse reads it: `--tap X` or `--tap=X`. */
-function optionValue(words: readonly string[], option: string): string | undefined {
-  const at = words.indexOf(option);
-  if (at !== -1) return words[at + 1];
-  return words.find((word) => word.startsWith(`${option}=`))?.slice(option.length + 1);
+const COMMAND = /^[a-z][a-z0-9_]*$/;
+
+/** Whether an option's word is `--tap`, `--target` or a shorter form that argparse takes for `--target` too. */
+const isOption = (word: string, option: "--tap" | "--target"): boolean =>
+  word === option || (option === "--target" && /^--targ?e?$/.test(word));
+
+/** Whether the words give the option this value, as argparse reads them: `--tap X` or `--tap=X`. */
+function names(words: readonly string[], option: "--tap" | "--target", value: string): boolean {
+  return words.some((word, index) => {
+    const equals = word.indexOf("=");
+    return equals === -1
+      ? isOption(word, option) && words[index + 1] === value
+      : isOption(word.slice(0, equals), option) && word.slice(equals + 1) === value;
+  });
 }
 
-/**
- * The PipelineWise command that a process's words run for a pipeline; `undefined` when they run none. Our own wrappers
- * name commands too, but they run none.
- */
-export function commandFor(words: readonly string[], { tap, target }: PipelineId): string | undefined {
-  if (optionValue(words, "--tap") !== tap || optionValue(words, "--target") !== target) return undefined;
-  if (words.slice(0, 3).some((word) => basename(word).startsWith("pipelinewise-sched"))) return undefined;
-  return words.find((word, index) => index > 0 && COMMANDS.includes(word));
+/** Where PipelineWise's program or image stands among the words; launchers such as `timeout` may stand before it. */
+function programIndex(words: readonly string[]): number {
+  return words.findIndex((word) => /^pipelinewise(?!-sched)/.test(basename(word)));
 }
 
-const buffer = Buffer.alloc(16_384);
+/** The command of a PipelineWise that stands at `program`: the first word that is neither an option nor its value. */
+function commandAfter(words: readonly string[], program: number): string | undefined {
+  return words.find((word, index) => {
+    if (index <= program || !COMMAND.test(word)) return false;
+    const before = words[index - 1] ?? "";
+    return !VALUE_OPTIONS.includes(before) && !isOption(before, "--target");
+  });
+}
+
+/** The PipelineWise command in a process's words; `undefined` where they call none. */
+function findCommand(words: readonly string[]): string | undefined {
+  const program = programIndex(words);
+  if (program !== -1) return commandAfter(words, program);
+  // An image or script of another name is known by the command that it is given. Our own `run` names commands as well.
+  const ours = words.findIndex((word) => basename(word).startsWith("pipelinewise-sched"));
+  if (ours !== -1) return undefined;
+  return words.find((word, index) => index > 0 && ENTRY_COMMANDS.some((command) => command === word));
+}
+
+/** The PipelineWise command that a process's words run and that needs this lock; `undefined` when they run none. */
+export function commandFor(words: readonly string[], lock: LockId): string | undefined {
+  if (!names(words, "--tap", lock.tap) || !names(words, "--target", lock.target)) return undefined;
+  const command = findCommand(words);
+  if (command === undefined || onlyReads(command)) return undefined;
+  return isDataDiff(command) === (lock.dataDiff ?? false) ? command : undefined;
+}
+
+const CHUNK = 16_384;
 
 /** The words that a process was started with; none for a zombie, for the kernel's own, and for one that is gone. */
 export function wordsOf(pid: number | string): readonly string[] {
   try {
-    // Three calls a process: `readFileSync` makes five, and a machine may have a thousand.
     const file = openSync(`/proc/${pid}/cmdline`, "r");
     try {
-      return buffer.toString("utf8", 0, readSync(file, buffer)).split("\0").slice(0, -1);
+      let text = "";
+      // A long list of tables may stand before the ids, so all of it is read; most processes need one read.
+      for (;;) {
+        const buffer = Buffer.allocUnsafe(CHUNK);
+        const count = readSync(file, buffer);
+        text += buffer.toString("latin1", 0, count);
+        if (count < CHUNK) return Buffer.from(text, "latin1").toString("utf8").split("\0").slice(0, -1);
+      }
     } finally {
       closeSync(file);
     }
@@ -62,14 +104,14 @@ function configDirOf(pid: string): string | undefined {
  * same names. Of another user's process only PipelineWise's pidfile tells.
  */
 async function worksIn(pid: string, configDir: string): Promise<boolean> {
-  const folder = configDirOf(pid);
-  if (folder === undefined) return false;
+  const directory = configDirOf(pid);
+  if (directory === undefined) return false;
   try {
-    // A process in a container sees the same folder by another path.
-    const [theirs, ours] = await Promise.all([stat(join("/proc", pid, "root", folder)), stat(configDir)]);
+    // A process in a container sees the same directory by another path.
+    const [theirs, ours] = await Promise.all([stat(join("/proc", pid, "root", directory)), stat(configDir)]);
     return theirs.dev === ours.dev && theirs.ino === ours.ino;
   } catch {
-    return folder === configDir;
+    return directory === configDir;
   }
 }
 
@@ -82,13 +124,23 @@ function pidsHere(): readonly string[] {
 }
 
 /**
- * A process on this machine that runs the pipeline, in the same config directory. To be asked by who holds the lock and
- * has started nothing yet: then it is not ours. Without /proc none is seen.
+ * A process on this machine that runs PipelineWise for this pipeline, in the same config directory. Only the holder of the
+ * lock may ask, before it has started anything: then the process is not its own. Without /proc none is seen.
+ *
+ * @param self our own pid: a launcher that started us (`timeout`, `flock`) bears our words and runs nothing itself
  */
-export async function findExternal(configDir: string, pipeline: PipelineId): Promise<ExternalProcess | undefined> {
+export async function findForeign(configDir: string, lock: LockId, self: number): Promise<ForeignProcess | undefined> {
   for (const pid of pidsHere()) {
-    const command = commandFor(wordsOf(pid), pipeline);
-    if (command !== undefined && (await worksIn(pid, configDir))) return { pid: Number(pid), command };
+    const what = commandFor(wordsOf(pid), lock);
+    if (what === undefined || isAncestor(Number(pid), self)) continue;
+    if (await worksIn(pid, configDir)) return { pid: Number(pid), what };
   }
   return undefined;
+}
+
+/** What a live process runs, for people. @param pipeline whose pidfile names it */
+export function describeProcess(pid: number, pipeline: PipelineId): string {
+  const words = wordsOf(pid);
+  const { tap, target } = pipeline;
+  return commandFor(words, { tap, target }) ?? basename(words[0] ?? "a process that is hidden from this user");
 }

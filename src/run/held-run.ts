@@ -1,3 +1,4 @@
+import { lockOf } from "../command/request.ts";
 import { EXIT, errorMessage, SchedError } from "../errors.ts";
 import { writeLastRun } from "../history/last.ts";
 import type { RunRecord } from "../history/record.ts";
@@ -40,7 +41,7 @@ const wasRefusedByPipelineWise = async ({ code, log }: { code: number; log: stri
 /** A pipeline that was killed leaves its pidfile, and a log that PipelineWise shows as running for ever. */
 async function clearOwnLeftovers({ plan, host, notes }: HeldRun, record: RunRecord): Promise<void> {
   try {
-    const traces = await findTraces(plan.paths, plan.entry, host, { ourRuns: [record] });
+    const traces = await findTraces(plan.paths, lockOf(plan.entry), host, { ourRuns: [record] });
     if (traces.kind === "leftovers") await clearLeftovers(traces.leftovers, notes);
   } catch (error) {
     notes.warn("did not look for leftovers", { detail: errorMessage(error) });

@@ -1,15 +1,16 @@
 import { constants } from "node:fs";
 import { join } from "node:path";
-import type { PipelineId } from "../command/request.ts";
+import type { LockId, PipelineId } from "../command/request.ts";
 import { errorCode, errorMessage } from "../errors.ts";
 import { readdir, rename, unlink } from "../files.ts";
 import type { RunRecord } from "../history/record.ts";
 import type { Host } from "../host.ts";
+import { ageMs, answers, findState, isAncestor } from "../lock/process-table.ts";
 import type { Log } from "../log.ts";
 import { open } from "../open-file.ts";
 import type { StatePaths } from "../state-paths.ts";
 import { storeFault } from "../store-fault.ts";
-import { commandFor, type ExternalProcess, wordsOf } from "./external.ts";
+import { commandFor, describeProcess, type ForeignProcess, wordsOf } from "./external.ts";
 
 /** What PipelineWise wrote and nobody works with any more. */
 export interface Leftovers {
@@ -20,7 +21,8 @@ export interface Leftovers {
 
 /** What PipelineWise's own files tell of a pipeline that we are about to start. */
 export type Traces =
-  | { readonly kind: "external"; readonly process: ExternalProcess }
+  /** `pidfile` names a live process; it is not shown to be another's. */
+  | { readonly kind: "external"; readonly process: ForeignProcess; readonly pidfile: string }
   /** Written lately by no run that we know of: perhaps by one on another host. */
   | { readonly kind: "foreign-log"; readonly path: string; readonly ageMs: number }
   | { readonly kind: "leftovers"; readonly leftovers: Leftovers };
@@ -29,7 +31,8 @@ export type Traces =
 const QUIET_MS = 30 * 60_000;
 /** A dead run may have gone on for a while after its last heartbeat. */
 const AFTER_LAST_BEAT_MS = 60_000;
-const RUNNING = /-(\d{4})(\d\d)(\d\d)_(\d\d)(\d\d)(\d\d)\.(?:singer|fastsync|partialsync)\.log\.running$/;
+/** A log of any kind of run but data-diff checks, which run beside others. PipelineWise 0.77 gave some a new name. */
+const RUNNING = /-(\d{4})(\d\d)(\d\d)_(\d\d)(\d\d)(\d\d)\.(?!data_?diff)[a-z_]+\.log\.running$/;
 
 /** `<config_dir>/<target>/<tap>`: PipelineWise's folder of a pipeline. */
 const tapFolder = ({ configDir }: StatePaths, { tap, target }: PipelineId): string => join(configDir, target, tap);
@@ -72,8 +75,8 @@ function isOurs(at: number, runs: Iterable<RunRecord>): boolean {
   return false;
 }
 
-/** How long nobody has written a file: the file server's clock against itself, as hosts' clocks differ. */
-async function quietMs(path: string, probe: string): Promise<number> {
+/** How long ago a file last changed: the file server's clock against itself, as hosts' clocks differ. */
+async function unchangedMs(path: string, probe: string): Promise<number> {
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
   const timesOf = async (file: string, how: number) => {
     const handle = await open(file, how, 0o600);
@@ -87,6 +90,31 @@ async function quietMs(path: string, probe: string): Promise<number> {
   }
 }
 
+/** How much later than the pidfile a process must have started before it counts as later: clocks are read coarsely. */
+const SURELY_LATER_MS = 1_000;
+
+interface PidfileQuestion {
+  readonly pipeline: PipelineId;
+  readonly self: number;
+  /** How long ago the pidfile was written. */
+  readonly writtenMs: () => Promise<number>;
+}
+
+/**
+ * Whether the process that a pidfile names may have written it. It may not when it has ended, when it started after the
+ * pidfile was written (the pid was used again), when it is the kernel's, or when it is this process or one of its
+ * ancestors, such as the `init` of a container. Its words do not matter: a later PipelineWise may call itself otherwise.
+ */
+async function mayHaveWritten(pid: number, { pipeline, self, writtenMs }: PidfileQuestion): Promise<boolean> {
+  const state = findState(pid);
+  if (state === undefined) return answers(pid);
+  if (state.zombie || state.kernelThread || isAncestor(pid, self)) return false;
+  if (commandFor(wordsOf(pid), pipeline) !== undefined) return true;
+  const written = await writtenMs();
+  // Only now: a share may take its time to answer, in which the process grows older.
+  return ageMs(state) + SURELY_LATER_MS >= written;
+}
+
 /**
  * What PipelineWise's files tell. Reads only; to be called by who holds the lock and has started nothing yet.
  *
@@ -95,15 +123,23 @@ async function quietMs(path: string, probe: string): Promise<number> {
  */
 export async function findTraces(
   paths: StatePaths,
-  pipeline: PipelineId,
+  lock: LockId,
   host: Pick<Host, "name" | "pid">,
   { ourRuns, foreignMs = QUIET_MS }: { readonly ourRuns: Iterable<RunRecord>; readonly foreignMs?: number },
 ): Promise<Traces> {
-  const folder = tapFolder(paths, pipeline);
+  // Data-diff checks write neither a pidfile nor a log that would keep another run from starting.
+  if (lock.dataDiff === true) return { kind: "leftovers", leftovers: { pidfile: undefined, logs: [] } };
+  const folder = tapFolder(paths, lock);
+  const probe = join(paths.root, `.probe.${host.name}.${host.pid}`);
+  const age = (path: string) => unlessAbsent(path, () => unchangedMs(path, probe), Number.POSITIVE_INFINITY);
   const pidfile = await readPidfile(join(folder, "pipelinewise.pid"));
-  const pid = pidfile === undefined || !/^\s*\d{1,10}\s*$/.test(pidfile.text) ? undefined : Number(pidfile.text);
-  const command = pid === undefined ? undefined : commandFor(wordsOf(pid), pipeline);
-  if (pid !== undefined && command !== undefined) return { kind: "external", process: { pid, command } };
+  const pid = pidfile === undefined || !/^\s*\d{1,10}\s*$/.test(pidfile.text) ? 0 : Number(pidfile.text);
+  if (pidfile !== undefined && pid > 0) {
+    const question = { pipeline: lock, self: host.pid, writtenMs: () => age(pidfile.path) };
+    if (await mayHaveWritten(pid, question)) {
+      return { kind: "external", process: { pid, what: describeProcess(pid, lock) }, pidfile: pidfile.path };
+    }
+  }
   const logFolder = join(folder, "log");
   const names = await unlessAbsent<readonly string[]>(logFolder, () => readdir(logFolder), []);
   const logs: string[] = [];
@@ -112,8 +148,7 @@ export async function findTraces(
     if (at === undefined) continue;
     const path = join(logFolder, name);
     if (!isOurs(at, ourRuns)) {
-      const probe = join(paths.root, `.probe.${host.name}.${host.pid}`);
-      const ageMs = await unlessAbsent(path, () => quietMs(path, probe), Number.POSITIVE_INFINITY);
+      const ageMs = await age(path);
       if (ageMs < foreignMs) return { kind: "foreign-log", path, ageMs };
     }
     logs.push(path);

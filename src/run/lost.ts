@@ -1,4 +1,4 @@
-import { DEFAULT_COMMAND, type PipelineId, TAP_COMMANDS, type TapCommand } from "../command/request.ts";
+import { DEFAULT_COMMAND, type LockId } from "../command/request.ts";
 import { readLast, writeLastRun } from "../history/last.ts";
 import type { RunRecord } from "../history/record.ts";
 import { appendRecord } from "../history/store.ts";
@@ -6,22 +6,22 @@ import type { Host } from "../host.ts";
 import type { DeadHolder } from "../lock/lock.ts";
 import { runLogFile, type StatePaths } from "../state-paths.ts";
 
-const TASK = /^([a-z_]+)(?:#([a-z0-9_-]+))?(?: (\S+))?$/;
+const TASK = /^([a-z0-9_]+)(?:#([a-z0-9_-]+))?(?: (\S+))?$/;
 
 interface Task {
-  readonly command: TapCommand;
+  readonly command: string;
   readonly entry: string | undefined;
   readonly slot: string | undefined;
 }
 
 /** What the record of a lock says that its run is about: `sync_tables#weekly 2026-11-23T12:00:00.000Z`. */
 function parseTask(task = ""): Task {
-  const [, name, entry, slot] = TASK.exec(task) ?? [];
-  return { command: TAP_COMMANDS.find((known) => known === name) ?? DEFAULT_COMMAND, entry, slot };
+  const [, command = DEFAULT_COMMAND, entry, slot] = TASK.exec(task) ?? [];
+  return { command, entry, slot };
 }
 
 /** The record of a run whose process is gone without having written one. */
-function lostRecord(paths: StatePaths, pipeline: PipelineId, dead: DeadHolder, how: string): RunRecord {
+function lostRecord(paths: StatePaths, pipeline: LockId, dead: DeadHolder, how: string): RunRecord {
   const { runId: id, startedAt, lastBeatAt, host } = dead;
   const { command, entry, slot } = parseTask(dead.task);
   const { tap, target } = pipeline;
@@ -50,7 +50,7 @@ function lostRecord(paths: StatePaths, pipeline: PipelineId, dead: DeadHolder, h
  */
 export async function recordLost(
   paths: StatePaths,
-  pipeline: PipelineId,
+  pipeline: LockId,
   dead: DeadHolder,
   { host, how }: { readonly host: Pick<Host, "uid" | "name" | "pid">; readonly how: string },
 ): Promise<RunRecord> {

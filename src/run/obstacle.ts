@@ -1,11 +1,11 @@
-import type { PipelineId } from "../command/request.ts";
+import { type EntryId, isFastSync, lockOf } from "../command/request.ts";
 import { readLast } from "../history/last.ts";
 import type { SkipReason } from "../history/record.ts";
 import type { Host } from "../host.ts";
 import type { StatePaths } from "../state-paths.ts";
 import { isDisabled } from "./disabled.ts";
 import { renderDuration } from "./duration.ts";
-import { type ExternalProcess, findExternal } from "./external.ts";
+import { findForeign } from "./external.ts";
 import { findTraces, type Leftovers } from "./leftovers.ts";
 
 /** Whether the way is free for a start that holds the lock. */
@@ -14,30 +14,35 @@ export type Way =
   /** `detail` reads behind the pipeline's name. */
   | { readonly kind: "blocked"; readonly reason: SkipReason; readonly detail: string };
 
-const byOthers = ({ pid, command }: ExternalProcess): Way => ({
-  kind: "blocked",
-  reason: "external",
-  detail: `is run by pid ${pid} (${command}), which this program did not start`,
-});
+const byOthers = (detail: string): Way => ({ kind: "blocked", reason: "external", detail });
+
+/** Commands that PipelineWise refuses for a tap that is not enabled. */
+const needsEnabledTap = (command: string): boolean =>
+  command === "run_tap" || command === "partial_sync_table" || isFastSync(command);
 
 /** Looks for a run that was not started through us, and for what a dead one left. Reads only. */
-export async function lookAhead(paths: StatePaths, pipeline: PipelineId, host: Host): Promise<Way> {
-  const { tap, target } = pipeline;
-  if (await isDisabled(paths.configDir, pipeline)) {
+export async function lookAhead(paths: StatePaths, entry: EntryId, host: Host): Promise<Way> {
+  const lock = lockOf(entry);
+  if (needsEnabledTap(entry.command) && (await isDisabled(paths.configDir, entry))) {
     return { kind: "blocked", reason: "disabled", detail: `is disabled in ${paths.configDir}/config.json` };
   }
-  const external = await findExternal(paths.configDir, { tap, target });
-  if (external !== undefined) return byOthers(external);
-  const { runs } = await readLast(paths, pipeline);
-  const traces = await findTraces(paths, pipeline, host, { ourRuns: runs.values() });
-  if (traces.kind === "external") return byOthers(traces.process);
+  const foreign = await findForeign(paths.configDir, lock, host.pid);
+  if (foreign !== undefined) {
+    return byOthers(`is run by pid ${foreign.pid} (${foreign.what}), which this program did not start`);
+  }
+  const { runs } = await readLast(paths, lock);
+  const traces = await findTraces(paths, lock, host, { ourRuns: runs.values() });
+  if (traces.kind === "external") {
+    const { process, pidfile } = traces;
+    return byOthers(
+      `is run by pid ${process.pid} (${process.what}), which this program did not start: ${pidfile} names that process, and it is alive; if it does not run this pipeline, remove that file`,
+    );
+  }
   if (traces.kind === "leftovers") return { kind: "free", leftovers: traces.leftovers };
   const { path, ageMs } = traces;
-  return {
-    kind: "blocked",
-    reason: "external",
-    detail: `may be at work on another host: ${path} was written ${renderDuration(ageMs)} ago by no run of this program; if nothing runs, rename that file to end in .terminated`,
-  };
+  return byOthers(
+    `may be at work on another host: ${path} was written ${renderDuration(ageMs)} ago by no run of this program; if nothing runs, rename that file to end in .terminated`,
+  );
 }
 
 /** PipelineWise's word for a run that found another one's pidfile. It ends with 1, as for every failure. */

@@ -30,6 +30,8 @@ export interface RunPlan {
   readonly paths: StatePaths;
   /** PipelineWise's command line; the program may yet have to be found on the PATH. */
   readonly words: readonly string[];
+  /** Which word names a fast sync, where nothing installed tells its name: PipelineWise is to be asked. */
+  readonly fastSyncAt?: number | undefined;
   readonly environment: EnvironmentPlan;
   readonly manners: RunManners;
   /** How the slot is found that it stands for; a run by hand stands for none. */

@@ -1,8 +1,8 @@
-import type { PipelineId, TapCommand } from "../command/request.ts";
+import type { PipelineId } from "../command/request.ts";
 
 /** What the words behind `run` ask for. What was not said is `undefined`. */
 export interface RunRequest extends PipelineId {
-  readonly command: TapCommand | undefined;
+  readonly command: string | undefined;
   readonly id: string | undefined;
   /** Name of the installed schedule. */
   readonly schedule: string | undefined;

@@ -7,6 +7,7 @@ import {
   entryKey,
   entryLabel,
   entryPath,
+  isFastSync,
 } from "../command/request.ts";
 import type { CompiledEntry, CompiledSchedule, HostSchedule } from "../compiled/compiled.ts";
 import { EXIT, SchedError, UsageError } from "../errors.ts";
@@ -21,7 +22,7 @@ interface Installed {
   readonly host: ResolvedHost | undefined;
 }
 
-type ResolvedHost = Pick<HostSchedule, "command" | "pipelinewiseHome">;
+type ResolvedHost = Pick<HostSchedule, "command" | "fastSync" | "pipelinewiseHome">;
 type InstalledHost = ResolvedHost & Pick<HostSchedule, "machineZone" | "zones" | "loose">;
 
 /** What a plan is made from, beside the request. */
@@ -59,10 +60,13 @@ function planOf(
   { paths, cwd }: RunPlace,
 ): RunPlan {
   const { tap, target, command, id } = entry;
+  const { command: pipelinewise = PIPELINEWISE, fastSync } = from?.host ?? {};
+  const named = isFastSync(command) ? { ...entry, command: fastSync ?? command } : entry;
   return {
     entry: { tap, target, command, id },
     paths,
-    words: tapCommand(from?.host?.command ?? PIPELINEWISE, entry, [...args, ...request.extraArgs]),
+    words: tapCommand(pipelinewise, named, [...args, ...request.extraArgs]),
+    fastSyncAt: isFastSync(command) && fastSync === undefined ? pipelinewise.length : undefined,
     environment: {
       values: from?.meaning.env ?? {},
       file: from?.meaning.envFile,
@@ -114,8 +118,11 @@ function slotPlan(entry: CompiledEntry, host: InstalledHost, { slot, again }: Ru
   };
 }
 
+/** Whether two commands are one: `fast_sync` and `sync_tables` are. */
+const isSameCommand = (one: string, other: string): boolean => one === other || (isFastSync(one) && isFastSync(other));
+
 const isEntry = (entry: EntryId, wanted: EntryId): boolean =>
-  entry.tap === wanted.tap && entry.target === wanted.target && entry.command === wanted.command;
+  entry.tap === wanted.tap && entry.target === wanted.target && isSameCommand(entry.command, wanted.command);
 
 const isPair = (entry: EntryId, wanted: RunRequest): boolean =>
   entry.tap === wanted.tap && entry.target === wanted.target;

@@ -1,3 +1,4 @@
+import { lockOf } from "../command/request.ts";
 import { newRunId } from "../history/run-id.ts";
 import type { Host } from "../host.ts";
 import type { PipelineLocks } from "../lock/lock.ts";
@@ -37,7 +38,7 @@ export async function run(
   const decision = await decideSlot(plan, host);
   if (decision?.kind === "skip") return skipSlot(plan, host, { id, startedAt }, decision);
   const start: Start = { id, startedAt, slot: decision?.slot };
-  const holder = await locks.findLiveHolder(plan.paths, plan.entry);
+  const holder = await locks.findLiveHolder(plan.paths, lockOf(plan.entry));
   if (holder !== undefined) {
     const twin = twinOf(plan, start, holder);
     if (twin !== undefined) return skipSlot(plan, host, start, twin);

@@ -1,4 +1,4 @@
-import { entryLabel } from "../command/request.ts";
+import { entryLabel, lockOf } from "../command/request.ts";
 import { errorMessage } from "../errors.ts";
 import { markedProcesses } from "../lock/pipeline-processes.ts";
 import { LOCK_TIMING } from "../lock/timing.ts";
@@ -40,8 +40,8 @@ export async function stayWithPipeline(run: Stay, { pipeline, log }: Begun): Pro
     if (manners.passThrough) host.stderr.write(`pipelinewise-sched: stopping ${entryLabel(entry)}; again to hurry\n`);
   };
   const everyMs = timing.heartbeatMs ?? LOCK_TIMING.heartbeatMs;
-  const requests = watchStopRequests({ paths, pipeline: entry, token: lock.token }, host, { everyMs, notes });
-  const marked = markedProcesses(lock.token, flockFile(paths, entry));
+  const requests = watchStopRequests({ paths, pipeline: lockOf(entry), token: lock.token }, host, { everyMs, notes });
+  const marked = markedProcesses(lock.token, flockFile(paths, lockOf(entry)));
   const attendance = { host, log, notes, lock, signals, requests, marked, timing, announceStop };
   let end: PipelineEnd;
   try {

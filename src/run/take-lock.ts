@@ -1,4 +1,4 @@
-import { entryKey, entryLabel } from "../command/request.ts";
+import { entryKey, entryLabel, lockOf } from "../command/request.ts";
 import type { Host } from "../host.ts";
 import type { DeadHolder, LockAttempt, LockHeld, LockHolder, PipelineLocks } from "../lock/lock.ts";
 import { readHandled } from "../slot/handled.ts";
@@ -44,7 +44,7 @@ export async function acquireUnlessStopped(
     lacks: (await findSetpriv()) === undefined ? [NO_SETPRIV] : [],
     onDead: async (dead: DeadHolder) => {
       const how = `found by the next start, on host ${host.name}`;
-      await recordLost(plan.paths, plan.entry, dead, { host, how });
+      await recordLost(plan.paths, lockOf(plan.entry), dead, { host, how });
     },
   };
   const onWatch = (holder: LockHolder | undefined, leaseMs: number) => {
@@ -52,7 +52,7 @@ export async function acquireUnlessStopped(
     const words = `is held by a run ${who}, that is silent; taken over after ${renderDuration(leaseMs)} without a sign of life`;
     if (plan.manners.passThrough) host.stderr.write(`pipelinewise-sched: ${entryLabel(plan.entry)} ${words}\n`);
   };
-  const attempt = locks.acquire(plan.paths, plan.entry, claim, { giveUp: signals.first, onWatch });
+  const attempt = locks.acquire(plan.paths, lockOf(plan.entry), claim, { giveUp: signals.first, onWatch });
   const first = await Promise.race([attempt, signals.first.then(() => undefined)]);
   if (first === undefined) {
     const late = await attempt.catch(() => undefined);
@@ -87,7 +87,7 @@ export async function findTwin(
   if (start.slot === undefined || isLeftOver) return undefined;
   let pause = SHORTEST_PAUSE_MS;
   for (let waited = 0; waited < TWIN_WAIT_MS; waited += pause) {
-    const holder = await locks.findNamedHolder(plan.paths, plan.entry);
+    const holder = await locks.findNamedHolder(plan.paths, lockOf(plan.entry));
     const twin = holder === undefined ? await findDone(plan, host, start) : twinOf(plan, start, holder);
     if (twin !== undefined || holder !== undefined) return twin;
     pause = Math.min(pause * 2, LONGEST_PAUSE_MS);

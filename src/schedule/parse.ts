@@ -139,6 +139,9 @@ function pipelineArgs({
   column,
   start_value,
   end_value,
+  replication_method_only,
+  check,
+  force,
   extra_log,
 }: WrittenPipeline): readonly string[] {
   const options: readonly (readonly [string, string | undefined])[] = [
@@ -147,7 +150,9 @@ function pipelineArgs({
     ["--column", column],
     ["--start_value", start_value],
     ["--end_value", end_value],
+    ["--replication_method_only", replication_method_only],
+    ["--check", check],
   ];
   const words = options.flatMap(([option, value]) => (value === undefined ? [] : [option, value]));
-  return extra_log === true ? [...words, "--extra_log"] : words;
+  return [...words, ...(force === true ? ["--force"] : []), ...(extra_log === true ? ["--extra_log"] : [])];
 }

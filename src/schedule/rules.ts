@@ -1,4 +1,11 @@
-import { DEFAULT_COMMAND, entryLabel, TAP_COMMANDS, type TapCommand } from "../command/request.ts";
+import {
+  DEFAULT_COMMAND,
+  ENTRY_COMMANDS,
+  type EntryCommand,
+  entryLabel,
+  FAST_SYNC_NAMES,
+  isFastSync,
+} from "../command/request.ts";
 import { type Finding, type Path, quoted } from "./problem.ts";
 import type { Place } from "./schedule.ts";
 import type { Written } from "./written.ts";
@@ -26,40 +33,43 @@ const textOf = (written: Written, key: string): string | undefined => {
 };
 
 /** The command meant; `undefined` where something else stands. */
-function commandOf(written: Written): TapCommand | undefined {
+function commandOf(written: Written): EntryCommand | undefined {
   if (!written.children.has("command")) return DEFAULT_COMMAND;
   const text = textOf(written, "command");
-  return TAP_COMMANDS.find((command) => command === text);
+  return ENTRY_COMMANDS.find((command) => command === text);
 }
 
 interface Argument {
   readonly key: string;
-  readonly command: TapCommand;
+  readonly commands: readonly EntryCommand[];
   readonly required: boolean;
 }
 
-/** Keys that one command alone understands. */
+/** Keys that only some commands understand. */
 const ARGUMENTS: readonly Argument[] = [
-  { key: "tables", command: "sync_tables", required: false },
-  { key: "table", command: "partial_sync_table", required: true },
-  { key: "column", command: "partial_sync_table", required: true },
-  { key: "start_value", command: "partial_sync_table", required: true },
-  { key: "end_value", command: "partial_sync_table", required: false },
+  { key: "tables", commands: FAST_SYNC_NAMES, required: false },
+  { key: "replication_method_only", commands: FAST_SYNC_NAMES, required: false },
+  { key: "force", commands: [...FAST_SYNC_NAMES, "run_data_diff_checks"], required: false },
+  { key: "table", commands: ["partial_sync_table"], required: true },
+  { key: "column", commands: ["partial_sync_table"], required: true },
+  { key: "start_value", commands: ["partial_sync_table"], required: true },
+  { key: "end_value", commands: ["partial_sync_table"], required: false },
+  { key: "check", commands: ["run_data_diff_checks"], required: false },
 ];
 
 function argumentFindings({ written, path }: Entry): readonly Finding[] {
   const command = commandOf(written);
   if (command === undefined) return [];
   return ARGUMENTS.flatMap((argument): readonly Finding[] => {
-    const { key } = argument;
+    const { key, commands, required } = argument;
     const given = written.children.get(key);
     if (given === undefined) {
-      if (!argument.required || argument.command !== command) return [];
+      if (!required || !commands.includes(command)) return [];
       return [{ at: written.at, path, message: `${command} needs the key \`${key}\``, hint: `Add \`${key}: …\`.` }];
     }
-    if (argument.command === command) return [];
-    const message = `\`${key}\` goes with \`command: ${argument.command}\`, not with ${command}`;
-    const hint = `Take it out, or write \`command: ${argument.command}\`.`;
+    if (commands.includes(command)) return [];
+    const message = `\`${key}\` goes with \`command: ${commands.join("` or `")}\`, not with ${command}`;
+    const hint = `Take it out, or write \`command: ${commands[0]}\`.`;
     return [{ at: given.keyAt ?? given.at, path: [...path, key], message, hint }];
   });
 }
@@ -78,7 +88,8 @@ function doubleFindings(pipelines: readonly Entry[], placeAt: (offset: number) =
     const command = commandOf(written);
     const [tap, target, id] = [textOf(written, "tap"), textOf(written, "target"), textOf(written, "id")];
     if (command === undefined || tap === undefined || target === undefined) return [];
-    const key = JSON.stringify([tap, target, command]);
+    // Two names of one command: PipelineWise would do the same twice.
+    const key = JSON.stringify([tap, target, isFastSync(command) ? FAST_SYNC_NAMES[0] : command]);
     const seen: Seen = triples.get(key) ?? { first: written, byId: new Map() };
     const known = triples.has(key);
     triples.set(key, seen);

@@ -1,8 +1,9 @@
 import * as z from "zod/mini";
-import { CONNECTOR_ID, connectorIdFault, NAME, nameFault, TAP_COMMANDS } from "../command/request.ts";
+import { CONNECTOR_ID, connectorIdFault, ENTRY_COMMANDS, NAME, nameFault } from "../command/request.ts";
 import { type Cron, parseCron } from "../cron/expression.ts";
 import { CronFault } from "../cron/fault.ts";
 import {
+  checkName,
   commandWord,
   envName,
   envValue,
@@ -19,6 +20,8 @@ import {
   titleText,
   wordText,
 } from "./text.ts";
+
+const REPLICATION_METHODS = ["full_table", "incremental", "log_based"] as const;
 
 /** What a fault in a text hands to the issue: the hint, and where in the text it is. */
 export interface FaultDetail {
@@ -100,13 +103,41 @@ const pipeline = z
     note: z.optional(text(noteText, { description: "One line for people: stands above the pipeline in the crontab." })),
     id: z.optional(name("Tells entries apart that have the same tap, target and command.")),
     command: z.optional(
-      z.enum(TAP_COMMANDS).check(z.meta({ description: "PipelineWise's command.", default: "run_tap" })),
+      z.enum(ENTRY_COMMANDS).check(
+        z.meta({
+          description:
+            "PipelineWise's command. fast_sync and sync_tables are two names of one command: a run uses the one that the installed PipelineWise knows. run_data_diff_checks needs PipelineWise 0.78.",
+          default: "run_tap",
+        }),
+      ),
     ),
     tables: z.optional(
       listOf(
         text(tableName, {}),
-        "Only with `command: sync_tables`: the tables to sync, `schema.table`. Default: all.",
+        "Only with `command: fast_sync` or `sync_tables`: the tables to sync, `schema.table`. Default: all.",
       ),
+    ),
+    replication_method_only: z.optional(
+      z.enum(REPLICATION_METHODS).check(
+        z.meta({
+          description:
+            "Only with `command: fast_sync` or `sync_tables`: sync only the tables that have this replication method.",
+        }),
+      ),
+    ),
+    force: z.optional(
+      z.boolean().check(
+        z.meta({
+          description:
+            "Only with `command: fast_sync`, `sync_tables` or `run_data_diff_checks`: adds PipelineWise's option --force.",
+          default: false,
+        }),
+      ),
+    ),
+    check: z.optional(
+      text(checkName, {
+        description: "Only with `command: run_data_diff_checks`: the check to run. Default: all checks of the tap.",
+      }),
     ),
     table: z.optional(text(tableName, { description: "Only with `command: partial_sync_table`: the table." })),
     column: z.optional(

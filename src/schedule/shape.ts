@@ -1,5 +1,4 @@
 import type * as z from "zod/mini";
-import { TAP_COMMANDS } from "../command/request.ts";
 import { nearestWord } from "./nearest.ts";
 import { type Finding, type Path, quoted } from "./problem.ts";
 import { type FaultDetail, knownKeys, missingHint } from "./schema.ts";
@@ -21,7 +20,7 @@ export function shapeFindings(issue: Issue, root: Written): readonly Finding[] {
     case "invalid_key":
       return issue.issues.map((inner) => ({ ...fault(inner, path, written), at: written.keyAt ?? written.at }));
     case "invalid_value":
-      return [notOneOf(path, written)];
+      return [notOneOf(issue.values.map(String), path, written)];
     case "too_small":
       return [{ at: written.at, path, message: "the list is empty", hint: "Give it at least one item." }];
     case "custom":
@@ -80,11 +79,11 @@ function unknownKey(key: string, path: Path, parent: Written): Finding {
   };
 }
 
-function notOneOf(path: Path, written: Written): Finding {
+function notOneOf(known: readonly string[], path: Path, written: Written): Finding {
   if (typeof written.value !== "string") return typeFinding("text", "string", path, written);
-  const near = nearestWord(written.value, TAP_COMMANDS);
+  const near = nearestWord(written.value, known);
   const hint = near === undefined ? undefined : `The nearest is ${near}.`;
-  return { at: written.at, path, message: `${quoted(written.value)} is none of ${TAP_COMMANDS.join(", ")}`, hint };
+  return { at: written.at, path, message: `${quoted(written.value)} is none of ${known.join(", ")}`, hint };
 }
 
 const TYPES: Readonly<Record<string, string>> = {

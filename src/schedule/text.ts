@@ -184,6 +184,13 @@ export function tableName(text: string): string {
   );
 }
 
+/** The name of a data-diff check. */
+export function checkName(text: string): string {
+  const name = printableText(text);
+  if (name.trim() !== "" && !name.startsWith("-")) return name;
+  throw new TextFault(`${quoted(text)} is not the name of a check`, "Write the name, and do not begin with -.");
+}
+
 /** The start or end of a partial sync. PipelineWise puts it into a shell command, in double quotes. */
 export function syncValue(text: string): string {
   const value = printableText(text);

@@ -60,6 +60,7 @@ describe("install", () => {
 
   test("stores what the runs need: the meaning for all hosts, and what this host resolved", async () => {
     const world = installWorld({ env: { PIPELINEWISE_HOME: "/opt/pipelinewise" } });
+    world.put("bin/pipelinewise", "#!/bin/sh\necho '{run_tap,sync_tables}'\n");
     world.put(
       "schedule.yml",
       `name: warehouse
@@ -93,6 +94,7 @@ pipelines: [{tap: orders, target: redshift, command: sync_tables, id: weekly, ta
       installedAt: "2026-11-23T12:00:00.000Z",
       meaningDigest: expect.stringMatching(/^[0-9a-f]{64}$/),
       command: [join(world.home, "bin/pipelinewise"), "--debug"],
+      fastSync: "sync_tables",
       node: "/usr/bin/node",
       program: "/usr/local/bin/pipelinewise-sched",
       pipelinewiseHome: "/opt/pipelinewise",

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { parseRunWords } from "../../src/cli/run-options.ts";
 import { wrapperCommand } from "../../src/command/command.ts";
-import { DEFAULT_COMMAND, DEFAULT_SCHEDULE_NAME, TAP_COMMANDS } from "../../src/command/request.ts";
+import { DEFAULT_COMMAND, DEFAULT_SCHEDULE_NAME, ENTRY_COMMANDS } from "../../src/command/request.ts";
 import { UsageError } from "../../src/errors.ts";
 
 const connector = fc.stringMatching(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,20}$/);
@@ -14,7 +14,7 @@ test("run reads back the request that wrapperCommand wrote", () => {
       fc.record({
         tap: connector,
         target: connector,
-        command: fc.constantFrom(...TAP_COMMANDS),
+        command: fc.constantFrom(...ENTRY_COMMANDS),
         id: fc.option(name, { nil: undefined }),
       }),
       name,
@@ -63,7 +63,10 @@ test.each([
   [[...pair, "-x"], "run does not know the option -x"],
   [[...pair, "extra"], 'run does not know what to do with the word "extra"'],
   [[...pair, "--scheduled=yes"], '--scheduled takes no value, and was given "yes"'],
-  [[...pair, "--command", "stop_tap"], '--command: "stop_tap" is none of run_tap'],
+  [[...pair, "--command", "stop_tap"], "only removes PipelineWise's pidfile"],
+  [[...pair, "--command", "status"], `--command: "status" does not need a pipeline's lock`],
+  [[...pair, "--command", "import_config"], `does not need a pipeline's lock`],
+  [[...pair, "--command", "run tap"], '--command: "run tap" is not the name of a PipelineWise command'],
   [[...pair, "--id", "A"], '--id: "A" is not a safe name'],
   [[...pair, "--schedule", "../x"], '--schedule: "../x" is not a safe name'],
   [[...pair, "--skip-exit-code", "0"], '--skip-exit-code: "0" is outside 1-255'],
@@ -75,4 +78,9 @@ test.each([
 ])("%j is refused in plain words", (words, message) => {
   expect(() => parseRunWords(words)).toThrow(UsageError);
   expect(() => parseRunWords(words)).toThrow(message);
+});
+
+test("any other command of PipelineWise's may be run by hand, with its options behind --", () => {
+  const request = parseRunWords([...pair, "--command", "reset_state", "--", "--debug"]);
+  expect(request).toMatchObject({ command: "reset_state", extraArgs: ["--debug"] });
 });

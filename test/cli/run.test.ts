@@ -78,10 +78,23 @@ describe("by hand, nothing installed", () => {
   });
 });
 
+const SYNC = { fastSync: "sync_tables" } as const;
+
 describe("by hand, with what is installed", () => {
+  test("an entry is found by either name of a fast sync, and PipelineWise gets the name that it knows", async () => {
+    const { host, install } = sandbox('echo "$*"');
+    install([anEntry({ command: "sync_tables", args: ["--tables", "a.b"] })], {}, { fastSync: "fast_sync" });
+    expect(await runMain([...PAIR_WORDS, "--command", "fast_sync"], host)).toBe(0);
+    expect(host.out()).toBe("fast_sync --tap microserv_1 --target redshift --tables a.b\n");
+  });
+
   test("takes command, arguments and environment from the entry, and words behind -- after them", async () => {
     const { host, install } = sandbox('echo "$REGION: $*"');
-    install([anEntry({ command: "sync_tables", args: ["--tables", "public.orders"] })], { env: { REGION: "eu" } });
+    install(
+      [anEntry({ command: "sync_tables", args: ["--tables", "public.orders"] })],
+      { env: { REGION: "eu" } },
+      SYNC,
+    );
     const words = [...PAIR_WORDS, "--command", "sync_tables", "--", "--force"];
     expect(await runMain(words, { ...host, env: { ...host.env, PATH: "/usr/bin:/bin" } })).toBe(0);
     expect(host.out()).toBe("eu: sync_tables --tap microserv_1 --target redshift --tables public.orders --force\n");

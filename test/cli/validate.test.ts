@@ -27,7 +27,7 @@ test("problems are all listed with their places and counted, exit code 65", asyn
   expect(host.out()).toMatchInlineSnapshot(`
     "schedule.yml:3:39  pipelines[1].cron: minute 75 is outside 0-59
     schedule.yml:3:52  pipelines[1].retries: unknown key "retries"
-        The keys here are tap, target, cron, note, id, command, tables, table, column, start_value, end_value, extra_log, timezone.
+        The keys here are tap, target, cron, note, id, command, tables, replication_method_only, force, check, table, column, start_value, end_value, extra_log, timezone.
     schedule.yml:4:7  name: "warehouse!" is not a safe name
         Use 1 to 64 of a-z 0-9 _ - and begin with a letter or digit.
     schedule.yml: 3 errors
@@ -53,7 +53,7 @@ test("--json gives the problems as one object, exit code 65", async () => {
         {
           "column": 52,
           "file": "schedule.yml",
-          "hint": "The keys here are tap, target, cron, note, id, command, tables, table, column, start_value, end_value, extra_log, timezone.",
+          "hint": "The keys here are tap, target, cron, note, id, command, tables, replication_method_only, force, check, table, column, start_value, end_value, extra_log, timezone.",
           "line": 3,
           "message": "unknown key "retries"",
           "path": "pipelines[1].retries",

@@ -17,6 +17,8 @@ function stateFolder() {
   return paths;
 }
 
+const PAIR = { tap: "microserv_1", target: "redshift" };
+
 const record = (id: string, endedAt: string, changes: Partial<RunRecord> = {}): RunRecord => ({
   id,
   tap: "microserv_1",
@@ -120,7 +122,7 @@ describe("last runs", () => {
     await writeLastRun(paths, host, weekly);
     await writeLastRun(paths, host, record("c", "2026-11-03T00:00:00.000Z"));
     await writeLastSkip(paths, host, skip);
-    const last = await readLast(paths, skip);
+    const last = await readLast(paths, PAIR);
     expect([...last.runs].map(([key, { id }]) => [key, id])).toEqual([
       ["run_tap", "c"],
       ["sync_tables#weekly", "b"],
@@ -133,10 +135,10 @@ describe("last runs", () => {
     const paths = stateFolder();
     const run = record("a", "2026-11-01T00:00:00.000Z");
     await writeLastRun(paths, testHost(), run);
-    writeFileSync(lastRunFile(paths, run), '{"run_tap":{"id"');
-    expect((await readLast(paths, run)).faults).toEqual([`${lastRunFile(paths, run)} is garbled`]);
+    writeFileSync(lastRunFile(paths, PAIR), '{"run_tap":{"id"');
+    expect((await readLast(paths, PAIR)).faults).toEqual([`${lastRunFile(paths, PAIR)} is garbled`]);
     await writeLastRun(paths, testHost(), run);
-    expect((await readLast(paths, run)).runs.get("run_tap")?.id).toBe("a");
+    expect((await readLast(paths, PAIR)).runs.get("run_tap")?.id).toBe("a");
   });
 });
 

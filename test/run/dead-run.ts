@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { LockId } from "../../src/command/request.ts";
 import { recordOf } from "../../src/lock/own-record.ts";
 import { type LockRecord, renderRecord } from "../../src/lock/record.ts";
 import { LOCK_TIMING } from "../../src/lock/timing.ts";
@@ -14,7 +15,11 @@ export const LAST_BEAT = "2026-11-23T09:10:00.000Z";
 const deadPid = (): number => spawnSync("true").pid;
 
 /** Leaves the lock of a run whose wrapper died on this host. @param changes what its record says otherwise */
-export function leaveDeadLock(paths: StatePaths, changes: Partial<LockRecord> = {}): { token: string; file: string } {
+export function leaveDeadLock(
+  paths: StatePaths,
+  changes: Partial<LockRecord> = {},
+  which: Pick<LockId, "dataDiff"> = {},
+): { token: string; file: string } {
   const claim = {
     host: "testhost",
     pid: deadPid(),
@@ -24,7 +29,7 @@ export function leaveDeadLock(paths: StatePaths, changes: Partial<LockRecord> = 
   };
   const record = { ...recordOf(claim, null, LOCK_TIMING), startTicks: 1, task: "run_tap", ...changes };
   const token = renderToken(record, "abc123");
-  const folder = lockFolder(paths, { tap: "microserv_1", target: "redshift" });
+  const folder = lockFolder(paths, { tap: "microserv_1", target: "redshift", ...which });
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const file = join(folder, tokenFileName(token));
   writeFileSync(file, renderRecord(record), { mode: 0o600 });

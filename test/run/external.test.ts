@@ -1,10 +1,10 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { runMain } from "../../src/cli/run-entry.ts";
 import { appendRecord } from "../../src/history/store.ts";
-import { commandFor } from "../../src/run/external.ts";
+import { commandFor, wordsOf } from "../../src/run/external.ts";
 import { findTraces } from "../../src/run/leftovers.ts";
 import { wasRefused } from "../../src/run/obstacle.ts";
 import { tempFolder } from "../support/host.ts";
@@ -18,6 +18,15 @@ describe("a process's words", () => {
     ["python /opt/pw/bin/pipelinewise run_tap --tap microserv_1 --target redshift", "run_tap"],
     ["pipelinewise sync_tables --target=redshift --tap=microserv_1 --tables a.b", "sync_tables"],
     ["docker run --rm image partial_sync_table --tap microserv_1 --target redshift", "partial_sync_table"],
+    ["docker run --rm wise/pipelinewise:0.81.1 fast_sync --tap microserv_1 --target redshift", "fast_sync"],
+    ["timeout 3h python3 -m pipelinewise fast_sync --tap microserv_1 --target redshift", "fast_sync"],
+    ["pipelinewise --tap microserv_1 --targ redshift reset_state", "reset_state"],
+    ["pipelinewise --debug a_later_command --later 5 --tap microserv_1 --target redshift", "a_later_command"],
+    ["pipelinewise --tap status --tap microserv_1 --target redshift later_command", "later_command"],
+    ["pipelinewise run_data_diff_checks --tap microserv_1 --target redshift", undefined],
+    ["pipelinewise discover_tap --tap microserv_1 --target redshift", undefined],
+    ["tail -f --tap microserv_1 --target redshift", undefined],
+    ["timeout 3h pipelinewise-sched run --command fast_sync --tap microserv_1 --target redshift", undefined],
     ["pipelinewise run_tap --tap microserv_2 --target redshift", undefined],
     ["pipelinewise run_tap --tap microserv_1 --target snowflake", undefined],
     ["pipelinewise status --tap microserv_1 --target redshift", undefined],
@@ -28,15 +37,37 @@ describe("a process's words", () => {
   });
 });
 
+test("a process's words for data-diff checks need the lock of the checks, and no others do", () => {
+  const words = (command: string) => ["pipelinewise", command, "--tap", "microserv_1", "--target", "redshift"];
+  const checks = { ...PAIR, dataDiff: true };
+  expect(commandFor(words("run_data_diff_checks"), checks)).toBe("run_data_diff_checks");
+  expect(commandFor(words("list_data_diff_checks"), checks)).toBeUndefined();
+  expect(commandFor(words("run_tap"), checks)).toBeUndefined();
+});
+
+test("a process's words are read whole, however many tables stand before the ids", async () => {
+  const tables = Array.from({ length: 3000 }, (_, index) => `public.table_${index}`).join(",");
+  const words = ["/bin/sh", "-c", "sleep 600; :", "fast_sync", "--tables", tables, "--tap", "é"];
+  const child = spawn("/bin/sh", words.slice(1), { stdio: "ignore" });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  await until(() => wordsOf(child.pid ?? 0).at(-1) === "é");
+  expect(wordsOf(child.pid ?? 0).map((word) => word.length)).toEqual(words.map((word) => word.length));
+});
+
 /** A process that looks like a run of PipelineWise, in a config directory. */
-async function startExternal(program: string, configDir: string, words: readonly string[]): Promise<ChildProcess> {
-  const child = spawn("/bin/sh", [program, "run_tap", ...words], {
+async function startExternal(
+  program: string,
+  configDir: string,
+  words: readonly string[],
+  command = "run_tap",
+): Promise<ChildProcess> {
+  const child = spawn("/bin/sh", [program, command, ...words], {
     env: { PATH: "/usr/bin:/bin", PIPELINEWISE_CONFIG_DIRECTORY: configDir },
     stdio: "ignore",
   });
   onTestFinished(() => void child.kill("SIGKILL"));
   // A fork has its parent's words until it has become the program.
-  await until(() => readFileSync(`/proc/${child.pid}/cmdline`, "utf8").includes("run_tap"));
+  await until(() => readFileSync(`/proc/${child.pid}/cmdline`, "utf8").includes(command));
   return child;
 }
 
@@ -62,6 +93,21 @@ describe("a run that others started", () => {
     expect(await records()).toMatchObject([{ outcome: "skipped", reason: "external" }]);
   });
 
+  test.each(["fast_sync", "a_command_of_a_later_release"])("by the command %s skips ours", async (command) => {
+    const { host, file, paths } = sandbox("touch $HOME/ran");
+    const external = await startExternal(slowProgram(), paths.configDir, PAIR_WORDS, command);
+    expect(await runMain(PAIR_WORDS, host)).toBe(75);
+    expect(host.err()).toContain(`is run by pid ${external.pid} (${command}), which this program did not start`);
+    expect(existsSync(file("ran"))).toBe(false);
+  });
+
+  test("of data-diff checks does not stop replication", async () => {
+    const { host, file, paths } = sandbox("touch $HOME/ran");
+    await startExternal(slowProgram(), paths.configDir, PAIR_WORDS, "run_data_diff_checks");
+    expect(await runMain(PAIR_WORDS, host)).toBe(0);
+    expect(existsSync(file("ran"))).toBe(true);
+  });
+
   test("in another config directory is another pipeline", async () => {
     const { host, file } = sandbox("touch $HOME/ran");
     await startExternal(slowProgram(), tempFolder(), PAIR_WORDS);
@@ -77,6 +123,20 @@ describe("a run that others started", () => {
     expect(await runMain(PAIR_WORDS, host)).toBe(75);
     expect(host.err()).toContain(`pid ${external.pid}`);
     expect(existsSync(pidfile)).toBe(true);
+  });
+
+  test("is believed when the pidfile names any live process that is older than the pidfile", async () => {
+    const { host, paths, file } = sandbox("touch $HOME/ran");
+    const child = spawn("sleep", ["600"], { stdio: "ignore" });
+    onTestFinished(() => void child.kill("SIGKILL"));
+    const { pidfile } = tapFolder(paths.configDir);
+    writeFileSync(pidfile, `${child.pid}\n`);
+    expect(await runMain(PAIR_WORDS, host)).toBe(75);
+    expect(host.err()).toContain(
+      `skipped (external): microserv_1 → redshift is run by pid ${child.pid} (sleep), which this program did not start: ${pidfile} names that process`,
+    );
+    expect(existsSync(file("ran"))).toBe(false);
+    expect(readFileSync(pidfile, "utf8")).toBe(`${child.pid}\n`);
   });
 
   test("that PipelineWise itself met is a skip, not a failure", async () => {
@@ -105,6 +165,40 @@ function tapFolder(configDir: string) {
   };
   return { pidfile: join(folder, "pipelinewise.pid"), state: join(folder, "state.json"), log, logs };
 }
+
+/** Starts processes until one gets the pid; `false` when another program was given that pid meanwhile. */
+async function startWithPid(pid: number): Promise<boolean> {
+  const script = `while :; do sleep 600 & if [ $! -eq ${pid} ]; then echo got; wait; fi
+    kill -9 $!; wait $! 2>/dev/null; if [ $! -gt ${pid} ]; then exit; fi; done`;
+  const shell = spawn("bash", ["-c", script], { stdio: ["ignore", "pipe", "ignore"] });
+  const said = new Promise<string>((resolve) => {
+    shell.stdout.once("data", (text) => resolve(String(text)));
+    shell.once("exit", () => resolve(""));
+  });
+  onTestFinished(() => void shell.kill("SIGKILL"));
+  if ((await said) !== "got\n") return false;
+  onTestFinished(() => void process.kill(pid, "SIGKILL"));
+  return true;
+}
+
+/** A pid that will be given to a process soon. */
+const futurePid = (): number => spawnSync("true").pid + 1500;
+
+describe("a pid that was used again", () => {
+  test("names no run: the process started after the pidfile was written", async () => {
+    const { host, paths } = sandbox();
+    const { pidfile } = tapFolder(paths.configDir);
+    for (;;) {
+      const pid = futurePid();
+      writeFileSync(pidfile, String(pid));
+      const written = Date.now();
+      await until(() => Date.now() > written + 1_100);
+      if (await startWithPid(pid)) break;
+    }
+    expect(await runMain(PAIR_WORDS, host)).toBe(0);
+    expect(existsSync(pidfile)).toBe(false);
+  });
+});
 
 describe("what a dead run left", () => {
   test.each(["4194999", "not a pid", String(process.pid), ""])("a pidfile that says %j goes", async (text) => {

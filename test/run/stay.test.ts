@@ -1,6 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { lockOf } from "../../src/command/request.ts";
 import { startPipeline } from "../../src/run/child.ts";
 import { openRunLog } from "../../src/run/output.ts";
 import { stayWithPipeline } from "../../src/run/stay.ts";
@@ -17,7 +18,7 @@ test("a share that refuses the log in the end is told of, and how the pipeline e
     ...{ words: [program], env: {}, cwd: "/", stdin: undefined, output: log.file.fd, setpriv: undefined },
   });
   const entry = { tap: "microserv_1", target: "redshift", command: "run_tap" } as const;
-  const attempt = await looseLocks().acquire(paths, entry, {
+  const attempt = await looseLocks().acquire(paths, lockOf(entry), {
     ...{ host: host.name, pid: host.pid, uid: host.uid, runId: "r1", startedAt: host.now() },
   });
   if (attempt.kind === "held") throw new Error("held");

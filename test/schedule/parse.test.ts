@@ -51,6 +51,8 @@ pipelines:
   - {tap: a, target: g, cron: 0 3 * * 0, command: sync_tables, tables: [public.x, public.y], id: weekly}
   - {tap: a, target: g, cron: 0 3 1 * *, command: sync_tables, id: monthly}
   - {tap: b, target: g, cron: 0 4 * * *, command: partial_sync_table, table: public.x, column: at, start_value: "2026-01-01", end_value: "2026-02-01"}
+  - {tap: b, target: g, cron: 0 5 * * *, command: fast_sync, tables: [public.x], replication_method_only: log_based, force: true, extra_log: true}
+  - {tap: b, target: g, cron: 0 6 * * *, command: run_data_diff_checks, check: orders by day, force: true}
 `);
     expect(problems).toEqual([]);
     expect(schedule).toMatchObject({
@@ -79,6 +81,20 @@ pipelines:
         command: "partial_sync_table",
         timezone: "Europe/London",
         args: [..."--table public.x --column at --start_value 2026-01-01 --end_value 2026-02-01".split(" ")],
+      },
+      {
+        tap: "b",
+        target: "g",
+        command: "fast_sync",
+        timezone: "Europe/London",
+        args: [..."--tables public.x --replication_method_only log_based --force --extra_log".split(" ")],
+      },
+      {
+        tap: "b",
+        target: "g",
+        command: "run_data_diff_checks",
+        timezone: "Europe/London",
+        args: ["--check", "orders by day", "--force"],
       },
     ]);
     expect(schedule?.pipelines[0]?.crons.map(({ text }) => text)).toEqual(["*/5 8-18 * * 1-5", "@daily"]);

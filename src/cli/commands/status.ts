@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { entryLabel, type PipelineId } from "../../command/request.ts";
+import { type LockId, lockLabel, lockOf, type PipelineId } from "../../command/request.ts";
 import { type InstalledSchedule, listCompiled, readCompiled } from "../../compiled/store.ts";
 import type { ZonesNow } from "../../compiled/zone-notices.ts";
 import { resolveConfigDir } from "../../config-dir.ts";
@@ -42,8 +42,12 @@ export function addStatus(command: Command, host: Host): void {
       const named = new Set(entries.map(({ entry }) => pairKey(entry)));
       // With a name, PipelineWise's other pipelines are not meant.
       const known = theirs.filter((row) => wanted(row) && (flags.name === undefined || named.has(pairKey(row))));
-      const states = await readStates(state, [...known, ...entries.map(({ entry }) => entry)], host);
-      const rows = joinStatus(known, entries, (pipeline) => states.get(pairKey(pipeline)) ?? NOTHING);
+      const locks = [
+        ...known.map(({ tap, target }): LockId => ({ tap, target })),
+        ...entries.map(({ entry }) => lockOf(entry)),
+      ];
+      const states = await readStates(state, locks, host);
+      const rows = joinStatus(known, entries, (lock) => states.get(lockLabel(lock)) ?? NOTHING);
       const faults = [...states.values()].flatMap(({ last }) => last.faults);
       const notices = await Promise.all(installed.map((one) => noticesOf(one, host.name, zones)));
       const weak = state === undefined ? [] : (await readWeaknesses(state.paths)).map(renderWeakness);
@@ -112,21 +116,21 @@ async function scheduledEntries(
   return Promise.all(scheduled);
 }
 
-async function readStates(state: StateFolder | undefined, pipelines: readonly PipelineId[], host: Host) {
+async function readStates(state: StateFolder | undefined, locks: readonly LockId[], host: Host) {
   const states = new Map<string, PipelineState>();
   if (state === undefined) return states;
-  for (const pipeline of pipelines) {
-    const key = pairKey(pipeline);
+  for (const lock of locks) {
+    const key = lockLabel(lock);
     if (states.has(key)) continue;
-    const last = async () => readLast(state.paths, pipeline);
+    const last = async () => readLast(state.paths, lock);
     try {
-      const running = await findRunning({ paths: state.paths, host }, pipeline);
+      const running = await findRunning({ paths: state.paths, host }, lock);
       states.set(key, { last: await last(), running });
     } catch (error) {
       // Such as a share that may only be read from here; what else is known is shown all the same.
       if (!(error instanceof SchedError) && errorCode(error) === undefined) throw error;
       const { faults, ...rest } = await last();
-      const fault = `whether ${entryLabel({ ...pipeline, command: "run_tap" })} runs cannot be seen: ${errorMessage(error)}`;
+      const fault = `whether ${lockLabel(lock)} runs cannot be seen: ${errorMessage(error)}`;
       states.set(key, { last: { ...rest, faults: [...faults, fault] }, running: undefined });
     }
   }

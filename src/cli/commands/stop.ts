@@ -1,11 +1,10 @@
 import { type Command, Option } from "commander";
-import type { PipelineId } from "../../command/request.ts";
-import { entryLabel } from "../../command/request.ts";
+import { type LockId, lockLabel, locksOf } from "../../command/request.ts";
 import { resolveConfigDir } from "../../config-dir.ts";
 import { stopRun } from "../../control/stop.ts";
 import { EXIT } from "../../errors.ts";
 import type { Host } from "../../host.ts";
-import { lockedPipelines } from "../../lock/locked.ts";
+import { listLocks } from "../../lock/locked.ts";
 import { findStateFolder } from "../../state-folder.ts";
 import type { StatePaths } from "../../state-paths.ts";
 import { actorOf } from "../actor.ts";
@@ -32,23 +31,25 @@ export function addStop(command: Command, host: Host, finish: Finish): void {
       const wished = all ? undefined : pipelineWished(flags, "or --all");
       const actor = actorOf(host, flags.why);
       const state = await findStateFolder(await resolveConfigDir(host, { flag: flags.configDir }), host.uid);
-      const pipelines = wished === undefined ? await allOf(state?.paths) : [wished];
-      if (pipelines.length === 0) host.stdout.write("No pipeline is running.\n");
-      const stopOne = async (pipeline: PipelineId): Promise<boolean> => {
-        const label = entryLabel({ ...pipeline, command: "run_tap" });
+      const locks = wished === undefined ? await allOf(state?.paths) : locksOf(wished);
+      if (locks.length === 0) host.stdout.write("No pipeline is running.\n");
+      const stopOne = async (lock: LockId): Promise<boolean> => {
+        const label = lockLabel(lock);
+        // Most pipelines have no data-diff checks, so that none of them runs is no news.
+        const expected = wished === undefined || lock.dataDiff !== true;
         const say = (text: string) => host.stderr.write(`${label}: ${text}\n`);
         if (state === undefined) {
-          host.stdout.write(`${label} is not running\n`);
+          if (expected) host.stdout.write(`${label} is not running\n`);
           return true;
         }
-        const { kind, words } = await stopRun({ paths: state.paths, host, say }, pipeline, { ...actor, now });
-        host.stdout.write(`${label} ${words}\n`);
+        const { kind, words } = await stopRun({ paths: state.paths, host, say }, lock, { ...actor, now });
+        if (expected || kind !== "idle") host.stdout.write(`${label} ${words}\n`);
         return kind !== "alive";
       };
-      const gone = await Promise.all(pipelines.map(stopOne));
+      const gone = await Promise.all(locks.map(stopOne));
       finish(gone.every(Boolean) ? EXIT.ok : EXIT.io);
     });
 }
 
-const allOf = async (paths: StatePaths | undefined): Promise<readonly PipelineId[]> =>
-  paths === undefined ? [] : lockedPipelines(paths);
+const allOf = async (paths: StatePaths | undefined): Promise<readonly LockId[]> =>
+  paths === undefined ? [] : listLocks(paths);

@@ -1,12 +1,13 @@
 import type { Command } from "commander";
-import { entryLabel, type PipelineId } from "../../command/request.ts";
+import { type LockId, lockLabel, type PipelineId } from "../../command/request.ts";
 import { resolveConfigDir } from "../../config-dir.ts";
 import type { Control } from "../../control/control.ts";
 import { unlock, unlockByForce } from "../../control/unlock.ts";
 import { EXIT, UsageError } from "../../errors.ts";
 import type { Host } from "../../host.ts";
-import { lockedPipelines } from "../../lock/locked.ts";
+import { listLocks } from "../../lock/locked.ts";
 import { findStateFolder } from "../../state-folder.ts";
+import type { StatePaths } from "../../state-paths.ts";
 import { actorOf } from "../actor.ts";
 import type { Finish } from "../add-command.ts";
 import { type PipelineWish, pipelineWished } from "../pipeline-wish.ts";
@@ -34,26 +35,35 @@ export function addUnlock(command: Command, host: Host, finish: Finish): void {
       const wished = named ? pipelineWished(flags, "or neither to see all locks") : undefined;
       const state = await findStateFolder(await resolveConfigDir(host, { flag: flags.configDir }), host.uid);
       const paths = state?.paths;
-      const pipelines = paths === undefined ? [] : wished === undefined ? await lockedPipelines(paths) : [wished];
-      if (paths === undefined || pipelines.length === 0) {
+      const locks = paths === undefined ? [] : await locksMeant(paths, wished);
+      if (paths === undefined || locks.length === 0) {
         host.stdout.write("No lock is held.\n");
         return;
       }
-      const controlOf = (pipeline: PipelineId): Control => ({
+      const controlOf = (lock: LockId): Control => ({
         paths,
         host,
-        say: (text) => host.stdout.write(`${entryLabel({ ...pipeline, command: "run_tap" })}: ${text}\n`),
+        say: (text) => host.stdout.write(`${lockLabel(lock)}: ${text}\n`),
       });
-      if (wished !== undefined && prefix !== undefined) {
-        return unlockByForce(controlOf(wished), wished, { prefix, actor: actorOf(host, flags.why) });
+      if (prefix !== undefined) {
+        return unlockByForce(controlOf, locks, { prefix, actor: actorOf(host, flags.why) });
       }
-      const free = await Promise.all(pipelines.map((pipeline) => unlockOne(controlOf(pipeline), pipeline)));
+      const free = await Promise.all(locks.map((lock) => unlockOne(controlOf(lock), lock)));
       finish(free.every(Boolean) ? EXIT.ok : EXIT.skipped);
     });
 }
 
-async function unlockOne(control: Control, pipeline: PipelineId): Promise<boolean> {
-  const free = await unlock(control, pipeline);
+/** All locks that are there; of one pipeline its main lock also when that is free. */
+async function locksMeant(paths: StatePaths, wished: PipelineId | undefined): Promise<readonly LockId[]> {
+  const locks = await listLocks(paths);
+  if (wished === undefined) return locks;
+  const { tap, target } = wished;
+  const others = locks.filter((lock) => lock.tap === tap && lock.target === target && lock.dataDiff === true);
+  return [{ tap, target }, ...others];
+}
+
+async function unlockOne(control: Control, lock: LockId): Promise<boolean> {
+  const free = await unlock(control, lock);
   if (free) control.say("free");
   return free;
 }

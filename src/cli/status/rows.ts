@@ -1,4 +1,4 @@
-import { type EntryId, entryKey, type PipelineId } from "../../command/request.ts";
+import { type EntryId, entryKey, type LockId, lockOf, type PipelineId } from "../../command/request.ts";
 import type { CompiledEntry } from "../../compiled/compiled.ts";
 import { parseCron } from "../../cron/expression.ts";
 import { nextRuns } from "../../cron/next.ts";
@@ -28,7 +28,7 @@ export interface ScheduledEntry {
   readonly undueStarts: number;
 }
 
-/** What is known of one pipeline beside its times. */
+/** What is known of the runs under one lock. */
 export interface PipelineState {
   readonly last: LastRuns;
   readonly running: LockHolder | undefined;
@@ -59,7 +59,7 @@ function lastOf({ last }: PipelineState, entry: EntryId | undefined) {
 export function joinStatus(
   known: readonly PipelinewiseRow[],
   scheduled: readonly ScheduledEntry[],
-  stateOf: (pipeline: PipelineId) => PipelineState,
+  stateOf: (lock: LockId) => PipelineState,
 ): readonly StatusRow[] {
   const entriesOf = (row: PipelinewiseRow) => scheduled.filter(({ entry }) => pairKey(entry) === pairKey(row));
   const rowOf = (
@@ -67,8 +67,8 @@ export function joinStatus(
     row: PipelinewiseRow | undefined,
     one: ScheduledEntry | undefined,
   ): StatusRow => {
-    const state = stateOf(pipeline);
     const { tap, target } = pipeline;
+    const state = stateOf(one === undefined ? { tap, target } : lockOf(one.entry));
     return { tap, target, pipelinewise: row, scheduled: one, ...lastOf(state, one?.entry), running: state.running };
   };
   const ofPipelinewise = known.flatMap((row) => orOne(entriesOf(row)).map((one) => rowOf(row, row, one)));

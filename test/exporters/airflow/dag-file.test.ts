@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { TAP_COMMANDS } from "../../../src/command/request.ts";
+import { ENTRY_COMMANDS } from "../../../src/command/request.ts";
 import { readDagFile, renderDagFile } from "../../../src/exporters/airflow/dag-file.ts";
 import { dagId, dagIdFault } from "../../../src/exporters/airflow/dag-id.ts";
 import { readFileMark, renderFileMark } from "../../../src/exporters/file-mark.ts";
@@ -182,7 +182,7 @@ describe("a DAG's id", () => {
   const entry = fc.record({
     target: word,
     tap: word,
-    command: fc.constantFrom(...TAP_COMMANDS),
+    command: fc.constantFrom(...ENTRY_COMMANDS),
     id: fc.option(name, { nil: undefined }),
   });
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { CONNECTOR_ID, type EntryId, entryPath, NAME, TAP_COMMANDS } from "../../../src/command/request.ts";
+import { CONNECTOR_ID, ENTRY_COMMANDS, type EntryId, entryPath, NAME } from "../../../src/command/request.ts";
 import { parseCron } from "../../../src/cron/expression.ts";
 import type { ExportJob } from "../../../src/exporters/exporter.ts";
 import { readFileMark } from "../../../src/exporters/file-mark.ts";
@@ -32,7 +32,7 @@ describe("what units are called", () => {
       schedule: name,
       tap: id,
       target: id,
-      command: fc.constantFrom(...TAP_COMMANDS),
+      command: fc.constantFrom(...ENTRY_COMMANDS),
       id: fc.option(name, { nil: undefined }),
     });
     const keyOf = (of: EntryId & { schedule: string }) => `${of.schedule} ${entryPath(of)}`;
