@@ -7,7 +7,7 @@ import { isAncestor } from "../lock/process-table.ts";
 /** A process that runs a pipeline and that this program did not start. */
 export interface ForeignProcess {
   readonly pid: number;
-  /** What it runs, for people: a PipelineWise command such as `run_tap`, or the name of its program. */
+  /** A PipelineWise command such as `run_tap`, or the name of the process's program. Shown to people. */
   readonly what: string;
 }
 
@@ -19,61 +19,61 @@ const VALUE_OPTIONS: readonly string[] = [
 
 const COMMAND = /^[a-z][a-z0-9_]*$/;
 
-/** Whether an option's word is `--tap`, `--target` or a shorter form that argparse takes for `--target` too. */
+/** Whether an argument is the option: `--tap`, or `--target` and the shorter forms that argparse accepts for it. */
 const isOption = (word: string, option: "--tap" | "--target"): boolean =>
   word === option || (option === "--target" && /^--targ?e?$/.test(word));
 
-/** Whether the words give the option this value, as argparse reads them: `--tap X` or `--tap=X`. */
-function names(words: readonly string[], option: "--tap" | "--target", value: string): boolean {
-  return words.some((word, index) => {
+/** Whether the arguments give the option this value, as argparse reads them: `--tap X` or `--tap=X`. */
+function names(argv: readonly string[], option: "--tap" | "--target", value: string): boolean {
+  return argv.some((word, index) => {
     const equals = word.indexOf("=");
     return equals === -1
-      ? isOption(word, option) && words[index + 1] === value
+      ? isOption(word, option) && argv[index + 1] === value
       : isOption(word.slice(0, equals), option) && word.slice(equals + 1) === value;
   });
 }
 
-/** Where PipelineWise's program or image stands among the words; launchers such as `timeout` may stand before it. */
-function programIndex(words: readonly string[]): number {
-  return words.findIndex((word) => /^pipelinewise(?!-sched)/.test(basename(word)));
+/** Index of PipelineWise's program or image among the arguments; launchers such as `timeout` may precede it. -1: none. */
+function programIndex(argv: readonly string[]): number {
+  return argv.findIndex((word) => /^pipelinewise(?!-sched)/.test(basename(word)));
 }
 
-/** The command of a PipelineWise that stands at `program`: the first word that is neither an option nor its value. */
-function commandAfter(words: readonly string[], program: number): string | undefined {
-  return words.find((word, index) => {
+/** The PipelineWise command: the first argument after the program that is neither an option nor an option's value. */
+function commandAfter(argv: readonly string[], program: number): string | undefined {
+  return argv.find((word, index) => {
     if (index <= program || !COMMAND.test(word)) return false;
-    const before = words[index - 1] ?? "";
+    const before = argv[index - 1] ?? "";
     return !VALUE_OPTIONS.includes(before) && !isOption(before, "--target");
   });
 }
 
-/** The PipelineWise command in a process's words; `undefined` where they call none. */
-function findCommand(words: readonly string[]): string | undefined {
-  const program = programIndex(words);
-  if (program !== -1) return commandAfter(words, program);
+/** The PipelineWise command among a process's arguments; `undefined` where the process does not call PipelineWise. */
+function findCommand(argv: readonly string[]): string | undefined {
+  const program = programIndex(argv);
+  if (program !== -1) return commandAfter(argv, program);
   // An image or script of another name is known by the command that it is given. Our own `run` names commands as well.
-  const ours = words.findIndex((word) => basename(word).startsWith("pipelinewise-sched"));
+  const ours = argv.findIndex((word) => basename(word).startsWith("pipelinewise-sched"));
   if (ours !== -1) return undefined;
-  return words.find((word, index) => index > 0 && ENTRY_COMMANDS.some((command) => command === word));
+  return argv.find((word, index) => index > 0 && ENTRY_COMMANDS.some((command) => command === word));
 }
 
-/** The PipelineWise command that a process's words run and that needs this lock; `undefined` when they run none. */
-export function commandFor(words: readonly string[], lock: LockId): string | undefined {
-  if (!names(words, "--tap", lock.tap) || !names(words, "--target", lock.target)) return undefined;
-  const command = findCommand(words);
+/** The PipelineWise command that a process runs and that needs this lock; `undefined` when it runs none. */
+export function commandFor(argv: readonly string[], lock: LockId): string | undefined {
+  if (!names(argv, "--tap", lock.tap) || !names(argv, "--target", lock.target)) return undefined;
+  const command = findCommand(argv);
   if (command === undefined || onlyReads(command)) return undefined;
   return isDataDiff(command) === (lock.dataDiff ?? false) ? command : undefined;
 }
 
 const CHUNK = 16_384;
 
-/** The words that a process was started with; none for a zombie, for the kernel's own, and for one that is gone. */
-export function wordsOf(pid: number | string): readonly string[] {
+/** Arguments that a process was started with; empty for a zombie, for a kernel thread, and for a process that has ended. */
+export function argvOf(pid: number | string): readonly string[] {
   try {
     const file = openSync(`/proc/${pid}/cmdline`, "r");
     try {
       let text = "";
-      // A long list of tables may stand before the ids, so all of it is read; most processes need one read.
+      // A long list of tables may precede the ids, so all of it is read; most processes need one read.
       for (;;) {
         const buffer = Buffer.allocUnsafe(CHUNK);
         const count = readSync(file, buffer);
@@ -127,20 +127,20 @@ function pidsHere(): readonly string[] {
  * A process on this machine that runs PipelineWise for this pipeline, in the same config directory. Only the holder of the
  * lock may ask, before it has started anything: then the process is not its own. Without /proc none is seen.
  *
- * @param self our own pid: a launcher that started us (`timeout`, `flock`) bears our words and runs nothing itself
+ * @param self our own pid: a launcher that started us (`timeout`, `flock`) has our arguments and runs nothing itself
  */
 export async function findForeign(configDir: string, lock: LockId, self: number): Promise<ForeignProcess | undefined> {
   for (const pid of pidsHere()) {
-    const what = commandFor(wordsOf(pid), lock);
+    const what = commandFor(argvOf(pid), lock);
     if (what === undefined || isAncestor(Number(pid), self)) continue;
     if (await worksIn(pid, configDir)) return { pid: Number(pid), what };
   }
   return undefined;
 }
 
-/** What a live process runs, for people. @param pipeline whose pidfile names it */
+/** Says what a live process runs. @param pipeline the one whose pidfile names the process */
 export function describeProcess(pid: number, pipeline: PipelineId): string {
-  const words = wordsOf(pid);
+  const argv = argvOf(pid);
   const { tap, target } = pipeline;
-  return commandFor(words, { tap, target }) ?? basename(words[0] ?? "a process that is hidden from this user");
+  return commandFor(argv, { tap, target }) ?? basename(argv[0] ?? "a process that is hidden from this user");
 }

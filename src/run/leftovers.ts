@@ -10,7 +10,7 @@ import type { Log } from "../log.ts";
 import { open } from "../open-file.ts";
 import type { StatePaths } from "../state-paths.ts";
 import { storeFault } from "../store-fault.ts";
-import { commandFor, describeProcess, type ForeignProcess, wordsOf } from "./external.ts";
+import { argvOf, commandFor, describeProcess, type ForeignProcess } from "./external.ts";
 
 /** What PipelineWise wrote and nobody works with any more. */
 export interface Leftovers {
@@ -103,13 +103,14 @@ interface PidfileQuestion {
 /**
  * Whether the process that a pidfile names may have written it. It may not when it has ended, when it started after the
  * pidfile was written (the pid was used again), when it is the kernel's, or when it is this process or one of its
- * ancestors, such as the `init` of a container. Its words do not matter: a later PipelineWise may call itself otherwise.
+ * ancestors, such as the `init` of a container. Its arguments do not matter: a later PipelineWise may have another
+ * name.
  */
 async function mayHaveWritten(pid: number, { pipeline, self, writtenMs }: PidfileQuestion): Promise<boolean> {
   const state = findState(pid);
   if (state === undefined) return answers(pid);
   if (state.zombie || state.kernelThread || isAncestor(pid, self)) return false;
-  if (commandFor(wordsOf(pid), pipeline) !== undefined) return true;
+  if (commandFor(argvOf(pid), pipeline) !== undefined) return true;
   const written = await writtenMs();
   // Only now: a share may take its time to answer, in which the process grows older.
   return ageMs(state) + SURELY_LATER_MS >= written;

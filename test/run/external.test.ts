@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { runMain } from "../../src/cli/run-entry.ts";
 import { appendRecord } from "../../src/history/store.ts";
-import { commandFor, wordsOf } from "../../src/run/external.ts";
+import { argvOf, commandFor } from "../../src/run/external.ts";
 import { findTraces } from "../../src/run/leftovers.ts";
 import { wasRefused } from "../../src/run/obstacle.ts";
 import { tempFolder } from "../support/host.ts";
@@ -13,7 +13,7 @@ import { PAIR_WORDS, sandbox, until } from "./sandbox.ts";
 
 const PAIR = { tap: "microserv_1", target: "redshift" };
 
-describe("a process's words", () => {
+describe("a process's arguments", () => {
   test.each([
     ["python /opt/pw/bin/pipelinewise run_tap --tap microserv_1 --target redshift", "run_tap"],
     ["pipelinewise sync_tables --target=redshift --tap=microserv_1 --tables a.b", "sync_tables"],
@@ -37,7 +37,7 @@ describe("a process's words", () => {
   });
 });
 
-test("a process's words for data-diff checks need the lock of the checks, and no others do", () => {
+test("a process that runs data-diff checks needs the lock of the checks, and no other process does", () => {
   const words = (command: string) => ["pipelinewise", command, "--tap", "microserv_1", "--target", "redshift"];
   const checks = { ...PAIR, dataDiff: true };
   expect(commandFor(words("run_data_diff_checks"), checks)).toBe("run_data_diff_checks");
@@ -45,13 +45,13 @@ test("a process's words for data-diff checks need the lock of the checks, and no
   expect(commandFor(words("run_tap"), checks)).toBeUndefined();
 });
 
-test("a process's words are read whole, however many tables stand before the ids", async () => {
+test("a process's arguments are read whole, however many tables precede the ids", async () => {
   const tables = Array.from({ length: 3000 }, (_, index) => `public.table_${index}`).join(",");
   const words = ["/bin/sh", "-c", "sleep 600; :", "fast_sync", "--tables", tables, "--tap", "é"];
   const child = spawn("/bin/sh", words.slice(1), { stdio: "ignore" });
   onTestFinished(() => void child.kill("SIGKILL"));
-  await until(() => wordsOf(child.pid ?? 0).at(-1) === "é");
-  expect(wordsOf(child.pid ?? 0).map((word) => word.length)).toEqual(words.map((word) => word.length));
+  await until(() => argvOf(child.pid ?? 0).at(-1) === "é");
+  expect(argvOf(child.pid ?? 0).map((word) => word.length)).toEqual(words.map((word) => word.length));
 });
 
 /** A process that looks like a run of PipelineWise, in a config directory. */
