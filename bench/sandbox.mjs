@@ -90,7 +90,6 @@ export function makeSandbox(program) {
       ...env,
       HOME: home,
       PIPELINEWISE_CONFIG_DIRECTORY: config,
-      PIPELINEWISE_SCHED_CODE_CACHE: join(home, "code"),
     },
     remove: () => rmSync(home, { recursive: true, force: true }),
   };

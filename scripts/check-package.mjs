@@ -10,13 +10,12 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const folder = mkdtempSync(join(tmpdir(), "pws-package-"));
 const npm = (words, cwd) => execFileSync("npm", [...words, "--loglevel=error"], { cwd, encoding: "utf8" });
 
-/** Only what runs: bundles, JSON Schema, README, licences. */
+/** Only what a user needs: bundles with their source maps, JSON Schema, README, licences. */
 const ALLOWED = [
-  /^bin\/(pipelinewise-sched|keep-code)\.cjs$/,
-  /^dist\/[\w.-]+\.cjs$/,
-  /^dist\/LICENSES\.txt$/,
+  /^bin\/pipelinewise-sched\.cjs$/,
+  /^dist\/(chunks\/)?[\w.-]+\.cjs(\.map)?$/,
   /^schema\/schedule\.schema\.json$/,
-  /^(package\.json|README\.md|LICENSE)$/,
+  /^(package\.json|README\.md|LICENSE|THIRD-PARTY-LICENSES\.txt)$/,
 ];
 
 try {

@@ -1,4 +1,5 @@
 import { EXIT, SchedError } from "../errors.ts";
+import { mapStack } from "../source-maps.ts";
 
 /** What the user is told of a failure, and the code that goes with it. Both doors of the program use it. */
 export function renderFault(error: unknown): { readonly text: string; readonly exitCode: number } {
@@ -8,7 +9,7 @@ export function renderFault(error: unknown): { readonly text: string; readonly e
   }
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return {
-    text: `pipelinewise-sched: this is a bug of ours, please report it with the lines below\n${stack}\n`,
+    text: `pipelinewise-sched: this is a bug in pipelinewise-sched. Please report it with the lines below.\n${mapStack(stack)}\n`,
     exitCode: EXIT.bug,
   };
 }

@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { readHistory } from "../../src/history/read.ts";
 import { statePaths } from "../../src/state-paths.ts";
@@ -28,6 +28,24 @@ describe.skipIf(!built)("the built program", () => {
     child.kill("SIGINT");
     expect(await ended(child)).toBe(130);
     expect(works(leader)).toBe(false);
+  });
+
+  test("a scheduled start that is skipped loads one chunk, which contains no package", () => {
+    const [, chunk = "none"] =
+      /require\("\.\/(chunks\/start-[\w-]+\.cjs)"\)/.exec(readFileSync("dist/run.cjs", "utf8")) ?? [];
+    const { sources }: { sources: readonly string[] } = JSON.parse(readFileSync(`dist/${chunk}.map`, "utf8"));
+    expect(sources.filter((source) => source.includes("node_modules/"))).toEqual([]);
+    expect(statSync(`dist/${chunk}`).size).toBeLessThan(90_000);
+  });
+
+  test("the stack trace of a bug names our source files and lines", () => {
+    // No user can make this call: an argument that is not text.
+    const script = 'require("./dist/run.cjs").open(["run", 5], "/x/bin/pipelinewise-sched.cjs")';
+    const { status, stderr } = spawnSync(process.execPath, ["-e", script], { encoding: "utf8" });
+    expect(status).toBe(70);
+    expect(stderr).toContain("this is a bug in pipelinewise-sched");
+    expect(stderr).toMatch(/^ {4}at .*src\/cli\/run-options\.ts:\d+:\d+\)$/m);
+    expect(stderr).not.toContain(".cjs:");
   });
 
   test("a reader that goes away early hurts nobody", async () => {

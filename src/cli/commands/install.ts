@@ -8,6 +8,7 @@ import { UsageError } from "../../errors.ts";
 import { type Host, userName } from "../../host.ts";
 import { loadSchedule } from "../../schedule/load.ts";
 import { readMachine } from "../machine.ts";
+import { removeOldCodeCache } from "../old-code-cache.ts";
 import { installOn } from "../on/install.ts";
 import { renderPlan } from "../render-changes.ts";
 import { restore } from "../restore.ts";
@@ -65,6 +66,7 @@ async function install(file: string, flags: InstallFlags, host: Host): Promise<v
       ? await cronInstall(file, flags, host)
       : () => installOn(file, { on, configDir, replace }, dryRun, host);
   await (dryRun ? work() : whileInstalling(host, work, () => sayWaiting(host)));
+  if (!dryRun) await removeOldCodeCache(host);
 }
 
 async function cronInstall(file: string, flags: InstallFlags, host: Host): Promise<() => Promise<void>> {
