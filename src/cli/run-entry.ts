@@ -14,7 +14,7 @@ import type { StopTiming } from "../run/stop.ts";
 import { findStateFolder, openStateFolder } from "../state-folder.ts";
 import { statePaths } from "../state-paths.ts";
 import { renderFault } from "./fault.ts";
-import { parseRunWords } from "./run-options.ts";
+import { parseRunArguments } from "./run-options.ts";
 
 /** What only a test gives, in place of the real ones. */
 export interface RunParts {
@@ -62,7 +62,7 @@ export async function carryOut(request: RunRequest, plan: RunPlan, host: Host, p
  */
 export async function runMain(argv: readonly string[], host: Host, parts: RunParts = {}): Promise<number> {
   try {
-    const request = parseRunWords(argv);
+    const request = parseRunArguments(argv);
     return await carryOut(request, await planInstalled(request, host), host, parts);
   } catch (error) {
     const { text, exitCode } = renderFault(error);

@@ -1,15 +1,16 @@
+import { parseArgs } from "node:util";
 import { connectorIdFault, ENTRY_COMMANDS, nameFault, onlyReads } from "../command/request.ts";
 import { UsageError } from "../errors.ts";
 import type { RunRequest } from "../run/request.ts";
 
-/** A word that `run` knows. With `value` it takes one, named so in the help. */
+/** An option of `run`. With `value` it takes one, named so in the help. */
 interface RunOption {
   readonly name: string;
   readonly value?: string;
   readonly help: string;
 }
 
-/** All that `run` accepts: read by the short door, and shown as help by the other. */
+/** The options of `run`: the entry point `run` parses them, and the entry point `main` shows them as help. */
 export const RUN_OPTIONS = [
   { name: "tap", value: "ID", help: "tap to run" },
   { name: "target", value: "ID", help: "target to load into" },
@@ -47,64 +48,62 @@ type OptionName = (typeof RUN_OPTIONS)[number]["name"];
 
 const OPTIONS: readonly (RunOption & { readonly name: OptionName })[] = RUN_OPTIONS;
 
-/** What stands behind `run` in the help, beside the options. */
-export const RUN_EXTRA_WORDS =
-  "Words behind -- are given to PipelineWise's command: run --tap T --target G -- --extra_log";
+/** Ends the help of `run`. */
+export const RUN_HELP_ENDING =
+  "Arguments after -- are given to PipelineWise's command: run --tap T --target G -- --extra_log";
 
 const HELP_HINT = "See: pipelinewise-sched run --help";
 
-interface Words {
+interface RunArguments {
   readonly values: ReadonlyMap<OptionName, string | true>;
   readonly extraArgs: readonly string[];
 }
 
-function optionNamed(raw: string): (typeof OPTIONS)[number] {
-  const option = OPTIONS.find(({ name }) => raw === `--${name}`);
-  if (option !== undefined) return option;
-  const known = OPTIONS.map((one) => `--${one.name}`).join(" ");
-  throw new UsageError(
-    `run does not know the option ${raw}`,
-    `It knows ${known}, and -- before words for PipelineWise.`,
-  );
-}
+/** Options as `util.parseArgs` wants them. */
+const PARSE_OPTIONS = Object.fromEntries(
+  OPTIONS.map(({ name, value }) => [name, { type: value === undefined ? ("boolean" as const) : ("string" as const) }]),
+);
 
-/**
- * The words by name: `--name`, `--name VALUE`, `--name=VALUE`; behind `--` they are PipelineWise's. By hand, because
- * util.parseArgs costs each tick a thirtieth of node's own start, and its messages speak of its API, not of ours.
- */
-function splitWords(argv: readonly string[]): Words {
-  const terminator = argv.indexOf("--");
-  const end = terminator === -1 ? argv.length : terminator;
+/** Arguments by name: `--name`, `--name VALUE`, `--name=VALUE`; those after `--` are PipelineWise's. */
+function splitArguments(argv: readonly string[]): RunArguments {
+  // Not strict: the messages below name the option and say what to do.
+  const parsed = parseArgs({
+    args: [...argv],
+    options: PARSE_OPTIONS,
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+  });
   const values = new Map<OptionName, string | true>();
-  for (let index = 0; index < end; index++) {
-    const word = argv[index] ?? "";
-    if (!word.startsWith("-") || word === "-") {
+  for (const token of parsed.tokens) {
+    if (token.kind === "option-terminator") return { values, extraArgs: argv.slice(token.index + 1) };
+    if (token.kind === "positional") {
       throw new UsageError(
-        `run does not know what to do with the word ${JSON.stringify(word)}`,
-        "Words for PipelineWise's command go behind --.",
+        `run does not know what to do with ${JSON.stringify(token.value)}`,
+        "Write options of PipelineWise's command after --.",
       );
     }
-    const equals = word.indexOf("=");
-    const { name, value: placeholder } = optionNamed(equals === -1 ? word : word.slice(0, equals));
-    if (values.has(name)) throw new UsageError(`--${name} is given twice`);
-    const inline = equals === -1 ? undefined : word.slice(equals + 1);
-    if (placeholder === undefined) {
-      if (inline !== undefined) {
-        throw new UsageError(`--${name} takes no value, and was given ${JSON.stringify(inline)}`);
-      }
-      values.set(name, true);
-      continue;
+    const option = OPTIONS.find(({ name }) => token.rawName === `--${name}`);
+    if (option === undefined) {
+      const known = OPTIONS.map(({ name }) => `--${name}`).join(" ");
+      throw new UsageError(
+        `run does not know the option ${token.rawName}`,
+        `Use one of ${known}; write options of PipelineWise's command after --.`,
+      );
     }
-    if (inline === undefined) index++;
-    const next = index < end ? argv[index] : undefined;
-    // The word behind may be the next option: `--tap --target redshift`.
-    const value = inline ?? (next?.startsWith("-") ? undefined : next);
-    if (value === undefined || value === "") {
+    const { name, value: placeholder } = option;
+    if (values.has(name)) throw new UsageError(`--${name} is given twice`);
+    if (placeholder === undefined && token.value !== undefined) {
+      throw new UsageError(`--${name} takes no value, and was given ${JSON.stringify(token.value)}`);
+    }
+    // What follows may be the next option: `--tap --target redshift`.
+    const isMissing = !token.value || (token.value.startsWith("-") && !token.inlineValue);
+    if (placeholder !== undefined && isMissing) {
       throw new UsageError(`--${name} needs a value`, `Such as: --${name} ${placeholder}`);
     }
-    values.set(name, value);
+    values.set(name, token.value ?? true);
   }
-  return { values, extraArgs: argv.slice(end + 1) };
+  return { values, extraArgs: [] };
 }
 
 function checkedWord(name: string, word: string, faultOf: (word: string) => string | undefined): string {
@@ -157,8 +156,8 @@ function slot(text: string): Date {
  *
  * @throws UsageError, in words that name the option
  */
-export function parseRunWords(argv: readonly string[]): RunRequest {
-  const { values, extraArgs } = splitWords(argv);
+export function parseRunArguments(argv: readonly string[]): RunRequest {
+  const { values, extraArgs } = splitArguments(argv);
   const text = (name: OptionName): string | undefined => {
     const value = values.get(name);
     return value === true ? undefined : value;

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { parseRunWords } from "../../src/cli/run-options.ts";
+import { parseRunArguments } from "../../src/cli/run-options.ts";
 import { wrapperCommand } from "../../src/command/command.ts";
 import { DEFAULT_COMMAND, DEFAULT_SCHEDULE_NAME, ENTRY_COMMANDS } from "../../src/command/request.ts";
 import { UsageError } from "../../src/errors.ts";
@@ -23,7 +23,7 @@ test("run reads back the request that wrapperCommand wrote", () => {
         const call = { node: "/usr/bin/node", program: "/opt/p.cjs", schedule, configDir };
         const [, , run, ...words] = wrapperCommand(call, entry);
         expect(run).toBe("run");
-        const request = parseRunWords(words);
+        const request = parseRunArguments(words);
         expect({ ...request, command: request.command ?? DEFAULT_COMMAND }).toEqual({
           ...entry,
           schedule: schedule === DEFAULT_SCHEDULE_NAME ? undefined : schedule,
@@ -46,7 +46,7 @@ test("run reads back the request that wrapperCommand wrote", () => {
 
 test("all words behind -- are PipelineWise's, whatever they look like", () => {
   const words = ["--tap", "a", "--target=b", "--", "--tap", "c", "--", "-h"];
-  expect(parseRunWords(words)).toMatchObject({ tap: "a", target: "b", extraArgs: ["--tap", "c", "--", "-h"] });
+  expect(parseRunArguments(words)).toMatchObject({ tap: "a", target: "b", extraArgs: ["--tap", "c", "--", "-h"] });
 });
 
 const pair = ["--tap", "a", "--target", "b"];
@@ -61,7 +61,7 @@ test.each([
   [[...pair, "--tap", "c"], "--tap is given twice"],
   [[...pair, "--taps", "c"], "run does not know the option --taps"],
   [[...pair, "-x"], "run does not know the option -x"],
-  [[...pair, "extra"], 'run does not know what to do with the word "extra"'],
+  [[...pair, "extra"], 'run does not know what to do with "extra"'],
   [[...pair, "--scheduled=yes"], '--scheduled takes no value, and was given "yes"'],
   [[...pair, "--command", "stop_tap"], "only removes PipelineWise's pidfile"],
   [[...pair, "--command", "status"], `--command: "status" does not need a pipeline's lock`],
@@ -76,11 +76,11 @@ test.each([
   [[...pair, "--stop-within", "1"], "outside 2-45"],
   [[...pair, "--file", "x.yml", "--scheduled"], "--file and --scheduled exclude each other"],
 ])("%j is refused in plain words", (words, message) => {
-  expect(() => parseRunWords(words)).toThrow(UsageError);
-  expect(() => parseRunWords(words)).toThrow(message);
+  expect(() => parseRunArguments(words)).toThrow(UsageError);
+  expect(() => parseRunArguments(words)).toThrow(message);
 });
 
 test("any other command of PipelineWise's may be run by hand, with its options behind --", () => {
-  const request = parseRunWords([...pair, "--command", "reset_state", "--", "--debug"]);
+  const request = parseRunArguments([...pair, "--command", "reset_state", "--", "--debug"]);
   expect(request).toMatchObject({ command: "reset_state", extraArgs: ["--debug"] });
 });

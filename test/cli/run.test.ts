@@ -332,5 +332,5 @@ test("the help lists what run accepts", async () => {
   const host = testHost();
   expect(await main(["run", "--help"], host)).toBe(0);
   expect(host.out()).toContain("--skip-exit-code <N>");
-  expect(host.out()).toContain("Words behind --");
+  expect(host.out()).toContain("Arguments after --");
 });

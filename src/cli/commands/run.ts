@@ -12,7 +12,7 @@ import { findStateFolder, openStateFolder } from "../../state-folder.ts";
 import { statePaths } from "../../state-paths.ts";
 import type { Finish } from "../add-command.ts";
 import { carryOut, runMain } from "../run-entry.ts";
-import { parseRunWords, RUN_EXTRA_WORDS, RUN_OPTIONS } from "../run-options.ts";
+import { parseRunArguments, RUN_HELP_ENDING, RUN_OPTIONS } from "../run-options.ts";
 
 /** What a request means by the words of a schedule file, nothing installed. */
 async function planFromFile(request: RunRequest, file: string, host: Host): Promise<RunPlan> {
@@ -49,9 +49,9 @@ export function addRun(command: Command, host: Host, finish: Finish): void {
         new Option("-h, --help", "display help for command"),
       ],
     })
-    .addHelpText("after", `\n${RUN_EXTRA_WORDS}`)
+    .addHelpText("after", `\n${RUN_HELP_ENDING}`)
     .action(async (_options: unknown, command: Command) => {
-      const request = parseRunWords(command.args);
+      const request = parseRunArguments(command.args);
       const { file } = request;
       if (file === undefined) return finish(await runMain(command.args, host));
       finish(await carryOut(request, await planFromFile(request, file, host), host));
