@@ -26,7 +26,6 @@ export function makeSandbox(program) {
     target: "redshift",
     command: "run_tap",
     crons: ["* * * * *"],
-    times: ["* * * * * and wildcard"],
     args: [],
   });
   // Of another zone, started by a candidate line: nothing is due for hours.
@@ -34,7 +33,6 @@ export function makeSandbox(program) {
   const candidate = {
     ...entry("microserv_3"),
     crons: [`30 ${hour} * * *`],
-    times: [`30 ${hour} * * * and fixed`],
     timezone: "Europe/London",
     since: new Date().toISOString(),
   };

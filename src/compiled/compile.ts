@@ -1,5 +1,4 @@
 import { entryPath } from "../command/request.ts";
-import { renderTimes } from "../cron/times.ts";
 import type { Pipeline, Schedule } from "../schedule/schedule.ts";
 import type { CompiledEntry, CompiledSchedule } from "./compiled.ts";
 import { digestOf } from "./digest.ts";
@@ -37,6 +36,5 @@ function compileEntry(pipeline: Pipeline, before: CompiledEntry | undefined, at:
   const crons = pipeline.crons.map(({ text }) => text);
   const stays = before !== undefined && before.timezone === timezone && before.crons.join("\n") === crons.join("\n");
   const since = stays ? before.since : at.toISOString();
-  const times = pipeline.crons.map(renderTimes);
-  return { tap, target, command, id, crons, times, timezone, since, note, args };
+  return { tap, target, command, id, crons, timezone, since, note, args };
 }

@@ -4,8 +4,6 @@ import type { ZoneTable } from "../cron/zone-table.ts";
 /** One entry as a run needs it: no YAML is read at a tick. */
 export interface CompiledEntry extends EntryId {
   readonly crons: readonly string[];
-  /** The same for a tick (`parseTimes`), which then needs no parser; absent in what an older version installed. */
-  readonly times?: readonly string[] | undefined;
   readonly timezone?: string | undefined;
   /** Since when it has had these times, ISO 8601 UTC: nothing before is due. Absent: it always had them. */
   readonly since?: string | undefined;

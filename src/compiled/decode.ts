@@ -69,7 +69,6 @@ function decodeEntry(value: unknown, at: string): CompiledEntry {
     command: oneOf<EntryCommand>(entry["command"], `${at}.command`, ENTRY_COMMANDS),
     id: entry["id"] === undefined ? undefined : word(entry["id"], `${at}.id`, nameFault),
     crons: list(entry["crons"], `${at}.crons`, string),
-    times: entry["times"] === undefined ? undefined : list(entry["times"], `${at}.times`, string),
     timezone: optional(entry["timezone"], `${at}.timezone`),
     since: entry["since"] === undefined ? undefined : instant(entry["since"], `${at}.since`),
     note: optional(entry["note"], `${at}.note`),

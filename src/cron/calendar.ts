@@ -1,4 +1,4 @@
-import type { Times } from "./times.ts";
+import type { Times } from "./expression.ts";
 
 /** 9999-12-31: behind it ISO 8601 needs another form, and no schedule has business there. */
 const LAST_DAY = 2_932_896;

@@ -1,4 +1,4 @@
-import type { Times } from "./times.ts";
+import type { Times } from "./expression.ts";
 
 const MONTHS = 12;
 const DAYS = 31;

@@ -86,7 +86,10 @@ function macroWords({ text, offset }: Word, words: readonly Word[]): readonly Wo
   return meaning.split(" ").map((word) => ({ text: word, offset }));
 }
 
-function readFields(words: readonly Word[]): Omit<Cron, "text"> {
+/** When a cron fires, without the user's text for it. */
+export type Times = Omit<Cron, "text">;
+
+function readFields(words: readonly Word[]): Times {
   const [minute, hour, day, month, weekday] = words;
   if (
     minute === undefined ||

@@ -1,8 +1,8 @@
 import { clockChanges } from "./clock-changes.ts";
+import type { Times } from "./expression.ts";
 import type { ZoneClock } from "./segment.ts";
 import { startsByClock } from "./starts.ts";
 import { MINUTE_MS } from "./stretches.ts";
-import type { Times } from "./times.ts";
 import { zoneClock } from "./zone-clock.ts";
 import type { Horizon } from "./zone-table.ts";
 

@@ -1,7 +1,7 @@
 import { daySearch } from "./calendar.ts";
+import type { Times } from "./expression.ts";
 import type { ZoneClock } from "./segment.ts";
 import { type ClockHandling, MINUTE_MS, stretches } from "./stretches.ts";
-import type { Times } from "./times.ts";
 import type { Horizon } from "./zone-table.ts";
 
 const DAY_MINUTES = 1440;

@@ -1,5 +1,5 @@
 import { type DayPattern, dayPattern, dayRectangles, groupBy, joinPatterns } from "./day-pattern.ts";
-import type { Times } from "./times.ts";
+import type { Times } from "./expression.ts";
 
 const HOUR_MINUTES = 60;
 

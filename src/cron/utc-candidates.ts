@@ -1,10 +1,10 @@
 import { clockChanges } from "./clock-changes.ts";
 import { type DayTimes, dayPattern } from "./day-pattern.ts";
+import type { Times } from "./expression.ts";
 import type { ZoneClock } from "./segment.ts";
 import { startsByClock } from "./starts.ts";
 import { MINUTE_MS } from "./stretches.ts";
 import { addDays, type DaysByMinute, minutesOfDay, setsOf, type TimeSet } from "./time-sets.ts";
-import type { Times } from "./times.ts";
 import type { Horizon } from "./zone-table.ts";
 
 const DAY_MINUTES = 1440;

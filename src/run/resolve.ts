@@ -104,10 +104,9 @@ export function planScheduled(
 }
 
 function slotPlan(entry: CompiledEntry, host: InstalledHost, { slot, again }: RunRequest): SlotPlan {
-  const { crons, times, timezone, since } = entry;
+  const { crons, timezone, since } = entry;
   return {
     crons,
-    times,
     timezone,
     since: since === undefined ? undefined : new Date(since),
     machineZone: host.machineZone,

@@ -1,9 +1,10 @@
-import { type EntryId, entryKey } from "../command/request.ts";
+import { type EntryId, entryKey, entryLabel } from "../command/request.ts";
 import type { ZoneRecord } from "../compiled/compiled.ts";
 import { recordedClock } from "../compiled/recorded-clock.ts";
+import { type Cron, parseCron } from "../cron/expression.ts";
+import { CronFault } from "../cron/fault.ts";
 import { sameZone } from "../cron/same-zone.ts";
-import { parseTimes, type Times } from "../cron/times.ts";
-import { UsageError } from "../errors.ts";
+import { StoreError, UsageError } from "../errors.ts";
 import type { SkipReason } from "../history/record.ts";
 import type { Host } from "../host.ts";
 import { localtimeMark } from "../localtime.ts";
@@ -17,7 +18,6 @@ import { renderDuration } from "./duration.ts";
 export interface SlotPlan {
   /** As installed; they were checked then. */
   readonly crons: readonly string[];
-  readonly times: readonly string[] | undefined;
   /** Of the entry itself; `undefined`: the machine's. */
   readonly timezone: string | undefined;
   readonly since: Date | undefined;
@@ -56,12 +56,17 @@ export interface SlotFinding {
 /** What a run stands for, in the record of its lock. */
 export const taskOf = (entry: EntryId, slot: Date): string => `${entryKey(entry)} ${slot.toISOString()}`;
 
-/** The times of an entry, mostly as install wrote them for us. */
-async function readTimes({ crons, times }: SlotPlan, entry: EntryId): Promise<readonly Times[]> {
-  const known = (times ?? []).map(parseTimes).filter((one) => one !== undefined);
-  if (known.length === crons.length) return known;
-  const { parseInstalled } = await import("./installed-times.ts");
-  return crons.map((text) => parseInstalled(entry, text));
+/** A cron expression that was checked when it was installed. */
+function parseInstalled(entry: EntryId, text: string): Cron {
+  try {
+    return parseCron(text);
+  } catch (error) {
+    if (!(error instanceof CronFault)) throw error;
+    throw new StoreError(`the installed times of ${entryLabel(entry)} cannot be read: ${error.message}`, {
+      cause: error,
+      hint: "Install the schedule again: pipelinewise-sched install FILE",
+    });
+  }
 }
 
 /** The machine's zone: as installed while /etc/localtime is what it was then. Looking closer costs more. */
@@ -96,7 +101,7 @@ export const renderHandler = ({ host, run }: Pick<HandledSlot, "host" | "run">):
 /** When an entry is due. @param zone that it goes by; its own comes first */
 export async function dueTimes(plan: SlotPlan, entry: EntryId, host: Host, zone: string): Promise<DueTimes> {
   return {
-    crons: await readTimes(plan, entry),
+    crons: plan.crons.map((text) => parseInstalled(entry, text)),
     clock: await recordedClock(plan.zones, plan.timezone ?? zone, { now: host.now(), data: host.tzdata }),
     since: plan.since?.getTime(),
   };

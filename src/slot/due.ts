@@ -1,6 +1,6 @@
+import type { Times } from "../cron/expression.ts";
 import type { ZoneClock } from "../cron/segment.ts";
 import { startsByClock } from "../cron/starts.ts";
-import type { Times } from "../cron/times.ts";
 
 const MINUTE_MS = 60_000;
 

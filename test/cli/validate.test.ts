@@ -122,17 +122,6 @@ pipelines:
   expect(json.host.err()).toBe("");
 });
 
-test("what other daemons would make of a cron as typed is a note, and no warning", async () => {
-  const { code, host } = await validate(SOUND.replace("0 * * * *", "0 0 1 oct 7"), "--strict");
-  expect(host.out()).toMatchInlineSnapshot(`
-    "schedule.yml: fine: 1 pipeline, schedule "pipelinewise"
-    Some daemons read these otherwise as they are typed, but alike as \`install\` writes them:
-      schedule.yml:2:39  0 0 1 oct 7: at 00:00 on day 1 of the month in October (busybox crond); not at all (systemd-cron 1.15, systemd-cron 2)
-    "
-  `);
-  expect(code).toBe(0);
-});
-
 test("a machine without cron is said to have none", async () => {
   const host = testHost({ env: { PATH: "/nowhere" } });
   writeFileSync(join(host.cwd, "schedule.yml"), SOUND);

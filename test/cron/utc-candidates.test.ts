@@ -5,7 +5,6 @@ import { type Cron, parseCron } from "../../src/cron/expression.ts";
 import { CronFault } from "../../src/cron/fault.ts";
 import { runTimes } from "../../src/cron/next.ts";
 import { exactSets, type TimeSet } from "../../src/cron/time-sets.ts";
-import { renderTimes } from "../../src/cron/times.ts";
 import { utcCandidates } from "../../src/cron/utc-candidates.ts";
 import { zoneClock } from "../../src/cron/zone-clock.ts";
 import { expressions } from "./expressions.ts";
@@ -49,7 +48,10 @@ const holds = (set: TimeSet, at: number): boolean => {
 
 /** As cron would have them, all fields asked for. */
 const lines = (sets: readonly TimeSet[]): readonly string[] =>
-  sets.map((set) => renderTimes({ ...set, dayRule: "and", class: "fixed" }).replace(" and fixed", ""));
+  sets.map(({ minutes, hours, days, months, weekdays }) =>
+    [field(minutes, 60), field(hours, 24), field(days, 31), field(months, 12), field(weekdays, 7)].join(" "),
+  );
+const field = (values: readonly number[], all: number): string => (values.length === all ? "*" : values.join());
 
 const parsed = (text: string): Cron | undefined => {
   try {

@@ -7,7 +7,6 @@ import type { Host } from "../../host.ts";
 import { readMachineZone } from "../../machine-zone.ts";
 import { lintCrons } from "../../schedule/lint.ts";
 import { checkScheduleFile } from "../../schedule/load.ts";
-import { readingNotes } from "../../schedule/other-daemons.ts";
 import type { CheckedSchedule } from "../../schedule/parse.ts";
 import { countProblems, type Problem, renderProblem } from "../../schedule/problem.ts";
 import type { Finish } from "../add-command.ts";
@@ -34,7 +33,7 @@ export function addValidate(command: Command, host: Host, finish: Finish): void 
       const problems = await withDoubts(checked, on, host);
       if (json) host.stdout.write(`${JSON.stringify({ problems }, null, 2)}\n`);
       else {
-        host.stdout.write(renderChecked(file, checked, problems) + (on === CRON ? renderReadings(checked) : ""));
+        host.stdout.write(renderChecked(file, checked, problems));
         if (cron !== undefined) host.stderr.write(`cron here: ${describeCronHere(await cron)}\n`);
         const notices = checked.schedule === undefined ? [] : await installedZoneNotices(checked.schedule, host);
         for (const notice of notices) host.stderr.write(`warning: ${notice}\n`);
@@ -80,12 +79,4 @@ function renderChecked(file: string, { schedule }: CheckedSchedule, problems: re
   const { length } = schedule.pipelines;
   const sum = `${length} pipeline${length === 1 ? "" : "s"}, schedule "${schedule.name}"`;
   return `${list}${file}: ${count === "" ? "fine" : count}: ${sum}\n`;
-}
-
-/** What other daemons would make of the crons as they are typed; nothing where that is what they mean. */
-function renderReadings({ schedule, warn }: CheckedSchedule): string {
-  const notes = warn(schedule === undefined ? [] : readingNotes(schedule.pipelines));
-  if (notes.length === 0) return "";
-  const list = notes.map(({ file, line, column, message }) => `  ${file}:${line}:${column}  ${message}\n`);
-  return `Some daemons read these otherwise as they are typed, but alike as \`install\` writes them:\n${list.join("")}`;
 }

@@ -1,4 +1,4 @@
-import type { Times } from "../../cron/times.ts";
+import type { Times } from "../../cron/expression.ts";
 
 /** Of the months 1 to 12, the leap day counted: it comes. */
 const LONGEST_MONTH = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
