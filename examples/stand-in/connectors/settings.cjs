@@ -1,5 +1,7 @@
 // stand-in for PipelineWise, not PipelineWise: what its connectors read in common.
-const { readFileSync } = require("node:fs");
+const { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } = require("node:fs");
+const { dirname } = require("node:path");
+const { chooseDialect } = require("../lib/dialect.cjs");
 
 /** The words of a connector's command line: `--config F --properties F` as `{config, properties}`. */
 function options(words) {
@@ -32,10 +34,11 @@ async function behave(who, { seconds, exit, lines, hang, ignore_term, kill }) {
   process.exit(exit);
 }
 
-/** Bookmarks of the selected streams, each `rows` further than before. */
-function advance(properties, bookmarks, rows) {
+/** Bookmarks of the selected streams, each `rows` further than before. @param tables `schema.table`; absent: all */
+function advance(properties, bookmarks, { rows, tables }) {
   const after = { ...bookmarks };
   for (const { tap_stream_id, metadata } of readJson(properties).streams) {
+    if (tables !== undefined && !tables.includes(tap_stream_id.replace("-", "."))) continue;
     if (!metadata.some(({ breadcrumb, metadata: { selected } }) => breadcrumb.length === 0 && selected)) continue;
     const { replication_key_value = 0 } = after[tap_stream_id] ?? {};
     after[tap_stream_id] = { replication_key: "id", replication_key_value: replication_key_value + rows };
@@ -43,4 +46,21 @@ function advance(properties, bookmarks, rows) {
   return after;
 }
 
-module.exports = { advance, behave, behaviour, options, readJson, say };
+/** As a Fastsync does it: older versions write in place, so a reader may meet half of it; newer ones replace the file. */
+function writeState(path, state) {
+  const text = JSON.stringify(state);
+  if (!chooseDialect().replacesState) return writeFileSync(path, text);
+  const temporary = `${path}.${process.pid}.tmp`;
+  writeFileSync(temporary, text);
+  sync(temporary);
+  renameSync(temporary, path);
+  sync(dirname(path));
+}
+
+function sync(path) {
+  const descriptor = openSync(path, "r");
+  fsyncSync(descriptor);
+  closeSync(descriptor);
+}
+
+module.exports = { advance, behave, behaviour, options, readJson, say, writeState };

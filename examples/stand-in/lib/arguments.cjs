@@ -1,21 +1,6 @@
 // stand-in for PipelineWise, not PipelineWise: its command line, as Python's argparse reads it.
 const { Exit, print, writeAll } = require("./log.cjs");
 
-const COMMANDS = [
-  "init",
-  "run_tap",
-  "stop_tap",
-  "discover_tap",
-  "status",
-  "test_tap_connection",
-  "sync_tables",
-  "import",
-  "import_config",
-  "validate",
-  "encrypt_string",
-  "partial_sync_table",
-  "reset_state",
-];
 const VALUES = ["target", "tap", "taps", "tables", "dir", "name", "secret", "string", "log"].concat([
   "table",
   "column",
@@ -24,65 +9,75 @@ const VALUES = ["target", "tap", "taps", "tables", "dir", "name", "secret", "str
   "replication_method_only",
 ]);
 const FLAGS = ["extra_log", "debug", "profiler", "force"];
-const NEED_TAP_AND_TARGET = [
-  "run_tap",
-  "stop_tap",
-  "sync_tables",
-  "discover_tap",
-  "test_tap_connection",
-  "reset_state",
-];
 
-const VERSION = "PipelineWise 0.76.7 - Command Line Interface";
-const USAGE = `usage: pipelinewise [-h] [--target TARGET] [--tap TAP] [--tables TABLES]
+/** PipelineWise prints these lines itself: argparse does not require the options. */
+const MISSING = {
+  tap: "You must specify a source name using the argument --tap",
+  target: "You must specify a destination name using the argument --target",
+  dir: "You must specify a directory path with config YAML files using the argument --dir",
+  table: "You must specify a source table by using the argument --table",
+  column: "You must specify a column by using the argument --column",
+  start_value: "You must specify a start value by using the argument --start_value",
+};
+
+const versionText = ({ version }) => `PipelineWise ${version} - Command Line Interface`;
+
+const usage = ({ commands }) => `usage: pipelinewise [-h] [--target TARGET] [--tap TAP] [--tables TABLES]
                     [--dir DIR] [--version] [--extra_log] [--force]
-                    {${COMMANDS.join(",")}}
+                    {${Object.keys(commands).join(",")}}
 `;
-const HELP = `${USAGE}
-stand-in for PipelineWise, not PipelineWise: it does what a scheduler meets in ${VERSION.split(" - ")[0]}
-and moves no data. It knows run_tap, sync_tables, status, import and stop_tap; README.md beside it tells the rest.`;
 
-function usageError(message) {
-  writeAll(2, `${USAGE}pipelinewise: error: ${message}\n`);
+function help(dialect) {
+  const played = Object.keys(dialect.commands).filter((command) => dialect.commands[command].act !== undefined);
+  return `${usage(dialect)}
+stand-in for PipelineWise, not PipelineWise: it does what a scheduler meets in PipelineWise ${dialect.version}
+and moves no data. It knows ${played.join(", ")}. README.md beside it tells the rest.`;
+}
+
+function usageError(dialect, message) {
+  writeAll(2, `${usage(dialect)}pipelinewise: error: ${message}\n`);
   return new Exit(2);
 }
 
 /** @returns `{command, tap, target, …}`; what was not said is `undefined`. Throws Exit for help, version and bad words. */
-function parseArguments(words) {
+function parseArguments(words, dialect) {
+  const values = [...VALUES, ...dialect.values];
+  const flags = [...FLAGS, ...dialect.flags];
+  const commands = Object.keys(dialect.commands);
   const args = {};
   const unknown = [];
   for (let at = 0; at < words.length; at++) {
     const [option, inline] = splitOption(words[at]);
-    if (option === "--help" || option === "-h") throw finished(HELP);
-    if (option === "--version") throw finished(`${VERSION} (stand-in for PipelineWise, not PipelineWise)`);
+    if (option === "--help" || option === "-h") throw finished(help(dialect));
+    if (option === "--version") throw finished(`${versionText(dialect)} (stand-in for PipelineWise, not PipelineWise)`);
     const name = option.slice(2);
-    if (option === "-p" || (option.startsWith("--") && FLAGS.includes(name))) {
+    if (option === "-p" || (option.startsWith("--") && flags.includes(name))) {
       args[option === "-p" ? "profiler" : name] = true;
-    } else if (option.startsWith("--") && VALUES.includes(name)) {
+    } else if (option.startsWith("--") && values.includes(name)) {
       const value = inline ?? words[++at];
       if (value === undefined || (inline === undefined && value.startsWith("-")))
-        throw usageError(`argument --${name}: expected one argument`);
+        throw usageError(dialect, `argument --${name}: expected one argument`);
       args[name] = value;
     } else if (option.startsWith("-") || args.command !== undefined) {
       unknown.push(words[at]);
-    } else if (!COMMANDS.includes(words[at])) {
-      const choices = COMMANDS.map((command) => `'${command}'`).join(", ");
-      throw usageError(`argument command: invalid choice: '${words[at]}' (choose from ${choices})`);
+    } else if (!commands.includes(words[at])) {
+      const choices = commands.map((command) => `'${command}'`).join(", ");
+      throw usageError(dialect, `argument command: invalid choice: '${words[at]}' (choose from ${choices})`);
     } else {
       args.command = words[at];
     }
   }
-  if (args.command === undefined) throw usageError("the following arguments are required: command");
-  if (unknown.length > 0) throw usageError(`unrecognized arguments: ${unknown.join(" ")}`);
-  requireNames(args);
+  if (args.command === undefined) throw usageError(dialect, "the following arguments are required: command");
+  if (unknown.length > 0) throw usageError(dialect, `unrecognized arguments: ${unknown.join(" ")}`);
+  const problem = findMissing(args, dialect.commands[args.command]);
+  if (problem !== undefined) throw finished(problem, 1);
   return args;
 }
 
-/** What argparse lets pass and PipelineWise asks for itself: one plain line on stdout, code 1. */
-function requireNames({ command, tap, target }) {
-  if (!NEED_TAP_AND_TARGET.includes(command)) return;
-  if (tap === undefined) throw finished("You must specify a source name using the argument --tap", 1);
-  if (target === undefined) throw finished("You must specify a destination name using the argument --target", 1);
+/** @returns the line that PipelineWise prints for a missing option before it ends with 1; `undefined` if nothing is missing */
+function findMissing(args, { needs = [] }) {
+  const missing = needs.find((name) => args[name] === undefined);
+  return MISSING[missing];
 }
 
 function splitOption(word) {

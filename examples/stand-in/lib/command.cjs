@@ -1,7 +1,7 @@
 // stand-in for PipelineWise, not PipelineWise: how it runs `tap | target`.
 const { spawn } = require("node:child_process");
 const { appendFileSync, mkdirSync, readFileSync, renameSync } = require("node:fs");
-const { dirname } = require("node:path");
+const { dirname, join } = require("node:path");
 const { createInterface } = require("node:readline");
 const { log } = require("./log.cjs");
 
@@ -45,4 +45,12 @@ function describe(code, logFile) {
   return `Command failed. Return code: ${code}\nError(s) found:\n${errors.map((line) => `${line}\n`).join("")}\nFull log: ${logFile}`;
 }
 
-module.exports = { RunCommandError, runCommand };
+function logFile({ tap }, engine, at) {
+  const stamp = new Date(at)
+    .toISOString()
+    .replace(/[-:]|\..*/g, "")
+    .replace("T", "_");
+  return join(tap.files.logs, `${tap.target.id}-${tap.id}-${stamp}.${engine}.log`);
+}
+
+module.exports = { logFile, RunCommandError, runCommand };

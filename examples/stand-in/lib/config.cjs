@@ -1,8 +1,8 @@
 // stand-in for PipelineWise, not PipelineWise: the config directory, and where things lie in it.
-const { existsSync, readFileSync, statSync, writeFileSync } = require("node:fs");
+const { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } = require("node:fs");
 const { homedir } = require("node:os");
 const { join } = require("node:path");
-const { PythonError } = require("./log.cjs");
+const { Exit, log, PythonError } = require("./log.cjs");
 
 const FILES = ["config", "inheritable_config", "properties", "state", "transformation", "selection"];
 
@@ -51,7 +51,7 @@ function findTap(dir, targetId, tapId) {
   return { ...tap, target, files: connectorFiles(folder) };
 }
 
-/** Types that Fastsync can copy from; they name a stream by schema and table. */
+/** Types that name a stream by schema and table. */
 const DATABASES = ["tap-mysql", "tap-postgres", "tap-mongodb"];
 
 /**
@@ -66,6 +66,33 @@ function connectorProgram(kind, type) {
   return join(home, ".virtualenvs", kind === "fastsync" ? "pipelinewise" : type, "bin", type);
 }
 
+function refuseDisabled({ name, enabled }) {
+  if (enabled === true) return;
+  log("INFO", `Tap ${name} is not enabled.`);
+  throw new Exit(1);
+}
+
+const tableMetadata = (stream) => stream.metadata?.find(({ breadcrumb }) => breadcrumb.length === 0)?.metadata;
+const selectedStreams = (tap) =>
+  (loadJson(tap.files.properties)?.streams ?? []).filter((stream) => tableMetadata(stream)?.selected === true);
+
+/** In `tmp/`; the target's config has its password, and stays there after a kill -9. */
+function writeTemporaryFiles({ dir, tap, temporary }) {
+  const tmp = join(dir, "tmp");
+  mkdirSync(tmp, { recursive: true });
+  const unique = `${process.pid}${Math.random().toString(36).slice(2, 8)}`;
+  const targetConfig = join(tmp, `target_config_${unique}.json`);
+  const properties = join(tmp, `properties_${unique}.json`);
+  temporary.push(targetConfig, properties);
+  saveJson(targetConfig, { ...loadJson(tap.target.files.config), ...loadJson(tap.files.inheritable_config) });
+  saveJson(properties, loadJson(tap.files.properties) ?? { streams: [] });
+  return { targetConfig, properties };
+}
+
+function removeTemporaryFiles({ temporary }) {
+  for (const file of temporary) rmSync(file, { force: true });
+}
+
 module.exports = {
   configDir,
   connectorFiles,
@@ -75,5 +102,10 @@ module.exports = {
   findTarget,
   loadJson,
   loadTargets,
+  refuseDisabled,
+  removeTemporaryFiles,
   saveJson,
+  selectedStreams,
+  tableMetadata,
+  writeTemporaryFiles,
 };

@@ -27,6 +27,17 @@ function log(level, message, logger = "pipelinewise.cli.pipelinewise") {
   print(`time=${localStamp(new Date())} logger_name=${logger} log_level=${level} message=${message}`);
 }
 
+/** As Python's tabulate: a column is as wide as its widest cell, and at least two wider than its header. */
+function renderTable(headers, rows) {
+  const widths = headers.map((header, at) => Math.max(header.length + 2, ...rows.map((row) => row[at].length)));
+  const line = (cells) =>
+    cells
+      .map((cell, at) => cell.padEnd(widths[at]))
+      .join("  ")
+      .trimEnd();
+  return [line(headers), line(widths.map((width) => "-".repeat(width))), ...rows.map(line)].join("\n");
+}
+
 /** A Python traceback as a reader of stderr meets it; only its first and last lines are kept to. */
 const traceback = (error) =>
   `Traceback (most recent call last):\n  File "stand-in for PipelineWise, not PipelineWise", line 1, in <module>\n${error.kind ?? "Exception"}: ${error.message}`;
@@ -49,4 +60,10 @@ class Exit extends Error {
   }
 }
 
-module.exports = { Exit, log, print, printTraceback, PythonError, traceback, writeAll };
+/** Logs an ERROR line. @returns what to throw */
+function failure(message) {
+  log("ERROR", message);
+  return new Exit(1);
+}
+
+module.exports = { Exit, failure, log, print, printTraceback, PythonError, renderTable, traceback, writeAll };

@@ -1,13 +1,35 @@
 // stand-in for PipelineWise, not PipelineWise: the order of things in a start.
 const { mkdirSync } = require("node:fs");
 const { parseArguments } = require("./arguments.cjs");
-const { configDir, findTap } = require("./config.cjs");
+const { configDir, findTap, removeTemporaryFiles } = require("./config.cjs");
+const { chooseDialect } = require("./dialect.cjs");
 const { Exit, log, printTraceback, PythonError } = require("./log.cjs");
+
+/** Commands of a whole config directory. */
+const ON_CONFIG_DIR = {
+  status: (dir) => require("./status.cjs").status(dir),
+  import_config: (dir, args) => {
+    mkdirSync(dir, { recursive: true });
+    require("./import.cjs").importProject(dir, args);
+  },
+};
+
+/** Commands of one tap. TERM and INT stop what they have started. */
+const ON_TAP = {
+  run_tap: (run) => require("./run-tap.cjs").runTap(run),
+  fast_sync: (run) => require("./fast-sync.cjs").fastSync(run),
+  partial_sync_table: (run) => require("./fast-sync.cjs").partialSyncTable(run),
+  reset_state: (run) => require("./state.cjs").resetState(run),
+  stop_tap: async (run) => {
+    throw new Exit(await require("./stop.cjs").stopTap(run));
+  },
+};
 
 /** Ends the process. */
 async function main(words) {
   try {
-    await start(parseArguments(words));
+    const dialect = chooseDialect();
+    await start(dialect, parseArguments(words, dialect));
     process.exit(0);
   } catch (error) {
     if (error instanceof Exit) process.exit(error.code);
@@ -17,29 +39,24 @@ async function main(words) {
   }
 }
 
-async function start(args) {
+async function start(dialect, args) {
   log("INFO", "Profiling mode not enabled", "pipelinewise");
   const dir = configDir();
-  if (args.command === "status") return require("./status.cjs").status(dir);
-  if (args.command === "import" || args.command === "import_config") {
-    mkdirSync(dir, { recursive: true });
-    return require("./import.cjs").importProject(dir, args);
-  }
-  if (!["run_tap", "sync_tables", "stop_tap"].includes(args.command))
+  const { act } = dialect.commands[args.command];
+  if (act === undefined)
     throw new PythonError(`the stand-in for PipelineWise does not know ${args.command}`, "NotImplementedError");
+  if (ON_CONFIG_DIR[act] !== undefined) return ON_CONFIG_DIR[act](dir, args);
   const tap = findTap(dir, args.target, args.tap);
-  const run = { dir, tap, args, pidfile: tap.files.pidfile, temporary: [], log: undefined, stopping: false };
-  if (args.command === "stop_tap") throw new Exit(await require("./stop.cjs").stopTap(run));
+  const run = { dir, dialect, tap, args, pidfile: tap.files.pidfile, temporary: [], log: undefined, stopping: false };
   for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => stopOnce(run));
-  const { runTap, syncTables } = require("./run-tap.cjs");
-  await (args.command === "run_tap" ? runTap(run) : syncTables(run));
+  await ON_TAP[act](run);
 }
 
 async function stopOnce(run) {
   if (run.stopping) return;
   run.stopping = true;
   const code = await require("./stop.cjs").stopTap(run);
-  require("./run-tap.cjs").removeTemporaryFiles(run);
+  removeTemporaryFiles(run);
   process.exit(code);
 }
 

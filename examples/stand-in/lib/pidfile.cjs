@@ -1,6 +1,7 @@
 // stand-in for PipelineWise, not PipelineWise: its pidfile, with the faults that a scheduler has to know.
 const { existsSync, readFileSync, rmSync, writeFileSync } = require("node:fs");
-const { PythonError } = require("./log.cjs");
+const { removeTemporaryFiles } = require("./config.cjs");
+const { failure, PythonError } = require("./log.cjs");
 const { firstWord } = require("./processes.cjs");
 
 /** The pid that stands there, dead or alive; `undefined` where there is no file or no number in it. */
@@ -30,4 +31,14 @@ function takePidfile(path) {
 
 const removePidfile = (path) => rmSync(path, { force: true });
 
-module.exports = { readPid, removePidfile, takePidfile };
+async function holdingPidfile(run, act) {
+  if (!takePidfile(run.pidfile)) throw failure("Another instance of the tap is already running.");
+  try {
+    await act();
+  } finally {
+    removePidfile(run.pidfile);
+    removeTemporaryFiles(run);
+  }
+}
+
+module.exports = { holdingPidfile, readPid, removePidfile };

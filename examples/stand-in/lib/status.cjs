@@ -2,7 +2,7 @@
 const { existsSync, readdirSync, statSync } = require("node:fs");
 const { join } = require("node:path");
 const { connectorFiles, findTarget, loadTargets } = require("./config.cjs");
-const { print } = require("./log.cjs");
+const { print, renderTable } = require("./log.cjs");
 
 const HEADERS = [
   "Tap ID",
@@ -24,7 +24,7 @@ function status(dir) {
       return [tap.id, tap.type, id, target.type, enabled, current, lastAt, last];
     });
   });
-  print(renderTable(rows));
+  print(renderTable(HEADERS, rows));
   print(`${rows.length} pipeline(s)`);
 }
 
@@ -40,17 +40,6 @@ function tapStatus({ config, logs }) {
   const [, stamp, last] = newest?.name.match(/-(\d{8}_\d{6})\.[^.]+\.log\.(success|failed)$/) ?? [];
   const lastAt = stamp?.replace(/(....)(..)(..)_(..)(..)(..)/, "$1-$2-$3T$4:$5:$6");
   return { current, lastAt: lastAt ?? "", last: last ?? "unknown" };
-}
-
-/** As Python's tabulate: a column is as wide as its widest cell, and at least two wider than its header. */
-function renderTable(rows) {
-  const widths = HEADERS.map((header, at) => Math.max(header.length + 2, ...rows.map((row) => row[at].length)));
-  const line = (cells) =>
-    cells
-      .map((cell, at) => cell.padEnd(widths[at]))
-      .join("  ")
-      .trimEnd();
-  return [line(HEADERS), line(widths.map((width) => "-".repeat(width))), ...rows.map(line)].join("\n");
 }
 
 module.exports = { status };
