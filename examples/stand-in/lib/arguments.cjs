@@ -18,6 +18,8 @@ const MISSING = {
   table: "You must specify a source table by using the argument --table",
   column: "You must specify a column by using the argument --column",
   start_value: "You must specify a start value by using the argument --start_value",
+  "run-id": "You must specify the failed data-diff run using --run-id",
+  "remediation-ref": "You must specify the repair or incident reference using --remediation-ref",
 };
 
 const versionText = ({ version }) => `PipelineWise ${version} - Command Line Interface`;
@@ -75,9 +77,20 @@ function parseArguments(words, dialect) {
 }
 
 /** @returns the line that PipelineWise prints for a missing option before it ends with 1; `undefined` if nothing is missing */
-function findMissing(args, { needs = [] }) {
+function findMissing(args, { act, needs = [] }) {
   const missing = needs.find((name) => args[name] === undefined);
-  return MISSING[missing];
+  if (missing !== undefined) return MISSING[missing];
+  if (act === "list_data_diff_checks" || act === "run_data_diff_checks") return findMissingScope(args, act);
+  return undefined;
+}
+
+/** A tap's id says nothing without its target, and the checks of all taps run only where someone asks for all. */
+function findMissingScope({ tap, target, all }, act) {
+  if (target !== undefined) return undefined;
+  if (tap !== undefined) return "You must specify --target when filtering data-diff checks by --tap";
+  if (act === "run_data_diff_checks" && all !== true)
+    return "You must specify --target and --tap, or use --all to run all definitions";
+  return undefined;
 }
 
 function splitOption(word) {

@@ -5,13 +5,16 @@ const { configDir, findTap, removeTemporaryFiles } = require("./config.cjs");
 const { chooseDialect } = require("./dialect.cjs");
 const { Exit, log, printTraceback, PythonError } = require("./log.cjs");
 
-/** Commands of a whole config directory. */
+/** Commands of a whole config directory. Data-diff checks are among them: they look up no tap and take no pidfile. */
 const ON_CONFIG_DIR = {
   status: (dir) => require("./status.cjs").status(dir),
   import_config: (dir, args) => {
     mkdirSync(dir, { recursive: true });
     require("./import.cjs").importProject(dir, args);
   },
+  list_data_diff_checks: (dir, args) => require("./data-diff.cjs").listChecks(dir, args),
+  run_data_diff_checks: (dir, args) => require("./data-diff.cjs").runChecks(dir, args),
+  rerun_data_diff_check: (dir, args) => require("./data-diff.cjs").rerunCheck(dir, args),
 };
 
 /** Commands of one tap. TERM and INT stop what they have started. */
