@@ -4,11 +4,11 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { until } from "./processes.ts";
-import { Sandbox } from "./sandbox.ts";
+import type { NewSandbox } from "./sandbox.ts";
 
-export function leftoverFacts(program: string): void {
+export function leftoverFacts(newSandbox: NewSandbox): void {
   test("a pidfile with a dead pid, or none in it, stops nobody", async () => {
-    const sandbox = new Sandbox(program);
+    const sandbox = newSandbox();
     writeFileSync(sandbox.pidfile, String(await deadPid()));
     expect((await sandbox.runTap()).code).toBe(0);
     writeFileSync(sandbox.pidfile, "no number");
@@ -16,13 +16,13 @@ export function leftoverFacts(program: string): void {
   });
 
   test("a recycled pid of another program stops nobody", async () => {
-    const sandbox = new Sandbox(program);
+    const sandbox = newSandbox();
     writeFileSync(sandbox.pidfile, String(startHelper("sleep", ["600"])));
     expect((await sandbox.runTap()).code).toBe(0);
   });
 
   test("a recycled pid of another tap's run is a false 'already running'", async () => {
-    const sandbox = new Sandbox(program, { hang: true });
+    const sandbox = newSandbox({ hang: true });
     sandbox.addTap("bills");
     const other = await sandbox.startBusy();
     writeFileSync(join(sandbox.config, "dwh", "bills", "pipelinewise.pid"), String(other.pid));
@@ -32,7 +32,7 @@ export function leftoverFacts(program: string): void {
   });
 
   test("a pidfile that names an unreaped zombie is an IndexError: FAILED and 1", async () => {
-    const sandbox = new Sandbox(program);
+    const sandbox = newSandbox();
     writeFileSync(sandbox.pidfile, String(await zombiePid()));
     const { code, stdout, stderr } = await sandbox.runTap();
     expect(code).toBe(1);
@@ -44,7 +44,7 @@ export function leftoverFacts(program: string): void {
     ["empty", ""],
     ["half", '{"bookmarks": {"publ'],
   ])("with an %s state.json every run fails, without a log", async (_, text) => {
-    const sandbox = new Sandbox(program);
+    const sandbox = newSandbox();
     writeFileSync(join(sandbox.tapFolder, "state.json"), text);
     const { code, stderr } = await sandbox.runTap();
     expect(code).toBe(1);
@@ -54,7 +54,7 @@ export function leftoverFacts(program: string): void {
   });
 
   test("without state.json every table is copied whole again, silently", async () => {
-    const sandbox = new Sandbox(program);
+    const sandbox = newSandbox();
     rmSync(join(sandbox.tapFolder, "state.json"));
     const { code, stdout } = await sandbox.runTap();
     expect(code).toBe(0);
@@ -66,7 +66,7 @@ export function leftoverFacts(program: string): void {
   });
 
   test("state.json.bak is written before the pidfile is looked at: a refused start rewrites it", async () => {
-    const sandbox = new Sandbox(program, { hang: true });
+    const sandbox = newSandbox({ hang: true });
     await sandbox.startBusy();
     const backup = join(sandbox.tapFolder, "state.json.bak");
     writeFileSync(backup, "as the first run left it");

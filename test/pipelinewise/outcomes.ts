@@ -1,13 +1,15 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { type Behaviour, Sandbox } from "./sandbox.ts";
+import { DIALECTS, type Dialect } from "./dialect.ts";
+import type { Behaviour, NewSandbox, Sandbox } from "./sandbox.ts";
 
+const PARTIAL_SYNC = ["partial_sync_table", "--table", "public.orders", "--column", "id", "--start_value", "1"];
 const LOG_LINE = /^time=\d{4}-\d\d-\d\d \d\d:\d\d:\d\d logger_name=\S+ log_level=[A-Z]+ message=/;
 
-export function outcomeFacts(program: string): void {
+export function outcomeFacts(newSandbox: NewSandbox, dialect: Dialect): void {
   test("a success ends with 0, its summary, a .success log and no pidfile", async () => {
-    const sandbox = new Sandbox(program);
+    const sandbox = newSandbox();
     const before = sandbox.state();
     const { code, stdout, stderr } = await sandbox.runTap();
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
@@ -22,7 +24,7 @@ export function outcomeFacts(program: string): void {
   });
 
   test("the stamp in a log's name is UTC", async () => {
-    const sandbox = new Sandbox(program);
+    const sandbox = newSandbox();
     const from = Date.now();
     await sandbox.runTap();
     const [name = ""] = readdirSync(join(sandbox.tapFolder, "log"));
@@ -32,7 +34,7 @@ export function outcomeFacts(program: string): void {
   });
 
   test("what connectors say reaches the console only with --extra_log", async () => {
-    const sandbox = new Sandbox(program, { lines: ["hello from the tap"] });
+    const sandbox = newSandbox({ lines: ["hello from the tap"] });
     const quiet = await sandbox.runTap();
     const loud = await sandbox.run("run_tap", "--tap", "orders", "--target", "dwh", "--extra_log");
     expect(quiet.stdout).not.toContain("hello from the tap");
@@ -40,12 +42,12 @@ export function outcomeFacts(program: string): void {
     expect(loud.stdout).toContain("hello from the tap");
   });
 
-  test.each(["run_tap", "sync_tables"])(
+  test.each([["run_tap"], ...DIALECTS[dialect].fastSync.map((name) => [name]), PARTIAL_SYNC])(
     "%s beside a run is refused with 1 and one ERROR line on stdout",
-    async (command) => {
-      const sandbox = new Sandbox(program, { hang: true });
+    async (...command) => {
+      const sandbox = newSandbox({ hang: true });
       const first = await sandbox.startBusy();
-      const { code, stdout, stderr } = await sandbox.run(command, "--tap", "orders", "--target", "dwh");
+      const { code, stdout, stderr } = await sandbox.run(...command, "--tap", "orders", "--target", "dwh");
       expect({ code, stderr }).toEqual({ code: 1, stderr: "" });
       expect(lastLine(stdout)).toMatch(/ log_level=ERROR message=Another instance of the tap is already running\.$/);
       expect(stdout).not.toContain("TAP RUN SUMMARY");
@@ -55,7 +57,7 @@ export function outcomeFacts(program: string): void {
   );
 
   test("a tap that is not enabled is refused with 1, by its name and not its id", async () => {
-    const sandbox = new Sandbox(program);
+    const sandbox = newSandbox();
     sandbox.disable("orders");
     const { code, stdout, stderr } = await sandbox.runTap();
     expect({ code, stderr }).toEqual({ code: 1, stderr: "" });
@@ -67,14 +69,14 @@ export function outcomeFacts(program: string): void {
     ["tap", ["--tap", "nope", "--target", "dwh"], "Exception: Cannot find nope tap in dwh target"],
     ["target", ["--tap", "orders", "--target", "nope"], "Exception: Cannot find nope target"],
   ])("an unknown %s is a traceback on stderr and 1", async (_, words, message) => {
-    const { code, stderr } = await new Sandbox(program).run("run_tap", ...words);
+    const { code, stderr } = await newSandbox().run("run_tap", ...words);
     expect(code).toBe(1);
     expect(stderr).toMatch(/^Traceback \(most recent call last\):\n/);
     expect(lastLine(stderr)).toBe(message);
   });
 
   test("without --target it says so in a line without prefix, with 1", async () => {
-    expect(await new Sandbox(program).run("run_tap", "--tap", "orders")).toMatchObject({
+    expect(await newSandbox().run("run_tap", "--tap", "orders")).toMatchObject({
       code: 1,
       stdout: "You must specify a destination name using the argument --target\n",
       stderr: "",
@@ -87,7 +89,7 @@ export function outcomeFacts(program: string): void {
     ["no command", [], "pipelinewise: error: the following arguments are required: command"],
     ["an option without value", ["run_tap", "--tap"], "pipelinewise: error: argument --tap: expected one argument"],
   ])("%s is argparse's usage on stderr and 2", async (_, words, message) => {
-    const { code, stdout, stderr } = await new Sandbox(program).run(...words);
+    const { code, stdout, stderr } = await newSandbox().run(...words);
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
     expect(stderr).toMatch(/^usage: pipelinewise \[-h\] /);
     expect(lastLine(stderr)).toMatch(message);
@@ -97,7 +99,7 @@ export function outcomeFacts(program: string): void {
     ["that ends with 3", { exit: 3, lines: ["an ERROR of the source"] }, 3],
     ["that is killed", { kill: true, lines: ["an ERROR of the source"] }, 137],
   ])("a tap %s fails the run: 1, all on stdout, a .failed log", async (_, behaviour, connectorCode) => {
-    const sandbox = new Sandbox(program, behaviour);
+    const sandbox = newSandbox(behaviour);
     const { code, stdout, stderr } = await sandbox.runTap();
     expect({ code, stderr }).toEqual({ code: 1, stderr: "" });
     expect(stdout).toContain(
@@ -111,23 +113,13 @@ export function outcomeFacts(program: string): void {
   });
 
   test("a connector that is not there (a wrong PIPELINEWISE_HOME) is return code 127, the reason in the log only", async () => {
-    const sandbox = new Sandbox(program);
+    const sandbox = newSandbox();
     sandbox.removeConnectors();
     const { code, stdout, stderr } = await sandbox.runTap();
     expect({ code, stderr }).toEqual({ code: 1, stderr: "" });
     expect(stdout).toContain(" log_level=ERROR message=Command failed. Return code: 127\n");
     expect(stdout).not.toContain("No such file");
     expect(sandbox.logText(".failed")).toContain("No such file or directory");
-  });
-
-  test("sync_tables copies by fastsync, says no summary and writes no state.json.bak", async () => {
-    const sandbox = new Sandbox(program);
-    const { code, stdout } = await sandbox.run("sync_tables", "--tap", "orders", "--target", "dwh");
-    expect(code).toBe(0);
-    expect(stdout).not.toContain("TAP RUN SUMMARY");
-    expect(sandbox.logNames()).toEqual(["dwh-orders-<stamp>.fastsync.log.success"]);
-    expect(existsSync(join(sandbox.tapFolder, "state.json.bak"))).toBe(false);
-    expect(existsSync(sandbox.pidfile)).toBe(false);
   });
 }
 

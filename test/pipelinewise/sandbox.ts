@@ -2,9 +2,11 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, 
 import { dirname, join, resolve } from "node:path";
 import { onTestFinished } from "vitest";
 import { tempFolder } from "../support/host.ts";
+import type { Dialect } from "./dialect.ts";
 import { type Ended, type Started, Starter, until } from "./processes.ts";
 
 const CONNECTORS = resolve("examples/stand-in/connectors");
+const SCHEMA = { properties: { id: { type: ["null", "integer"] } } };
 const OURS = resolve("bin/pipelinewise-sched.cjs");
 
 /** What the stand-in's connectors can be told; `examples/stand-in/README.md` lists it. */
@@ -16,7 +18,17 @@ export interface Behaviour {
   readonly hang?: boolean;
   readonly ignore_term?: boolean;
   readonly lines?: readonly string[];
+  /** Data-diff checks of the tap, by name. */
+  readonly checks?: Readonly<Record<string, { readonly seconds?: number; readonly mismatch?: boolean }>>;
 }
+
+/** Connector types of a pipeline; they decide which copies PipelineWise can make without Singer. */
+interface Types {
+  readonly tap?: string;
+  readonly target?: string;
+}
+
+export type NewSandbox = (behaviour?: Behaviour, types?: Types) => Sandbox;
 
 /**
  * One config directory with the pipeline orders → dwh and the connectors of the stand-in, whichever PipelineWise drives
@@ -29,10 +41,13 @@ export class Sandbox {
   readonly tapFolder = join(this.config, "dwh", "orders");
   readonly pidfile = join(this.tapFolder, "pipelinewise.pid");
   readonly program: string;
+  readonly #options: Types & { readonly dialect?: Dialect };
   readonly #starter = new Starter(this.folder);
 
-  constructor(program: string, behaviour: Behaviour = {}) {
+  /** @param options.dialect what a stand-in is to speak; a real PipelineWise does not look at it */
+  constructor(program: string, behaviour: Behaviour = {}, options: Types & { readonly dialect?: Dialect } = {}) {
     this.program = program;
+    this.#options = options;
     linkConnectors(this.home);
     mkdirSync(this.config);
     this.addTap("orders", behaviour);
@@ -45,7 +60,7 @@ export class Sandbox {
     mkdirSync(folder, { recursive: true });
     const table = { selected: true, "replication-method": "INCREMENTAL", "replication-key": "id" };
     const metadata = [{ breadcrumb: [], metadata: { ...table, "table-key-properties": ["id"] } }];
-    const stream = { tap_stream_id: "public-orders", table_name: "orders", stream: "orders", schema: {}, metadata };
+    const stream = { tap_stream_id: "public-orders", table_name: "orders", stream: "orders", schema: SCHEMA, metadata };
     const selected = { tap_stream_id: "public-orders", replication_method: "INCREMENTAL", replication_key: "id" };
     writeJson(join(this.config, "dwh", "config.json"), { password: "s3cret" });
     writeJson(join(folder, "config.json"), { stand_in: behaviour });
@@ -54,7 +69,10 @@ export class Sandbox {
     writeJson(join(folder, "transformation.json"), { transformations: [] });
     writeJson(join(folder, "inheritable_config.json"), { tap_id: id });
     writeJson(join(folder, "state.json"), { bookmarks: { "public-orders": { replication_key_value: 100 } } });
-    this.#writeMain([...this.#taps(), { id, name: `The ${id} tap`, type: "tap-postgres", enabled: true }]);
+    this.#writeMain([
+      ...this.#taps(),
+      { id, name: `The ${id} tap`, type: this.#options.tap ?? "tap-postgres", enabled: true },
+    ]);
   }
 
   disable(id: string): void {
@@ -88,23 +106,28 @@ export class Sandbox {
     return this.#starter.start(program, rest, { env });
   }
 
-  /** Starts orders → dwh and waits until its connectors are at work. */
-  async startBusy(options: { stdin?: number } = {}): Promise<Started> {
+  /** Starts orders → dwh and waits until its connectors run. @param options.command default: `run_tap` */
+  async startBusy(options: { stdin?: number; command?: readonly string[] } = {}): Promise<Started> {
+    const { command = ["run_tap"], ...rest } = options;
     const before = this.living();
-    const started = this.start(["run_tap", "--tap", "orders", "--target", "dwh"], options);
+    const started = this.start([...command, "--tap", "orders", "--target", "dwh"], rest);
+    // PipelineWise, its shell, the tap and the target; a copy without Singer has one connector, and the shell becomes it.
+    const processes = command[0] === "run_tap" ? 4 : 2;
     await until("the connectors work", () => {
       const fresh = this.living().filter((pid) => !before.includes(pid));
-      return existsSync(this.pidfile) && this.logText(".running").includes("begins") && fresh.length >= 4;
+      return existsSync(this.pidfile) && this.logText(".running").includes("begins") && fresh.length >= processes;
     });
     return started;
   }
 
-  #env(): Record<"HOME" | "PATH" | "PIPELINEWISE_HOME" | "PIPELINEWISE_CONFIG_DIRECTORY", string> {
+  #env(): Record<string, string> & { readonly PATH: string } {
+    const { dialect } = this.#options;
     return {
       HOME: this.folder,
       PATH: `${dirname(process.execPath)}:/usr/bin:/bin`,
       PIPELINEWISE_HOME: this.home,
       PIPELINEWISE_CONFIG_DIRECTORY: this.config,
+      ...(dialect === undefined ? {} : { STAND_IN_VERSION: dialect }),
     };
   }
 
@@ -138,7 +161,8 @@ export class Sandbox {
   }
 
   #writeMain(taps: readonly unknown[]): void {
-    const target = { id: "dwh", name: "The warehouse", type: "target-postgres", status: "ready", taps };
+    const type = this.#options.target ?? "target-postgres";
+    const target = { id: "dwh", name: "The warehouse", type, status: "ready", taps };
     writeJson(join(this.config, "config.json"), { targets: [target] });
   }
 }
@@ -149,7 +173,9 @@ function linkConnectors(home: string): void {
     "tap-postgres/bin/tap-postgres": join(CONNECTORS, "tap"),
     "tap-jira/bin/tap-jira": join(CONNECTORS, "tap"),
     "target-postgres/bin/target-postgres": join(CONNECTORS, "target"),
+    "target-snowflake/bin/target-snowflake": join(CONNECTORS, "target"),
     "pipelinewise/bin/postgres-to-postgres": join(CONNECTORS, "fastsync"),
+    "pipelinewise/bin/partial-postgres-to-snowflake": join(CONNECTORS, "fastsync"),
     "transform-field/bin/transform-field": "/bin/true",
   };
   for (const [place, program] of Object.entries(links)) {

@@ -3,17 +3,17 @@ import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { type Started, until } from "./processes.ts";
-import { Sandbox } from "./sandbox.ts";
+import type { NewSandbox, Sandbox } from "./sandbox.ts";
 
 const RUNNING = "dwh-orders-<stamp>.singer.log.running";
 const TERMINATED = "dwh-orders-<stamp>.singer.log.terminated";
 
-export function signalFacts(program: string): void {
+export function signalFacts(newSandbox: NewSandbox): void {
   test.each<[string, NodeJS.Signals]>([
     ["TERM", "SIGTERM"],
     ["INT", "SIGINT"],
   ])("%s to run_tap stops the whole tree: 1, log .terminated, no pidfile, no summary", async (_, signal) => {
-    const sandbox = new Sandbox(program, { hang: true });
+    const sandbox = newSandbox({ hang: true });
     const run = await sandbox.startBusy();
     process.kill(run.pid, signal);
     const { code, stdout } = await run.ended;
@@ -28,7 +28,7 @@ export function signalFacts(program: string): void {
     ["TERM", "SIGTERM"],
     ["INT", "SIGINT"],
   ])("%s to its process group, as Ctrl-C or a wrapper sends it, does the same", async (_, signal) => {
-    const sandbox = new Sandbox(program, { hang: true });
+    const sandbox = newSandbox({ hang: true });
     const run = await sandbox.startBusy();
     process.kill(-run.pid, signal);
     expect((await run.ended).code).toBe(1);
@@ -36,7 +36,7 @@ export function signalFacts(program: string): void {
   });
 
   test("a tap that does not hear TERM is killed after 5 s", async () => {
-    const sandbox = new Sandbox(program, { hang: true, ignore_term: true });
+    const sandbox = newSandbox({ hang: true, ignore_term: true });
     const run = await sandbox.startBusy();
     const from = performance.now();
     process.kill(run.pid, "SIGTERM");
@@ -46,7 +46,7 @@ export function signalFacts(program: string): void {
   });
 
   test("TERM in the first moments ends it by the signal, with nothing begun", async () => {
-    const sandbox = new Sandbox(program, { hang: true });
+    const sandbox = newSandbox({ hang: true });
     const run = sandbox.start(["run_tap", "--tap", "orders", "--target", "dwh"]);
     process.kill(run.pid, "SIGTERM");
     expect(await run.ended).toMatchObject({ code: null, signal: "SIGTERM" });
@@ -58,7 +58,7 @@ export function signalFacts(program: string): void {
     ["HUP", "SIGHUP"],
     ["KILL", "SIGKILL"],
   ])("after %s the tree goes on without it; pidfile and .running stay", async (_, signal) => {
-    const sandbox = new Sandbox(program, { hang: true });
+    const sandbox = newSandbox({ hang: true });
     const run = await sandbox.startBusy();
     process.kill(run.pid, signal);
     expect(await run.ended).toMatchObject({ code: null, signal });
@@ -68,7 +68,7 @@ export function signalFacts(program: string): void {
   });
 
   test("after KILL the next run starts beside the orphan", async () => {
-    const sandbox = new Sandbox(program, { hang: true });
+    const sandbox = newSandbox({ hang: true });
     const first = await sandbox.startBusy();
     process.kill(first.pid, "SIGKILL");
     await first.ended;
@@ -78,7 +78,7 @@ export function signalFacts(program: string): void {
   });
 
   test("stdin carries a lock: it is held until the last process of a killed run has ended", async () => {
-    const sandbox = new Sandbox(program, { hang: true });
+    const sandbox = newSandbox({ hang: true });
     const lock = join(sandbox.folder, "lock");
     const isHeld = () => spawnSync("flock", ["-n", lock, "true"]).status !== 0;
     const descriptor = openSync(lock, "w");
@@ -94,7 +94,7 @@ export function signalFacts(program: string): void {
   });
 
   test("stdin carries a lock: TERM frees it", async () => {
-    const sandbox = new Sandbox(program, { hang: true });
+    const sandbox = newSandbox({ hang: true });
     const lock = join(sandbox.folder, "lock");
     const descriptor = openSync(lock, "w");
     spawnSync("flock", ["-n", "3"], { stdio: ["ignore", "ignore", "ignore", descriptor] });
@@ -106,7 +106,7 @@ export function signalFacts(program: string): void {
   });
 
   test("stop_tap takes the pidfile away, fails, and the run goes on: never call it", async () => {
-    const sandbox = new Sandbox(program, { hang: true });
+    const sandbox = newSandbox({ hang: true });
     const run = await sandbox.startBusy();
     const { code } = await sandbox.run("stop_tap", "--tap", "orders", "--target", "dwh");
     expect(code).toBe(1);

@@ -1,14 +1,14 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { Sandbox } from "./sandbox.ts";
+import type { NewSandbox, Sandbox } from "./sandbox.ts";
 
 const HEADER =
   "Tap ID    Tap Type      Target ID    Target Type      Enabled    Status    Last Sync            Last Sync Result";
 
-export function statusFacts(program: string): void {
+export function statusFacts(newSandbox: NewSandbox): void {
   test("status prints a log line, eight columns by width, and a count", async () => {
-    const sandbox = new Sandbox(program);
+    const sandbox = newSandbox();
     sandbox.addTap("bills");
     sandbox.disable("bills");
     await sandbox.runTap();
@@ -26,7 +26,7 @@ bills     tap-postgres  dwh          target-postgres  False      ready          
   });
 
   test("status of a config directory that is not there is an empty table and 0", async () => {
-    const sandbox = new Sandbox(program);
+    const sandbox = newSandbox();
     rmSync(sandbox.config, { recursive: true });
     const { code, stdout } = await sandbox.run("status");
     expect(code).toBe(0);
@@ -34,21 +34,21 @@ bills     tap-postgres  dwh          target-postgres  False      ready          
   });
 
   test("a .running log left behind is 'running' for ever, even after a success", async () => {
-    const sandbox = new Sandbox(program);
+    const sandbox = newSandbox();
     putLog(sandbox, "20261123_105048.singer.log.running");
     await sandbox.runTap();
     expect(await statusRow(sandbox)).toMatch(/ running {3}\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d {2}success$/);
   });
 
   test("a .terminated log is not looked at: status shows the run before", async () => {
-    const sandbox = new Sandbox(program);
+    const sandbox = newSandbox();
     putLog(sandbox, "20261123_105048.singer.log.failed");
     putLog(sandbox, "20261123_115048.singer.log.terminated");
     expect(await statusRow(sandbox)).toMatch(/ ready {5}2026-11-23T10:50:48 {2}failed$/);
   });
 
   test("import builds the config directory, enables every tap and deletes those that are gone", async () => {
-    const sandbox = new Sandbox(program);
+    const sandbox = newSandbox();
     rmSync(sandbox.config, { recursive: true });
     const project = writeProject(sandbox);
     const first = await sandbox.run("import", "--dir", project);
