@@ -1,4 +1,5 @@
 import { describe } from "vitest";
+import { besideFacts } from "./beside.ts";
 import { commandFacts } from "./commands.ts";
 import type { Dialect } from "./dialect.ts";
 import { leftoverFacts } from "./leftovers.ts";
@@ -20,4 +21,5 @@ export function holdToContract(program: string, dialect: Dialect): void {
   describe("signals", () => signalFacts(newSandbox));
   describe("what a run leaves behind, and what that does to the next", () => leftoverFacts(newSandbox));
   describe("status and import", () => statusFacts(newSandbox));
+  describe("our program beside it", () => besideFacts(newSandbox, dialect));
 }

@@ -1,6 +1,7 @@
 import { statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
+import { besideDataDiffFacts } from "../pipelinewise/beside.ts";
 import { holdToContract } from "../pipelinewise/contract.ts";
 import { dataDiffFacts } from "../pipelinewise/data-diff.ts";
 import type { Dialect } from "../pipelinewise/dialect.ts";
@@ -22,6 +23,9 @@ describe.each<Dialect>(["0.76.7", "0.81.1"])("the stand-in for %s, not PipelineW
 
 describe("data-diff checks of the stand-in for 0.81.1, not PipelineWise", () =>
   dataDiffFacts((behaviour, types) => new Sandbox(program, behaviour, { ...types, dialect: "0.81.1" })));
+
+describe("our program beside data-diff checks of the stand-in, not PipelineWise", () =>
+  besideDataDiffFacts((behaviour, types) => new Sandbox(program, behaviour, { ...types, dialect: "0.81.1" })));
 
 describe("STAND_IN_VERSION", () => {
   test("is 0.76.7 where nobody has set it", async () => {
