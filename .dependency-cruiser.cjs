@@ -54,7 +54,7 @@ module.exports = {
           "^src/cli/table\\.ts$",
           "^src/exporters/(exporter|file-mark|horizon|mark|plan|registry)\\.ts$",
           "^src/exporters/airflow/(changes|cron-text|dag|dag-file|dag-id|starts)\\.ts$",
-          "^src/exporters/cronicle/(answer|changes|compare|event|mark|starts|timing|zone-rules|zones)\\.ts$",
+          "^src/exporters/cronicle/(answer|changes|compare|event|mark|starts|timing|zones)\\.ts$",
           "^src/exporters/systemd/(calendar|changes|units)\\.ts$",
           "^src/(errors|state-paths|edit-distance|instants|text-diff|text-width)\\.ts$",
         ],

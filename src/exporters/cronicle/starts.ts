@@ -37,7 +37,7 @@ export interface ZonedCrons {
  * started by candidates in UTC. No two events start at the same minute, but for those of a clock change.
  */
 export function eventStarts({ crons, zone }: ZonedCrons, horizon: Horizon): readonly EventStarts[] {
-  const timezone = cronicleZone(zone, horizon);
+  const timezone = cronicleZone(zone);
   if (timezone === undefined) {
     return utcCandidates(crons, zoneClock(zone), horizon).map((set) => ({
       timing: plainTiming(set),

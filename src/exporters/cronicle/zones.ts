@@ -1,34 +1,28 @@
 import { sameZone } from "../../cron/same-zone.ts";
-import type { ZoneClock } from "../../cron/segment.ts";
-import { zoneClock } from "../../cron/zone-clock.ts";
-import { type Horizon, zoneTable } from "../../cron/zone-table.ts";
-import { cronicleZones, type ZoneGroup } from "./zone-rules.ts";
-
-let groups: readonly ZoneGroup[] | undefined;
-
-/** The rules of Cronicle's zones by what they show over a horizon; asked for again and again with the same one. */
-let shown: { readonly key: string; readonly byTable: ReadonlyMap<string, ZoneGroup> } | undefined;
-
-const tableText = (clock: ZoneClock, horizon: Horizon): string => JSON.stringify(zoneTable(clock, horizon));
-
-function groupsBy(horizon: Horizon): ReadonlyMap<string, ZoneGroup> {
-  groups ??= cronicleZones();
-  const key = `${horizon.from} ${horizon.to}`;
-  if (shown?.key !== key) {
-    // Rules may show the same over a short horizon: the one that stands first is as good as any.
-    const rows = groups.map((group) => [tableText(group.clock, horizon), group] as const).reverse();
-    shown = { key, byTable: new Map(rows) };
-  }
-  return shown.byTable;
-}
 
 /**
- * The zone by which Cronicle, with zone data of 2021, goes as a zone does today: the zone itself, an older name of it, or
- * another that keeps the same time. `undefined` where Cronicle knows none.
+ * Zones whose clocks Cronicle has wrong. It ships its own time zone data, moment-timezone's copy of tz database 2021e, and
+ * uses no other; these zones have changed since then. The list is the result of a comparison with tz database 2025c, up to
+ * the end of 2029; a test repeats it on a real Cronicle.
  */
-export function cronicleZone(zone: string, horizon: Horizon): string | undefined {
-  const group = groupsBy(horizon).get(tableText(zoneClock(zone), horizon));
-  if (group === undefined) return undefined;
-  const { names } = group;
-  return names.find((name) => name === zone) ?? names.find((name) => sameZone(name, zone)) ?? names[0];
+const CHANGED_SINCE = [
+  ...["Africa/Cairo", "America/Asuncion", "America/Bahia_Banderas", "America/Chihuahua", "America/Mazatlan"],
+  ...["America/Merida", "America/Mexico_City", "America/Monterrey", "America/Nuuk", "America/Ojinaga"],
+  ...["America/Scoresbysund", "Antarctica/Casey", "Antarctica/Vostok", "Asia/Almaty", "Asia/Amman", "Asia/Damascus"],
+  ...["Asia/Gaza", "Asia/Hebron", "Asia/Qostanay", "Asia/Tehran", "Pacific/Fiji"],
+];
+
+/** Zones that Cronicle's data do not have, because they were split from another one later. */
+const NEWER = ["America/Ciudad_Juarez", "America/Coyhaique"];
+
+/** New names of zones that Cronicle knows by their old name. */
+const OLD_NAMES = new Map([["Europe/Kyiv", "Europe/Kiev"]]);
+
+/**
+ * The name that Cronicle has for a zone; `undefined` where its data are wrong or do not have the zone, so that its events
+ * need times in UTC.
+ */
+export function cronicleZone(zone: string): string | undefined {
+  if ([...CHANGED_SINCE, ...NEWER].some((changed) => sameZone(changed, zone))) return undefined;
+  return OLD_NAMES.get(zone) ?? zone;
 }
