@@ -1,7 +1,8 @@
-import { isAbsolute, join, resolve } from "node:path";
+import { dirname, isAbsolute, join, resolve } from "node:path";
 import { errorCode, SchedError, StoreError, UsageError } from "./errors.ts";
-import { realpath, stat } from "./files.ts";
+import { lstat, realpath, stat } from "./files.ts";
 import type { Host } from "./host.ts";
+import { answerOf } from "./share.ts";
 import { storeFault } from "./store-fault.ts";
 
 /** Where the user said that the config directory is, in order of weight; the environment and the default come behind. */
@@ -42,15 +43,35 @@ export function configDirPath(host: Surroundings, wish: ConfigDirWish = {}): str
   return join(homeFolder(host), ".pipelinewise");
 }
 
+const WRITABLE_BY_OTHERS = 0o022;
+const STICKY = 0o1000;
+
+/** Whether nobody but root can change a directory, or what its path means. @param path links resolved */
+async function isRootsAlone(path: string): Promise<boolean> {
+  const { uid, mode } = await lstat(path);
+  if (uid !== 0 || ((mode & WRITABLE_BY_OTHERS) !== 0 && (mode & STICKY) === 0)) return false;
+  return path === "/" || isRootsAlone(dirname(path));
+}
+
 /**
  * The config directory with its links resolved (`~/.pipelinewise` is often a link to a share): the one name by which
  * all else knows it.
+ *
+ * Where this process is root and others can change the directory, or lead its path elsewhere, it is opened here, and every
+ * later step in it starts at the open directory (`anchor.ts`).
  */
-export async function resolveConfigDir(host: Surroundings, wish: ConfigDirWish = {}): Promise<string> {
+export async function resolveConfigDir(
+  host: Surroundings & Pick<Host, "uid">,
+  wish: ConfigDirWish = {},
+): Promise<string> {
   const named = configDirPath(host, wish);
   try {
     const path = await realpath(named);
-    if ((await stat(path)).isDirectory()) return path;
+    if ((await stat(path)).isDirectory()) {
+      if (host.uid !== 0 || (path === named && (await isRootsAlone(path)))) return path;
+      const { enterConfigDir } = await import("./anchored.ts");
+      return await answerOf(enterConfigDir(named), named);
+    }
   } catch (error) {
     if (error instanceof SchedError) throw error;
     if (errorCode(error) !== "ENOENT") throw storeFault("open the config directory", named, error);

@@ -15,7 +15,8 @@ import {
   writeFileSync,
   writeSync,
 } from "node:fs";
-import { act, actLater, actOnly, type Done } from "./share.ts";
+import { anchorOf } from "./anchor.ts";
+import { act, actLater, actOnly, answerOf, type Done } from "./share.ts";
 
 const CHUNK = 65_536;
 
@@ -56,13 +57,19 @@ export interface OpenFile {
   close(): Promise<void>;
 }
 
-/** @param flags as `fs.constants` has them; @param mode of a file that is made */
-export async function open(path: string, flags: number, mode?: number): Promise<OpenFile> {
-  const fd = await act<number>(
+function openDescriptor(path: string, flags: number, mode?: number): Promise<number> {
+  const anchor = anchorOf(path);
+  if (anchor !== undefined) return answerOf(anchor.open(path, flags, mode), path);
+  return act<number>(
     path,
     () => openSync(path, flags, mode),
     (done) => openLater(path, flags, mode, done),
   );
+}
+
+/** @param flags as `fs.constants` has them; @param mode of a file that is made */
+export async function open(path: string, flags: number, mode?: number): Promise<OpenFile> {
+  const fd = await openDescriptor(path, flags, mode);
   return {
     fd,
     stat: () =>

@@ -50,7 +50,7 @@ let givenUp = 0;
 export const openQuestions = (): number => asked;
 
 /** Asks through another thread, however long it takes. */
-function askLater<T>(later: (done: Done<T>) => void): Promise<T> {
+export function askLater<T>(later: (done: Done<T>) => void): Promise<T> {
   return new Promise((resolve, reject) => {
     asked += 1;
     later((error, value) => {

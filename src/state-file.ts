@@ -2,6 +2,7 @@ import { constants } from "node:fs";
 import { dirname } from "node:path";
 import { errorCode, StoreError } from "./errors.ts";
 import { removeFile, rename } from "./files.ts";
+import { nonce } from "./nonce.ts";
 import { type OpenFile, open } from "./open-file.ts";
 import { storeFault, systemCode } from "./store-fault.ts";
 
@@ -86,23 +87,44 @@ export async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-/**
- * Writes a file that others may read meanwhile: beside itself, synced, then renamed, so that a reader and a full disk
- * find the old text or the new one, never half of it.
- *
- * @param unique what makes the name beside it ours, such as the host and the process id
- */
-export async function writeStateFile(path: string, text: string, unique: string): Promise<void> {
-  const beside = `${path}.${unique}.tmp`;
+const NEW_FILE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+
+/** A name beside a file that nobody else uses, on whatever host or in whatever container. */
+export const besideOf = (path: string): string => `${path}.${nonce()}.tmp`;
+
+/** Writes the whole of a file that is not there yet. What is left of a write that fails is removed. */
+export async function createStateFile(
+  path: string,
+  text: string,
+  { encoding = "utf8", sync }: { readonly encoding?: BufferEncoding; readonly sync: boolean },
+): Promise<void> {
+  const file = await open(path, NEW_FILE, FILE_MODE);
   try {
-    const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW;
-    const file = await open(beside, flags, FILE_MODE);
     try {
-      await file.writeText(text, "utf8");
-      await file.sync();
+      await file.writeText(text, encoding);
+      if (sync) await file.sync();
     } finally {
       await file.close();
     }
+  } catch (error) {
+    await removeFile(path).catch(() => {});
+    throw error;
+  }
+}
+
+/** Writes the bytes of a file into another one that is not there yet. */
+export async function copyStateFile(from: string, to: string): Promise<void> {
+  await createStateFile(to, await readOnce(from, "latin1", async () => {}), { encoding: "latin1", sync: true });
+}
+
+/**
+ * Writes a file that others may read meanwhile: beside itself, synced, then renamed, so that a reader and a full disk
+ * find the old text or the new one, never half of it.
+ */
+export async function writeStateFile(path: string, text: string): Promise<void> {
+  const beside = besideOf(path);
+  try {
+    await createStateFile(beside, text, { sync: true });
     await rename(beside, path);
     await syncFolder(dirname(path));
   } catch (error) {

@@ -1,5 +1,6 @@
 import type { Stats } from "node:fs";
 import { dirname, sep } from "node:path";
+import { anchorOf } from "./anchor.ts";
 import { errorCode, StoreError } from "./errors.ts";
 import { lstat, mkdir, stat } from "./files.ts";
 import { type StatePaths, statePaths } from "./state-paths.ts";
@@ -52,14 +53,15 @@ function demandSafeFolder(path: string, found: Stats, owners: readonly number[])
 
 async function configDirStats(configDir: string): Promise<Stats> {
   try {
-    return await stat(configDir);
+    return await (anchorOf(configDir)?.stats() ?? stat(configDir));
   } catch (error) {
     throw storeFault("look at the config directory", configDir, error);
   }
 }
 
+/** Root gives its files to the config directory's owner; what another user writes there is that user's. */
 const strangerWarnings = (configDir: string, home: Stats, uid: number): readonly string[] =>
-  home.uid === uid
+  home.uid === uid || uid === 0
     ? []
     : [`${configDir} belongs to user ${home.uid}, who cannot use what you write there as user ${uid}`];
 
@@ -74,6 +76,18 @@ function warningsOf(configDir: string, { mode }: Stats): readonly string[] {
   return [
     `${configDir} can be written by others (mode ${(mode & 0o7777).toString(8)}): they can change what your pipelines do; chmod go-w ${configDir}`,
   ];
+}
+
+/**
+ * User ids whose files in a config directory are trusted: our own, root's, and for root those of the directory's owner.
+ *
+ * Root runs what that owner's config directory says in any case, gives the files that it makes there to the owner, and
+ * is asked to stop by a file of the owner's.
+ *
+ * @param uid user we act as
+ */
+export async function trustedOwners(configDir: string, uid: number): Promise<readonly number[]> {
+  return [...new Set([uid, uid === 0 ? (await configDirStats(configDir)).uid : 0])];
 }
 
 async function makeFolder(path: string): Promise<void> {
@@ -97,7 +111,7 @@ export async function findStateFolder(configDir: string, uid: number): Promise<S
 
 /**
  * `.sched`, made (0700) where it is missing. Refused in a config directory of another user, who could not use what we
- * would write there; root is let in.
+ * would write there; root is let in, and gives it to that user.
  *
  * @param uid user we act as
  */
@@ -124,7 +138,8 @@ function chainOf(paths: StatePaths, folder: string): readonly string[] {
 
 async function walkFolders(paths: StatePaths, folder: string, uid: number, make: boolean): Promise<void> {
   const owner = await lookAt(paths.root);
-  const owners = [...new Set([uid, owner?.uid ?? uid])];
+  const others = uid === 0 ? await trustedOwners(paths.configDir, uid) : [];
+  const owners = [...new Set([uid, ...others, owner?.uid ?? uid])];
   for (const part of chainOf(paths, folder)) {
     let found = await lookAt(part);
     if (found === undefined) {

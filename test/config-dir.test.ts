@@ -35,7 +35,7 @@ test("a link to a share is resolved once", async () => {
   const folder = tempFolder();
   mkdirSync(join(folder, "share"));
   symlinkSync("share", join(folder, ".pipelinewise"));
-  expect(await resolveConfigDir({ env: { HOME: folder }, cwd: "/" })).toBe(join(folder, "share"));
+  expect(await resolveConfigDir({ env: { HOME: folder }, cwd: "/", uid: 1000 })).toBe(join(folder, "share"));
 });
 
 test.each([
@@ -47,6 +47,6 @@ test.each([
   const folder = tempFolder();
   writeFileSync(join(folder, "file"), "");
   symlinkSync("circle", join(folder, "circle"));
-  const resolved = resolveConfigDir({ env: {}, cwd: folder }, { flag: name });
+  const resolved = resolveConfigDir({ env: {}, cwd: folder, uid: 1000 }, { flag: name });
   await expect(resolved).rejects.toMatchObject({ exitCode: 74, message: expect.stringContaining(message) });
 });

@@ -1,6 +1,7 @@
 import { chmodSync, chownSync, existsSync, mkdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { resolveConfigDir } from "../src/config-dir.ts";
 import { checkFolder, ensureFolder, findStateFolder, openStateFolder } from "../src/state-folder.ts";
 import { statePaths } from "../src/state-paths.ts";
 import { tempFolder } from "./support/host.ts";
@@ -79,8 +80,14 @@ asRoot("makes nothing in another user's config directory", async () => {
   expect(existsSync(join(folder, ".sched"))).toBe(false);
 });
 
-asRoot("root may, and is told what that means for the owner", async () => {
+asRoot("root may, and what it makes there is the owner's", async () => {
   const folder = tempFolder();
-  chownSync(folder, 1234, 1234);
-  expect((await openStateFolder(folder, 0)).warnings).toEqual([expect.stringContaining("belongs to user 1234")]);
+  chownSync(folder, 1234, 1235);
+  await resolveConfigDir({ env: {}, cwd: folder, uid: 0 }, { flag: folder });
+  const { paths, warnings } = await openStateFolder(folder, 0);
+  await ensureFolder(paths, join(paths.root, "runs", "2026-11"), 0);
+  expect(warnings).toEqual([]);
+  for (const path of [paths.root, join(paths.root, "runs"), join(paths.root, "runs", "2026-11")]) {
+    expect(statSync(path)).toMatchObject({ uid: 1234, gid: 1235 });
+  }
 });

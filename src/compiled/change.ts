@@ -1,6 +1,7 @@
-import { copyFile, rename } from "node:fs/promises";
 import { dirname } from "node:path";
-import { removeStateFile, syncFolder, writeStateFile } from "../state-file.ts";
+import { rename } from "../files.ts";
+import { nonce } from "../nonce.ts";
+import { copyStateFile, removeStateFile, syncFolder, writeStateFile } from "../state-file.ts";
 import { storeFault } from "../store-fault.ts";
 
 /** One stored file as it is and as it shall be; `undefined`: not there. */
@@ -18,12 +19,16 @@ export interface AppliedChanges {
   keep(): Promise<void>;
 }
 
-const asideOf = (path: string, unique: string): string => `${path}.${unique}.old`;
+/** Where a file's present text lies until the changes are kept or taken back. */
+interface Aside {
+  readonly change: FileChange;
+  readonly path: string;
+}
 
-async function putBack({ path, before }: FileChange, unique: string): Promise<void> {
+async function putBack({ change: { path, before }, path: aside }: Aside): Promise<void> {
   if (before === undefined) return removeStateFile(path);
   try {
-    await rename(asideOf(path, unique), path);
+    await rename(aside, path);
     await syncFolder(dirname(path));
   } catch (error) {
     throw storeFault("put back", path, error);
@@ -33,30 +38,31 @@ async function putBack({ path, before }: FileChange, unique: string): Promise<vo
 /**
  * Makes all changes or none: when one fails, those before it are put back and its error is thrown. What stood there is
  * copied aside before anything changes, while there is still room for it.
- *
- * @param unique what makes the names beside the files ours
  */
-export async function applyChanges(changes: readonly FileChange[], unique: string): Promise<AppliedChanges> {
-  const real = changes.filter(({ before, after }) => before !== after);
-  const done: FileChange[] = [];
+export async function applyChanges(changes: readonly FileChange[]): Promise<AppliedChanges> {
+  const asides: readonly Aside[] = changes
+    .filter(({ before, after }) => before !== after)
+    .map((change) => ({ change, path: `${change.path}.${nonce()}.old` }));
+  const done: Aside[] = [];
   const dropAsides = async (): Promise<void> => {
-    for (const { path, before } of real) if (before !== undefined) await removeStateFile(asideOf(path, unique));
+    for (const { change, path } of asides) if (change.before !== undefined) await removeStateFile(path);
   };
   const undo = async (): Promise<void> => {
-    for (const change of done.reverse()) await putBack(change, unique);
+    for (const aside of done.reverse()) await putBack(aside);
     await dropAsides();
   };
   try {
-    for (const { path, before } of real) {
-      if (before === undefined) continue;
-      await copyFile(path, asideOf(path, unique)).catch((error) => {
-        throw storeFault("copy aside", path, error);
+    for (const { change, path } of asides) {
+      if (change.before === undefined) continue;
+      await copyStateFile(change.path, path).catch((error) => {
+        throw storeFault("copy aside", change.path, error);
       });
     }
-    for (const change of real) {
-      if (change.after === undefined) await removeStateFile(change.path);
-      else await writeStateFile(change.path, change.after, unique);
-      done.push(change);
+    for (const aside of asides) {
+      const { path, after } = aside.change;
+      if (after === undefined) await removeStateFile(path);
+      else await writeStateFile(path, after);
+      done.push(aside);
     }
   } catch (error) {
     await undo();

@@ -3,7 +3,7 @@ import { errorCode, errorMessage, StoreError } from "../errors.ts";
 import { readdir } from "../files.ts";
 import type { Host } from "../host.ts";
 import { readTrustedFile } from "../state-file.ts";
-import { checkFolder } from "../state-folder.ts";
+import { checkFolder, trustedOwners } from "../state-folder.ts";
 import { hostFile, meaningFile, type StatePaths, schedulesDir } from "../state-paths.ts";
 import { storeFault } from "../store-fault.ts";
 import type { CompiledSchedule, HostSchedule } from "./compiled.ts";
@@ -33,14 +33,14 @@ function decoded<T>(path: string, decode: () => T): T {
 
 /**
  * A compiled schedule, by its name; `undefined` when there is none. It names commands that are run, so a file that
- * others may write, or that belongs to neither us nor root, is refused, as is a garbled one.
+ * others may write, or that belongs to none of `trustedOwners`, is refused, as is a garbled one.
  */
 export async function readCompiled(
   paths: StatePaths,
   name: string,
   { name: host, uid }: Reader,
 ): Promise<InstalledSchedule | undefined> {
-  const owners = uid === 0 ? [0] : [uid, 0];
+  const owners = await trustedOwners(paths.configDir, uid);
   await checkFolder(paths, schedulesDir(paths), uid);
   const [path, hostPath] = [meaningFile(paths, name), hostFile(paths, name, host)];
   const [text, hostText] = await Promise.all([readTrustedFile(path, owners), readTrustedFile(hostPath, owners)]);

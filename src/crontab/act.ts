@@ -52,8 +52,7 @@ export async function withFiles<T>(
 ): Promise<T> {
   await openStateFolder(paths.configDir, host.uid);
   await ensureFolder(paths, schedulesDir(paths), host.uid);
-  // Named the same each time, as installs of a user wait for each other: what a killed one left is written over.
-  const applied = await applyChanges(files, `${host.name}-${userName(host)}`);
+  const applied = await applyChanges(files);
   const result = await act().catch(async (error) => {
     await (hasDoneNothing(error) ? applied.undo() : applied.keep());
     throw error;

@@ -1,9 +1,8 @@
-import { constants } from "node:fs";
-import { open, readdir } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { errorCode, StoreError } from "../errors.ts";
-import { readTrustedFile, removeStateFile } from "../state-file.ts";
-import { ensureFolder } from "../state-folder.ts";
+import { readdir } from "../files.ts";
+import { createStateFile, readTrustedFile, removeStateFile } from "../state-file.ts";
+import { ensureFolder, trustedOwners } from "../state-folder.ts";
 import { backupsDir, type StatePaths } from "../state-paths.ts";
 import { storeFault } from "../store-fault.ts";
 
@@ -42,19 +41,8 @@ export async function writeBackup(place: BackupPlace, crontab: string, at: Date)
   for (let ms = at.getTime() + 1; taken.includes(name); ms++) name = nameAt(new Date(ms));
   const path = join(folder, name);
   try {
-    const file = await open(
-      path,
-      constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
-      0o600,
-    );
-    try {
-      await file.writeFile(crontab, "latin1");
-      await file.sync();
-    } finally {
-      await file.close();
-    }
+    await createStateFile(path, crontab, { encoding: "latin1", sync: true });
   } catch (error) {
-    await removeStateFile(path).catch(() => {});
     throw storeFault("keep a backup of the crontab as", path, error);
   }
   for (const old of [...taken, name].sort().slice(0, -MOST_KEPT)) await removeStateFile(join(folder, old));
@@ -86,7 +74,8 @@ export async function readBackup(
       hint: `Those lie in ${folder}, the newest is ${newest}. A crontab of another host or user is not put in here; if you want it, read it and use \`crontab FILE\`.`,
     });
   }
-  const text = NAME.test(basename(path)) ? await readTrustedFile(path, [place.uid, 0], "latin1") : undefined;
+  const owners = await trustedOwners(place.paths.configDir, place.uid);
+  const text = NAME.test(basename(path)) ? await readTrustedFile(path, owners, "latin1") : undefined;
   if (text === undefined) {
     throw new StoreError(`there is no backup ${basename(path)} in ${folder}`, {
       hint: `There are: ${names.join(", ")}`,

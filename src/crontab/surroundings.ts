@@ -1,9 +1,10 @@
-import { readFile } from "node:fs/promises";
+import { constants } from "node:fs";
 import { join } from "node:path";
 import { entryLabel } from "../command/request.ts";
 import { EXIT, errorCode, errorMessage, SchedError } from "../errors.ts";
 import { findProgram } from "../find-program.ts";
 import type { Host } from "../host.ts";
+import { open } from "../open-file.ts";
 import type { Pipeline } from "../schedule/schedule.ts";
 
 /** Throws where our own program lies in a place that will be gone when cron looks for it. */
@@ -57,7 +58,8 @@ export async function pipelinewiseWarnings(
 ): Promise<readonly string[]> {
   const file = join(configDir, "config.json");
   try {
-    const targets = targetsOf(await readFile(file, "utf8"));
+    const config = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
+    const targets = targetsOf(await config.readText("utf8").finally(() => config.close()));
     const warnings = pipelines.map((pipeline) => pipelineWarning(pipeline, targets, file));
     return [...new Set(warnings.filter((warning) => warning !== undefined))];
   } catch (error) {

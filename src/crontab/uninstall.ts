@@ -3,6 +3,7 @@ import type { FileChange } from "../compiled/change.ts";
 import type { HostSchedule, OnScheduler } from "../compiled/compiled.ts";
 import { encodeCompiled } from "../compiled/decode.ts";
 import { listScheduleHosts } from "../compiled/store.ts";
+import { resolveConfigDir } from "../config-dir.ts";
 import { EXIT, errorCode, SchedError, StoreError } from "../errors.ts";
 import type { Host } from "../host.ts";
 import { hostFile, meaningFile, type StatePaths, statePaths } from "../state-paths.ts";
@@ -17,9 +18,13 @@ const isThere = (path: string): Promise<boolean> =>
     (error) => errorCode(error) !== "ENOENT",
   );
 
-/** Throws where the config directory of an installed schedule is not there. */
-async function demandConfigDir({ name, configDir }: Installed, loss: string, otherWay: string): Promise<void> {
-  if (await isThere(configDir)) return;
+/** Where the state of an installed schedule lies; throws where its config directory is not there. */
+async function demandConfigDir(
+  { name, configDir }: Installed,
+  host: Host,
+  { loss, otherWay = "" }: { readonly loss: string; readonly otherWay?: string },
+): Promise<StatePaths> {
+  if (await isThere(configDir)) return statePaths(await resolveConfigDir(host, { flag: configDir }));
   throw new StoreError(`the config directory of ${name} is gone: ${configDir}; ${loss}`, {
     hint: `Bring it back (is the share mounted?)${otherWay}.`,
   });
@@ -52,12 +57,10 @@ export async function prepareUninstall(
   host: Host,
 ): Promise<{ readonly paths: StatePaths; readonly changes: Changes; readonly others: readonly string[] }> {
   const { name, configDir } = installed;
-  await demandConfigDir(
-    installed,
-    "the crontab could not be kept there before the change",
-    ", or take the lines between its markers out yourself: `crontab -e`",
-  );
-  const paths = statePaths(configDir);
+  const paths = await demandConfigDir(installed, host, {
+    loss: "the crontab could not be kept there before the change",
+    otherWay: ", or take the lines between its markers out yourself: `crontab -e`",
+  });
   const stored = await readStoredFiles(paths, name, host);
   const ours = findBlocks(text ?? "").some(({ mark }) => mark.name === name && mark.configDir === configDir);
   const others = Object.keys(stored.host?.on ?? {});
@@ -89,9 +92,8 @@ export async function prepareUninstallElsewhere(
   on: string,
   host: Host,
 ): Promise<UninstallElsewhere> {
-  const { name, configDir } = installed;
-  await demandConfigDir(installed, `where it was put on ${on} is stored there`, "");
-  const paths = statePaths(configDir);
+  const { name } = installed;
+  const paths = await demandConfigDir(installed, host, { loss: `where it was put on ${on} is stored there` });
   const stored = await readStoredFiles(paths, name, host);
   const found = stored.host;
   const { [on]: own, ...rest } = found?.on ?? {};

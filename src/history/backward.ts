@@ -1,8 +1,10 @@
-import { type FileHandle, open } from "node:fs/promises";
+import { constants } from "node:fs";
 import { errorCode } from "../errors.ts";
+import { type OpenFile, open } from "../open-file.ts";
 import { storeFault } from "../store-fault.ts";
 
 const NEWLINE = 0x0a;
+const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 /** One line, without its end. */
 export interface PlacedLine {
@@ -24,14 +26,13 @@ function linesOf(block: Buffer, offset: number): PlacedLine[] {
   return lines.reverse();
 }
 
-async function* blocksBackward(file: FileHandle, blockBytes: number): AsyncGenerator<PlacedLine[]> {
+async function* blocksBackward(file: OpenFile, blockBytes: number): AsyncGenerator<PlacedLine[]> {
   let end = (await file.stat()).size;
   let rest = Buffer.alloc(0);
   while (end > 0) {
     const length = Math.min(blockBytes, end);
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, end - length);
     end -= length;
-    const block = Buffer.concat([buffer.subarray(0, bytesRead), rest]);
+    const block = Buffer.concat([await file.readAt(end, length), rest]);
     // What stands before the first newline may have begun in the block before.
     const first = end === 0 ? 0 : block.indexOf(NEWLINE) + 1;
     if (end > 0 && first === 0) {
@@ -48,9 +49,9 @@ async function* blocksBackward(file: FileHandle, blockBytes: number): AsyncGener
  * Empty lines are left out. Nothing when there is no such file.
  */
 export async function* linesBackward(path: string, blockBytes = 65_536): AsyncGenerator<readonly PlacedLine[]> {
-  let file: FileHandle;
+  let file: OpenFile;
   try {
-    file = await open(path, "r");
+    file = await open(path, FLAGS);
   } catch (error) {
     if (errorCode(error) === "ENOENT") return;
     throw storeFault("read", path, error);

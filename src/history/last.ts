@@ -1,17 +1,13 @@
-import { constants } from "node:fs";
 import { dirname } from "node:path";
 import { type EntryId, entryKey, type LockId, lockOf } from "../command/request.ts";
 import { removeFile, rename } from "../files.ts";
 import type { Host } from "../host.ts";
-import { open } from "../open-file.ts";
-import { readStateFile } from "../state-file.ts";
+import { besideOf, createStateFile, readStateFile } from "../state-file.ts";
 import { ensureFolder } from "../state-folder.ts";
 import { lastRunFile, lastSkipFile, type StatePaths } from "../state-paths.ts";
 import { storeFault } from "../store-fault.ts";
 import { isRunRecord, parseRecordLine, renderRecordLine } from "./line.ts";
 import type { RunRecord } from "./record.ts";
-
-const FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW;
 
 /** What `status` shows of a pipeline without reading its history. */
 export interface LastRuns {
@@ -40,12 +36,11 @@ function parseLastRuns(text: string): Map<string, RunRecord> | undefined {
 }
 
 /** Without a sync, which would cost a run more than all else: after a power cut the history still has what is lost here. */
-async function replaceFile(paths: StatePaths, path: string, text: string, host: Pick<Host, "uid" | "name" | "pid">) {
+async function replaceFile(paths: StatePaths, path: string, text: string, host: Pick<Host, "uid">) {
   await ensureFolder(paths, dirname(path), host.uid);
-  const beside = `${path}.${host.name}.${host.pid}.tmp`;
+  const beside = besideOf(path);
   try {
-    const file = await open(beside, FLAGS, 0o600);
-    await file.writeText(text, "utf8").finally(() => file.close());
+    await createStateFile(beside, text, { sync: false });
     await rename(beside, path);
   } catch (error) {
     await removeFile(beside).catch(() => {});
@@ -54,7 +49,7 @@ async function replaceFile(paths: StatePaths, path: string, text: string, host: 
 }
 
 /** Notes a run as its entry's newest. To be called by who holds the pipeline's lock. */
-export async function writeLastRun(paths: StatePaths, host: Pick<Host, "uid" | "name" | "pid">, run: RunRecord) {
+export async function writeLastRun(paths: StatePaths, host: Pick<Host, "uid">, run: RunRecord) {
   const path = lastRunFile(paths, lockOf(entryOf(run)));
   const text = await readStateFile(path);
   const runs = (text === undefined ? undefined : parseLastRuns(text)) ?? new Map<string, RunRecord>();
@@ -63,7 +58,7 @@ export async function writeLastRun(paths: StatePaths, host: Pick<Host, "uid" | "
 }
 
 /** Notes a skip as the pipeline's newest. */
-export async function writeLastSkip(paths: StatePaths, host: Pick<Host, "uid" | "name" | "pid">, skip: RunRecord) {
+export async function writeLastSkip(paths: StatePaths, host: Pick<Host, "uid">, skip: RunRecord) {
   await replaceFile(paths, lastSkipFile(paths, lockOf(entryOf(skip))), renderRecordLine(skip), host);
 }
 

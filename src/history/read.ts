@@ -1,6 +1,6 @@
-import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { errorCode } from "../errors.ts";
+import { readdir } from "../files.ts";
 import { runsDir, type StatePaths } from "../state-paths.ts";
 import { storeFault } from "../store-fault.ts";
 import { linesBackward } from "./backward.ts";

@@ -1,6 +1,7 @@
 import { dirname } from "node:path";
 import type { LockId } from "../command/request.ts";
 import { errorCode, SchedError } from "../errors.ts";
+import { nonce } from "../nonce.ts";
 import { ensureFolder } from "../state-folder.ts";
 import { flockFile, lockFolder, type StatePaths } from "../state-paths.ts";
 import { storeFault } from "../store-fault.ts";
@@ -8,7 +9,7 @@ import { contend } from "./contend.ts";
 import { type FlockFile, openFlock, takeFlock } from "./flock.ts";
 import type { HeldLock, LockAttempt, LockClaim, LockHolder } from "./lock.ts";
 import { LOCK_OPTIONS, type LockOptions } from "./options.ts";
-import { nonce, recordOf } from "./own-record.ts";
+import { recordOf } from "./own-record.ts";
 import { prune } from "./prune.ts";
 import { renderRecord } from "./record.ts";
 import type { RecordLock } from "./record-lock.ts";

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { type BigIntStats, close, closeSync, constants, fstat, fstatSync, open, openSync } from "node:fs";
+import { type BigIntStats, constants, fstat, fstatSync } from "node:fs";
 import { StoreError } from "../errors.ts";
+import { open } from "../open-file.ts";
 import { act } from "../share.ts";
 import { storeFault } from "../store-fault.ts";
 
@@ -18,20 +19,8 @@ export interface FlockFile {
   close(): Promise<void>;
 }
 
-/** Not a FileHandle, which the garbage collector closes. Read-write, because NFS makes a byte-range lock of it. */
+/** Read-write, because NFS makes a byte-range lock of it. */
 const FLAGS = constants.O_RDWR | constants.O_CREAT | constants.O_APPEND | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-
-async function openFile(path: string): Promise<number> {
-  try {
-    return await act<number>(
-      path,
-      () => openSync(path, FLAGS, 0o600),
-      (done) => open(path, FLAGS, 0o600, done),
-    );
-  } catch (error) {
-    throw error instanceof StoreError ? error : storeFault("open", path, error);
-  }
-}
 
 const statOf = (path: string, fd: number): Promise<BigIntStats> =>
   act<BigIntStats>(
@@ -40,22 +29,18 @@ const statOf = (path: string, fd: number): Promise<BigIntStats> =>
     (done) => fstat(fd, { bigint: true }, done),
   );
 
-const closeFile = (path: string, fd: number): Promise<void> =>
-  act<void>(
-    path,
-    () => closeSync(fd),
-    (done) => close(fd, (error) => done(error ?? null, undefined)),
-  ).catch(() => {});
-
 /** Opens the flock file, made where it is missing. It is never removed: two files of one name would be two locks. */
 export async function openFlock(path: string): Promise<FlockFile> {
-  const fd = await openFile(path);
-  const stats = await statOf(path, fd);
+  const file = await open(path, FLAGS, 0o600).catch((error) => {
+    throw storeFault("open", path, error);
+  });
+  const closeFile = (): Promise<void> => file.close().catch(() => {});
+  const stats = await statOf(path, file.fd);
   if (!stats.isFile()) {
-    await closeFile(path, fd);
+    await closeFile();
     throw new StoreError(`${path} is not a regular file, so it is no lock`, { hint: "Look into it, then remove it." });
   }
-  return { fd, id: `${stats.dev}:${stats.ino}`, close: () => closeFile(path, fd) };
+  return { fd: file.fd, id: `${stats.dev}:${stats.ino}`, close: closeFile };
 }
 
 /** `complaint`: what it wrote on stderr, where that was asked for. */

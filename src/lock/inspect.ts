@@ -1,13 +1,13 @@
 import type { LockId } from "../command/request.ts";
 import { errorCode } from "../errors.ts";
 import type { Host } from "../host.ts";
+import { nonce } from "../nonce.ts";
 import { flockFile, lockFolder, type StatePaths } from "../state-paths.ts";
 import { heldBy, judgeTokens, type Scene } from "./contenders.ts";
 import type { DeadHolder, HolderState, LockHolder } from "./lock.ts";
 import { readLockFolder, removeIfEmpty } from "./lock-folder.ts";
 import { diskLockFs } from "./lock-fs.ts";
 import { machineId, realClock, thisKernel } from "./machine.ts";
-import { nonce } from "./own-record.ts";
 import { type MarkedProcesses, markedProcesses } from "./pipeline-processes.ts";
 import { bury } from "./settle.ts";
 import { silentMs } from "./silence.ts";

@@ -4,9 +4,6 @@ import { startTicksOf } from "./process-table.ts";
 import type { LockRecord } from "./record.ts";
 import type { LockTiming } from "./timing.ts";
 
-/** Forty-eight random bits; node:crypto would take a millisecond to load, and no secret is made here. */
-export const nonce = (): string => Math.floor(Math.random() * 2 ** 48).toString(16);
-
 /** What our record says. @param flock `device:inode` of the kernel lock that we have; @param lacks a sentence each */
 export function recordOf(
   claim: LockClaim,

@@ -1,10 +1,10 @@
 import { basename, dirname, join } from "node:path";
 import type { LockId } from "../command/request.ts";
 import { errorCode, StoreError } from "../errors.ts";
-import { readdir, removeFile, stat } from "../files.ts";
+import { readdir, removeFile } from "../files.ts";
 import type { Host } from "../host.ts";
 import { readStateFile, readTrustedFile, removeStateFile, writeStateFile } from "../state-file.ts";
-import { ensureFolder } from "../state-folder.ts";
+import { ensureFolder, trustedOwners } from "../state-folder.ts";
 import { requestsDir, type StatePaths } from "../state-paths.ts";
 
 /** Asks the holder of one token, on whatever host, to stop its pipeline. */
@@ -23,14 +23,12 @@ export interface RequestAddress {
   readonly token: string;
 }
 
-type Writer = Pick<Host, "uid" | "name" | "pid">;
+type Writer = Pick<Host, "uid">;
 
 const requestFile = ({ paths, pipeline, token }: RequestAddress): string =>
   join(requestsDir(paths, pipeline), `${token}.stop.json`);
 const answerFile = ({ paths, pipeline, token }: RequestAddress): string =>
   join(requestsDir(paths, pipeline), `${token}.answer`);
-
-const uniqueOf = ({ name, pid }: Writer): string => `${name}.${pid}`;
 
 /**
  * Whether a file is there. Its folder is listed, as an NFS client asks the server for that; of a file that it missed once
@@ -43,13 +41,6 @@ async function isThere(path: string): Promise<boolean> {
     if (errorCode(error) === "ENOENT") return false;
     throw error;
   }
-}
-
-/** What root writes is given to the owner of `.sched`: its runs could not read it else. */
-async function giveToOwner({ paths }: RequestAddress, file: string): Promise<void> {
-  const { chown } = await import("node:fs/promises");
-  const { uid, gid } = await stat(paths.root);
-  for (let path = file; path !== paths.root; path = dirname(path)) await chown(path, uid, gid);
 }
 
 /** Makes the folder of a pipeline's requests, so that on a share no host remembers that it is missing. */
@@ -67,9 +58,7 @@ async function removeOthers(address: RequestAddress): Promise<void> {
 export async function writeStopRequest(address: RequestAddress, request: StopRequest, host: Writer): Promise<void> {
   await openRequests(address, host.uid);
   await removeOthers(address);
-  const path = requestFile(address);
-  await writeStateFile(path, `${JSON.stringify(request)}\n`, uniqueOf(host));
-  if (host.uid === 0) await giveToOwner(address, path);
+  await writeStateFile(requestFile(address), `${JSON.stringify(request)}\n`);
 }
 
 function parseRequest(text: string): StopRequest | undefined {
@@ -88,12 +77,13 @@ function parseRequest(text: string): StopRequest | undefined {
 /**
  * What is asked of the holder of a token; `undefined` for nothing.
  *
- * @param uid the holder's: it obeys itself and root
+ * @param uid the holder's: it obeys itself and root; root obeys the config directory's owner, too
  * @throws StoreError when a stranger asks, or the request is garbled
  */
 export async function readStopRequest(address: RequestAddress, uid: number): Promise<StopRequest | undefined> {
   const path = requestFile(address);
-  const text = (await isThere(path)) ? await readTrustedFile(path, [uid, 0]) : undefined;
+  if (!(await isThere(path))) return undefined;
+  const text = await readTrustedFile(path, await trustedOwners(address.paths.configDir, uid));
   if (text === undefined) return undefined;
   const request = parseRequest(text);
   if (request === undefined) throw new StoreError(`${path} is garbled, so nothing is stopped`);
@@ -103,7 +93,7 @@ export async function readStopRequest(address: RequestAddress, uid: number): Pro
 /** The holder's words on how far it is with a request: all steps so far, as it may be done before anyone reads. */
 export async function writeAnswer(address: RequestAddress, steps: readonly string[], host: Writer): Promise<void> {
   await openRequests(address, host.uid);
-  await writeStateFile(answerFile(address), steps.map((step) => `${step}\n`).join(""), uniqueOf(host));
+  await writeStateFile(answerFile(address), steps.map((step) => `${step}\n`).join(""));
 }
 
 export async function readAnswer(address: RequestAddress): Promise<readonly string[]> {

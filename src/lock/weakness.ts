@@ -46,7 +46,7 @@ function parse(host: string, text: string): Weakness | undefined {
  */
 export async function noteWeakness(
   paths: StatePaths,
-  { host, pid, startedAt }: LockClaim,
+  { host, startedAt }: LockClaim,
   lacks: readonly string[],
 ): Promise<string | undefined> {
   const path = weaknessFile(paths, host);
@@ -58,7 +58,7 @@ export async function noteWeakness(
       return undefined;
     }
     if (text !== undefined && parse(host, text)?.lacks.join("; ") === sentence) return undefined;
-    await writeStateFile(path, `${JSON.stringify({ lacks, since: startedAt.toISOString() })}\n`, `${host}.${pid}`);
+    await writeStateFile(path, `${JSON.stringify({ lacks, since: startedAt.toISOString() })}\n`);
     return sentence;
   } catch {
     // It is said again then; a run does not fail for it.

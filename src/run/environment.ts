@@ -3,6 +3,7 @@ import { absolutePath } from "../config-dir.ts";
 import { errorCode, StoreError } from "../errors.ts";
 import type { Host } from "../host.ts";
 import { open } from "../open-file.ts";
+import { trustedOwners } from "../state-folder.ts";
 import { storeFault } from "../store-fault.ts";
 import { parseEnvFile } from "./env-file.ts";
 import type { EnvironmentPlan } from "./plan.ts";
@@ -20,7 +21,7 @@ type Surroundings = Pick<Host, "env" | "uid">;
 const REFERENCE = /\$\{(file|env):([^}]*)\}/g;
 const READABLE_BY_OTHERS = 0o077;
 
-async function readSecretFile(path: string, uid: number): Promise<string> {
+async function readSecretFile(path: string, uid: number, configDir: string): Promise<string> {
   try {
     const file = await open(path, constants.O_RDONLY);
     try {
@@ -30,7 +31,7 @@ async function readSecretFile(path: string, uid: number): Promise<string> {
           hint: `It holds secrets: chmod 600 ${path}`,
         });
       }
-      if (owner !== uid && owner !== 0) {
+      if (owner !== uid && !(await trustedOwners(configDir, uid)).includes(owner)) {
         throw new StoreError(`env_file ${path} belongs to user ${owner}, not to you (user ${uid})`, {
           hint: "Use a file of your own: it can make your pipelines do anything.",
         });
@@ -100,7 +101,7 @@ export async function readEnvironment(
     set("PIPELINEWISE_HOME", plan.pipelinewiseHome, false);
   }
   if (plan.file !== undefined) {
-    const text = await readSecretFile(plan.file, host.uid);
+    const text = await readSecretFile(plan.file, host.uid, configDir);
     for (const [name, value] of parseEnvFile(text, plan.file)) set(name, value, true);
   }
   const below = new Map(changes);

@@ -7,6 +7,7 @@ import type { RunRecord } from "../history/record.ts";
 import type { Host } from "../host.ts";
 import { ageMs, answers, findState, isAncestor } from "../lock/process-table.ts";
 import type { Log } from "../log.ts";
+import { nonce } from "../nonce.ts";
 import { open } from "../open-file.ts";
 import type { StatePaths } from "../state-paths.ts";
 import { storeFault } from "../store-fault.ts";
@@ -131,8 +132,8 @@ export async function findTraces(
   // Data-diff checks write neither a pidfile nor a log that would keep another run from starting.
   if (lock.dataDiff === true) return { kind: "leftovers", leftovers: { pidfile: undefined, logs: [] } };
   const folder = tapFolder(paths, lock);
-  const probe = join(paths.root, `.probe.${host.name}.${host.pid}`);
-  const age = (path: string) => unlessAbsent(path, () => unchangedMs(path, probe), Number.POSITIVE_INFINITY);
+  const probe = () => join(paths.root, `.probe.${host.name}.${nonce()}`);
+  const age = (path: string) => unlessAbsent(path, () => unchangedMs(path, probe()), Number.POSITIVE_INFINITY);
   const pidfile = await readPidfile(join(folder, "pipelinewise.pid"));
   const pid = pidfile === undefined || !/^\s*\d{1,10}\s*$/.test(pidfile.text) ? 0 : Number(pidfile.text);
   if (pidfile !== undefined && pid > 0) {

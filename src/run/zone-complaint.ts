@@ -15,7 +15,7 @@ export async function complainOfZone({ paths, entry, slot }: RunPlan, host: Host
   const today = host.now().toISOString().slice(0, 10);
   if ((await readStateFile(path)) === today) return;
   await ensureFolder(paths, dirname(path), host.uid);
-  await writeStateFile(path, today, `${host.name}.${host.pid}`);
+  await writeStateFile(path, today);
   host.stderr.write(
     `pipelinewise-sched: the time zone of ${host.name} is ${zone}, and the lines of ${entryLabel(entry)} and others were made for ${slot?.machineZone}: they come at the wrong time. Install the schedule again. (Said once a day.)\n`,
   );

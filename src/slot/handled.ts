@@ -1,16 +1,13 @@
-import { constants } from "node:fs";
 import { dirname } from "node:path";
 import { type EntryId, entryKey, entryLabel } from "../command/request.ts";
 import { StoreError } from "../errors.ts";
 import { removeFile, rename } from "../files.ts";
 import type { Host } from "../host.ts";
-import { open } from "../open-file.ts";
-import { readStateFile } from "../state-file.ts";
+import { besideOf, createStateFile, readStateFile } from "../state-file.ts";
 import { ensureFolder } from "../state-folder.ts";
 import { type StatePaths, slotFile } from "../state-paths.ts";
 import { storeFault } from "../store-fault.ts";
 
-const FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW;
 /** A slot that lies further ahead than two clocks may differ. */
 export const AHEAD_MS = 300_000;
 
@@ -24,7 +21,7 @@ export interface HandledSlot {
   readonly skipped: boolean;
 }
 
-export type Writer = Pick<Host, "uid" | "name" | "pid">;
+export type Writer = Pick<Host, "uid" | "name">;
 
 const fileOf = (paths: StatePaths, entry: EntryId): string => slotFile(paths, entry, entryKey(entry));
 
@@ -79,19 +76,16 @@ export async function prepareNote(
   { slot, run, skipped }: Omit<HandledSlot, "host">,
 ): Promise<SlotNote> {
   const path = fileOf(paths, entry);
-  const beside = `${path}.${host.name}.${host.pid}.tmp`;
+  const beside = besideOf(path);
   const drop = () => removeFile(beside).catch(() => {});
   const fault = (error: unknown): never => {
     throw storeFault("write", path, error);
   };
   await ensureFolder(paths, dirname(path), host.uid);
   try {
-    const file = await open(beside, FLAGS, 0o600);
     const note = { slot: slot.toISOString(), host: host.name, run, skipped: skipped || undefined };
-    const text = `${JSON.stringify(note)}\n`;
-    await file.writeText(text, "utf8").finally(() => file.close());
+    await createStateFile(beside, `${JSON.stringify(note)}\n`, { sync: false });
   } catch (error) {
-    await drop();
     return fault(error);
   }
   return { put: () => rename(beside, path).catch(fault), drop };

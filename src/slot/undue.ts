@@ -2,7 +2,7 @@ import { constants } from "node:fs";
 import { dirname } from "node:path";
 import { type EntryId, entryKey } from "../command/request.ts";
 import { errorCode } from "../errors.ts";
-import { stat } from "../files.ts";
+import { lstat } from "../files.ts";
 import type { Host } from "../host.ts";
 import { open } from "../open-file.ts";
 import { ensureFolder } from "../state-folder.ts";
@@ -31,7 +31,7 @@ export async function countUndue(paths: StatePaths, entry: EntryId, host: Pick<H
 export async function readUndue(paths: StatePaths, entry: EntryId, host: Pick<Host, "name">): Promise<number> {
   const path = undueFile(paths, entry, entryKey(entry), host.name);
   try {
-    return (await stat(path)).size;
+    return (await lstat(path)).size;
   } catch (error) {
     if (errorCode(error) === "ENOENT") return 0;
     throw storeFault("look at", path, error);

@@ -26,14 +26,14 @@ function folderOfFiles(): {
 
 test("makes all changes and leaves nothing beside them", async () => {
   const { changes, look } = folderOfFiles();
-  await (await applyChanges(changes, "u")).keep();
+  await (await applyChanges(changes)).keep();
   expect(look()).toEqual({ a: "a new", c: "c new" });
 });
 
 test("takes all changes back", async () => {
   const { changes, look } = folderOfFiles();
   const before = look();
-  await (await applyChanges(changes, "u")).undo();
+  await (await applyChanges(changes)).undo();
   expect(look()).toEqual(before);
 });
 
@@ -41,11 +41,11 @@ test("when one change fails, none is made", async () => {
   const { changes, look, folder } = folderOfFiles();
   const before = look();
   const impossible = { path: join(folder, "missing", "d"), before: undefined, after: "d" };
-  await expect(applyChanges([...changes, impossible], "u")).rejects.toThrow("cannot write");
+  await expect(applyChanges([...changes, impossible])).rejects.toThrow("cannot write");
   expect(look()).toEqual(before);
 });
 
 test("what does not change is not touched", async () => {
   const path = join(tempFolder(), "missing", "a");
-  await (await applyChanges([{ path, before: "same", after: "same" }], "u")).keep();
+  await (await applyChanges([{ path, before: "same", after: "same" }])).keep();
 });
