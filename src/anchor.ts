@@ -36,3 +36,8 @@ export function anchorOf(path: string): Anchor | undefined {
 export function addAnchor(anchor: Anchor): void {
   anchors = [anchor, ...anchors.filter(({ path }) => path !== anchor.path)];
 }
+
+/** For a process that is no longer root: the kernel checks each of its steps. */
+export function dropAnchors(): void {
+  anchors = [];
+}

@@ -3,7 +3,6 @@ import { once } from "node:events";
 import { cpSync, existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { main } from "../../src/cli/main.ts";
 import { requestsDir } from "../../src/state-paths.ts";
 import { PAIR_WORDS, pidIn, sandbox, works } from "../run/sandbox.ts";
 
@@ -27,7 +26,8 @@ test.skipIf(!ready)("root stops the run of another user, who can read what root 
   const ended = once(wrapper, "exit");
   const tooEarly = ended.then(([code]) => Promise.reject(new Error(`the run ended at once, with ${code}`)));
   const leader = await Promise.race([pidIn(file("leader")), tooEarly]);
-  expect(await main(["stop", ...PAIR_WORDS], host)).toBe(0);
+  // A process of its own, as root becomes the other user for good.
+  execFileSync(process.execPath, [program, "stop", ...PAIR_WORDS], { env: { ...host.env }, cwd: home });
   expect(await ended).toEqual([143, null]);
   expect(works(leader)).toBe(false);
   expect(await records()).toMatchObject([{ outcome: "stopped" }]);

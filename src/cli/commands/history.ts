@@ -1,5 +1,4 @@
 import type { Command } from "commander";
-import { resolveConfigDir } from "../../config-dir.ts";
 import { UsageError } from "../../errors.ts";
 import { type History, type HistoryFault, type HistoryFilter, readHistory } from "../../history/read.ts";
 import type { RunRecord } from "../../history/record.ts";
@@ -8,6 +7,7 @@ import { renderInstant } from "../../instants.ts";
 import { renderDuration } from "../../run/duration.ts";
 import { findStateFolder } from "../../state-folder.ts";
 import { outcomeWords } from "../outcome-words.ts";
+import { actAsOwner } from "../switch-user.ts";
 import { renderTable } from "../table.ts";
 
 interface HistoryFlags {
@@ -18,7 +18,7 @@ interface HistoryFlags {
   readonly configDir?: string;
 }
 
-export function addHistory(command: Command, host: Host): void {
+export function addHistory(command: Command, caller: Host): void {
   command
     .option("--tap <tap>", "only runs of this tap")
     .option("--target <target>", "only runs into this target")
@@ -26,7 +26,7 @@ export function addHistory(command: Command, host: Host): void {
     .option("--json", 'print {"runs": [...]}')
     .option("--config-dir <dir>", "PipelineWise's config directory")
     .action(async ({ tap, target, limit, json = false, configDir }: HistoryFlags) => {
-      const folder = await resolveConfigDir(host, { flag: configDir });
+      const { host, configDir: folder } = await actAsOwner(caller, configDir);
       const state = await findStateFolder(folder, host.uid);
       const filter = { tap, target, limit: readLimit(limit) };
       const { runs, faults }: History =

@@ -2,7 +2,6 @@ import type { Command } from "commander";
 import { type LockId, lockLabel, lockOf, type PipelineId } from "../../command/request.ts";
 import { type InstalledSchedule, listCompiled, readCompiled } from "../../compiled/store.ts";
 import type { ZonesNow } from "../../compiled/zone-notices.ts";
-import { resolveConfigDir } from "../../config-dir.ts";
 import { findRunning } from "../../control/bury.ts";
 import { EXIT, errorCode, errorMessage, SchedError } from "../../errors.ts";
 import { readLast } from "../../history/last.ts";
@@ -15,6 +14,7 @@ import { noticesOf } from "../status/notices.ts";
 import { askPipelinewise, type PipelinewiseRow } from "../status/pipelinewise.ts";
 import { renderStatus, renderStatusJson } from "../status/render.ts";
 import { joinStatus, nextOf, type PipelineState, pairKey, type ScheduledEntry } from "../status/rows.ts";
+import { actAsOwner } from "../switch-user.ts";
 
 interface StatusFlags {
   readonly tap?: string;
@@ -24,7 +24,7 @@ interface StatusFlags {
   readonly configDir?: string;
 }
 
-export function addStatus(command: Command, host: Host): void {
+export function addStatus(command: Command, caller: Host): void {
   command
     .option("--tap <tap>", "only this tap")
     .option("--target <target>", "only this target")
@@ -32,7 +32,7 @@ export function addStatus(command: Command, host: Host): void {
     .option("--json", 'print {"pipelines": [...]}')
     .option("--config-dir <dir>", "PipelineWise's config directory")
     .action(async (flags: StatusFlags) => {
-      const configDir = await resolveConfigDir(host, { flag: flags.configDir });
+      const { host, configDir } = await actAsOwner(caller, flags.configDir);
       const state = await findStateFolder(configDir, host.uid);
       const installed = await chooseSchedules(state, flags.name, host);
       const wanted = ({ tap, target }: PipelineId) => (flags.tap ?? tap) === tap && (flags.target ?? target) === target;

@@ -1,6 +1,5 @@
 import { type Command, Option } from "commander";
 import { type LockId, lockLabel, locksOf } from "../../command/request.ts";
-import { resolveConfigDir } from "../../config-dir.ts";
 import { stopRun } from "../../control/stop.ts";
 import { EXIT } from "../../errors.ts";
 import type { Host } from "../../host.ts";
@@ -10,6 +9,7 @@ import type { StatePaths } from "../../state-paths.ts";
 import { actorOf } from "../actor.ts";
 import type { Finish } from "../add-command.ts";
 import { type PipelineWish, pipelineWished } from "../pipeline-wish.ts";
+import { actAsOwner } from "../switch-user.ts";
 
 interface StopFlags extends PipelineWish {
   readonly all?: boolean;
@@ -18,7 +18,7 @@ interface StopFlags extends PipelineWish {
   readonly configDir?: string;
 }
 
-export function addStop(command: Command, host: Host, finish: Finish): void {
+export function addStop(command: Command, caller: Host, finish: Finish): void {
   command
     .option("--tap <tap>", "tap of the pipeline to stop")
     .option("--target <target>", "its target")
@@ -29,8 +29,9 @@ export function addStop(command: Command, host: Host, finish: Finish): void {
     .action(async (flags: StopFlags) => {
       const { all = false, now = false } = flags;
       const wished = all ? undefined : pipelineWished(flags, "or --all");
-      const actor = actorOf(host, flags.why);
-      const state = await findStateFolder(await resolveConfigDir(host, { flag: flags.configDir }), host.uid);
+      const actor = actorOf(caller, flags.why);
+      const { host, configDir } = await actAsOwner(caller, flags.configDir);
+      const state = await findStateFolder(configDir, host.uid);
       const locks = wished === undefined ? await allOf(state?.paths) : locksOf(wished);
       if (locks.length === 0) host.stdout.write("No pipeline is running.\n");
       const stopOne = async (lock: LockId): Promise<boolean> => {

@@ -1,6 +1,5 @@
 import type { Command } from "commander";
 import { type LockId, lockLabel, type PipelineId } from "../../command/request.ts";
-import { resolveConfigDir } from "../../config-dir.ts";
 import type { Control } from "../../control/control.ts";
 import { unlock, unlockByForce } from "../../control/unlock.ts";
 import { EXIT, UsageError } from "../../errors.ts";
@@ -11,6 +10,7 @@ import type { StatePaths } from "../../state-paths.ts";
 import { actorOf } from "../actor.ts";
 import type { Finish } from "../add-command.ts";
 import { type PipelineWish, pipelineWished } from "../pipeline-wish.ts";
+import { actAsOwner } from "../switch-user.ts";
 
 interface UnlockFlags extends PipelineWish {
   readonly token?: string;
@@ -21,7 +21,7 @@ interface UnlockFlags extends PipelineWish {
 
 const SHORTEST_PREFIX = 8;
 
-export function addUnlock(command: Command, host: Host, finish: Finish): void {
+export function addUnlock(command: Command, caller: Host, finish: Finish): void {
   command
     .option("--tap <tap>", "tap of the pipeline (default: all that have a lock)")
     .option("--target <target>", "its target")
@@ -33,7 +33,9 @@ export function addUnlock(command: Command, host: Host, finish: Finish): void {
       const prefix = forcedPrefix(flags);
       const named = flags.tap !== undefined || flags.target !== undefined || prefix !== undefined;
       const wished = named ? pipelineWished(flags, "or neither to see all locks") : undefined;
-      const state = await findStateFolder(await resolveConfigDir(host, { flag: flags.configDir }), host.uid);
+      const actor = actorOf(caller, flags.why);
+      const { host, configDir } = await actAsOwner(caller, flags.configDir);
+      const state = await findStateFolder(configDir, host.uid);
       const paths = state?.paths;
       const locks = paths === undefined ? [] : await locksMeant(paths, wished);
       if (paths === undefined || locks.length === 0) {
@@ -46,7 +48,7 @@ export function addUnlock(command: Command, host: Host, finish: Finish): void {
         say: (text) => host.stdout.write(`${lockLabel(lock)}: ${text}\n`),
       });
       if (prefix !== undefined) {
-        return unlockByForce(controlOf, locks, { prefix, actor: actorOf(host, flags.why) });
+        return unlockByForce(controlOf, locks, { prefix, actor });
       }
       const free = await Promise.all(locks.map((lock) => unlockOne(controlOf(lock), lock)));
       finish(free.every(Boolean) ? EXIT.ok : EXIT.skipped);

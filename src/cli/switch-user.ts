@@ -1,0 +1,96 @@
+import { userInfo } from "node:os";
+import { anchorOf, dropAnchors } from "../anchor.ts";
+import { resolveConfigDir } from "../config-dir.ts";
+import { errorCode, errorMessage, StoreError } from "../errors.ts";
+import type { Host } from "../host.ts";
+
+/** A user as the system knows it; without a name where it knows only the number. */
+interface Login {
+  readonly uid: number;
+  readonly gid: number;
+  readonly name: string | undefined;
+  readonly home: string | undefined;
+}
+
+/** What a process of the new user gets of root's environment: no secret of root's is for that user's programs. */
+const KEPT = /^(?:PATH|TERM|TZ|LANG|LANGUAGE|LC_[A-Z]+|PIPELINEWISE_[A-Z_]+)$/;
+
+/** Node 20.3 to 20.11.0 and 21.0 to 21.6.1 let io_uring, which keeps root's rights, do file operations (CVE-2024-22017). */
+const KEEPS_ROOTS_RIGHTS = /^v(?:20\.(?:[3-9]|10|11\.0$)|21\.(?:[0-5]\.|6\.[01]$))/;
+
+function demandSafeNode({ env }: Host): void {
+  const ring = env["UV_USE_IO_URING"] ?? (KEEPS_ROOTS_RIGHTS.test(process.version) ? "1" : "0");
+  if (ring === "0") return;
+  throw new Error(`file operations of Node ${process.version} go through io_uring, which keeps the rights of root`);
+}
+
+/** The login of a user id. libuv asks for the effective user's, so that is changed for the moment. */
+function findLogin(uid: number, gid: number): Login {
+  process.seteuid?.(uid);
+  try {
+    const { gid: primary, username, homedir } = userInfo();
+    return { uid, gid: primary, name: username, home: homedir };
+  } catch (error) {
+    if (errorCode(error) !== "ERR_SYSTEM_ERROR") throw error;
+    return { uid, gid, name: undefined, home: undefined };
+  } finally {
+    process.seteuid?.(0);
+  }
+}
+
+/** The types of this version of Node leave out initgroups(3). */
+const self: NodeJS.Process & { initgroups?(user: string, extraGroup: number): void } = process;
+
+/** Becomes a user for good: user, group and supplementary groups. */
+function become({ uid, gid, name }: Login): void {
+  if (name === undefined) process.setgroups?.([gid]);
+  else self.initgroups?.(name, gid);
+  process.setgid?.(gid);
+  process.setuid?.(uid);
+  try {
+    process.setuid?.(0);
+  } catch {
+    return;
+  }
+  throw new Error("the rights of root can be taken back");
+}
+
+function environmentOf({ name, home }: Login, env: Host["env"]): Host["env"] {
+  const kept = Object.entries(env).filter(([variable]) => KEPT.test(variable));
+  return {
+    ...Object.fromEntries(kept),
+    ...(home === undefined ? {} : { HOME: home }),
+    ...(name === undefined ? {} : { USER: name, LOGNAME: name }),
+  };
+}
+
+/** What these commands load only when they need it: our program may lie where the other user cannot read it. */
+const loadAll = () => Promise.all([import("../history/read.ts"), import("../log.ts")]);
+
+/**
+ * The config directory that a command only reads or controls, and the host to do that on. Root becomes the owner of the
+ * directory first, for good: whatever that user has put there then leads nowhere that the user could not go alone.
+ *
+ * @param flag `--config-dir`
+ */
+export async function actAsOwner(
+  host: Host,
+  flag: string | undefined,
+): Promise<{ readonly host: Host; readonly configDir: string }> {
+  const configDir = await resolveConfigDir(host, { flag });
+  const owner = host.uid === 0 ? anchorOf(configDir)?.owner : undefined;
+  if (owner === undefined || owner.uid === 0) return { host, configDir };
+  await loadAll();
+  try {
+    demandSafeNode(host);
+    const login = findLogin(owner.uid, owner.gid);
+    become(login);
+    dropAnchors();
+    return { host: { ...host, uid: login.uid, env: environmentOf(login, host.env) }, configDir };
+  } catch (error) {
+    throw new StoreError(`root cannot become user ${owner.uid}, who owns ${configDir}: ${errorMessage(error)}`, {
+      cause: error,
+      hint: `Run this as that user: setpriv --reuid=${owner.uid} --regid=${owner.gid} --init-groups pipelinewise-sched …`,
+    });
+  }
+}
