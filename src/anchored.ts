@@ -97,7 +97,7 @@ async function reach(path: string): Promise<Reached> {
         await moveTo(await openAt(step, ENTER));
         done = name === ".." ? done.slice(0, -1) : [...done, name];
       } catch (error) {
-        const link = errorCode(error) === "ENOTDIR" ? await linkAt(step) : undefined;
+        const link = errorCode(error) === "ENOTDIR" ? await linkAt(step).catch(() => undefined) : undefined;
         if (link === undefined || ++links > MOST_LINKS) throw named(error, step, path);
         if (link.uid !== 0) linkOwners.push(link.uid);
         todo.unshift(...componentsOf(link.target));

@@ -3,6 +3,7 @@ import { errorCode } from "../errors.ts";
 import type { Host } from "../host.ts";
 import { nonce } from "../nonce.ts";
 import { flockFile, lockFolder, type StatePaths } from "../state-paths.ts";
+import { storeFault } from "../store-fault.ts";
 import { heldBy, judgeTokens, type Scene } from "./contenders.ts";
 import type { DeadHolder, HolderState, LockHolder } from "./lock.ts";
 import { readLockFolder, removeIfEmpty } from "./lock-folder.ts";
@@ -86,9 +87,17 @@ export async function inspectLock(
     clock: realClock,
     patience: {},
   };
-  const found = await readLockFolder(scene.files, scene.folder);
+  /** What the system refuses is no bug of ours: the directory may be another user's. */
+  const orFault = async <T>(work: Promise<T>): Promise<T> => {
+    try {
+      return await work;
+    } catch (error) {
+      throw errorCode(error) === undefined ? error : storeFault("look at the lock", scene.folder, error);
+    }
+  };
+  const found = await orFault(readLockFolder(scene.files, scene.folder));
   const names = found.kind === "tokens" ? found.tokens : [];
-  const views = await Promise.all(names.map((token) => viewOf(scene, token)));
+  const views = await orFault(Promise.all(names.map((token) => viewOf(scene, token))));
   const tokens = views.filter((view) => view !== undefined);
   const take = async (view: TokenView, onDead: (dead: DeadHolder) => Promise<void>): Promise<boolean> => {
     const taken = await bury({ ...scene, onDead }, view);
@@ -99,10 +108,10 @@ export async function inspectLock(
     tokens,
     processes: (token = NO_TOKEN) => markedProcesses(token, scene.flockFile),
     async has(token) {
-      const now = await readLockFolder(scene.files, scene.folder);
+      const now = await orFault(readLockFolder(scene.files, scene.folder));
       return now.kind === "tokens" && now.tokens.includes(token);
     },
-    bury: async (view, onDead) => view.state.kind === "dead" && (await take(view, onDead)),
-    force: take,
+    bury: async (view, onDead) => view.state.kind === "dead" && (await orFault(take(view, onDead))),
+    force: (view, onDead) => orFault(take(view, onDead)),
   };
 }

@@ -3,6 +3,7 @@ import { errorCode } from "../errors.ts";
 import { readdir } from "../files.ts";
 import { readStateFile, removeStateFile, writeStateFile } from "../state-file.ts";
 import { locksDir, type StatePaths, WEAKNESS_PREFIX, weaknessFile } from "../state-paths.ts";
+import { storeFault } from "../store-fault.ts";
 import type { FlockAnswer } from "./flock.ts";
 import type { LockClaim } from "./lock.ts";
 
@@ -70,7 +71,7 @@ export async function noteWeakness(
 export async function readWeaknesses(paths: StatePaths): Promise<readonly Weakness[]> {
   const names = await readdir(locksDir(paths)).catch((error) => {
     if (errorCode(error) === "ENOENT") return [];
-    throw error;
+    throw storeFault("read", locksDir(paths), error);
   });
   const found: Weakness[] = [];
   for (const name of names.sort()) {
