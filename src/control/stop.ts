@@ -6,6 +6,7 @@ import { sinceBootMs } from "../lock/machine.ts";
 import type { MarkedProcesses } from "../lock/pipeline-processes.ts";
 import { LOCK_TIMING, type LockTiming } from "../lock/timing.ts";
 import { renderDuration } from "../run/duration.ts";
+import { flockFile } from "../state-paths.ts";
 import { askHolder } from "./ask.ts";
 import { buryRun } from "./bury.ts";
 import { type Actor, actorWords, type Control } from "./control.ts";
@@ -55,7 +56,7 @@ async function endOrphans(
 
 const alive = (left: readonly number[]): Stopped => ({
   kind: "alive",
-  words: `is still at work: ${left.join(", ")} cannot be ended`,
+  words: `is still running: the processes ${left.join(", ")} could not be ended`,
 });
 
 /** What the record of a run that has ended says of it. */
@@ -120,6 +121,11 @@ export async function stopRun(control: Control, pipeline: LockId, wish: StopWish
       const left = await endOrphans(control, lock.processes(view.token), wish);
       if (left.length > 0) return alive(left);
       ended = true;
+    } else if (view.state.kind === "hidden") {
+      return {
+        kind: "alive",
+        words: `is still running: its wrapper (pid ${view.pid}) is gone, but processes of another user have its lock. Find them as root, and end them: fuser -v ${flockFile(paths, pipeline)}`,
+      };
     } else if (view.state.kind === "dead") {
       const how = ended
         ? `what was left of it was stopped by ${actorWords(wish)}`

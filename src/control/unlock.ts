@@ -4,6 +4,7 @@ import { inspectLock, type LockView, type TokenView } from "../lock/inspect.ts";
 import { LOCK_TIMING } from "../lock/timing.ts";
 import { renderDuration } from "../run/duration.ts";
 import { openNotes } from "../run/notes.ts";
+import { flockFile } from "../state-paths.ts";
 import { buryRun } from "./bury.ts";
 import { type Actor, actorWords, type Control } from "./control.ts";
 
@@ -14,13 +15,15 @@ function holderWords({ token, pid, holder, silentMs }: TokenView): string {
 }
 
 /** Why a holder is believed alive or dead, and what can be done about it. */
-function reasonWords({ tap, target }: LockId, { token, pid, state }: TokenView): string {
-  const words = `--tap ${tap} --target ${target}`;
+function reasonWords({ paths }: Control, pipeline: LockId, { token, pid, state }: TokenView): string {
+  const words = `--tap ${pipeline.tap} --target ${pipeline.target}`;
   switch (state.kind) {
     case "alive":
       return `ALIVE: process ${pid} runs on this host. To end it: pipelinewise-sched stop ${words}`;
     case "orphans":
       return `ALIVE: process ${pid} is gone, but its pipeline is still at work on this host: ${state.pids.join(", ")}. To end it: pipelinewise-sched stop ${words}`;
+    case "hidden":
+      return `ALIVE: process ${pid} is gone, but processes of another user have its lock. Find them as root, and end them: fuser -v ${flockFile(paths, pipeline)}`;
     case "contained":
       return `ALIVE: it is in another container of this machine, and its pipeline is at work: ${state.pids.join(", ")}. To end it: pipelinewise-sched stop ${words}`;
     case "unproved":
@@ -37,7 +40,7 @@ export async function unlock(control: Control, pipeline: LockId): Promise<boolea
   let free = true;
   for (const view of lock.tokens) {
     say(holderWords(view));
-    say(reasonWords(pipeline, view));
+    say(reasonWords(control, pipeline, view));
     if (view.state.kind === "dead") await clear(control, pipeline, lock, view);
     else free = false;
   }
@@ -95,7 +98,7 @@ export async function unlockByForce(
   const { paths, host, say } = control;
   say(holderWords(view));
   if (view.state.kind !== "dead" && view.state.kind !== "unproved") {
-    throw new SchedError(reasonWords(id, view), { exitCode: EXIT.skipped });
+    throw new SchedError(reasonWords(control, id, view), { exitCode: EXIT.skipped });
   }
   if (view.state.kind === "dead") return clear(control, id, lock, view);
   const how = `its lock was removed by force by ${actorWords(actor)}`;

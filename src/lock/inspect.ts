@@ -5,15 +5,22 @@ import { nonce } from "../nonce.ts";
 import { flockFile, lockFolder, type StatePaths } from "../state-paths.ts";
 import { storeFault } from "../store-fault.ts";
 import { heldBy, judgeTokens, type Scene } from "./contenders.ts";
+import { openFlock, takeFlock } from "./flock.ts";
 import type { DeadHolder, HolderState, LockHolder } from "./lock.ts";
 import { readLockFolder, removeIfEmpty } from "./lock-folder.ts";
 import { diskLockFs } from "./lock-fs.ts";
 import { machineId, realClock, thisKernel } from "./machine.ts";
+import { LOCK_OPTIONS } from "./options.ts";
 import { type MarkedProcesses, markedProcesses } from "./pipeline-processes.ts";
 import { bury } from "./settle.ts";
 import { silentMs } from "./silence.ts";
 import { LOCK_TIMING } from "./timing.ts";
-import { parseToken } from "./token.ts";
+import { parseToken, tokenFileName } from "./token.ts";
+
+/** Its process is gone, and something that this user cannot see has the kernel's lock: most likely its pipeline. */
+interface HiddenState {
+  readonly kind: "hidden";
+}
 
 /** One token in a lock folder, as it looks from this host. Nothing is taken, so the kernel's lock proves nothing here. */
 export interface TokenView {
@@ -23,7 +30,7 @@ export interface TokenView {
   readonly startTicks: number;
   /** `undefined` when its record is not whole. */
   readonly holder: LockHolder | undefined;
-  readonly state: HolderState | { readonly kind: "dead" };
+  readonly state: HolderState | { readonly kind: "dead" } | HiddenState;
   /** Since the last sign of life, by the file server's clock. */
   readonly silentMs: number;
 }
@@ -44,7 +51,30 @@ export interface LockView {
 /** No process can have this as its mark. */
 const NO_TOKEN = "\0";
 
-async function viewOf(scene: Scene, token: string): Promise<TokenView | undefined> {
+/** A start that is about to take the lock over has it for a moment only. */
+const LOOKS = 3;
+const LOOK_PAUSE_MS = 100;
+
+/** Whether someone has the kernel's lock. It is tried, and let go at once; a start that meets us there tries again. */
+async function isLocked(path: string): Promise<boolean> {
+  const { flockProgram: program, flockTimeoutMs: timeoutMs } = LOCK_OPTIONS;
+  const file = await openFlock(path);
+  return (await takeFlock(file.fd, { program, timeoutMs }).finally(file.close)).kind === "held";
+}
+
+/** The state of a token whose process is gone and of whose pipeline this user sees nothing. */
+async function stateOfDead(scene: Scene, token: string, seesAll: boolean): Promise<TokenView["state"]> {
+  if (seesAll) return { kind: "dead" };
+  for (let look = 0; look < LOOKS; look++) {
+    if (!(await isLocked(scene.flockFile))) return { kind: "dead" };
+    await scene.clock.pause(LOOK_PAUSE_MS);
+  }
+  await scene.files.times(`${scene.folder}/${tokenFileName(token)}`);
+  return { kind: "hidden" };
+}
+
+/** @param seesAll whether no process of this machine is hidden from us */
+async function viewOf(scene: Scene, token: string, seesAll: boolean): Promise<TokenView | undefined> {
   const owner = parseToken(token);
   if (owner === undefined) return undefined;
   try {
@@ -57,7 +87,8 @@ async function viewOf(scene: Scene, token: string): Promise<TokenView | undefine
     }
     const left = finding.leftovers[0];
     if (left === undefined) return undefined; // It went while we looked.
-    return { token, pid, startTicks, holder: left.holder, state: { kind: "dead" }, silentMs: quiet };
+    const state = await stateOfDead(scene, token, seesAll);
+    return { token, pid, startTicks, holder: left.holder, state, silentMs: quiet };
   } catch (error) {
     if (errorCode(error) === "ENOENT") return undefined;
     throw error;
@@ -68,7 +99,7 @@ async function viewOf(scene: Scene, token: string): Promise<TokenView | undefine
 export async function inspectLock(
   paths: StatePaths,
   pipeline: LockId,
-  { name }: Pick<Host, "name">,
+  { name, uid }: Pick<Host, "name" | "uid">,
 ): Promise<LockView> {
   const scene: Scene = {
     files: diskLockFs,
@@ -97,7 +128,7 @@ export async function inspectLock(
   };
   const found = await orFault(readLockFolder(scene.files, scene.folder));
   const names = found.kind === "tokens" ? found.tokens : [];
-  const views = await orFault(Promise.all(names.map((token) => viewOf(scene, token))));
+  const views = await orFault(Promise.all(names.map((token) => viewOf(scene, token, uid === 0))));
   const tokens = views.filter((view) => view !== undefined);
   const take = async (view: TokenView, onDead: (dead: DeadHolder) => Promise<void>): Promise<boolean> => {
     const taken = await bury({ ...scene, onDead }, view);

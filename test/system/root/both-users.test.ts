@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { works } from "../../run/sandbox.ts";
 import { type Finished, runToEnd } from "../rig/child.ts";
 import { waitFor } from "../rig/wait.ts";
 import { isLeftOut, NOBODY, NUMBER_ONLY, type SecondUser, secondUser, WHERE } from "./second-user.ts";
@@ -13,16 +14,18 @@ const PAIR = ["--tap", "t1", "--target", "g"];
 const tokenFolder = ({ configDir }: SecondUser): string => join(configDir, ".sched/locks/g/t1.lock");
 
 /** A run that has its lock, and is at work. */
-async function startRun(world: SecondUser, who: "user" | "root") {
+async function startRun(world: SecondUser, who: "user" | "root", more: Readonly<Record<string, string>> = {}) {
   const words = [...world.sched, "run", "--config-dir", world.configDir, ...PAIR];
   const sign = join(world.signs, randomUUID());
-  const env = { ...world.env(who), PW_SLEEP: "600", PW_SIGN: sign };
+  const env = { ...world.env(who), PW_SLEEP: "600", PW_SIGN: sign, ...more };
   const [program = "", ...rest] = words;
   const child = who === "user" ? world.startAsUser(words, env) : spawn(program, rest, { env, stdio: "ignore" });
   onTestFinished(() => void child.kill("SIGKILL"));
   const ended = once(child, "exit");
-  await waitFor("a run at work", 30_000, () => existsSync(sign) || undefined);
-  return { child, ended };
+  const pid = await waitFor("a run at work", 30_000, () =>
+    existsSync(sign) ? Number(readFileSync(sign, "utf8")) || undefined : undefined,
+  );
+  return { child, ended, pid };
 }
 
 /** Each command once, as one of the two. Gives the exit code of each. */
@@ -95,6 +98,28 @@ describe.skipIf(isLeftOut)(`root and another user in that user's config director
     expect(code).toBe(0);
     expect(readFileSync(join(world.configDir, "asked-by"), "utf8")).toBe(`${asked}\n`);
     expect(readFileSync(join(world.configDir, "variables"), "utf8")).not.toContain("SECRET_OF_ROOT");
+  });
+
+  test("what a dead run of root's left running is told as that, though its owner cannot see it", async () => {
+    const world = await secondUser(NUMBER_ONLY);
+    const run = await startRun(world, "root", { PW_STUBBORN: "yes" });
+    onTestFinished(() => {
+      if (works(run.pid)) process.kill(run.pid, "SIGKILL");
+    });
+    run.child.kill("SIGKILL");
+    await run.ended;
+    for (const who of ["root", "user"] as const) {
+      const words = expect.stringContaining("processes of another user have its lock");
+      expect(await world.call(who, ["stop", ...PAIR])).toMatchObject({ code: 74, stdout: words });
+      expect(await world.call(who, ["unlock"])).toMatchObject({ code: 75, stdout: words });
+      expect(await world.call(who, ["status"])).toMatchObject({ code: 0 });
+    }
+    expect(await world.call("user", ["run", ...PAIR])).toMatchObject({ code: 75 });
+    process.kill(run.pid, "SIGKILL");
+    await waitFor("its end", 10_000, () => (works(run.pid) ? undefined : true));
+    const lost = expect.stringContaining("the run is recorded as lost");
+    expect(await world.call("root", ["stop", ...PAIR])).toMatchObject({ code: 0, stdout: lost });
+    expect(await world.call("user", ["run", ...PAIR])).toMatchObject({ code: 0 });
   });
 
   test("a program that only root can read does all that root reads and controls", async () => {

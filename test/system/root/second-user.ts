@@ -26,13 +26,14 @@ const SCHEDULE = `pipelines:
   - {tap: t2, target: g, cron: "*/5 * * * *"}
 `;
 
-/** Stands for PipelineWise: says as whom its status was asked; a run makes PW_SIGN and goes on for PW_SLEEP seconds. */
+/** Stands for PipelineWise: says as whom its status was asked; a run writes its pid into PW_SIGN and goes on for PW_SLEEP seconds. */
 const PIPELINEWISE = `#!/bin/sh
 if [ "$1" = status ]; then
   echo "$(id -u) $(id -g) $(id -G) $HOME" >"$PIPELINEWISE_CONFIG_DIRECTORY/asked-by"
   exit 1
 fi
-[ -z "$PW_SIGN" ] || : >"$PW_SIGN"
+[ -z "$PW_STUBBORN" ] || trap '' TERM
+[ -z "$PW_SIGN" ] || echo $$ >"$PW_SIGN"
 exec sleep "\${PW_SLEEP:-0}"
 `;
 
