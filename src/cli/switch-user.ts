@@ -12,16 +12,18 @@ interface Login {
   readonly home: string | undefined;
 }
 
-/** What a process of the new user gets of root's environment: no secret of root's is for that user's programs. */
+/** The variables of root's that the owner's programs get: any other may hold a secret of root's. */
 const KEPT = /^(?:PATH|TERM|TZ|LANG|LANGUAGE|LC_[A-Z]+|PIPELINEWISE_[A-Z_]+)$/;
 
 /** Node 20.3 to 20.11.0 and 21.0 to 21.6.1 let io_uring, which keeps root's rights, do file operations (CVE-2024-22017). */
-const KEEPS_ROOTS_RIGHTS = /^v(?:20\.(?:[3-9]|10|11\.0$)|21\.(?:[0-5]\.|6\.[01]$))/;
+const KEEPS_ROOTS_RIGHTS = /^v(?:20\.(?:[3-9]\.|10\.|11\.0$)|21\.(?:[0-5]\.|6\.[01]$))/;
 
 function demandSafeNode({ env }: Host): void {
   const ring = env["UV_USE_IO_URING"] ?? (KEEPS_ROOTS_RIGHTS.test(process.version) ? "1" : "0");
   if (ring === "0") return;
-  throw new Error(`file operations of Node ${process.version} go through io_uring, which keeps the rights of root`);
+  throw new Error(
+    `file operations of Node ${process.version} go through io_uring, which keeps root's rights; update Node, or set UV_USE_IO_URING=0`,
+  );
 }
 
 /** The login of a user id. libuv asks for the effective user's, so that is changed for the moment. */
@@ -90,7 +92,7 @@ export async function actAsOwner(
   } catch (error) {
     throw new StoreError(`root cannot become user ${owner.uid}, who owns ${configDir}: ${errorMessage(error)}`, {
       cause: error,
-      hint: `Run this as that user: setpriv --reuid=${owner.uid} --regid=${owner.gid} --init-groups pipelinewise-sched …`,
+      hint: `Run this as that user: setpriv --reuid=${owner.uid} --regid=${owner.gid} --clear-groups pipelinewise-sched …`,
     });
   }
 }
