@@ -1,7 +1,7 @@
 import type { Stats } from "node:fs";
 
 /**
- * A config directory that others than root can change, open for as long as this process lives. Only root has one.
+ * A config directory that users other than root can change, open for as long as this process lives. Only root has one.
  *
  * Such a user can put a symbolic link in the place of any file or directory at any moment, so root never uses a path
  * there as it stands: each step starts at the open directory and enters no link.

@@ -49,7 +49,7 @@ function named(error: unknown, safePath: string, path: string): unknown {
   return error;
 }
 
-/** Whether others than root can put something else in the place of what stands in a directory. */
+/** Whether users other than root can replace the entries of a directory. */
 const isShared = ({ uid, mode }: Stats): boolean =>
   uid !== 0 || ((mode & WRITABLE_BY_OTHERS) !== 0 && (mode & STICKY) === 0);
 

@@ -57,8 +57,8 @@ async function isRootsAlone(path: string): Promise<boolean> {
  * The config directory with its links resolved (`~/.pipelinewise` is often a link to a share): the one name by which
  * all else knows it.
  *
- * Where this process is root and others can change the directory, or lead its path elsewhere, it is opened here, and every
- * later step in it starts at the open directory (`anchor.ts`).
+ * As root, opens it too where other users can change the directory or its path: every later step then starts at the open
+ * directory (`anchor.ts`).
  */
 export async function resolveConfigDir(
   host: Surroundings & Pick<Host, "uid">,

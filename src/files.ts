@@ -85,7 +85,7 @@ export const realpath = (path: string): Promise<string> =>
     (done) => realpathLater.native(path, done),
   );
 export function readdir(path: string): Promise<string[]> {
-  // What is listed is a directory that was entered, not one that is looked up.
+  // The directory itself is entered, as a lookup of its name would follow a link.
   return at<string[]>(anchorOf(path) === undefined ? path : `${path}/.`, (folder) => readdirSync(folder), readdirLater);
 }
 export function mkdir(path: string, { mode }: { readonly mode: number }): Promise<void> {

@@ -82,7 +82,7 @@ asRoot("a link in a user's directory is neither entered nor opened nor listed", 
   expect([canary(), readdirSync(roots)]).toEqual(["root's", ["canary"]]);
 });
 
-asRoot("a second name of a file is not written through, nor is what is no file", async () => {
+asRoot("a file with a second name is not changed, and neither is anything but a file", async () => {
   const { file, roots, canary } = await userDirectory();
   linkSync(join(roots, "canary"), file("log"));
   mkdirSync(file("dir"));
@@ -107,6 +107,6 @@ asRoot("a user's link to a directory of root's is refused; the user's own is fol
   expect(await resolve(file("own"))).toBe(file("sub"));
   renameSync(user, join(place, "elsewhere"));
   symlinkSync(roots, user);
-  // What was opened is still the same directory, whatever stands at its path by now.
+  // The open directory is still the same, although its path now leads elsewhere.
   expect((await readdir(user)).sort()).toEqual(["link", "own", "sub"]);
 });

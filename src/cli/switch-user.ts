@@ -54,7 +54,7 @@ function become({ uid, gid, name }: Login): void {
   } catch {
     return;
   }
-  throw new Error("the rights of root can be taken back");
+  throw new Error("the process can become root again");
 }
 
 function environmentOf({ name, home }: Login, env: Host["env"]): Host["env"] {
@@ -66,7 +66,7 @@ function environmentOf({ name, home }: Login, env: Host["env"]): Host["env"] {
   };
 }
 
-/** What these commands load only when they need it: our program may lie where the other user cannot read it. */
+/** Loads the modules that these commands load late: the owner may not be able to read our program. */
 const loadAll = () => Promise.all([import("../history/read.ts"), import("../log.ts")]);
 
 /**

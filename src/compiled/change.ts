@@ -19,7 +19,7 @@ export interface AppliedChanges {
   keep(): Promise<void>;
 }
 
-/** Where a file's present text lies until the changes are kept or taken back. */
+/** The copy of a file's present text, until the changes are kept or undone. */
 interface Aside {
   readonly change: FileChange;
   readonly path: string;

@@ -18,7 +18,7 @@ const isThere = (path: string): Promise<boolean> =>
     (error) => errorCode(error) !== "ENOENT",
   );
 
-/** Where the state of an installed schedule lies; throws where its config directory is not there. */
+/** The paths of an installed schedule's state. @throws StoreError where its config directory is not there */
 async function demandConfigDir(
   { name, configDir }: Installed,
   host: Host,

@@ -118,7 +118,7 @@ export async function inspectLock(
     clock: realClock,
     patience: {},
   };
-  /** What the system refuses is no bug of ours: the directory may be another user's. */
+  /** A refusal of the system is not a bug: the directory may belong to another user. */
   const orFault = async <T>(work: Promise<T>): Promise<T> => {
     try {
       return await work;

@@ -73,7 +73,7 @@ const targets = ({ hostName }: SecondUser) => {
   return { everywhere, history, locks, requests, schedules, pipelinewise, runs };
 };
 
-/** What a user could make root do, and every trace of it: nothing of root's may have been changed since. */
+/** Everything about a tree that a command of root's could change, with the time of the last change. */
 function snapshot(folder: string): Readonly<Record<string, string>> {
   const paths = [
     folder,
@@ -88,7 +88,7 @@ function snapshot(folder: string): Readonly<Record<string, string>> {
   );
 }
 
-/** What the commands find, as the user: what a dead run left, and what a `stop` that was killed did. */
+/** As the user: leaves the files of a dead run, and those of a `stop` that was killed. */
 const PLANT = `umask 077; cd "$1"
 mkdir -p g/t1/log .sched/requests/g/t1 .sched/slots/g/t1 .sched/logs/g/t1 ".sched/backups/$2-root" ".sched/runs/$3"
 echo 999999 >g/t1/pipelinewise.pid; : >g/t1/log/${LEFT_LOG}

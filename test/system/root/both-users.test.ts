@@ -13,7 +13,7 @@ const PAIR = ["--tap", "t1", "--target", "g"];
 
 const tokenFolder = ({ configDir }: SecondUser): string => join(configDir, ".sched/locks/g/t1.lock");
 
-/** A run that has its lock, and is at work. */
+/** Starts a run and waits until its pipeline is running. */
 async function startRun(world: SecondUser, who: "user" | "root", more: Readonly<Record<string, string>> = {}) {
   const words = [...world.sched, "run", "--config-dir", world.configDir, ...PAIR];
   const sign = join(world.signs, randomUUID());
@@ -22,7 +22,7 @@ async function startRun(world: SecondUser, who: "user" | "root", more: Readonly<
   const child = who === "user" ? world.startAsUser(words, env) : spawn(program, rest, { env, stdio: "ignore" });
   onTestFinished(() => void child.kill("SIGKILL"));
   const ended = once(child, "exit");
-  const pid = await waitFor("a run at work", 30_000, () =>
+  const pid = await waitFor("a running pipeline", 30_000, () =>
     existsSync(sign) ? Number(readFileSync(sign, "utf8")) || undefined : undefined,
   );
   return { child, ended, pid };
@@ -100,7 +100,7 @@ describe.skipIf(isLeftOut)(`root and another user in that user's config director
     expect(readFileSync(join(world.configDir, "variables"), "utf8")).not.toContain("SECRET_OF_ROOT");
   });
 
-  test("what a dead run of root's left running is told as that, though its owner cannot see it", async () => {
+  test("a pipeline that outlives root's dead run is reported as running, although the owner cannot see it", async () => {
     const world = await secondUser(NUMBER_ONLY);
     const run = await startRun(world, "root", { PW_STUBBORN: "yes" });
     onTestFinished(() => {
@@ -137,7 +137,7 @@ describe.skipIf(isLeftOut)(`root and another user in that user's config director
     expect(forced).toMatchObject({ code: 75, stdout: expect.stringContaining("held by host") });
     expect(await root("stop", ...PAIR)).toMatchObject({ code: 0, stdout: expect.stringContaining("was stopped") });
     await run.ended;
-    // A run of another host, of which nothing can be told.
+    // A run of another host: nothing proves it dead.
     const token = "00000000.1.1.1.abcdef012345";
     const owner = join(tokenFolder(world), `owner.${token}.json`);
     await world.asUser(["sh", "-ec", 'mkdir -p "$(dirname "$1")"; echo >"$1"', "", owner]);

@@ -61,7 +61,7 @@ export interface SecondUser {
   readonly env: (who: "user" | "root") => Readonly<Record<string, string>>;
   /** Runs our own program in the user's config directory. */
   readonly call: (who: "user" | "root", words: readonly string[], options?: CallOptions) => Promise<Finished>;
-  /** What below `.sched` does not belong to the user. */
+  /** The entries below `.sched` that do not belong to the user. */
   readonly strange: () => readonly string[];
 }
 
