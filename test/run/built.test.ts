@@ -39,8 +39,8 @@ describe.skipIf(!built)("the built program", () => {
   });
 
   test("the stack trace of a bug names our source files and lines", () => {
-    // No user can make this call: an argument that is not text.
-    const script = 'require("./dist/run.cjs").open(["run", 5], "/x/bin/pipelinewise-sched.cjs")';
+    // No user can make this call: arguments that are no list.
+    const script = 'require("./dist/run.cjs").open({ slice: () => null }, "/x/bin/pipelinewise-sched.cjs")';
     const { status, stderr } = spawnSync(process.execPath, ["-e", script], { encoding: "utf8" });
     expect(status).toBe(70);
     expect(stderr).toContain("this is a bug in pipelinewise-sched");
