@@ -1,0 +1,73 @@
+import { resolve } from "node:path";
+import { expect, test } from "vitest";
+import * as z from "zod/mini";
+import { ScheduleFile } from "../../src/schedule/schema.ts";
+import { generatedParts, renderPage } from "./generated.ts";
+
+const PAGE = "docs/schedule-file.md";
+
+/** As much of a JSON Schema as the schedule file's has. */
+interface Shape {
+  readonly type?: string;
+  readonly description?: string;
+  readonly default?: unknown;
+  readonly enum?: readonly string[];
+  readonly pattern?: string;
+  readonly items?: Shape;
+  readonly anyOf?: readonly Shape[];
+  readonly properties?: Readonly<Record<string, Shape>>;
+  readonly required?: readonly string[];
+}
+
+// What zod writes is plain JSON.
+const root = z.toJSONSchema(ScheduleFile, { target: "draft-7", io: "input" }) as Shape;
+
+/** The mappings of the file, each with a part of its own on the page. */
+function mappings(): ReadonlyMap<string, Shape> {
+  const found = new Map<string, Shape>([["top level", root]]);
+  const add = (path: string, { properties, required = [], items, anyOf }: Shape): void => {
+    if (properties !== undefined) found.set(path, { properties, required });
+    for (const shape of [items, ...(anyOf ?? [])]) if (shape !== undefined) add(path, shape);
+    for (const [key, shape] of Object.entries(properties ?? {})) add(`${path}.${key}`, shape);
+  };
+  for (const [key, shape] of Object.entries(root.properties ?? {})) add(key, shape);
+  return found;
+}
+
+/** What a value looks like, in words. */
+function kindOf({ type, enum: words, pattern, items, anyOf, properties }: Shape): string {
+  if (anyOf !== undefined) return anyOf.map(kindOf).join(", or ");
+  if (words !== undefined) return words.map((word) => `\`${word}\``).join(", ");
+  if (items !== undefined) return `list of ${items.properties === undefined ? plural(kindOf(items)) : "mappings"}`;
+  if (properties !== undefined || type === "object") return "mapping";
+  if (type === "boolean") return "`true` or `false`";
+  if (type === "string") return pattern === undefined ? "string" : `string that matches \`${pattern}\``;
+  return type ?? "any";
+}
+
+const plural = (kind: string): string => (kind === "string" ? "strings" : kind);
+
+/** Markdown would take these marks for its own; between backticks it does not. */
+const escaped = (text: string): string =>
+  text
+    .split("`")
+    .map((part, index) => (index % 2 === 0 ? part.replace(/[|~*<]/g, "\\$&") : part.replaceAll("|", "\\|")))
+    .join("`");
+
+function renderTable({ properties = {}, required = [] }: Shape): string {
+  const rows = Object.entries(properties).map(([key, shape]) => {
+    const needed = required.includes(key) ? " (required)" : "";
+    const initial = shape.default === undefined ? "" : ` Default: \`${String(shape.default)}\`.`;
+    return `| \`${key}\`${needed} | ${kindOf(shape).replaceAll("|", "\\|")} | ${escaped(shape.description ?? "")}${initial} |`;
+  });
+  return ["| key | value | meaning |", "|---|---|---|", ...rows].join("\n");
+}
+
+test("docs/schedule-file.md lists the keys as the schema has them (else: npm run docs)", async () => {
+  const shapes = mappings();
+  await expect(renderPage(PAGE, (name) => renderTable(shapes.get(name) ?? {}))).toMatchFileSnapshot(resolve(PAGE));
+});
+
+test("docs/schedule-file.md has a part for every mapping of the file", () => {
+  expect([...generatedParts(PAGE)].sort()).toEqual([...mappings().keys()].sort());
+});
