@@ -10,18 +10,25 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const folder = mkdtempSync(join(tmpdir(), "pws-package-"));
 const npm = (words, cwd) => execFileSync("npm", [...words, "--loglevel=error"], { cwd, encoding: "utf8" });
 
-/** Only what a user needs: bundles with their source maps, JSON Schema, README, licences. */
+/** Only what a user needs: bundles with their source maps, JSON Schema, documentation, examples, licences. */
 const ALLOWED = [
   /^bin\/pipelinewise-sched\.cjs$/,
   /^dist\/(chunks\/)?[\w.-]+\.cjs(\.map)?$/,
   /^schema\/schedule\.schema\.json$/,
-  /^(package\.json|README\.md|LICENSE|THIRD-PARTY-LICENSES\.txt)$/,
+  /^docs\/[\w-]+\.md$/,
+  /^examples\/(schedule\.yml|crontab)$/,
+  /^(package\.json|README\.md|CHANGELOG\.md|CONTRIBUTING\.md|LICENSE|THIRD-PARTY-LICENSES\.txt)$/,
 ];
 
 try {
   const [packed] = JSON.parse(npm(["pack", "--json", "--ignore-scripts", "--pack-destination", folder], root));
-  const surplus = packed.files.map(({ path }) => path).filter((path) => !ALLOWED.some((allowed) => allowed.test(path)));
-  if (surplus.length > 0) throw new Error(`The package holds what does not run: ${surplus.join(", ")}`);
+  const paths = packed.files.map(({ path }) => path);
+  const surplus = paths.filter((path) => !ALLOWED.some((allowed) => allowed.test(path)));
+  if (surplus.length > 0) throw new Error(`The package contains files that no user needs: ${surplus.join(", ")}`);
+  // npm shows the README, so a link to a file that is not in the package would be dead there.
+  const links = readFileSync(join(root, "README.md"), "utf8").matchAll(/\]\((?!https?:)([^)#]+)/g);
+  const dead = [...links].map(([, path]) => path).filter((path) => !paths.includes(path));
+  if (dead.length > 0) throw new Error(`The README links to files that are not in the package: ${dead.join(", ")}`);
 
   const prefix = join(folder, "prefix");
   npm(["install", "--global", "--offline", "--prefix", prefix, join(folder, packed.filename)], folder);
