@@ -50,6 +50,7 @@ function makeSandbox() {
   const crontab = `#!/bin/sh
 case "$1" in
   -l) if [ -f '${crontabFile}' ]; then cat '${crontabFile}'; else echo "no crontab for $(id -un)" >&2; exit 1; fi ;;
+  -r) rm -f '${crontabFile}' ;;
   -*) echo "crontab: unknown option $1" >&2; exit 1 ;;
   *) cp "$1" '${crontabFile}' ;;
 esac
@@ -110,7 +111,7 @@ await type(["history"]);
 heading("For real");
 say(`Write your own schedule.yml beside your PipelineWise project, then:
 
-    npm install --global .                        # or the published package: a path that stays, for cron
+    npm install --global "$(npm pack --silent)"   # a copy at a path that stays, for cron
     pipelinewise-sched validate schedule.yml
     pipelinewise-sched preview schedule.yml
     pipelinewise-sched install schedule.yml --dry-run
