@@ -1,5 +1,6 @@
-// Installs the development packages when they are missing or older than the lock file, so that `npm test` and
-// `npm run quickstart` work on a fresh clone.
+// Runs `npm ci` when the installed packages differ from the lock file, so that `npm test` and `npm run quickstart` work on
+// a fresh clone. When nothing differs it does nothing: `npm ci` would also delete what the tests keep in
+// node_modules/.cache.
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { dirname } from "node:path";
@@ -26,10 +27,8 @@ const lacking = [...wanted].filter(
 );
 
 if (lacking.length > 0) {
-  process.stderr.write(`Installing ${lacking.length} development packages (npm install) …\n`);
-  // Not `npm ci`: it wants the lock file to know the binaries of every platform, and ours knows those it was made with.
-  // The versions are the lock file's all the same, and it is left as it is.
-  const words = ["install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error"];
+  process.stderr.write(`Installing ${lacking.length} development packages (npm ci) …\n`);
+  const words = ["ci", "--no-audit", "--no-fund", "--loglevel=error"];
   const { status, error } = spawnSync("npm", words, { cwd: root, stdio: ["ignore", "ignore", "inherit"] });
   if (error) throw error;
   process.exitCode = status ?? 1;
