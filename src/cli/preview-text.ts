@@ -9,6 +9,7 @@ import { previewRows } from "../preview/rows.ts";
 import { renderBlocks, renderTable } from "../preview/table.ts";
 import { atMost, plannedRuns, type Window } from "../preview/upcoming.ts";
 import type { Pipeline } from "../schedule/schedule.ts";
+import { HOUR_MS } from "../time-units.ts";
 import { paintFor } from "./paint.ts";
 import type { PreviewWindow, WindowFlags } from "./preview-window.ts";
 import type { PreviewZones } from "./preview-zones.ts";
@@ -80,8 +81,6 @@ function windowWords({ window: { from, to, count, total }, flags: { day }, zones
   if (to === undefined) return `The next runs from ${start}, ${each}.`;
   return `Runs from ${start} to ${renderMinute(to)}${each === "" ? "" : `, at most ${each}`}.`;
 }
-
-const HOUR_MS = 3_600_000;
 
 function dayWords(day: string, zone: string, lengthMs: number): string {
   if (lengthMs === 0) return `There is no ${day} in ${zone}: its clocks left this day out.`;

@@ -1,9 +1,9 @@
 import { sameZone } from "../cron/same-zone.ts";
 import { zoneClock } from "../cron/zone-clock.ts";
 import { tableClock, type ZoneTable, zoneTable } from "../cron/zone-table.ts";
+import { DAY_MS } from "../time-units.ts";
 import type { CompiledSchedule, HostSchedule, ZoneRecord } from "./compiled.ts";
 
-const DAY_MS = 86_400_000;
 /** With less than so much left one is told. */
 const SHORT_DAYS = 30;
 

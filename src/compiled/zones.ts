@@ -1,8 +1,8 @@
 import { zoneClock } from "../cron/zone-clock.ts";
 import { type Horizon, zoneTable } from "../cron/zone-table.ts";
+import { DAY_MS } from "../time-units.ts";
 import type { ZoneRecord } from "./compiled.ts";
 
-const DAY_MS = 86_400_000;
 /** For so long what an install finds out about zones holds. */
 const HORIZON_DAYS = 400;
 /** An install that changes nothing else leaves a record that holds for so long. */

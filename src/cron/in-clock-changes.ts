@@ -1,9 +1,9 @@
+import { MINUTE_MS } from "../time-units.ts";
 import { type ClockChange, clockChanges } from "./clock-changes.ts";
 import type { Cron } from "./expression.ts";
 import { runTimes } from "./next.ts";
 import { zoneClock } from "./zone-clock.ts";
 
-const MINUTE_MS = 60_000;
 /** cron takes a larger step for a correction: it makes nothing up and holds nothing back. */
 const CORRECTION_MS = 180 * MINUTE_MS;
 /** Smaller ones are a late wake-up, made up for all lines. */

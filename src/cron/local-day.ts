@@ -1,6 +1,5 @@
+import { DAY_MS } from "../time-units.ts";
 import { zoneClock } from "./zone-clock.ts";
-
-const DAY_MS = 86_400_000;
 
 /**
  * The instants of a day by a zone's own clocks; `to` exclusive. 23 or 25 hours long where the clocks change, and empty

@@ -1,12 +1,11 @@
+import { HOUR_MS, MINUTE_MS } from "../time-units.ts";
 import { clockChanges } from "./clock-changes.ts";
 import type { Times } from "./expression.ts";
 import type { ZoneClock } from "./segment.ts";
 import { startsByClock } from "./starts.ts";
-import { MINUTE_MS } from "./stretches.ts";
+
 import { zoneClock } from "./zone-clock.ts";
 import type { Horizon } from "./zone-table.ts";
-
-const HOUR_MS = 60 * MINUTE_MS;
 
 /**
  * How a cron lies to the clock changes of its zone:

@@ -1,11 +1,11 @@
+import { DAY_MS, MINUTE_MS } from "../time-units.ts";
 import { daySearch } from "./calendar.ts";
 import type { Times } from "./expression.ts";
 import type { ZoneClock } from "./segment.ts";
-import { type ClockHandling, MINUTE_MS, stretches } from "./stretches.ts";
+import { type ClockHandling, stretches } from "./stretches.ts";
 import type { Horizon } from "./zone-table.ts";
 
 const DAY_MINUTES = 1440;
-const DAY_MS = DAY_MINUTES * MINUTE_MS;
 /** More than a wall clock may lie from UTC, or a clock change turn it back. */
 const LEEWAY_DAYS = 3;
 const LEEWAY_MS = LEEWAY_DAYS * DAY_MS;

@@ -1,8 +1,6 @@
+import { DAY_MS, MINUTE_MS } from "../time-units.ts";
 import type { CronClass } from "./expression.ts";
 import type { ZoneClock } from "./segment.ts";
-
-export const MINUTE_MS = 60_000;
-const DAY_MS = 86_400_000;
 
 /** cron takes a larger step of the clock for a correction, not for a clock change: minutes. */
 const CORRECTION = 180;

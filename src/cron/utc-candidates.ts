@@ -1,9 +1,10 @@
+import { MINUTE_MS } from "../time-units.ts";
 import { clockChanges } from "./clock-changes.ts";
 import { type DayTimes, dayPattern } from "./day-pattern.ts";
 import type { Times } from "./expression.ts";
 import type { ZoneClock } from "./segment.ts";
 import { startsByClock } from "./starts.ts";
-import { MINUTE_MS } from "./stretches.ts";
+
 import { addDays, type DaysByMinute, minutesOfDay, setsOf, type TimeSet } from "./time-sets.ts";
 import type { Horizon } from "./zone-table.ts";
 

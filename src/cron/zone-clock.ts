@@ -1,13 +1,12 @@
 import { EXIT, SchedError } from "../errors.ts";
+import { DAY_MS, SECOND_MS } from "../time-units.ts";
 import { hasIntl } from "./has-intl.ts";
 import { FURTHEST, type Segment, type ZoneClock } from "./segment.ts";
 
-const DAY = 86_400_000;
 /** Transitions are looked for and kept by chunks of this length. */
-const CHUNK = 48 * DAY;
+const CHUNK = 48 * DAY_MS;
 /** No zone has changed twice within so short a time since 1970: the shortest pause is Boa Vista's week in 2000. */
-const PROBE = 6 * DAY;
-const SECOND = 1000;
+const PROBE = 6 * DAY_MS;
 
 const clocks = new Map<string, ZoneClock>();
 
@@ -44,7 +43,7 @@ function offsetReader(zone: string): (at: number) => number {
     const parts = /GMT(?:([+-])(\d\d):(\d\d)(?::(\d\d))?)?$/.exec(format.format(at));
     if (parts === null) throw new Error(`Intl writes the offset of ${zone} in a way we cannot read`);
     const [, sign, hours = "0", minutes = "0", seconds = "0"] = parts;
-    const size = (Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds)) * SECOND;
+    const size = (Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds)) * SECOND_MS;
     return sign === "-" ? -size : size;
   };
 }
@@ -87,12 +86,12 @@ function searchSegments(offsetAt: (at: number) => number, from: number, to: numb
 /** The first instant, to the second, that has another offset than `low`; `high` has. */
 function changeBetween(offsetAt: (at: number) => number, low: number, high: number): number {
   const before = offsetAt(low);
-  let same = low / SECOND;
-  let other = high / SECOND;
+  let same = low / SECOND_MS;
+  let other = high / SECOND_MS;
   while (other - same > 1) {
     const middle = Math.floor((same + other) / 2);
-    if (offsetAt(middle * SECOND) === before) same = middle;
+    if (offsetAt(middle * SECOND_MS) === before) same = middle;
     else other = middle;
   }
-  return other * SECOND;
+  return other * SECOND_MS;
 }

@@ -1,7 +1,7 @@
 import type { Cron } from "../cron/expression.ts";
 import type { ZoneClock } from "../cron/segment.ts";
-import { MINUTE_MS } from "../cron/stretches.ts";
 import type { Horizon } from "../cron/zone-table.ts";
+import { MINUTE_MS } from "../time-units.ts";
 
 const HOUR_MINUTES = 60;
 const DAY_MINUTES = 1440;

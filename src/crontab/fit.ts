@@ -7,6 +7,7 @@ import { findZone } from "../cron/zone.ts";
 import { zoneClock } from "../cron/zone-clock.ts";
 import { StoreError } from "../errors.ts";
 import type { Pipeline } from "../schedule/schedule.ts";
+import { DAY_MS } from "../time-units.ts";
 import type { CronHere } from "./daemon.ts";
 import { foreignZone, type ZoneFrame } from "./timings.ts";
 
@@ -22,7 +23,6 @@ export interface Load {
   readonly now: Date;
 }
 
-const DAY_MS = 86_400_000;
 /** Clock changes are looked for so far ahead: each zone's yearly ones are in it. */
 const HORIZON_MS = 400 * DAY_MS;
 const BUSYBOX_ENTRIES = 255;

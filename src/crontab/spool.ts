@@ -2,10 +2,10 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Host } from "../host.ts";
+import { SECOND_MS } from "../time-units.ts";
 
 /** Debian's spool folder; `crontab` sets its time at each change, and anyone may look at that. */
 const SPOOL = "var/spool/cron/crontabs";
-const SECOND_MS = 1000;
 
 /**
  * Waits until the second in which the spool last changed is over.

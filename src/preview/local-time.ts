@@ -1,7 +1,6 @@
 import { zoneClock } from "../cron/zone-clock.ts";
 import { renderMinute } from "../instants.ts";
-
-const MINUTE_MS = 60_000;
+import { MINUTE_MS } from "../time-units.ts";
 
 /** `2026-10-25 01:30` of an instant on clocks that are `offset` milliseconds ahead of UTC. */
 export const renderWall = (at: number, offset: number): string => renderMinute(at + offset).slice(0, -1);

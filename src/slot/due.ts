@@ -1,8 +1,7 @@
 import type { Times } from "../cron/expression.ts";
 import type { ZoneClock } from "../cron/segment.ts";
 import { startsByClock } from "../cron/starts.ts";
-
-const MINUTE_MS = 60_000;
+import { MINUTE_MS } from "../time-units.ts";
 
 /** A start stands for no slot that lies further back. Daemons are up to 5 minutes late, and a machine may be busy. */
 const LOOK_BACK_MS = 3_600_000;

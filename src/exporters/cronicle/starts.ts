@@ -5,10 +5,9 @@ import { exactSets } from "../../cron/time-sets.ts";
 import { utcCandidates } from "../../cron/utc-candidates.ts";
 import { zoneClock } from "../../cron/zone-clock.ts";
 import type { Horizon } from "../../cron/zone-table.ts";
+import { MINUTE_MS } from "../../time-units.ts";
 import { type CronicleTiming, plainTiming } from "./timing.ts";
 import { cronicleZone } from "./zones.ts";
-
-const MINUTE_MS = 60_000;
 
 /** What one event of a pipeline starts. */
 export interface EventStarts {
