@@ -46,7 +46,7 @@ function peakMemory(args) {
 /** Our matcher as it is built, so that it is measured as the program runs it. */
 async function ourMatcher() {
   const build = await rolldown({
-    input: { expression: join(root, "src/cron/expression.ts"), next: join(root, "src/cron/next.ts") },
+    input: { expression: join(root, "src/cron/expression.ts"), next: join(root, "src/cron/next-runs.ts") },
   });
   await build.write({ dir: folder, format: "esm", entryFileNames: "[name].mjs" });
   await build.close();

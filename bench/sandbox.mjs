@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readlinkSync, realpathSync, rmSync, 
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** As src/localtime.ts has it. */
+/** As src/system/localtime.ts has it. */
 function localtimeMark() {
   try {
     return `link ${readlinkSync("/etc/localtime")}`;

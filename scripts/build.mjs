@@ -17,7 +17,7 @@ const withoutUnused = {
   resolveId(source, importer = "") {
     // commander starts subcommands that are programs of their own; we have none.
     if (source === "node:child_process" && importer.includes("/node_modules/commander/")) return "\0empty";
-    // proper-lockfile releases its locks at exit through it; ours belong to the pipeline (src/lock/library.ts).
+    // proper-lockfile releases its locks at exit through it; ours belong to the pipeline (src/lock/lock-file.ts).
     if (source === "signal-exit" && importer.includes("/node_modules/proper-lockfile/")) return "\0empty-function";
     return null;
   },
@@ -25,11 +25,11 @@ const withoutUnused = {
 };
 
 const build = await rolldown({
-  input: { run: join(root, "src/cli/doors/run.ts"), main: join(root, "src/cli/doors/main.ts") },
+  input: { run: join(root, "src/cli/entry/run.ts"), main: join(root, "src/cli/entry/main.ts") },
   platform: "node",
   resolve: {
     alias: {
-      // proper-lockfile asks for graceful-fs only to have a default `fs`; ours is always given (src/lock/library.ts).
+      // proper-lockfile asks for graceful-fs only to have a default `fs`; ours is always given (src/lock/lock-file.ts).
       "graceful-fs": "node:fs",
       // As ES modules, so that only the reading half of the package is bundled.
       yaml: join(root, "node_modules/yaml/browser/dist/index.js"),
@@ -50,8 +50,8 @@ const { output } = await build.write({
   // it needs once it holds the lock is another.
   codeSplitting: {
     groups: [
-      { name: "start", test: /src\/cli\/(doors\/enter|run-entry)\.ts$/, priority: 2 },
-      { name: "work", test: /src\/(run\/execute|lock\/acquire|lock\/record-lock)\.ts$/, priority: 1 },
+      { name: "start", test: /src\/cli\/(entry\/entry|run-command)\.ts$/, priority: 2 },
+      { name: "work", test: /src\/(run\/execute|lock\/acquire|lock\/lock-file)\.ts$/, priority: 1 },
     ],
   },
   comments: { legal: false },

@@ -1,8 +1,8 @@
 import { userInfo } from "node:os";
-import { anchorOf, dropAnchors } from "../anchor.ts";
-import { resolveConfigDir } from "../config-dir.ts";
 import { errorCode, errorMessage, StoreError } from "../errors.ts";
 import type { Host } from "../host.ts";
+import { anchorOf, dropAnchors } from "../storage/anchor.ts";
+import { resolveConfigDir } from "../storage/config-dir.ts";
 
 /** A user as the system knows it; without a name where it knows only the number. */
 interface Login {
@@ -67,7 +67,7 @@ function environmentOf({ name, home }: Login, env: Host["env"]): Host["env"] {
 }
 
 /** Loads the modules that these commands load late: the owner may not be able to read our program. */
-const loadAll = () => Promise.all([import("../history/read.ts"), import("../log.ts")]);
+const loadAll = () => Promise.all([import("../history/read.ts"), import("../run/log-writer.ts")]);
 
 /**
  * The config directory that a command only reads or controls, and the host to do that on. Root becomes the owner of the

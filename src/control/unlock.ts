@@ -1,12 +1,11 @@
-import type { LockId } from "../command/request.ts";
 import { EXIT, SchedError, UsageError } from "../errors.ts";
 import { inspectLock, type LockView, type TokenView } from "../lock/inspect.ts";
 import { LOCK_TIMING } from "../lock/timing.ts";
-import { renderDuration } from "../run/duration.ts";
-import { openNotes } from "../run/notes.ts";
-import { flockFile } from "../state-paths.ts";
-import { buryRun } from "./bury.ts";
-import { type Actor, actorWords, type Control } from "./control.ts";
+import type { LockId } from "../pipeline-id.ts";
+import { openNotes } from "../run/wrapper-log.ts";
+import { flockFile } from "../storage/paths.ts";
+import { renderDuration } from "../text/format-time.ts";
+import { type Actor, actorWords, buryRun, type Control } from "./reap.ts";
 
 function holderWords({ token, pid, holder, silentMs }: TokenView): string {
   const who = holder === undefined ? `pid ${pid}; its record is not whole` : `host ${holder.host}, pid ${pid}`;

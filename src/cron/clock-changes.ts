@@ -1,4 +1,10 @@
-import type { ZoneClock } from "./segment.ts";
+import { HOUR_MS, MINUTE_MS } from "../time-units.ts";
+import type { ZoneClock } from "./clock-handling.ts";
+import type { Cron, Times } from "./expression.ts";
+import { runTimes } from "./next-runs.ts";
+import { startsByClock } from "./occurrences.ts";
+import { zoneClock } from "./zone-clock.ts";
+import type { Horizon } from "./zone-table.ts";
 
 /** A step of a zone's clocks. Milliseconds; offsets are east of UTC. */
 export interface ClockChange {
@@ -16,3 +22,70 @@ export function* clockChanges(clock: ZoneClock, from: number, to: number): Gener
     segment = next;
   }
 }
+
+/** cron takes a larger step for a correction: it makes nothing up and holds nothing back. */
+const CORRECTION_MS = 180 * MINUTE_MS;
+/** Smaller ones are a late wake-up, made up for all lines. */
+const LATE_MS = 5 * MINUTE_MS;
+
+/** Times of a cron that a zone's clocks skip, or show twice. */
+export interface InClockChange {
+  readonly change: ClockChange;
+  /** What the clocks show, as if it were UTC, in epoch milliseconds. */
+  readonly walls: readonly number[];
+  readonly happens: "skipped" | "made up" | "once" | "twice";
+}
+
+/**
+ * What becomes of a cron at the clock changes of its zone; one entry for each change that it meets.
+ *
+ * A wildcard cron of every hour meets none: it goes on in even steps, whatever the clocks show.
+ */
+export function findInClockChanges(
+  cron: Cron,
+  zone: string,
+  { from, to }: { readonly from: number; readonly to: number },
+): readonly InClockChange[] {
+  if (cron.class === "wildcard" && cron.hours.length === 24) return [];
+  return [...clockChanges(zoneClock(zone), from, to)].flatMap((change): readonly InClockChange[] => {
+    const { at, before, after } = change;
+    const span = { zone: "UTC", from: at + Math.min(before, after), to: at + Math.max(before, after) };
+    const walls = [...runTimes(cron, span, "each-pass")];
+    return walls.length === 0 ? [] : [{ change, walls, happens: whatHappens(cron, after - before) }];
+  });
+}
+
+function whatHappens(cron: Cron, step: number): InClockChange["happens"] {
+  const isFixed = cron.class === "fixed";
+  if (step > 0) return step <= (isFixed ? CORRECTION_MS : LATE_MS) ? "made up" : "skipped";
+  return isFixed && -step < CORRECTION_MS ? "once" : "twice";
+}
+
+/**
+ * How a cron lies to the clock changes of its zone:
+ * - `apart`: what a clock skips or shows twice, to the minute before and behind it, holds none of its times; whoever reads
+ *   the zone at all then reads it alike;
+ * - `edge`: only the minute before or behind it does;
+ * - `every-hour`: some do, but it is a wildcard cron of every hour and the clock changes by whole hours: whoever goes by
+ *   what the clock shows, in both passes, starts it in even steps;
+ * - `inside`: some do, and it takes cron's own rules to know what becomes of them.
+ */
+export type ClockContact = "apart" | "edge" | "every-hour" | "inside";
+
+/** How near a cron comes to any clock change within the horizon. */
+export function clockContact(cron: Times, clock: ZoneClock, { from, to }: Horizon): ClockContact {
+  let contact: ClockContact = "apart";
+  for (const { at, before, after } of clockChanges(clock, from - 1, to)) {
+    const [low, high] = [at + Math.min(before, after), at + Math.max(before, after)];
+    if (hasTime(cron, low, high)) {
+      const isEven = cron.class === "wildcard" && cron.hours.length === 24 && (after - before) % HOUR_MS === 0;
+      if (!isEven) return "inside";
+      contact = "every-hour";
+    } else if (contact === "apart" && hasTime(cron, low - MINUTE_MS, high + MINUTE_MS)) contact = "edge";
+  }
+  return contact;
+}
+
+/** Whether a clock that shows the minutes between two, as if they were UTC, shows one of the cron's. */
+const hasTime = (cron: Times, from: number, to: number): boolean =>
+  startsByClock(cron, zoneClock("UTC"), { from, to }, "each-pass").next().done !== true;

@@ -1,6 +1,6 @@
+import type { ClockHandling } from "./clock-handling.ts";
 import type { Cron } from "./expression.ts";
-import { runTimes, type Span } from "./next.ts";
-import type { ClockHandling } from "./stretches.ts";
+import { runTimes, type Span } from "./next-runs.ts";
 
 /** The cron daemons whose ways we know: Debian's, cronie, busybox crond, systemd-cron. */
 export const DAEMONS = ["debian", "cronie", "busybox", "systemd"] as const;

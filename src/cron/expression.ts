@@ -1,7 +1,4 @@
-import { CronFault } from "./fault.ts";
-import { DAY, HOUR, MINUTE, MONTH, WEEKDAY } from "./fields.ts";
-import { printable } from "./foreign.ts";
-import { parseField } from "./parse-field.ts";
+import { CronFault, DAY, HOUR, MINUTE, MONTH, parseField, printable, WEEKDAY } from "./field.ts";
 
 /**
  * Which of the two ways Debian cron treats a line around a clock change: `wildcard` when its minute or hour field

@@ -1,7 +1,7 @@
 import { EXIT, SchedError } from "../errors.ts";
 import { DAY_MS, SECOND_MS } from "../time-units.ts";
-import { hasIntl } from "./has-intl.ts";
-import { FURTHEST, type Segment, type ZoneClock } from "./segment.ts";
+import { FURTHEST, type Segment, type ZoneClock } from "./clock-handling.ts";
+import { hasIntl } from "./zone-names.ts";
 
 /** Transitions are looked for and kept by chunks of this length. */
 const CHUNK = 48 * DAY_MS;

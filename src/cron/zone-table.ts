@@ -1,5 +1,5 @@
 import { MINUTE_MS } from "../time-units.ts";
-import { FURTHEST, type ZoneClock } from "./segment.ts";
+import { FURTHEST, type ZoneClock } from "./clock-handling.ts";
 
 /**
  * The offsets that a zone has over a span of time, as they are stored: until when (epoch milliseconds, exclusive), and

@@ -1,20 +1,155 @@
 import { dirname } from "node:path";
-import type { LockId } from "../command/request.ts";
 import { errorCode, SchedError } from "../errors.ts";
-import { nonce } from "../nonce.ts";
-import { ensureFolder } from "../state-folder.ts";
-import { flockFile, lockFolder, type StatePaths } from "../state-paths.ts";
-import { storeFault } from "../store-fault.ts";
-import { contend } from "./contend.ts";
-import { type FlockFile, openFlock, takeFlock } from "./flock.ts";
-import type { HeldLock, LockAttempt, LockClaim, LockHolder } from "./lock.ts";
-import { LOCK_OPTIONS, type LockOptions } from "./options.ts";
-import { recordOf } from "./own-record.ts";
-import { prune } from "./prune.ts";
-import { renderRecord } from "./record.ts";
-import type { RecordLock } from "./record-lock.ts";
-import { renderToken } from "./token.ts";
-import { lacksOf, noteWeakness } from "./weakness.ts";
+import type { LockId } from "../pipeline-id.ts";
+import { ensureFolder } from "../storage/directory.ts";
+import { nonce } from "../storage/nonce.ts";
+import { flockFile, lockFolder, type StatePaths } from "../storage/paths.ts";
+import { storeFault } from "../storage/store-error.ts";
+import { lacksOf, noteWeakness } from "./degraded.ts";
+import { type FlockAnswer, type FlockFile, openFlock, takeFlock } from "./flock.ts";
+import { heldBy, judgeTokens, type Remote, type Scene, type Silence } from "./liveness.ts";
+import type { HeldLock, LockAttempt, LockClaim, LockHeld, LockHolder, Patience } from "./lock.ts";
+import { diskLockFs, type LockFs, readLockFolder } from "./lock-directory.ts";
+import type { RecordLock } from "./lock-file.ts";
+import { type LockRecord, recordOf, renderRecord, renderToken } from "./owner-record.ts";
+import { type LockClock, realClock } from "./processes.ts";
+import { prune, settle, watchRemote } from "./take-over.ts";
+import { LOCK_TIMING, type LockTiming } from "./timing.ts";
+
+/** For so long another start may have the kernel's lock that finds, as we do, what a dead run left. */
+const CONTENDER_MS = 5_000;
+const CONTENDED_PAUSE_MS = 100;
+
+/** Its record is about to be written, or to be taken away. */
+const UNKNOWN: LockHeld = { kind: "held", holder: undefined, state: { kind: "alive" } };
+
+/** A pipeline's flock file, open. */
+export interface KernelLock {
+  /** Asks the kernel for the lock. */
+  take(): Promise<FlockAnswer>;
+  /** Gives it back, unless a pipeline has it by now. */
+  close(): Promise<void>;
+}
+
+/** What a start sees, and what its own record says. */
+interface OwnScene extends Scene {
+  readonly here: LockRecord;
+}
+
+/** One start's way to both layers of a lock. */
+export interface Contest<K extends KernelLock, L> {
+  openKernelLock(): Promise<K>;
+  /** What is done while the kernel is asked. */
+  meanwhile(): Promise<void>;
+  sceneWith(kernel: K, answer: FlockAnswer): OwnScene;
+  /** One try to put our record there; `undefined` when something stands in its place. */
+  tryRecord(scene: OwnScene): Promise<L | undefined>;
+  /** As for `settle`. */
+  readonly settleMs: number;
+}
+
+/** Both layers are ours. */
+export interface Won<K, L> {
+  readonly kind: "won";
+  /** Open; ours as far as `answer` says. */
+  readonly kernel: K;
+  readonly answer: FlockAnswer;
+  readonly lock: L;
+  readonly scene: Scene;
+  readonly tookOverFrom: LockHolder | undefined;
+}
+
+/**
+ * The kernel says that the pipeline runs; the records tell who it is, if they can. `dead`: the run that they tell of is
+ * none, so who has the kernel's lock is most likely another start. On another host that one may well leave again, as it
+ * cannot tell what we can.
+ */
+async function describeHolder(scene: Scene): Promise<LockHeld | "dead"> {
+  const found = await readLockFolder(scene.files, scene.folder);
+  const finding = found.kind === "tokens" ? await judgeTokens(scene, found.tokens) : undefined;
+  if (finding?.kind === "held") return finding;
+  if (finding?.kind === "remote") return heldBy(finding.remote);
+  return finding !== undefined && finding.leftovers.length > 0 ? "dead" : UNKNOWN;
+}
+
+/** Only time can tell. */
+interface Undecided {
+  readonly kind: "undecided";
+  readonly scene: Scene;
+  readonly remote: Remote;
+}
+
+/** Both layers, one after the other. The kernel's is given back unless we get both. */
+async function tryOnce<K extends KernelLock, L>(
+  contest: Contest<K, L>,
+  outlasted: Silence | undefined,
+): Promise<Won<K, L> | LockHeld | Undecided> {
+  const kernel = await contest.openKernelLock();
+  const sceneAfter = (answer: FlockAnswer): OwnScene => ({ ...contest.sceneWith(kernel, answer), outlasted });
+  let keep = false;
+  try {
+    const asked = kernel.take();
+    await contest.meanwhile();
+    let begun: number | undefined;
+    let answer = await asked;
+    for (; answer.kind === "held"; answer = await kernel.take()) {
+      const scene = sceneAfter(answer);
+      const seen = await describeHolder(scene);
+      if (seen !== "dead") return seen;
+      begun ??= scene.clock.sinceBootMs();
+      if (scene.clock.sinceBootMs() - begun > CONTENDER_MS) return UNKNOWN;
+      await scene.clock.pause(CONTENDED_PAUSE_MS);
+    }
+    const scene = sceneAfter(answer);
+    const settled = await settle(scene, () => contest.tryRecord(scene), contest.settleMs);
+    if (settled.kind === "held") return settled;
+    if (settled.kind === "remote") return { kind: "undecided", scene, remote: settled.remote };
+    keep = true;
+    const { lock, tookOverFrom } = settled;
+    return { kind: "won", kernel, answer, lock, scene, tookOverFrom };
+  } finally {
+    if (!keep) await kernel.close();
+  }
+}
+
+/**
+ * Tries for both layers until they are ours or someone else's.
+ *
+ * While another host's silent holder is watched, neither is ours: on a share the kernel's lock is one for all hosts, and
+ * the dead holder's own may be able to tell at once what takes us a lease. What was seen before is then looked at anew.
+ */
+export async function contend<K extends KernelLock, L>(contest: Contest<K, L>): Promise<Won<K, L> | LockHeld> {
+  let outlasted: Silence | undefined;
+  for (;;) {
+    const tried = await tryOnce(contest, outlasted);
+    if (tried.kind !== "undecided") return tried;
+    const watched = await watchRemote(tried.scene, tried.remote);
+    if (watched === "alive") return heldBy(tried.remote);
+    outlasted = watched === "gone" ? undefined : watched;
+  }
+}
+
+/** What tests change; a run takes `LOCK_OPTIONS`. */
+export interface LockOptions {
+  readonly timing: LockTiming;
+  /** util-linux's or busybox's flock, by name or path. */
+  readonly flockProgram: string;
+  readonly flockTimeoutMs: number;
+  /** For how long dead locks may be cleared and others be met before the share counts as broken. */
+  readonly settleMs: number;
+  readonly files: LockFs;
+  readonly clock: LockClock;
+  readonly patience?: Patience | undefined;
+}
+
+export const LOCK_OPTIONS: LockOptions = {
+  timing: LOCK_TIMING,
+  flockProgram: "flock",
+  flockTimeoutMs: 5_000,
+  settleMs: 20_000,
+  files: diskLockFs,
+  clock: realClock,
+};
 
 interface HeldParts {
   readonly lock: RecordLock;
@@ -61,7 +196,7 @@ async function acquireLayers(
       return { ...flock, take: () => takeFlock(flock.fd, how) };
     },
     // flock(1) is a process of its own: the library is loaded meanwhile.
-    meanwhile: async () => void (await import("./record-lock.ts")),
+    meanwhile: async () => void (await import("./lock-file.ts")),
     sceneWith: (flock, answer) => ({
       ...{ files, clock, patience, folder },
       flockFile: flockFile(paths, pipeline),
@@ -70,7 +205,7 @@ async function acquireLayers(
       onDead: claim.onDead,
     }),
     async tryRecord({ here }) {
-      const { tryRecordLock } = await import("./record-lock.ts");
+      const { tryRecordLock } = await import("./lock-file.ts");
       const ours = { newToken: () => renderToken(here, nonce()), record: renderRecord(here) };
       const { sinceBootMs } = clock;
       return tryRecordLock({ ...ours, files, folder, makeWithinMs: timing.leaseMs / 4, sinceBootMs }, timing);

@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { type BigIntStats, constants, fstat, fstatSync } from "node:fs";
 import { StoreError } from "../errors.ts";
-import { open } from "../open-file.ts";
-import { act } from "../share.ts";
-import { storeFault } from "../store-fault.ts";
+import { act } from "../storage/deadline.ts";
+import { open } from "../storage/fs.ts";
+import { storeFault } from "../storage/store-error.ts";
 
 /** The kernel's answer. `unavailable`: it could not be asked; the lock then stands on its record alone. */
 export type FlockAnswer =

@@ -1,21 +1,18 @@
-import type { LockId } from "../command/request.ts";
 import { errorCode } from "../errors.ts";
 import type { Host } from "../host.ts";
-import { nonce } from "../nonce.ts";
-import { flockFile, lockFolder, type StatePaths } from "../state-paths.ts";
-import { storeFault } from "../store-fault.ts";
-import { heldBy, judgeTokens, type Scene } from "./contenders.ts";
+import type { LockId } from "../pipeline-id.ts";
+import { nonce } from "../storage/nonce.ts";
+import { flockFile, lockFolder, type StatePaths } from "../storage/paths.ts";
+import { storeFault } from "../storage/store-error.ts";
+import { LOCK_OPTIONS } from "./acquire.ts";
 import { openFlock, takeFlock } from "./flock.ts";
+import { heldBy, judgeTokens, type Scene, silentMs } from "./liveness.ts";
 import type { DeadHolder, HolderState, LockHolder } from "./lock.ts";
-import { readLockFolder, removeIfEmpty } from "./lock-folder.ts";
-import { diskLockFs } from "./lock-fs.ts";
-import { machineId, realClock, thisKernel } from "./machine.ts";
-import { LOCK_OPTIONS } from "./options.ts";
-import { type MarkedProcesses, markedProcesses } from "./pipeline-processes.ts";
-import { bury } from "./settle.ts";
-import { silentMs } from "./silence.ts";
+import { diskLockFs, readLockFolder, removeIfEmpty } from "./lock-directory.ts";
+import { parseToken, tokenFileName } from "./owner-record.ts";
+import { type MarkedProcesses, machineId, markedProcesses, realClock, thisKernel } from "./processes.ts";
+import { bury } from "./take-over.ts";
 import { LOCK_TIMING } from "./timing.ts";
-import { parseToken, tokenFileName } from "./token.ts";
 
 /** Its process is gone, and something that this user cannot see has the kernel's lock: most likely its pipeline. */
 interface HiddenState {

@@ -1,5 +1,5 @@
-import type { LockId } from "../command/request.ts";
-import type { StatePaths } from "../state-paths.ts";
+import type { LockId } from "../pipeline-id.ts";
+import type { StatePaths } from "../storage/paths.ts";
 
 /** Environment variable that every process of a pipeline bears; its value is the lock's token. */
 export const RUN_MARK = "PIPELINEWISE_SCHED_RUN";

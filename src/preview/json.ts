@@ -1,4 +1,4 @@
-import { DEFAULT_COMMAND } from "../command/request.ts";
+import { DEFAULT_COMMAND } from "../pipeline-id.ts";
 import type { Pipeline } from "../schedule/schedule.ts";
 import type { PlannedRun } from "./upcoming.ts";
 

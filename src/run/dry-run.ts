@@ -1,13 +1,13 @@
-import { entryLabel, lockOf } from "../command/request.ts";
-import { quoteWord, renderWords } from "../command/shell.ts";
-import { findProgram } from "../find-program.ts";
+import { quoteWord, renderWords } from "../command-line.ts";
 import type { Host } from "../host.ts";
-import { lockFolder, runLogFile } from "../state-paths.ts";
-import { nameFastSync } from "./begin.ts";
-import { applyEnvironment, type EnvironmentChange, readEnvironment } from "./environment.ts";
+import { entryLabel, lockOf } from "../pipeline-id.ts";
+import { lockFolder, runLogFile } from "../storage/paths.ts";
+import { findProgram } from "../system/find-program.ts";
+import { findSlot, type SlotFinding } from "./checks/slot.ts";
 import type { RunPlan } from "./plan.ts";
-import { findSetpriv } from "./setpriv.ts";
-import { findSlot, type SlotFinding } from "./slot.ts";
+import { applyEnvironment, type EnvironmentChange, readEnvironment } from "./process/environment.ts";
+import { nameFastSync } from "./process/pipeline.ts";
+import { findSetpriv } from "./process/process-group.ts";
 
 /** Stands for a value that is not to be seen. */
 const HIDDEN = "***";

@@ -1,21 +1,21 @@
-import { lockOf } from "../command/request.ts";
-import { newRunId } from "../history/run-id.ts";
+import { newRunId } from "../history/record.ts";
 import type { Host } from "../host.ts";
 import type { PipelineLocks } from "../lock/lock.ts";
 import { LOCK_TIMING } from "../lock/timing.ts";
+import { lockOf } from "../pipeline-id.ts";
+import { findSlot, type SlotDecision, twinOf } from "./checks/slot.ts";
 import type { RunPlan } from "./plan.ts";
+import { takeStopSignals } from "./process/stop-signals.ts";
+import type { StopTiming } from "./process/terminate.ts";
 import type { Start } from "./record.ts";
 import { skipOverlap, skipSlot } from "./skip.ts";
-import { findSlot, type SlotDecision, twinOf } from "./slot.ts";
-import type { StopTiming } from "./stop.ts";
-import { takeStopSignals } from "./stop-signals.ts";
 
 /** The slot of a start by a scheduler; `undefined` by hand. */
 async function decideSlot(plan: RunPlan, host: Host): Promise<SlotDecision | undefined> {
   if (plan.slot === undefined) return undefined;
   const { decision, strangeZone } = await findSlot(plan.slot, plan.entry, { paths: plan.paths, host });
   if (strangeZone !== undefined) {
-    const { complainOfZone } = await import("./zone-complaint.ts");
+    const { complainOfZone } = await import("./zone-warning.ts");
     await complainOfZone(plan, host, strangeZone);
   }
   return decision;

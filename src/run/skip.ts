@@ -1,15 +1,13 @@
-import { entryLabel } from "../command/request.ts";
-import { writeLastSkip } from "../history/last.ts";
 import type { SkipReason } from "../history/record.ts";
-import { appendRecord } from "../history/store.ts";
+import { appendRecord, writeLastSkip } from "../history/store.ts";
 import type { Host } from "../host.ts";
 import type { HolderState, LockHeld } from "../lock/lock.ts";
-import { markHandled } from "../slot/handled.ts";
-import { countUndue } from "../slot/undue.ts";
-import { renderDuration } from "./duration.ts";
+import { entryLabel } from "../pipeline-id.ts";
+import { countUndue, markHandled } from "../slots/store.ts";
+import { renderDuration } from "../text/format-time.ts";
+import type { SlotSkip } from "./checks/slot.ts";
 import type { RunPlan } from "./plan.ts";
 import { recordOf, type Start } from "./record.ts";
-import type { SlotSkip } from "./slot.ts";
 
 /** What is seen of a holder, as it reads behind who it is. */
 function renderState(state: HolderState): string {

@@ -1,8 +1,7 @@
-import type { ClockChange } from "../cron/clock-changes.ts";
+import { type ClockChange, findInClockChanges, type InClockChange } from "../cron/clock-changes.ts";
+import { describeCron } from "../cron/describe.ts";
 import type { Cron } from "../cron/expression.ts";
-import { findInClockChanges, type InClockChange } from "../cron/in-clock-changes.ts";
-import { findUnevenStep } from "../cron/uneven.ts";
-import { describeCron } from "../cron/words.ts";
+import { findUnevenStep } from "../cron/uneven-steps.ts";
 import type { Path } from "./problem.ts";
 import type { Pipeline } from "./schedule.ts";
 
@@ -101,7 +100,7 @@ const mayPart = (cron: Cron): boolean => {
 
 async function libraryDoubt(cron: Cron, now: Date): Promise<Omit<Doubt, "path"> | undefined> {
   if (!mayPart(cron)) return undefined;
-  const { parseByLibrary } = await import("../cron/usual-library.ts");
+  const { parseByLibrary } = await import("../cron/compare-with-cron-parser.ts");
   const parted = parseByLibrary(cron, now);
   if (parted === undefined) return undefined;
   const days = (runs: readonly number[]): string => runs.map((at) => iso(at).slice(0, 10)).join(", ");

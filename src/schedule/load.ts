@@ -1,4 +1,3 @@
-// At once: loading node:fs/promises takes longer than reading a schedule.
 import { closeSync, openSync, readSync } from "node:fs";
 import { resolve } from "node:path";
 import { EXIT, errorCode, errorMessage, SchedError, StoreError } from "../errors.ts";
@@ -7,6 +6,7 @@ import { type CheckedSchedule, parseSchedule } from "./parse.ts";
 import { BadScheduleError, type Problem } from "./problem.ts";
 import type { Schedule } from "./schedule.ts";
 
+// At once: loading node:fs/promises takes longer than reading a schedule.
 /** 500 pipelines fill a twentieth of it. */
 const MAX_BYTES = 1024 * 1024;
 

@@ -1,12 +1,12 @@
-import { DEFAULT_COMMAND, DEFAULT_SCHEDULE_NAME } from "../command/request.ts";
-import { findZone } from "../cron/zone.ts";
+import { findZone } from "../cron/zone-names.ts";
+import { DEFAULT_COMMAND, DEFAULT_SCHEDULE_NAME } from "../pipeline-id.ts";
 import { type Finding, type Problem, toProblems } from "./problem.ts";
 import { ruleFindings } from "./rules.ts";
 import type { CronicleSettings, Pipeline, PipelinewiseCall, Place, Schedule } from "./schedule.ts";
 import { ScheduleFile } from "./schema.ts";
-import { shapeFindings } from "./shape.ts";
-import { readSyntax } from "./syntax.ts";
-import { readWritten, type Written } from "./written.ts";
+import { shapeFindings } from "./schema-problems.ts";
+import { readSyntax } from "./yaml-syntax.ts";
+import { readWritten, type Written } from "./yaml-tree.ts";
 
 /** A schedule file, looked at as a whole. */
 export interface CheckedSchedule {

@@ -5,10 +5,10 @@ import {
   entryLabel,
   FAST_SYNC_NAMES,
   isFastSync,
-} from "../command/request.ts";
+} from "../pipeline-id.ts";
 import { type Finding, type Path, quoted } from "./problem.ts";
 import type { Place } from "./schedule.ts";
-import type { Written } from "./written.ts";
+import type { Written } from "./yaml-tree.ts";
 
 /** What keys mean together. Looks at what was written, so that it speaks even where single keys are wrong. */
 export function ruleFindings(root: Written, placeAt: (offset: number) => Place): readonly Finding[] {

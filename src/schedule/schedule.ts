@@ -1,5 +1,5 @@
-import type { EntryId } from "../command/request.ts";
 import type { Cron } from "../cron/expression.ts";
+import type { EntryId } from "../pipeline-id.ts";
 
 /** Where something stands in the schedule file; both count from 1. */
 export interface Place {

@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
-import { CONNECTOR_ID, connectorIdFault, ENTRY_COMMANDS, NAME, nameFault } from "../command/request.ts";
 import { type Cron, parseCron } from "../cron/expression.ts";
-import { CronFault } from "../cron/fault.ts";
+import { CronFault } from "../cron/field.ts";
+import { CONNECTOR_ID, connectorIdFault, ENTRY_COMMANDS, NAME, nameFault } from "../pipeline-id.ts";
 import {
   checkName,
   commandWord,
@@ -19,7 +19,7 @@ import {
   tableName,
   titleText,
   wordText,
-} from "./text.ts";
+} from "./values.ts";
 
 const REPLICATION_METHODS = ["full_table", "incremental", "log_based"] as const;
 

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { main } from "../../src/cli/main.ts";
 import type { RunRecord } from "../../src/history/record.ts";
 import { appendRecord } from "../../src/history/store.ts";
-import { runsFile, statePaths } from "../../src/state-paths.ts";
+import { runsFile, statePaths } from "../../src/storage/paths.ts";
 import { testHost } from "../support/host.ts";
 
 const RUN: RunRecord = {

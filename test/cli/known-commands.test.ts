@@ -1,7 +1,7 @@
 import { chmodSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { runMain } from "../../src/cli/run-entry.ts";
+import { runMain } from "../../src/cli/run-command.ts";
 import { PAIR_WORDS, sandbox } from "../run/sandbox.ts";
 import { installWorld } from "../support/install-world.ts";
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { readWindow, type WindowFlags } from "../../src/cli/preview-window.ts";
+import { readWindow, type WindowFlags } from "../../src/cli/preview/window.ts";
 import { UsageError } from "../../src/errors.ts";
 
 const now = new Date("2026-11-23T12:00:00Z");

@@ -1,13 +1,13 @@
 import { existsSync, mkdirSync, readFileSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { runMain } from "../../src/cli/run-entry.ts";
-import type { CompiledEntry, HostSchedule } from "../../src/compiled/compiled.ts";
-import { recordZones } from "../../src/compiled/zones.ts";
+import { runMain } from "../../src/cli/run-command.ts";
+import type { CompiledEntry, HostSchedule } from "../../src/installed/schedule.ts";
+import { recordZones } from "../../src/installed/zones.ts";
 import type { PipelineLocks } from "../../src/lock/lock.ts";
 import { pipelineLocks } from "../../src/lock/pipeline-locks.ts";
-import { readUndue } from "../../src/slot/undue.ts";
-import { slotFile } from "../../src/state-paths.ts";
+import { readUndue } from "../../src/slots/store.ts";
+import { slotFile } from "../../src/storage/paths.ts";
 import { leaveDeadLock } from "../run/dead-run.ts";
 import { anEntry, PAIR_WORDS, sandbox, untilFile } from "../run/sandbox.ts";
 

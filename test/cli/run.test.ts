@@ -2,9 +2,9 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileS
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { main } from "../../src/cli/main.ts";
-import { runMain } from "../../src/cli/run-entry.ts";
-import { readLast } from "../../src/history/last.ts";
-import { meaningFile } from "../../src/state-paths.ts";
+import { runMain } from "../../src/cli/run-command.ts";
+import { readLast } from "../../src/history/store.ts";
+import { meaningFile } from "../../src/storage/paths.ts";
 import { anEntry, PAIR_WORDS, sandbox, untilFile } from "../run/sandbox.ts";
 import { testHost } from "../support/host.ts";
 

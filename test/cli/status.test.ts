@@ -1,10 +1,10 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { main } from "../../src/cli/main.ts";
-import { runMain } from "../../src/cli/run-entry.ts";
+import { runMain } from "../../src/cli/run-command.ts";
 import { parsePipelinewiseStatus } from "../../src/cli/status/pipelinewise.ts";
-import { digestOf } from "../../src/compiled/digest.ts";
-import { recordZones } from "../../src/compiled/zones.ts";
+import { digestOf } from "../../src/installed/compile.ts";
+import { recordZones } from "../../src/installed/zones.ts";
 import { pipelineLocks } from "../../src/lock/pipeline-locks.ts";
 import { anEntry, PAIR_WORDS, sandbox, untilFile } from "../run/sandbox.ts";
 import { testHost } from "../support/host.ts";

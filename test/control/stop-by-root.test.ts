@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { cpSync, existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { requestsDir } from "../../src/state-paths.ts";
+import { requestsDir } from "../../src/storage/paths.ts";
 import { PAIR_WORDS, pidIn, sandbox, works } from "../run/sandbox.ts";
 
 const NOBODY = 65_534;

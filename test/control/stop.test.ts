@@ -12,11 +12,11 @@ import {
 import { dirname, join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { main } from "../../src/cli/main.ts";
-import { runMain } from "../../src/cli/run-entry.ts";
+import { runMain } from "../../src/cli/run-command.ts";
 import { stopRun } from "../../src/control/stop.ts";
 import { RUN_MARK } from "../../src/lock/lock.ts";
 import { LOCK_TIMING } from "../../src/lock/timing.ts";
-import { flockFile, lockFolder, requestsDir, wrapperLogFile } from "../../src/state-paths.ts";
+import { flockFile, lockFolder, requestsDir, wrapperLogFile } from "../../src/storage/paths.ts";
 import { leaveDeadLock } from "../run/dead-run.ts";
 import { PAIR_WORDS, pidIn, sandbox, until, works } from "../run/sandbox.ts";
 

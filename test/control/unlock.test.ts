@@ -2,9 +2,9 @@ import { spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { main } from "../../src/cli/main.ts";
-import { runMain } from "../../src/cli/run-entry.ts";
+import { runMain } from "../../src/cli/run-command.ts";
 import { RUN_MARK } from "../../src/lock/lock.ts";
-import { lockFolder, wrapperLogFile } from "../../src/state-paths.ts";
+import { lockFolder, wrapperLogFile } from "../../src/storage/paths.ts";
 import { DEAD_RUN, LAST_BEAT, leaveDeadLock } from "../run/dead-run.ts";
 import { PAIR_WORDS, pidIn, sandbox } from "../run/sandbox.ts";
 

@@ -2,8 +2,8 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { canonicalLines, isCanonical } from "../../src/cron/canonical.ts";
 import { type Cron, parseCron } from "../../src/cron/expression.ts";
-import { CronFault } from "../../src/cron/fault.ts";
-import { runTimes } from "../../src/cron/next.ts";
+import { CronFault } from "../../src/cron/field.ts";
+import { runTimes } from "../../src/cron/next-runs.ts";
 import { expressions } from "./expressions.ts";
 
 const DAY = 86_400_000;

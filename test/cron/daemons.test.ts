@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { DAEMONS, type Daemon, runTimesOn } from "../../src/cron/daemons.ts";
 import { parseCron } from "../../src/cron/expression.ts";
-import { runTimes } from "../../src/cron/next.ts";
+import { runTimes } from "../../src/cron/next-runs.ts";
 import { wallMinutes } from "./daemon.ts";
 
 const HOUR = 3_600_000;

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { parseCron } from "../../src/cron/expression.ts";
-import { CronFault } from "../../src/cron/fault.ts";
+import { CronFault } from "../../src/cron/field.ts";
 
 function faultOf(text: string): CronFault {
   try {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { localDay } from "../../src/cron/local-day.ts";
+import { localDay } from "../../src/cron/next-runs.ts";
 
 test.each([
   ["2026-07-01", "Europe/London", "2026-06-30T23:00", "2026-07-01T23:00"],

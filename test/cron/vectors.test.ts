@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { type Cron, parseCron } from "../../src/cron/expression.ts";
-import { CronFault } from "../../src/cron/fault.ts";
-import { nextRuns, startTimes } from "../../src/cron/next.ts";
+import { CronFault } from "../../src/cron/field.ts";
+import { nextRuns, startTimes } from "../../src/cron/next-runs.ts";
 import { zoneClock } from "../../src/cron/zone-clock.ts";
 
 interface CronVector {

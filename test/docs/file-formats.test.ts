@@ -1,20 +1,20 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { expect, test } from "vitest";
-import type { CompiledEntry, CompiledSchedule, HostSchedule } from "../../src/compiled/compiled.ts";
-import { decodeHostSchedule, decodeMeaning } from "../../src/compiled/decode.ts";
-import { parseMarker, renderBegin, renderEnd } from "../../src/crontab/mark.ts";
-import { readMark, renderMark } from "../../src/exporters/cronicle/mark.ts";
-import { readFileMark, renderFileMark } from "../../src/exporters/file-mark.ts";
-import { readLast } from "../../src/history/last.ts";
-import { parseRecordLine, renderRecordLine } from "../../src/history/line.ts";
 import type { RunRecord } from "../../src/history/record.ts";
-import { type LockRecord, parseRecord, renderRecord } from "../../src/lock/record.ts";
-import { readAnswer, readStopRequest, type StopRequest } from "../../src/lock/requests.ts";
-import { readWeaknesses, type Weakness } from "../../src/lock/weakness.ts";
-import { openNotes } from "../../src/run/notes.ts";
-import { type HandledSlot, readNote } from "../../src/slot/handled.ts";
-import * as files from "../../src/state-paths.ts";
+import { parseRecordLine, renderRecordLine } from "../../src/history/record.ts";
+import { readLast } from "../../src/history/store.ts";
+import { decodeHostSchedule, decodeMeaning } from "../../src/installed/decode.ts";
+import type { CompiledEntry, CompiledSchedule, HostSchedule } from "../../src/installed/schedule.ts";
+import { readWeaknesses, type Weakness } from "../../src/lock/degraded.ts";
+import { type LockRecord, parseRecord, renderRecord } from "../../src/lock/owner-record.ts";
+import { readAnswer, readStopRequest, type StopRequest } from "../../src/run/process/stop-request.ts";
+import { openNotes } from "../../src/run/wrapper-log.ts";
+import { parseMarker, renderBegin, renderEnd } from "../../src/schedulers/cron/block.ts";
+import { readMark, renderMark } from "../../src/schedulers/cronicle/event.ts";
+import { readFileMark, renderFileMark } from "../../src/schedulers/owner-mark.ts";
+import { type HandledSlot, readNote } from "../../src/slots/store.ts";
+import * as files from "../../src/storage/paths.ts";
 import { tempFolder, testHost } from "../support/host.ts";
 
 const PAGE = readFileSync("docs/file-formats.md", "utf8");
@@ -49,7 +49,7 @@ function stateWith(fileOf: (paths: files.StatePaths) => string, text: string): f
 
 const withoutUndefined = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 
-test("the overview names every path that state-paths.ts builds", () => {
+test("the overview names every path that storage/paths.ts builds", () => {
   const paths: files.StatePaths = { configDir: "", root: "" };
   const lock = { tap: "<lock>", target: "<target>" };
   const pipeline = { tap: "<tap>", target: "<target>" };

@@ -2,13 +2,11 @@ import { appendFileSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFi
 import { dirname, join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { linesBackward } from "../../src/history/backward.ts";
-import { readLast, writeLastRun, writeLastSkip } from "../../src/history/last.ts";
-import { readHistory } from "../../src/history/read.ts";
+import { linesBackward, readHistory } from "../../src/history/read.ts";
 import type { RunRecord } from "../../src/history/record.ts";
-import { newRunId } from "../../src/history/run-id.ts";
-import { appendRecord } from "../../src/history/store.ts";
-import { lastRunFile, runsFile, statePaths } from "../../src/state-paths.ts";
+import { newRunId } from "../../src/history/record.ts";
+import { appendRecord, readLast, writeLastRun, writeLastSkip } from "../../src/history/store.ts";
+import { lastRunFile, runsFile, statePaths } from "../../src/storage/paths.ts";
 import { tempFolder, testHost } from "../support/host.ts";
 
 function stateFolder() {

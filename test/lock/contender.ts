@@ -1,9 +1,9 @@
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
+import type { LockOptions } from "../../src/lock/acquire.ts";
 import { type HeldLock, RUN_MARK } from "../../src/lock/lock.ts";
-import type { LockOptions } from "../../src/lock/options.ts";
 import { pipelineLocks } from "../../src/lock/pipeline-locks.ts";
-import { statePaths } from "../../src/state-paths.ts";
+import { statePaths } from "../../src/storage/paths.ts";
 
 /**
  * A process of its own that takes locks on request, to be bundled and driven by the tests: one line in, one line out.

@@ -4,11 +4,11 @@ import { dirname } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { StoreError } from "../../src/errors.ts";
 import type { LockAttempt } from "../../src/lock/lock.ts";
-import { diskLockFs, type LockFs } from "../../src/lock/lock-fs.ts";
-import { type LockClock, realClock } from "../../src/lock/machine.ts";
+import { diskLockFs, type LockFs } from "../../src/lock/lock-directory.ts";
 import { pipelineLocks } from "../../src/lock/pipeline-locks.ts";
+import { type LockClock, realClock } from "../../src/lock/processes.ts";
 import { LOCK_TIMING } from "../../src/lock/timing.ts";
-import { flockFile, lockFolder, type StatePaths } from "../../src/state-paths.ts";
+import { flockFile, lockFolder, type StatePaths } from "../../src/storage/paths.ts";
 import { buildContender, startContender, stateFolder } from "./processes.ts";
 
 const pipeline = { tap: "a", target: "dwh" };

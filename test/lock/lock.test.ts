@@ -1,8 +1,8 @@
 import { mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { processLives, startTicksOf } from "../../src/lock/process-table.ts";
-import { flockFile, lockFolder } from "../../src/state-paths.ts";
+import { processLives, startTicksOf } from "../../src/lock/processes.ts";
+import { flockFile, lockFolder } from "../../src/storage/paths.ts";
 import { buildContender, type Contender, startContender, stateFolder, until } from "./processes.ts";
 
 const HOLDERS = 20;

@@ -7,9 +7,9 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
 import { onTestFinished } from "vitest";
+import type { LockOptions } from "../../src/lock/acquire.ts";
 import type { HolderState } from "../../src/lock/lock.ts";
-import type { LockOptions } from "../../src/lock/options.ts";
-import { type StatePaths, statePaths } from "../../src/state-paths.ts";
+import { type StatePaths, statePaths } from "../../src/storage/paths.ts";
 import { tempFolder } from "../support/host.ts";
 
 /** Everything that test/lock/contender.ts answers; which fields are there goes by what it was asked. */

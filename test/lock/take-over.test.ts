@@ -1,18 +1,15 @@
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { LOCK_OPTIONS, type LockOptions } from "../../src/lock/acquire.ts";
 import { openFlock, takeFlock } from "../../src/lock/flock.ts";
-import { findLiveHolder } from "../../src/lock/live-holder.ts";
 import type { LockAttempt, LockClaim } from "../../src/lock/lock.ts";
-import { diskLockFs, type LockFs } from "../../src/lock/lock-fs.ts";
-import { machineId, realClock } from "../../src/lock/machine.ts";
-import { LOCK_OPTIONS, type LockOptions } from "../../src/lock/options.ts";
-import { recordOf } from "../../src/lock/own-record.ts";
-import { pipelineLocks } from "../../src/lock/pipeline-locks.ts";
-import { type LockRecord, renderRecord } from "../../src/lock/record.ts";
+import { diskLockFs, type LockFs } from "../../src/lock/lock-directory.ts";
+import { type LockRecord, recordOf, renderRecord, renderToken, tokenFileName } from "../../src/lock/owner-record.ts";
+import { findLiveHolder, pipelineLocks } from "../../src/lock/pipeline-locks.ts";
+import { machineId, realClock } from "../../src/lock/processes.ts";
 import { LOCK_TIMING } from "../../src/lock/timing.ts";
-import { renderToken, tokenFileName } from "../../src/lock/token.ts";
-import { flockFile, lockFolder, type StatePaths } from "../../src/state-paths.ts";
+import { flockFile, lockFolder, type StatePaths } from "../../src/storage/paths.ts";
 import { stateFolder } from "./processes.ts";
 
 const pipeline = { tap: "a", target: "dwh" };

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { parseToken, renderToken, shortBoot, tokenFileName, tokenInName } from "../../src/lock/token.ts";
+import { parseToken, renderToken, shortBoot, tokenFileName, tokenInName } from "../../src/lock/owner-record.ts";
 
 const identities = fc.record({
   bootId: fc.oneof(fc.uuid(), fc.string()),

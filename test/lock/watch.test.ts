@@ -1,17 +1,15 @@
 import { mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { LOCK_OPTIONS } from "../../src/lock/acquire.ts";
 import { openFlock, takeFlock } from "../../src/lock/flock.ts";
 import type { LockAttempt, LockClaim, Patience } from "../../src/lock/lock.ts";
-import { diskLockFs, type LockFs } from "../../src/lock/lock-fs.ts";
-import { type LockClock, realClock } from "../../src/lock/machine.ts";
-import { LOCK_OPTIONS } from "../../src/lock/options.ts";
-import { recordOf } from "../../src/lock/own-record.ts";
+import { diskLockFs, type LockFs } from "../../src/lock/lock-directory.ts";
+import { type LockRecord, recordOf, renderRecord, renderToken, tokenFileName } from "../../src/lock/owner-record.ts";
 import { pipelineLocks } from "../../src/lock/pipeline-locks.ts";
-import { type LockRecord, renderRecord } from "../../src/lock/record.ts";
+import { type LockClock, realClock } from "../../src/lock/processes.ts";
 import type { LockTiming } from "../../src/lock/timing.ts";
-import { renderToken, tokenFileName } from "../../src/lock/token.ts";
-import { flockFile, lockFolder, type StatePaths } from "../../src/state-paths.ts";
+import { flockFile, lockFolder, type StatePaths } from "../../src/storage/paths.ts";
 import { stateFolder } from "./processes.ts";
 
 /** The file server's clock is the real one, so these are short; waiting goes by a clock of the test. */
@@ -264,7 +262,7 @@ describe("of one host's starts only one stays, also where there is no kernel loc
   test("a second one skips while the first lives", async () => {
     const paths = await leftBy();
     // Process 1 is older than this one.
-    const { startTicksOf } = await import("../../src/lock/process-table.ts");
+    const { startTicksOf } = await import("../../src/lock/processes.ts");
     mark(paths, { pid: 1, startTicks: startTicksOf(1) });
     const { clock, waited } = clockOfTest();
     expect(await acquireIn(paths, clock)).toMatchObject(unproved);

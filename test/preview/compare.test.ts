@@ -1,8 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { DAEMONS } from "../../src/cron/daemons.ts";
-import { differences } from "../../src/preview/compare.ts";
-import { renderDifferences } from "../../src/preview/difference-text.ts";
+import { differences, renderDifferences } from "../../src/preview/compare-daemons.ts";
 import { plannedTimes } from "../../src/preview/upcoming.ts";
 import { pipelineAt } from "./pipelines.ts";
 

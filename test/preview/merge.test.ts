@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { mergeTimes } from "../../src/preview/merge.ts";
+import { mergeTimes } from "../../src/preview/upcoming.ts";
 
 const sortedTimes = fc.array(fc.nat(20), { maxLength: 12 }).map((times) => times.sort((a, b) => a - b));
 

@@ -1,10 +1,9 @@
 import { expect, test } from "vitest";
-import { renderBoth } from "../../src/preview/local-time.ts";
-import { PLAIN } from "../../src/preview/paint.ts";
 import { previewRows } from "../../src/preview/rows.ts";
-import { type Look, renderBlocks, renderTable } from "../../src/preview/table.ts";
+import { type Look, renderBlocks, renderBoth, renderTable } from "../../src/preview/table.ts";
 import { plannedRuns } from "../../src/preview/upcoming.ts";
 import type { Pipeline } from "../../src/schedule/schedule.ts";
+import { PLAIN } from "../../src/text/colors.ts";
 import { pipelineAt } from "./pipelines.ts";
 
 const from = Date.parse("2026-10-25T00:30Z");

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { runTimes } from "../../src/cron/next.ts";
+import { runTimes } from "../../src/cron/next-runs.ts";
 import { atMost, plannedRuns, type Window } from "../../src/preview/upcoming.ts";
 import type { Pipeline } from "../../src/schedule/schedule.ts";
 import { pipelineAt } from "./pipelines.ts";

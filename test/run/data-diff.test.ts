@@ -2,8 +2,8 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { expect, test } from "vitest";
 import { main } from "../../src/cli/main.ts";
-import { runMain } from "../../src/cli/run-entry.ts";
-import { locksDir } from "../../src/state-paths.ts";
+import { runMain } from "../../src/cli/run-command.ts";
+import { locksDir } from "../../src/storage/paths.ts";
 import { leaveDeadLock } from "./dead-run.ts";
 import { anEntry, PAIR_WORDS, sandbox, untilFile } from "./sandbox.ts";
 

@@ -1,12 +1,10 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { LockId } from "../../src/command/request.ts";
-import { recordOf } from "../../src/lock/own-record.ts";
-import { type LockRecord, renderRecord } from "../../src/lock/record.ts";
+import { type LockRecord, recordOf, renderRecord, renderToken, tokenFileName } from "../../src/lock/owner-record.ts";
 import { LOCK_TIMING } from "../../src/lock/timing.ts";
-import { renderToken, tokenFileName } from "../../src/lock/token.ts";
-import { lockFolder, type StatePaths } from "../../src/state-paths.ts";
+import type { LockId } from "../../src/pipeline-id.ts";
+import { lockFolder, type StatePaths } from "../../src/storage/paths.ts";
 
 export const DEAD_RUN = { id: "0dead0dead0dea", startedAt: "2026-11-23T09:00:00.000Z" } as const;
 export const LAST_BEAT = "2026-11-23T09:10:00.000Z";

@@ -1,9 +1,8 @@
 import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { parseEnvFile } from "../../src/run/env-file.ts";
-import { readEnvironment } from "../../src/run/environment.ts";
 import type { EnvironmentPlan } from "../../src/run/plan.ts";
+import { parseEnvFile, readEnvironment } from "../../src/run/process/environment.ts";
 import { tempFolder, testHost } from "../support/host.ts";
 
 /** `${kind:of}` as it stands in a schedule. */

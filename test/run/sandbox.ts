@@ -2,12 +2,12 @@ import { randomUUID } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { CompiledEntry, CompiledSchedule, HostSchedule } from "../../src/compiled/compiled.ts";
-import { encodeCompiled } from "../../src/compiled/decode.ts";
 import { readHistory } from "../../src/history/read.ts";
 import type { Host } from "../../src/host.ts";
+import { encodeCompiled } from "../../src/installed/decode.ts";
+import type { CompiledEntry, CompiledSchedule, HostSchedule } from "../../src/installed/schedule.ts";
 import type { PipelineLocks } from "../../src/lock/lock.ts";
-import { hostFile, meaningFile, schedulesDir, statePaths } from "../../src/state-paths.ts";
+import { hostFile, meaningFile, schedulesDir, statePaths } from "../../src/storage/paths.ts";
 import { testHost } from "../support/host.ts";
 
 const PAIR = { tap: "microserv_1", target: "redshift" } as const;

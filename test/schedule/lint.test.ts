@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { parseByLibrary } from "../../src/cron/compare-with-cron-parser.ts";
 import { parseCron } from "../../src/cron/expression.ts";
-import { parseByLibrary } from "../../src/cron/usual-library.ts";
 import { lintCrons } from "../../src/schedule/lint.ts";
 import type { Pipeline } from "../../src/schedule/schedule.ts";
 

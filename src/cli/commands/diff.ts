@@ -1,17 +1,17 @@
 import { access } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Command } from "commander";
-import { prepareInstall } from "../../crontab/install.ts";
-import { chooseInstalled, listInstalled } from "../../crontab/installed.ts";
-import { changesSomething } from "../../crontab/plan.ts";
 import { EXIT, UsageError } from "../../errors.ts";
 import { type Host, userName } from "../../host.ts";
+import { chooseInstalled, listInstalled } from "../../install/find-installed.ts";
+import { prepareInstall } from "../../install/install.ts";
+import { changesSomething } from "../../install/plan.ts";
 import { loadSchedule } from "../../schedule/load.ts";
-import type { Finish } from "../add-command.ts";
+import type { Finish } from "../command.ts";
+import { renderPlan } from "../format-changes.ts";
 import { readMachine } from "../machine.ts";
-import { prepareOn } from "../on/prepare.ts";
-import { renderPlan } from "../render-changes.ts";
-import { CRON, demandCron, onOption } from "../scheduler.ts";
+import { CRON, demandCron, onOption } from "../options.ts";
+import { prepareOn } from "../prepare-install.ts";
 
 interface DiffFlags {
   readonly name?: string;

@@ -2,18 +2,18 @@ import { readFileSync } from "node:fs";
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { isAbsolute, join, resolve } from "node:path";
 import type { Command } from "commander";
-import type { WrapperCall } from "../../command/command.ts";
-import { horizonFrom } from "../../compiled/zones.ts";
-import { findZone, nearestZones } from "../../cron/zone.ts";
-import { renderExport } from "../../crontab/export.ts";
+import type { WrapperCall } from "../../command-line.ts";
+import { findZone, nearestZones } from "../../cron/zone-names.ts";
 import { errorCode, UsageError } from "../../errors.ts";
-import type { ExportFile } from "../../exporters/exporter.ts";
 import type { Host } from "../../host.ts";
-import { readMachineZone } from "../../machine-zone.ts";
+import { horizonFrom } from "../../installed/zones.ts";
 import type { PipelinewiseCall, Schedule } from "../../schedule/schedule.ts";
-import { storeFault } from "../../store-fault.ts";
-import { demandExportable, exportJob, loadSound, type SoundFile } from "../on/checked.ts";
-import { CRON, loadExporter, onOption } from "../scheduler.ts";
+import { renderExport } from "../../schedulers/cron/render.ts";
+import type { ExportFile } from "../../schedulers/scheduler.ts";
+import { storeFault } from "../../storage/store-error.ts";
+import { readMachineZone } from "../../system/time-zone.ts";
+import { CRON, loadExporter, onOption } from "../options.ts";
+import { demandExportable, exportJob, loadSound, type SoundFile } from "../prepare-install.ts";
 
 interface ExportFlags {
   readonly node: string;

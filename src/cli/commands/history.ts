@@ -1,14 +1,12 @@
 import type { Command } from "commander";
 import { UsageError } from "../../errors.ts";
 import { type History, type HistoryFault, type HistoryFilter, readHistory } from "../../history/read.ts";
-import type { RunRecord } from "../../history/record.ts";
+import { outcomeWords, type RunRecord } from "../../history/record.ts";
 import type { Host } from "../../host.ts";
-import { renderInstant } from "../../instants.ts";
-import { renderDuration } from "../../run/duration.ts";
-import { findStateFolder } from "../../state-folder.ts";
-import { outcomeWords } from "../outcome-words.ts";
+import { findStateFolder } from "../../storage/directory.ts";
+import { renderDuration, renderInstant } from "../../text/format-time.ts";
+import { renderTable } from "../../text/table.ts";
 import { actAsOwner } from "../switch-user.ts";
-import { renderTable } from "../table.ts";
 
 interface HistoryFlags {
   readonly tap?: string;

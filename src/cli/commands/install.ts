@@ -1,18 +1,95 @@
+import { createInterface } from "node:readline";
 import { type Command, Option } from "commander";
-import { carryOut } from "../../crontab/act.ts";
-import { describeCronHere } from "../../crontab/daemon.ts";
-import { prepareInstall } from "../../crontab/install.ts";
-import { whileInstalling } from "../../crontab/install-lock.ts";
-import { changesSomething } from "../../crontab/plan.ts";
 import { UsageError } from "../../errors.ts";
 import { type Host, userName } from "../../host.ts";
+import { backupPlace, carryOut, withFiles } from "../../install/apply.ts";
+import { prepareInstall } from "../../install/install.ts";
+import { whileInstalling } from "../../install/install-lock.ts";
+import { changesSomething } from "../../install/plan.ts";
 import { loadSchedule } from "../../schedule/load.ts";
+import { readBackup } from "../../schedulers/cron/backups.ts";
+import { findBlocks } from "../../schedulers/cron/block.ts";
+import { crontabOf } from "../../schedulers/cron/crontab-program.ts";
+import { describeCronHere } from "../../schedulers/cron/daemon.ts";
+import { NothingDoneError } from "../../schedulers/scheduler.ts";
+import { resolveConfigDir } from "../../storage/config-dir.ts";
+import { statePaths } from "../../storage/paths.ts";
+import { renderCrontabChange, renderPlan } from "../format-changes.ts";
 import { readMachine } from "../machine.ts";
 import { removeOldCodeCache } from "../old-code-cache.ts";
-import { installOn } from "../on/install.ts";
-import { renderPlan } from "../render-changes.ts";
-import { restore } from "../restore.ts";
-import { CRON, demandCron, onOption } from "../scheduler.ts";
+import { CRON, demandCron, onOption } from "../options.ts";
+import { type OnWish, prepareOn } from "../prepare-install.ts";
+
+/** `install --on` another scheduler than cron. */
+export async function installOn(file: string, wish: OnWish, dryRun: boolean, host: Host): Promise<void> {
+  const { exporter, sound, paths, stored, prepared, changesSomething, text } = await prepareOn(file, wish, host);
+  const { name, pipelines } = sound.schedule;
+  if (!changesSomething) {
+    host.stderr.write(`nothing to change: ${name} is installed on ${exporter.title} as ${file} has it\n`);
+    return;
+  }
+  host.stdout.write(text);
+  if (dryRun) {
+    host.stderr.write("dry run: nothing was written\n");
+    return;
+  }
+  const notes = await withFiles(stored.files, paths, host, {
+    act: prepared.apply,
+    hasDoneNothing: (error) => error instanceof NothingDoneError,
+  });
+  const count = `${pipelines.length} pipeline${pipelines.length === 1 ? "" : "s"}`;
+  host.stderr.write(`installed ${name} on ${exporter.title}: ${count}, config directory ${paths.configDir}\n`);
+  for (const note of notes) host.stderr.write(`${note}\n`);
+}
+
+/** Asks a question on the terminal; only `y` or `yes` agrees. Where nobody sits, `--yes` must have been said. */
+export async function demandConsent(question: string, yes: boolean, { stdin, stderr }: Host): Promise<boolean> {
+  if (yes) return true;
+  if (stdin.isTTY !== true)
+    throw new UsageError("nobody is there to be asked", "Look at the diff above, then add --yes.");
+  stderr.write(`${question} [y/N] `);
+  const lines = createInterface({ input: stdin });
+  try {
+    for await (const line of lines) return /^y(es)?$/i.test(line.trim());
+    return false;
+  } finally {
+    lines.close();
+  }
+}
+
+/** `install --restore`: puts a kept crontab back, whole. Shows the diff, asks, and keeps the present one first. */
+export async function restore(
+  wanted: string | undefined,
+  options: { readonly configDir: string | undefined; readonly dryRun: boolean; readonly yes: boolean },
+  host: Host,
+): Promise<void> {
+  const paths = statePaths(await resolveConfigDir(host, { flag: options.configDir }));
+  const crontab = crontabOf(host);
+  const { path, text } = await readBackup(backupPlace(paths, host), wanted, host.cwd);
+  const work = async (): Promise<void> => {
+    const before = await crontab.read();
+    if (before === text) {
+      host.stderr.write(`nothing to change: the crontab is as ${path} has it\n`);
+      return;
+    }
+    host.stdout.write(renderCrontabChange({ before, after: text }, userName(host)));
+    if (options.dryRun) {
+      host.stderr.write("dry run: nothing was written\n");
+      return;
+    }
+    if (!(await demandConsent(`Put back the crontab of ${path}?`, options.yes, host))) {
+      host.stderr.write("nothing was written\n");
+      return;
+    }
+    const backup = await carryOut({ crontab: { before, after: text }, files: [] }, paths, { host, crontab });
+    host.stderr.write(`put back ${path}\nthe crontab as it was: ${backup}\n`);
+    const names = findBlocks(text).map(({ mark }) => mark.name);
+    host.stderr.write(
+      `the stored schedules stay as they are; the crontab now holds ${names.length === 0 ? "no schedule" : names.join(", ")}: \`diff\` tells whether they still fit\n`,
+    );
+  };
+  await (options.dryRun ? work() : whileInstalling(host, work));
+}
 
 interface InstallFlags {
   readonly configDir?: string;

@@ -6,9 +6,9 @@ import { renderJson } from "../../preview/json.ts";
 import { atMost, plannedRuns } from "../../preview/upcoming.ts";
 import { loadSchedule } from "../../schedule/load.ts";
 import type { Pipeline } from "../../schedule/schedule.ts";
-import { readWindow, type WindowFlags } from "../preview-window.ts";
-import { readZones } from "../preview-zones.ts";
-import { writePieces } from "../write-pieces.ts";
+import { writePieces } from "../../system/output-stream.ts";
+import { readWindow, type WindowFlags } from "../preview/window.ts";
+import { readZones } from "../preview/zones.ts";
 
 interface PreviewFlags extends WindowFlags {
   readonly tap?: string;
@@ -44,7 +44,7 @@ export function addPreview(command: Command, host: Host): void {
       if (flags.json === true) {
         return writePieces(renderJson(atMost(window.total, plannedRuns({ pipelines }, window))), host.stdout);
       }
-      const { renderPreview } = await import("../preview-text.ts");
+      const { renderPreview } = await import("../preview/text.ts");
       return writePieces(await renderPreview(pipelines, { window, zones, flags }, host), host.stdout);
     });
 }

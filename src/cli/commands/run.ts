@@ -1,18 +1,16 @@
 import { dirname } from "node:path";
 import { type Command, Option } from "commander";
-import { compileSchedule } from "../../compiled/compile.ts";
-import { absolutePath, resolveConfigDir } from "../../config-dir.ts";
 import { UsageError } from "../../errors.ts";
 import type { Host } from "../../host.ts";
-import type { RunPlan } from "../../run/plan.ts";
-import type { RunRequest } from "../../run/request.ts";
-import { planByHand } from "../../run/resolve.ts";
+import { compileSchedule } from "../../installed/compile.ts";
+import { planByHand, type RunPlan, type RunRequest } from "../../run/plan.ts";
 import { loadSchedule } from "../../schedule/load.ts";
-import { findStateFolder, openStateFolder } from "../../state-folder.ts";
-import { statePaths } from "../../state-paths.ts";
-import type { Finish } from "../add-command.ts";
-import { carryOut, runMain } from "../run-entry.ts";
-import { parseRunArguments, RUN_HELP_ENDING, RUN_OPTIONS } from "../run-options.ts";
+import { absolutePath, resolveConfigDir } from "../../storage/config-dir.ts";
+import { findStateFolder, openStateFolder } from "../../storage/directory.ts";
+import { statePaths } from "../../storage/paths.ts";
+import type { Finish } from "../command.ts";
+import { parseRunArguments, RUN_HELP_ENDING, RUN_OPTIONS } from "../run-arguments.ts";
+import { carryOut, runMain } from "../run-command.ts";
 
 /** What a request means by the words of a schedule file, nothing installed. */
 async function planFromFile(request: RunRequest, file: string, host: Host): Promise<RunPlan> {

@@ -1,19 +1,19 @@
 import type { Command } from "commander";
-import { type LockId, lockLabel, lockOf, type PipelineId } from "../../command/request.ts";
-import { type InstalledSchedule, listCompiled, readCompiled } from "../../compiled/store.ts";
-import type { ZonesNow } from "../../compiled/zone-notices.ts";
-import { findRunning } from "../../control/bury.ts";
+import { findRunning } from "../../control/reap.ts";
 import { EXIT, errorCode, errorMessage, SchedError } from "../../errors.ts";
-import { readLast } from "../../history/last.ts";
+import { readLast } from "../../history/store.ts";
 import type { Host } from "../../host.ts";
-import { readWeaknesses, renderWeakness } from "../../lock/weakness.ts";
-import { readMachineZone } from "../../machine-zone.ts";
-import { readUndue } from "../../slot/undue.ts";
-import { findStateFolder, type StateFolder } from "../../state-folder.ts";
-import { noticesOf } from "../status/notices.ts";
+import { type InstalledSchedule, listCompiled, readCompiled } from "../../installed/store.ts";
+import type { ZonesNow } from "../../installed/zone-warnings.ts";
+import { readWeaknesses, renderWeakness } from "../../lock/degraded.ts";
+import { type LockId, lockLabel, lockOf, type PipelineId } from "../../pipeline-id.ts";
+import { readUndue } from "../../slots/store.ts";
+import { findStateFolder, type StateFolder } from "../../storage/directory.ts";
+import { readMachineZone } from "../../system/time-zone.ts";
 import { askPipelinewise, type PipelinewiseRow } from "../status/pipelinewise.ts";
 import { renderStatus, renderStatusJson } from "../status/render.ts";
 import { joinStatus, nextOf, type PipelineState, pairKey, type ScheduledEntry } from "../status/rows.ts";
+import { noticesOf } from "../status/warnings.ts";
 import { actAsOwner } from "../switch-user.ts";
 
 interface StatusFlags {

@@ -1,14 +1,13 @@
 import { type Command, Option } from "commander";
-import { type LockId, lockLabel, locksOf } from "../../command/request.ts";
 import { stopRun } from "../../control/stop.ts";
 import { EXIT } from "../../errors.ts";
 import type { Host } from "../../host.ts";
-import { listLocks } from "../../lock/locked.ts";
-import { findStateFolder } from "../../state-folder.ts";
-import type { StatePaths } from "../../state-paths.ts";
-import { actorOf } from "../actor.ts";
-import type { Finish } from "../add-command.ts";
-import { type PipelineWish, pipelineWished } from "../pipeline-wish.ts";
+import { listLocks } from "../../lock/pipeline-locks.ts";
+import { type LockId, lockLabel, locksOf } from "../../pipeline-id.ts";
+import { findStateFolder } from "../../storage/directory.ts";
+import type { StatePaths } from "../../storage/paths.ts";
+import type { Finish } from "../command.ts";
+import { actorOf, type PipelineWish, pipelineWished } from "../options.ts";
 import { actAsOwner } from "../switch-user.ts";
 
 interface StopFlags extends PipelineWish {

@@ -1,15 +1,14 @@
 import type { Command } from "commander";
-import { type LockId, lockLabel, type PipelineId } from "../../command/request.ts";
-import type { Control } from "../../control/control.ts";
+import type { Control } from "../../control/reap.ts";
 import { unlock, unlockByForce } from "../../control/unlock.ts";
 import { EXIT, UsageError } from "../../errors.ts";
 import type { Host } from "../../host.ts";
-import { listLocks } from "../../lock/locked.ts";
-import { findStateFolder } from "../../state-folder.ts";
-import type { StatePaths } from "../../state-paths.ts";
-import { actorOf } from "../actor.ts";
-import type { Finish } from "../add-command.ts";
-import { type PipelineWish, pipelineWished } from "../pipeline-wish.ts";
+import { listLocks } from "../../lock/pipeline-locks.ts";
+import { type LockId, lockLabel, type PipelineId } from "../../pipeline-id.ts";
+import { findStateFolder } from "../../storage/directory.ts";
+import type { StatePaths } from "../../storage/paths.ts";
+import type { Finish } from "../command.ts";
+import { actorOf, type PipelineWish, pipelineWished } from "../options.ts";
 import { actAsOwner } from "../switch-user.ts";
 
 interface UnlockFlags extends PipelineWish {

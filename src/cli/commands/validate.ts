@@ -1,18 +1,18 @@
 import type { Command } from "commander";
-import { findZone } from "../../cron/zone.ts";
-import { describeCronHere, findCronHere } from "../../crontab/daemon.ts";
-import { crontabProgram } from "../../crontab/program.ts";
+import { findZone } from "../../cron/zone-names.ts";
 import { EXIT, SchedError } from "../../errors.ts";
 import type { Host } from "../../host.ts";
-import { readMachineZone } from "../../machine-zone.ts";
 import { lintCrons } from "../../schedule/lint.ts";
 import { checkScheduleFile } from "../../schedule/load.ts";
 import type { CheckedSchedule } from "../../schedule/parse.ts";
 import { countProblems, type Problem, renderProblem } from "../../schedule/problem.ts";
-import type { Finish } from "../add-command.ts";
-import { installedZoneNotices } from "../installed-zones.ts";
-import { exportJob } from "../on/checked.ts";
-import { CRON, loadExporter, onOption } from "../scheduler.ts";
+import { crontabProgram } from "../../schedulers/cron/crontab-program.ts";
+import { describeCronHere, findCronHere } from "../../schedulers/cron/daemon.ts";
+import { readMachineZone } from "../../system/time-zone.ts";
+import type { Finish } from "../command.ts";
+import { installedZoneNotices } from "../machine.ts";
+import { CRON, loadExporter, onOption } from "../options.ts";
+import { exportJob } from "../prepare-install.ts";
 
 interface ValidateFlags {
   readonly strict?: boolean;

@@ -1,9 +1,7 @@
-import { DEFAULT_COMMAND } from "../../command/request.ts";
-import type { RunRecord } from "../../history/record.ts";
-import { renderInstant, renderMinute } from "../../instants.ts";
-import { renderDuration } from "../../run/duration.ts";
-import { outcomeWords } from "../outcome-words.ts";
-import { renderTable } from "../table.ts";
+import { outcomeWords, type RunRecord } from "../../history/record.ts";
+import { DEFAULT_COMMAND } from "../../pipeline-id.ts";
+import { renderDuration, renderInstant, renderMinute } from "../../text/format-time.ts";
+import { renderTable } from "../../text/table.ts";
 import type { ScheduledEntry, StatusRow } from "./rows.ts";
 
 const HEAD = [

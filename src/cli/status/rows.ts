@@ -1,10 +1,10 @@
-import { type EntryId, entryKey, type LockId, lockOf, type PipelineId } from "../../command/request.ts";
-import type { CompiledEntry } from "../../compiled/compiled.ts";
 import { parseCron } from "../../cron/expression.ts";
-import { nextRuns } from "../../cron/next.ts";
-import type { LastRuns } from "../../history/last.ts";
+import { nextRuns } from "../../cron/next-runs.ts";
 import type { RunRecord } from "../../history/record.ts";
+import type { LastRuns } from "../../history/store.ts";
+import type { CompiledEntry } from "../../installed/schedule.ts";
 import type { LockHolder } from "../../lock/lock.ts";
+import { type EntryId, entryKey, type LockId, lockOf, type PipelineId } from "../../pipeline-id.ts";
 import type { PipelinewiseRow } from "./pipelinewise.ts";
 
 /** One line of `status`: an entry, or a pipeline that PipelineWise knows and no schedule has. */

@@ -1,11 +1,17 @@
 import { basename } from "node:path";
 import { lock as stockLock } from "proper-lockfile";
-import { contend } from "../../../src/lock/contend.ts";
-import type { LockFs } from "../../../src/lock/lock-fs.ts";
-import type { LockClock } from "../../../src/lock/machine.ts";
-import { type LockRecord, renderRecord } from "../../../src/lock/record.ts";
-import { tryRecordLock } from "../../../src/lock/record-lock.ts";
-import { parseToken, renderToken, tokenFileName, tokenInName } from "../../../src/lock/token.ts";
+import { contend } from "../../../src/lock/acquire.ts";
+import type { LockFs } from "../../../src/lock/lock-directory.ts";
+import { tryRecordLock } from "../../../src/lock/lock-file.ts";
+import {
+  type LockRecord,
+  parseToken,
+  renderRecord,
+  renderToken,
+  tokenFileName,
+  tokenInName,
+} from "../../../src/lock/owner-record.ts";
+import type { LockClock } from "../../../src/lock/processes.ts";
 import { type MemoryFs, memoryLockFs } from "./memory-fs.ts";
 import type { Actor, Attempt } from "./world.ts";
 

@@ -1,5 +1,5 @@
 import { dirname } from "node:path";
-import type { LockFs } from "../../../src/lock/lock-fs.ts";
+import type { LockFs } from "../../../src/lock/lock-directory.ts";
 
 interface Entry {
   readonly kind: "folder" | "file";

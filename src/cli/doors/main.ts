@@ -1,5 +1,0 @@
-import { main } from "../main.ts";
-import { enter } from "./enter.ts";
-
-/** The door for every command but a plain `run`. @param program absolute path of the program in bin/ */
-export const open = (argv: readonly string[], program: string): Promise<void> => enter(main, argv, program);

@@ -1,0 +1,5 @@
+import { main } from "../main.ts";
+import { enter } from "./entry.ts";
+
+/** The door for every command but a plain `run`. @param program absolute path of the program in bin/ */
+export const open = (argv: readonly string[], program: string): Promise<void> => enter(main, argv, program);

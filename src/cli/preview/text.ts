@@ -1,0 +1,103 @@
+import type { Daemon } from "../../cron/daemons.ts";
+import type { Host } from "../../host.ts";
+import { differences, renderDifferences } from "../../preview/compare-daemons.ts";
+import { previewRows } from "../../preview/rows.ts";
+import { renderBlocks, renderTable } from "../../preview/table.ts";
+import { atMost, plannedRuns, type Window } from "../../preview/upcoming.ts";
+import type { Pipeline } from "../../schedule/schedule.ts";
+import { crontabProgram } from "../../schedulers/cron/crontab-program.ts";
+import { type CronHere, describeCronHere, findCronHere } from "../../schedulers/cron/daemon.ts";
+import { paintFor } from "../../text/colors.ts";
+import { renderMinute } from "../../text/format-time.ts";
+import { HOUR_MS } from "../../time-units.ts";
+import type { PreviewWindow, WindowFlags } from "./window.ts";
+import type { PreviewZones } from "./zones.ts";
+
+/** What is asked for, read from the words. */
+interface Asked {
+  readonly window: PreviewWindow & Window;
+  readonly zones: PreviewZones;
+  readonly flags: WindowFlags;
+}
+
+/** A preview for people: what is shown, by which zones and which cron, the runs, and where daemons differ. */
+export async function renderPreview(
+  pipelines: readonly Pipeline[],
+  asked: Asked,
+  host: Host,
+): Promise<Iterable<string>> {
+  const { window, zones } = asked;
+  const cron = await findCronHere(host.root, crontabProgram(host));
+  const head = [
+    windowWords(asked),
+    ...zones.told,
+    `Cron here: ${describeCronHere(cron)}.`,
+    ...(window.daemon === undefined ? otherWays(cron) : shownDaemon(window.daemon, pipelines)),
+  ];
+  return (function* () {
+    yield `${head.join("\n")}\n\n`;
+    yield* renderRuns(pipelines, asked, host);
+  })();
+}
+
+function* renderRuns(pipelines: readonly Pipeline[], { window, flags, zones }: Asked, host: Host): Generator<string> {
+  const { machineZone, daemon, total } = window;
+  const look = {
+    pipelines,
+    machineZone: zones.machineZone,
+    now: host.now().getTime(),
+    width: host.stdout.isTTY === true ? host.stdout.columns : undefined,
+    paint: paintFor(host),
+  };
+  let lastAt = window.from;
+  const rowsOf = function* (some: readonly Pipeline[]) {
+    for (const row of previewRows(atMost(total, plannedRuns({ pipelines: some }, window)), window)) {
+      lastAt = Math.max(lastAt, row.at);
+      yield row;
+    }
+  };
+  if (flags.by === "pipeline") {
+    yield* renderBlocks(
+      pipelines.map((pipeline) => ({ pipeline, rows: rowsOf([pipeline]) })),
+      look,
+    );
+  } else {
+    yield* renderTable(rowsOf(pipelines), look);
+  }
+  if (daemon === undefined || daemon === "debian") return;
+  // Where only so many runs are shown, daemons are compared up to the last of them.
+  const end = total === undefined ? {} : { to: lastAt + 1 };
+  const found = differences(pipelines, { ...window, ...end, daemon }, "debian");
+  yield "\n";
+  yield* renderDifferences(found, { daemon, other: "debian", pipelines, machineZone });
+}
+
+function windowWords({ window: { from, to, count, total }, flags: { day }, zones }: Asked): string {
+  const start = renderMinute(from);
+  if (day !== undefined) return dayWords(day, zones.day, (to ?? from) - from);
+  if (total !== undefined) return `The next ${total} runs from ${start}.`;
+  const each = count === undefined ? "" : `${count} of each pipeline`;
+  if (to === undefined) return `The next runs from ${start}, ${each}.`;
+  return `Runs from ${start} to ${renderMinute(to)}${each === "" ? "" : `, at most ${each}`}.`;
+}
+
+function dayWords(day: string, zone: string, lengthMs: number): string {
+  if (lengthMs === 0) return `There is no ${day} in ${zone}: its clocks left this day out.`;
+  const hours = Math.round((lengthMs / HOUR_MS) * 100) / 100;
+  return `Runs on ${day} in ${zone}${hours === 24 ? "" : `, a day of ${hours} hours`}.`;
+}
+
+/** Runs are due by Debian's rules; a cron here that has others at clock changes is worth a look. */
+const otherWays = ({ kind }: CronHere): readonly string[] =>
+  kind === "busybox" || kind === "systemd" ? [`What it does otherwise when clocks change: --daemon ${kind}.`] : [];
+
+/** Whose starts are shown, where they are not those of every preview. */
+function shownDaemon(daemon: Daemon, pipelines: readonly Pipeline[]): readonly string[] {
+  const shown = `Shown is what ${daemon} starts on a machine in the pipelines' zone.`;
+  const isForeign = pipelines.some(({ timezone }) => timezone !== undefined);
+  if (daemon === "debian" || daemon === "cronie" || !isForeign) return [shown];
+  return [
+    shown,
+    "A pipeline whose zone is not its machine's goes by the wrapper's due check instead: as debian, on every daemon.",
+  ];
+}

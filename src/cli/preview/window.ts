@@ -1,0 +1,80 @@
+import { localDay } from "../../cron/next-runs.ts";
+import { UsageError } from "../../errors.ts";
+
+/** The words of the command line that say which runs to show, as typed. */
+export interface WindowFlags {
+  readonly from?: string;
+  readonly to?: string;
+  readonly count?: string;
+  readonly day?: string;
+  readonly by?: "time" | "pipeline";
+}
+
+/** Which runs to show. Instants in epoch milliseconds. */
+export interface PreviewWindow {
+  readonly from: number;
+  /** Exclusive. */
+  readonly to?: number;
+  /** So many of each pipeline. */
+  readonly count?: number;
+  /** So many in all: only where the user sets no bound. */
+  readonly total?: number;
+}
+
+const DEFAULT_TOTAL = 10;
+const DEFAULT_EACH = 5;
+const MOST = 1_000_000;
+const INSTANT = /^(\d{4}-\d\d-\d\d)(T(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,3})?)?)?(Z|[+-]\d\d:[0-5]\d)?$/;
+const EXAMPLE = "2026-10-25T00:00Z";
+
+/** @param zone whose days `--day` means; @throws UsageError */
+export function readWindow({ from, to, count, day, by }: WindowFlags, now: Date, zone: string): PreviewWindow {
+  if (day !== undefined) {
+    if (from !== undefined || to !== undefined || count !== undefined) {
+      throw new UsageError("--day does not go together with --from, --to or --count", "Leave either away.");
+    }
+    return localDay(readDay(day), zone);
+  }
+  const start = from === undefined ? now.getTime() : readInstant("--from", from);
+  const each = count === undefined ? {} : { count: readCount(count) };
+  const few = by === "pipeline" ? { count: DEFAULT_EACH } : { total: DEFAULT_TOTAL };
+  if (to === undefined) return { from: start, ...(count === undefined ? few : each) };
+  const end = readInstant("--to", to);
+  if (end > start) return { from: start, to: end, ...each };
+  const begin = from === undefined ? `now, ${new Date(start).toISOString()}` : `--from ${from}`;
+  throw new UsageError(`--to ${to} is not after ${begin}`, "--from is included, --to is not.");
+}
+
+function readInstant(flag: string, text: string): number {
+  const [, date, time = "T00:00", offset = "Z"] = INSTANT.exec(text) ?? [];
+  const at = date === undefined ? Number.NaN : Date.parse(`${knownDate(flag, date)}${time}${offset}`);
+  if (!Number.isNaN(at)) return at;
+  throw notUnderstood(flag, text, `Write it as ${EXAMPLE}; without an offset it is UTC.`);
+}
+
+function readDay(text: string): string {
+  if (/^\d{4}-\d\d-\d\d$/.test(text)) return knownDate("--day", text);
+  throw notUnderstood("--day", text, "Write it as 2026-10-25.");
+}
+
+function notUnderstood(flag: string, text: string, hint: string): UsageError {
+  if (/^[+-]?\d{5,}-\d\d-\d\d/.test(text))
+    return new UsageError(`${flag}: ${text} is not between the years 1970 and 9999`);
+  return new UsageError(`${flag} ${JSON.stringify(text)} is not understood`, hint);
+}
+
+/** A date that the calendar has; `Date` alone takes the 30th of February for the 2nd of March. */
+function knownDate(flag: string, date: string): string {
+  const at = Date.parse(`${date}T00:00Z`);
+  if (Number.isNaN(at) || new Date(at).toISOString().slice(0, 10) !== date) {
+    throw new UsageError(`${flag}: the calendar has no ${date}`, `Dates are written as ${EXAMPLE.slice(0, 10)}.`);
+  }
+  if (date < "1970") throw new UsageError(`${flag}: ${date} is before 1970, when the clock of cron begins`);
+  return date;
+}
+
+function readCount(text: string): number {
+  const count = /^\d{1,7}$/.test(text) ? Number(text) : 0;
+  if (count >= 1 && count <= MOST) return count;
+  throw new UsageError(`--count ${JSON.stringify(text)} is not a number from 1 to ${MOST}`);
+}

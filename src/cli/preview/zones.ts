@@ -1,0 +1,51 @@
+import { findZone } from "../../cron/zone-names.ts";
+import { StoreError } from "../../errors.ts";
+import type { Host } from "../../host.ts";
+import { zoneOf } from "../../preview/upcoming.ts";
+import type { Pipeline } from "../../schedule/schedule.ts";
+import { readEtcTimezone, readMachineZone } from "../../system/time-zone.ts";
+
+/** The zones that a preview goes by. */
+export interface PreviewZones {
+  readonly machineZone: string;
+  /** Whose days `--day` means: the pipelines' one, or the machine's where they have several. */
+  readonly day: string;
+  /** A sentence each: which zones are followed, and what says otherwise. */
+  readonly told: readonly string[];
+}
+
+/** The machine's zone is looked for only where a pipeline goes by it, or several zones need a common day. */
+export function readZones(pipelines: readonly Pipeline[], { env, root }: Pick<Host, "env" | "root">): PreviewZones {
+  const named = [...new Set(pipelines.flatMap(({ timezone }) => timezone ?? []))];
+  const followsMachine = pipelines.some(({ timezone }) => timezone === undefined);
+  const [only] = named;
+  if (!followsMachine && only !== undefined && named.length === 1) {
+    return { machineZone: only, day: only, told: [`Local times are of ${only}, as the schedule says.`] };
+  }
+  const { zone: machines, source } = readMachineZone(root);
+  const zone = findZone(machines);
+  if (zone === undefined) {
+    throw new StoreError(`the machine's zone ${machines} (from ${source}) is unknown to this Node`, {
+      hint: "Give the schedule a `timezone` that it knows, or use a newer Node; its zone data: node -p process.versions.tz",
+    });
+  }
+  const others = [...new Set(pipelines.map((pipeline) => zoneOf(pipeline, zone)))].filter((name) => name !== zone);
+  const machine = `${machines} (the machine's zone, from ${source})`;
+  const told = `Local times are of ${[...(followsMachine ? [machine] : []), ...others].join(", ")}.`;
+  return { machineZone: zone, day: zone, told: [told, ...(followsMachine ? contradictions(machines, env, root) : [])] };
+}
+
+/** What else on the machine names a zone, and another one: cron asks neither of the two. */
+function contradictions(zone: string, env: Host["env"], root: string): readonly string[] {
+  const shell = env["TZ"] ?? "";
+  const file = readEtcTimezone(root);
+  return [
+    ...(shell === "" || isZone(shell.replace(/^:/, ""), zone) ? [] : [`TZ=${shell} of this shell is not cron's.`]),
+    ...(file === undefined || isZone(file, zone) ? [] : [`/etc/timezone says ${file}, but cron does not read it.`]),
+  ];
+}
+
+const isZone = (said: string, zone: string): boolean => {
+  const name = said.replace(/^.*\/zoneinfo\//, "");
+  return name === zone || (findZone(name) !== undefined && findZone(name) === findZone(zone));
+};

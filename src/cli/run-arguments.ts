@@ -1,0 +1,219 @@
+import { parseArgs } from "node:util";
+import { UsageError } from "../errors.ts";
+import { connectorIdFault, ENTRY_COMMANDS, nameFault, onlyReads } from "../pipeline-id.ts";
+import type { RunRequest } from "../run/plan.ts";
+
+/** An option of `run`. With `value` it takes one, named so in the help. */
+interface RunOption {
+  readonly name: string;
+  readonly value?: string;
+  readonly help: string;
+}
+
+/** The options of `run`: the entry point `run` parses them, and the entry point `main` shows them as help. */
+export const RUN_OPTIONS = [
+  { name: "tap", value: "ID", help: "tap to run" },
+  { name: "target", value: "ID", help: "target to load into" },
+  {
+    name: "command",
+    value: "NAME",
+    help: `a command of PipelineWise's: ${ENTRY_COMMANDS.join(", ")}; by hand also others, such as reset_state (default: run_tap)`,
+  },
+  { name: "id", value: "ID", help: "which entry, where the schedule has several of this tap, target and command" },
+  { name: "schedule", value: "NAME", help: "installed schedule to take the entry from" },
+  { name: "file", value: "FILE", help: "schedule file to take the entry from, instead of what is installed" },
+  { name: "config-dir", value: "DIR", help: "PipelineWise's config directory" },
+  { name: "dry-run", help: "show what would be executed; write nothing" },
+  { name: "scheduled", help: "as a scheduler calls it: print nothing but the report of a failure; a skip is 0" },
+  {
+    name: "slot",
+    value: "TIME",
+    help: "with --scheduled: the due time that this start is for, ISO 8601 with its offset or @ and epoch seconds",
+  },
+  { name: "again", help: "with --slot: run it although it was run or skipped before" },
+  {
+    name: "tell-missed",
+    help: "with --scheduled: record as skipped what came due while the run was at work (systemd)",
+  },
+  { name: "output", help: "with --scheduled: pass the pipeline's output through, and say it when skipped" },
+  {
+    name: "stop-within",
+    value: "SECONDS",
+    help: "kill what is left of it so long after a stop began, 2 to 45 (default: 45)",
+  },
+  { name: "skip-exit-code", value: "N", help: "end a skipped run with N, 1 to 255 (Airflow: 99)" },
+] as const satisfies readonly RunOption[];
+
+type OptionName = (typeof RUN_OPTIONS)[number]["name"];
+
+const OPTIONS: readonly (RunOption & { readonly name: OptionName })[] = RUN_OPTIONS;
+
+/** Ends the help of `run`. */
+export const RUN_HELP_ENDING =
+  "Arguments after -- are given to PipelineWise's command: run --tap T --target G -- --extra_log";
+
+const HELP_HINT = "See: pipelinewise-sched run --help";
+
+interface RunArguments {
+  readonly values: ReadonlyMap<OptionName, string | true>;
+  readonly extraArgs: readonly string[];
+}
+
+/** Options as `util.parseArgs` wants them. */
+const PARSE_OPTIONS = Object.fromEntries(
+  OPTIONS.map(({ name, value }) => [name, { type: value === undefined ? ("boolean" as const) : ("string" as const) }]),
+);
+
+/** Arguments by name: `--name`, `--name VALUE`, `--name=VALUE`; those after `--` are PipelineWise's. */
+function splitArguments(argv: readonly string[]): RunArguments {
+  // Not strict: the messages below name the option and say what to do.
+  const parsed = parseArgs({
+    args: [...argv],
+    options: PARSE_OPTIONS,
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+  });
+  const values = new Map<OptionName, string | true>();
+  for (const token of parsed.tokens) {
+    if (token.kind === "option-terminator") return { values, extraArgs: argv.slice(token.index + 1) };
+    if (token.kind === "positional") {
+      throw new UsageError(
+        `run does not know what to do with ${JSON.stringify(token.value)}`,
+        "Write options of PipelineWise's command after --.",
+      );
+    }
+    const option = OPTIONS.find(({ name }) => token.rawName === `--${name}`);
+    if (option === undefined) {
+      const known = OPTIONS.map(({ name }) => `--${name}`).join(" ");
+      throw new UsageError(
+        `run does not know the option ${token.rawName}`,
+        `Use one of ${known}; write options of PipelineWise's command after --.`,
+      );
+    }
+    const { name, value: placeholder } = option;
+    if (values.has(name)) throw new UsageError(`--${name} is given twice`);
+    if (placeholder === undefined && token.value !== undefined) {
+      throw new UsageError(`--${name} takes no value, and was given ${JSON.stringify(token.value)}`);
+    }
+    // What follows may be the next option: `--tap --target redshift`.
+    const isMissing = !token.value || (token.value.startsWith("-") && !token.inlineValue);
+    if (placeholder !== undefined && isMissing) {
+      throw new UsageError(`--${name} needs a value`, `Such as: --${name} ${placeholder}`);
+    }
+    values.set(name, token.value ?? true);
+  }
+  return { values, extraArgs: [] };
+}
+
+function checkedWord(name: string, word: string, faultOf: (word: string) => string | undefined): string {
+  const fault = faultOf(word);
+  if (fault !== undefined) throw new UsageError(`--${name}: ${JSON.stringify(word)} ${fault}`);
+  return word;
+}
+
+const COMMAND = /^[a-z][a-z0-9_]{0,63}$/;
+/** Commands that are about no single pipeline. */
+const NOT_OF_A_PIPELINE = ["init", "import", "import_config"];
+
+/** Throws for a word that is no PipelineWise command, and for a command that must not or need not run under the lock. */
+function assertCommandForLock(command: string): void {
+  const given = `--command: ${JSON.stringify(command)}`;
+  if (!COMMAND.test(command)) {
+    throw new UsageError(
+      `${given} is not the name of a PipelineWise command`,
+      `Name one such as ${ENTRY_COMMANDS.join(", ")} or reset_state; write its options after --.`,
+    );
+  }
+  if (command === "stop_tap") {
+    throw new UsageError(
+      `${given} only removes PipelineWise's pidfile: the run goes on, and a second one can start beside it`,
+      "Stop the run instead: pipelinewise-sched stop --tap ID --target ID",
+    );
+  }
+  if (onlyReads(command) || NOT_OF_A_PIPELINE.includes(command)) {
+    throw new UsageError(`${given} does not need a pipeline's lock`, `Run it directly: pipelinewise ${command} …`);
+  }
+}
+
+const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)$/;
+
+const EPOCH_SECONDS = /^@\d{1,11}$/;
+
+function slot(text: string): Date {
+  const at = EPOCH_SECONDS.test(text)
+    ? new Date(Number(text.slice(1)) * 1000)
+    : new Date(INSTANT.test(text) ? text.replace(/([+-]\d\d)(\d\d)$/, "$1:$2") : Number.NaN);
+  if (!Number.isNaN(at.getTime())) return at;
+  throw new UsageError(
+    `--slot: ${JSON.stringify(text)} is no instant`,
+    "Write it with its offset: 2026-10-25T01:30:00Z or 2026-10-25T01:30+01:00.",
+  );
+}
+
+/**
+ * What the words behind `run` ask for.
+ *
+ * @throws UsageError, in words that name the option
+ */
+export function parseRunArguments(argv: readonly string[]): RunRequest {
+  const { values, extraArgs } = splitArguments(argv);
+  const text = (name: OptionName): string | undefined => {
+    const value = values.get(name);
+    return value === true ? undefined : value;
+  };
+  const needed = (name: OptionName): string => {
+    const value = text(name);
+    if (value === undefined) throw new UsageError(`--${name} is missing: run needs a tap and a target`, HELP_HINT);
+    return checkedWord(name, value, connectorIdFault);
+  };
+  const named = (name: OptionName): string | undefined => {
+    const value = text(name);
+    return value === undefined ? undefined : checkedWord(name, value, nameFault);
+  };
+  const wholeNumber = (name: OptionName, least: number, most: number): number | undefined => {
+    const word = text(name);
+    if (word === undefined) return undefined;
+    const value = /^\d{1,3}$/.test(word) ? Number(word) : Number.NaN;
+    if (value >= least && value <= most) return value;
+    throw new UsageError(`--${name}: ${JSON.stringify(word)} is outside ${least}-${most}`, HELP_HINT);
+  };
+  const command = text("command");
+  if (command !== undefined) assertCommandForLock(command);
+  const due = text("slot");
+  const request: RunRequest = {
+    tap: needed("tap"),
+    target: needed("target"),
+    command,
+    id: named("id"),
+    schedule: named("schedule"),
+    configDir: text("config-dir"),
+    file: text("file"),
+    scheduled: values.has("scheduled"),
+    slot: due === undefined ? undefined : slot(due),
+    again: values.has("again"),
+    tellMissed: values.has("tell-missed"),
+    output: values.has("output"),
+    stopWithinSeconds: wholeNumber("stop-within", 2, 45),
+    skipExitCode: wholeNumber("skip-exit-code", 1, 255),
+    dryRun: values.has("dry-run"),
+    extraArgs,
+  };
+  if (request.file !== undefined && (request.scheduled || request.schedule !== undefined)) {
+    const other = request.scheduled ? "scheduled" : "schedule";
+    throw new UsageError(
+      `--file and --${other} exclude each other`,
+      "--file is for runs by hand; installed entries need none.",
+    );
+  }
+  if (request.slot !== undefined && !request.scheduled) {
+    throw new UsageError("--slot goes with --scheduled only", "A run by hand stands for no due time.");
+  }
+  if (request.again && request.slot === undefined) {
+    throw new UsageError(
+      "--again goes with --slot only",
+      "A run by hand runs whenever it is started: leave --again out.",
+    );
+  }
+  return request;
+}

@@ -1,0 +1,40 @@
+import { readFile } from "node:fs/promises";
+import { errorCode } from "../../errors.ts";
+import { digestOf, startsDigest } from "../../installed/compile.ts";
+import type { InstalledSchedule } from "../../installed/store.ts";
+import { type ZonesNow, zoneNotices } from "../../installed/zone-warnings.ts";
+import { storeFault } from "../../storage/store-error.ts";
+
+async function sourceNotice({ meaning: { name, source } }: InstalledSchedule): Promise<string | undefined> {
+  try {
+    return digestOf(await readFile(source.path)) === source.digest
+      ? undefined
+      : `${source.path} has changed since it was installed; what runs is as installed: pipelinewise-sched diff ${source.path}`;
+  } catch (error) {
+    return errorCode(error) === "ENOENT"
+      ? `${source.path}, from which the schedule ${name} was installed, is no longer there`
+      : storeFault("read", source.path, error).message;
+  }
+}
+
+/** What the user should know of an installed schedule, a sentence each. @param zones what this machine's are like now */
+export async function noticesOf(
+  installed: InstalledSchedule,
+  hostName: string,
+  zones: ZonesNow,
+): Promise<readonly string[]> {
+  const { meaning, meaningText, host } = installed;
+  const again = `pipelinewise-sched install ${meaning.source.path}`;
+  const ofHost =
+    host === undefined
+      ? `the schedule ${meaning.name} is not installed on host ${hostName}: ${again}`
+      : host.meaningDigest === digestOf(meaningText)
+        ? undefined
+        : `the lines of host ${hostName} are older than the schedule ${meaning.name}, which was installed anew elsewhere: ${again}`;
+  const told = host === undefined ? "" : startsDigest(meaning, host);
+  const elsewhere = Object.entries(host?.on ?? {})
+    .filter(([, { digest }]) => digest !== told)
+    .map(([on]) => `what ${on} starts is older than the schedule ${meaning.name}: ${again} --on ${on}`);
+  const ofZones = host === undefined ? [] : zoneNotices(meaning, host, zones);
+  return [await sourceNotice(installed), ofHost, ...elsewhere, ...ofZones].filter((notice) => notice !== undefined);
+}

@@ -1,0 +1,60 @@
+import { StoreError } from "../errors.ts";
+import type { CompiledSchedule, HostSchedule } from "../installed/schedule.ts";
+import { entryKey, entryLabel } from "../pipeline-id.ts";
+import type { Schedule } from "../schedule/schedule.ts";
+import type { BlockMark } from "../schedulers/cron/block.ts";
+
+function refuseTaken(name: string, who: string, what: string, theirs: string, ours: string): never {
+  throw new StoreError(
+    `the schedule name ${name} is taken: ${who} has it from another ${what}, ${theirs} (here: ${ours})`,
+    {
+      hint: "Give this schedule another `name`, or take that one over: add --replace.",
+    },
+  );
+}
+
+/**
+ * Throws where the schedule's name is installed from elsewhere: whose block it is, its marker and its stored files say.
+ *
+ * @param block the marker of this name that stands in the crontab
+ */
+export function demandOwnName(
+  mark: BlockMark,
+  user: string,
+  block: BlockMark | undefined,
+  { meaning, host }: { readonly meaning: CompiledSchedule | undefined; readonly host: HostSchedule | undefined },
+): void {
+  const { name, source, configDir } = mark;
+  if (block !== undefined && block.source !== source) {
+    refuseTaken(name, "the crontab", "schedule file", block.source, source);
+  }
+  if (block !== undefined && block.configDir !== configDir) {
+    refuseTaken(name, "the crontab", "config directory", block.configDir, configDir);
+  }
+  if (meaning !== undefined && meaning.source.path !== source) {
+    refuseTaken(name, "this config directory", "schedule file", meaning.source.path, source);
+  }
+  if (host !== undefined && host.user !== user) {
+    refuseTaken(name, `the install on ${host.host}`, "user", host.user, user);
+  }
+}
+
+/** Throws where another installed schedule has one of these pipelines: it would run twice as often as either says. */
+export function demandOwnPipelines(schedule: Schedule, others: readonly CompiledSchedule[]): void {
+  for (const pipeline of schedule.pipelines) {
+    const other = others.find(({ entries }) =>
+      entries.some(
+        (entry) =>
+          entry.tap === pipeline.tap && entry.target === pipeline.target && entryKey(entry) === entryKey(pipeline),
+      ),
+    );
+    if (other === undefined) continue;
+    const { line, column } = pipeline.place;
+    throw new StoreError(
+      `${schedule.source.path}:${line}:${column}  ${entryLabel(pipeline)} is in the installed schedule ${other.name} (${other.source.path}) as well`,
+      {
+        hint: `A pipeline belongs to one schedule: take it out of one of them, or \`uninstall --name ${other.name}\`.`,
+      },
+    );
+  }
+}

@@ -1,0 +1,80 @@
+import type { CompiledEntry, CompiledSchedule, HostSchedule } from "../installed/schedule.ts";
+import { isWorn } from "../installed/zones.ts";
+import { type EntryId, entryKey, entryLabel } from "../pipeline-id.ts";
+
+const keyOf = (entry: EntryId): string => `${entry.tap}\n${entry.target}\n${entryKey(entry)}`;
+
+const differs = (one: unknown, other: unknown): boolean => JSON.stringify(one) !== JSON.stringify(other);
+
+const PARTS: readonly (readonly [keyof CompiledEntry, string])[] = [
+  ["crons", "times"],
+  ["timezone", "time zone"],
+  ["note", "note"],
+  ["args", "tables or words for PipelineWise"],
+];
+
+function entryChange(before: CompiledEntry, after: CompiledEntry): string | undefined {
+  const parts = PARTS.filter(([part]) => differs(before[part], after[part])).map(([, words]) => words);
+  return parts.length === 0 ? undefined : `~ ${entryLabel(after)}: ${parts.join(", ")}`;
+}
+
+/**
+ * What changes in the stored schedule, a line each, for people: `+` comes, `-` goes, `~` changes. Values are not shown:
+ * an environment may hold secrets.
+ */
+export function describeMeaning(before: CompiledSchedule | undefined, after: CompiledSchedule): readonly string[] {
+  const old = new Map(before?.entries.map((entry) => [keyOf(entry), entry]));
+  const kept = new Set(after.entries.map(keyOf));
+  const lines = after.entries.map((entry) => {
+    const known = old.get(keyOf(entry));
+    return known === undefined ? `+ ${entryLabel(entry)}` : entryChange(known, entry);
+  });
+  const gone = [...old].filter(([key]) => !kept.has(key)).map(([, entry]) => `- ${entryLabel(entry)}`);
+  const rest =
+    before === undefined
+      ? []
+      : [
+          before.source.path === after.source.path ? "" : `~ from ${after.source.path}, not ${before.source.path}`,
+          differs(before.env, after.env) ? "~ environment" : "",
+          before.envFile === after.envFile ? "" : "~ env file",
+        ];
+  const told = [...lines, ...gone, ...rest].filter((line) => line !== undefined).filter((line) => line !== "");
+  if (told.length > 0 || before === undefined || !differs(before, after)) return told;
+  return ["~ the text of the schedule file, not what it means"];
+}
+
+/** The same of what one host's install resolved. */
+export function describeHost(before: HostSchedule | undefined, after: HostSchedule): readonly string[] {
+  const names = Object.keys(after.on ?? {});
+  const told = (name: string, { on }: HostSchedule): string | undefined => on?.[name]?.digest;
+  const fresh = names.filter((name) => before?.on?.[name] === undefined).map((name) => `+ on ${name}`);
+  if (before === undefined) return [`+ installed on ${after.host}`, ...fresh];
+  const parts = {
+    "PipelineWise's command": differs(before.command, after.command),
+    "the name of PipelineWise's fast sync": before.fastSync !== after.fastSync,
+    Node: before.node !== after.node,
+    "this program": before.program !== after.program,
+    PIPELINEWISE_HOME: before.pipelinewiseHome !== after.pipelinewiseHome,
+    "the machine's time zone": before.machineZone !== after.machineZone,
+    user: before.user !== after.user,
+    "the clock changes of its time zones": before.zones?.data !== after.zones?.data,
+    "for how long the lines hold": before.zones !== undefined && isWorn(before.zones, new Date(after.installedAt)),
+  };
+  const retold = names.filter((name) => told(name, before) !== undefined && told(name, before) !== told(name, after));
+  return [
+    ...Object.entries(parts)
+      .filter(([, changed]) => changed)
+      .map(([what]) => `~ ${what}`),
+    ...retold.map((name) => `~ what ${name} is told`),
+    ...names.flatMap((name) => movedPlace(name, before, after)),
+    ...fresh,
+  ];
+}
+
+/** What another scheduler has at the place before is out of reach from now on. */
+function movedPlace(name: string, before: HostSchedule, after: HostSchedule): readonly string[] {
+  const [old = {}, now = {}] = [before.on?.[name]?.place, after.on?.[name]?.place];
+  return Object.entries(old)
+    .filter(([what, value]) => now[what] !== value)
+    .map(([what, value]) => `~ where ${name} has it (${what} was ${value}): what stands there stays`);
+}

@@ -1,0 +1,219 @@
+import { constants } from "node:fs";
+import { realpath } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { EXIT, errorCode, errorMessage, SchedError } from "../errors.ts";
+import { type Host, loginHome, userName } from "../host.ts";
+import { entryLabel, type FastSyncName, isDataDiff, isFastSync } from "../pipeline-id.ts";
+import type { Pipeline, Schedule } from "../schedule/schedule.ts";
+import { findBlocks } from "../schedulers/cron/block.ts";
+import { demandFit, fitWarnings, type Load } from "../schedulers/cron/compatibility.ts";
+import type { SystemCrontab } from "../schedulers/cron/crontab-program.ts";
+import type { CronHere } from "../schedulers/cron/daemon.ts";
+import { absolutePath, resolveConfigDir } from "../storage/config-dir.ts";
+import { configDirWarnings } from "../storage/directory.ts";
+import { open } from "../storage/fs.ts";
+import { type StatePaths, statePaths } from "../storage/paths.ts";
+import { findProgram } from "../system/find-program.ts";
+import { askKnownCommands, assertKnowsDataDiff, fastSyncName } from "../system/known-commands.ts";
+import { localtimeMark } from "../system/localtime.ts";
+import { readOthers, readStoredFiles } from "./find-installed.ts";
+import { type Elsewhere, type InstallPlan, planInstall } from "./plan.ts";
+
+/** Throws where our own program lies in a place that will be gone when cron looks for it. */
+function demandLastingProgram(program: string): void {
+  if (!program.includes("/_npx/")) return;
+  throw new SchedError(`${program} lies in npx's temporary folder, which npm clears when it likes`, {
+    exitCode: EXIT.usage,
+    hint: "Install it for good, then use that: `npm install --global pipelinewise-sched`.",
+  });
+}
+
+/** How PipelineWise is called from cron: the program by its absolute path, then its leading words as they are. */
+async function resolveCommand(command: readonly string[], host: Pick<Host, "env">): Promise<readonly string[]> {
+  const [program = "pipelinewise", ...words] = command;
+  return [await findProgram(program, host.env["PATH"]), ...words];
+}
+
+interface KnownTap {
+  readonly id?: unknown;
+  readonly enabled?: unknown;
+}
+interface KnownTarget {
+  readonly id?: unknown;
+  readonly taps?: readonly KnownTap[];
+}
+
+/** The targets of PipelineWise's own config.json; what is not of its shape is passed over. */
+function targetsOf(text: string): readonly KnownTarget[] {
+  const config: unknown = JSON.parse(text);
+  const targets = typeof config === "object" && config !== null && "targets" in config ? config.targets : undefined;
+  if (!Array.isArray(targets)) throw new SyntaxError("it lists no targets");
+  return targets.filter((target) => typeof target === "object" && target !== null);
+}
+
+function pipelineWarning(pipeline: Pipeline, targets: readonly KnownTarget[], file: string): string | undefined {
+  const target = targets.find(({ id }) => id === pipeline.target);
+  if (target === undefined) return `${entryLabel(pipeline)}: ${file} knows no target ${pipeline.target}`;
+  const taps = Array.isArray(target.taps) ? target.taps : [];
+  const tap = taps.find((known) => known?.id === pipeline.tap);
+  if (tap === undefined)
+    return `${entryLabel(pipeline)}: ${file} knows no tap ${pipeline.tap} of the target ${pipeline.target}`;
+  return tap.enabled === false
+    ? `${entryLabel(pipeline)}: the tap is disabled in ${file}, and its runs will fail`
+    : undefined;
+}
+
+/** What PipelineWise would not run, as its own `config.json` tells (`pipelinewise import` writes it); one sentence each. */
+async function pipelinewiseWarnings(configDir: string, pipelines: readonly Pipeline[]): Promise<readonly string[]> {
+  const file = join(configDir, "config.json");
+  try {
+    const config = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
+    const targets = targetsOf(await config.readText("utf8").finally(() => config.close()));
+    const warnings = pipelines.map((pipeline) => pipelineWarning(pipeline, targets, file));
+    return [...new Set(warnings.filter((warning) => warning !== undefined))];
+  } catch (error) {
+    const why = errorCode(error) === "ENOENT" ? "there is none" : errorMessage(error);
+    return [`no tap or target was looked up in ${file}: ${why}; \`pipelinewise import\` makes it`];
+  }
+}
+
+/** The machine that a schedule is installed on. */
+export interface Machine {
+  readonly host: Host;
+  readonly crontab: SystemCrontab;
+  /** Looks for what starts the lines of a crontab here. */
+  readonly findCron: () => Promise<CronHere>;
+  /** IANA name of the zone that cron goes by. */
+  readonly zone: string;
+}
+
+export interface InstallOptions {
+  /** `--config-dir` */
+  readonly configDir: string | undefined;
+  /** Take over a name that is installed from elsewhere. */
+  readonly replace: boolean;
+  /** Store the schedule for runs that another scheduler starts; leave the crontab alone. */
+  readonly compileOnly: boolean;
+  /** Another scheduler is to start it; the crontab is left alone. */
+  readonly elsewhere?: Elsewhere | undefined;
+}
+
+/** An install, worked out in full: nothing was written yet. */
+export interface PreparedInstall {
+  readonly paths: StatePaths;
+  readonly plan: InstallPlan;
+  /** What will start the lines; `undefined` where another scheduler does. */
+  readonly cron: CronHere | undefined;
+  /** What the user should know, one sentence each. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * The config directory that a run under cron finds by itself: cron gives it the user's own home and nothing else of
+ * our environment. Where that names another one now, or may do so there (PAM), lines say it themselves.
+ */
+async function defaultConfigDir({ env }: Host): Promise<string | undefined> {
+  const home = loginHome();
+  if (home === undefined || (env["PIPELINEWISE_CONFIG_DIRECTORY"] ?? "") !== "") return undefined;
+  return realpath(join(home, ".pipelinewise")).catch(() => undefined);
+}
+
+/** What PipelineWise here calls its fast sync; nobody asks where the schedule has none. Throws where it is too old. */
+async function askFastSyncName(
+  { pipelines, source }: Schedule,
+  command: readonly string[],
+  host: Pick<Host, "env">,
+): Promise<FastSyncName | undefined> {
+  const fast = pipelines.find((pipeline) => isFastSync(pipeline.command));
+  const dataDiff = pipelines.find((pipeline) => isDataDiff(pipeline.command));
+  if (fast === undefined && dataDiff === undefined) return undefined;
+  const known = await askKnownCommands(command, host.env);
+  const placeOf = (pipeline: Pipeline) =>
+    `${source.path}:${pipeline.place.line}:${pipeline.place.column}  ${entryLabel(pipeline)}`;
+  if (dataDiff !== undefined) assertKnowsDataDiff(known, placeOf(dataDiff));
+  return fast === undefined ? undefined : fastSyncName(known, placeOf(fast));
+}
+
+/** Where a schedule's state lies. @param flag `--config-dir` */
+export async function scheduleState(
+  { pipelinewise, source }: Schedule,
+  flag: string | undefined,
+  host: Host,
+): Promise<StatePaths> {
+  const { configDir } = pipelinewise;
+  const file = configDir === undefined ? undefined : { value: configDir, folder: dirname(source.path) };
+  return statePaths(await resolveConfigDir(host, { flag, file }));
+}
+
+/** Looks at the schedule's machine and works out what an install changes. Writes nothing. */
+export async function prepareInstall(
+  schedule: Schedule,
+  options: InstallOptions,
+  { host, crontab, findCron, zone }: Machine,
+): Promise<PreparedInstall> {
+  const { pipelinewise, source, name } = schedule;
+  const folder = dirname(source.path);
+  const paths = await scheduleState(schedule, options.configDir, host);
+  demandLastingProgram(host.program);
+  const command = await resolveCommand(pipelinewise.command, host);
+  const text = options.compileOnly || options.elsewhere !== undefined ? undefined : await crontab.read();
+  const stored = await readStoredFiles(paths, name, host);
+  const { others, warnings } = await readOthers(paths, name, host);
+
+  const pipelinewiseHome = host.env["PIPELINEWISE_HOME"] || undefined;
+  const plan = planInstall(
+    { crontab: text, ...stored, others },
+    {
+      schedule,
+      paths,
+      defaultConfigDir: await defaultConfigDir(host),
+      envFile: pipelinewise.envFile === undefined ? undefined : absolutePath(pipelinewise.envFile, folder, host),
+      resolved: {
+        host: host.name,
+        user: userName(host),
+        command,
+        fastSync: await askFastSyncName(schedule, command, host),
+        node: host.node,
+        program: host.program,
+        pipelinewiseHome: pipelinewiseHome === undefined ? undefined : absolutePath(pipelinewiseHome, host.cwd, host),
+        machineZone: zone,
+      },
+      zoneData: { data: host.tzdata, localtime: localtimeMark(host.root) },
+      at: host.now(),
+      replace: options.replace,
+      elsewhere: options.elsewhere,
+    },
+  );
+  const cron = plan.crontab === undefined ? undefined : await findCron();
+  return {
+    paths,
+    plan,
+    cron,
+    warnings: [
+      ...(await configDirWarnings(paths.configDir, host.uid)),
+      ...warnings,
+      ...(await pipelinewiseWarnings(paths.configDir, schedule.pipelines)),
+      ...(cron === undefined ? [] : checkFit(cron, plan, schedule, { host, zone })),
+    ],
+  };
+}
+
+/** Throws where the cron here cannot take the plan; gives what it does otherwise than Debian's. */
+function checkFit(
+  cron: CronHere,
+  { crontab, name }: InstallPlan,
+  { pipelines }: Schedule,
+  { host, zone }: Pick<Machine, "host" | "zone">,
+): readonly string[] {
+  const after = crontab?.after ?? "";
+  const load: Load = {
+    crontab: after,
+    blockAt: findBlocks(after).find(({ mark }) => mark.name === name)?.at ?? 0,
+    pipelines,
+    machineZone: zone,
+    isRoot: host.uid === 0,
+    now: host.now(),
+  };
+  demandFit(cron, load);
+  return fitWarnings(cron, load);
+}

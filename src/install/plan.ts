@@ -1,0 +1,195 @@
+import { isDeepStrictEqual } from "node:util";
+import { StoreError } from "../errors.ts";
+import { compileSchedule, digestOf, startsDigest } from "../installed/compile.ts";
+import { encodeCompiled } from "../installed/decode.ts";
+import type { CompiledSchedule, HostSchedule, OnScheduler, ZoneRecord } from "../installed/schedule.ts";
+import type { FileChange } from "../installed/transaction.ts";
+import { chooseRecord, horizonFrom, recordZones } from "../installed/zones.ts";
+import { entryPath } from "../pipeline-id.ts";
+import type { Pipeline, Schedule } from "../schedule/schedule.ts";
+import { type BlockMark, findBlocks, replaceBlock, toCrontabText } from "../schedulers/cron/block.ts";
+import { isLoose, renderEntries, timingsIn } from "../schedulers/cron/render.ts";
+import { hostFile, meaningFile, type StatePaths } from "../storage/paths.ts";
+import { demandOwnName, demandOwnPipelines } from "./conflicts.ts";
+import { describeHost, describeMeaning } from "./describe-changes.ts";
+
+/** Another scheduler, and what is kept of the schedule's way there. */
+export interface Elsewhere extends Pick<OnScheduler, "place"> {
+  /** The word behind `--on`. */
+  readonly name: string;
+  /** Entries, as `entryPath` names them, that it starts also when nothing is due. */
+  readonly loose: readonly string[];
+}
+
+/** What any of the schedulers starts also when nothing is due; what was loose stays so while one beside cron has it. */
+function looseEntries(
+  { pipelines }: Schedule,
+  before: HostSchedule | undefined,
+  elsewhere: Elsewhere | undefined,
+  isLooseInCrontab: (pipeline: Pipeline) => boolean,
+): readonly string[] {
+  const known = new Set([...(elsewhere?.loose ?? []), ...(before?.on === undefined ? [] : (before.loose ?? []))]);
+  return pipelines.filter((pipeline) => known.has(entryPath(pipeline)) || isLooseInCrontab(pipeline)).map(entryPath);
+}
+
+/** Which schedulers have it beside cron, and what each was told. */
+function onSchedulers(
+  before: HostSchedule | undefined,
+  elsewhere: Elsewhere | undefined,
+  digest: string,
+): HostSchedule["on"] {
+  if (elsewhere === undefined) return before?.on;
+  return { ...before?.on, [elsewhere.name]: { place: elsewhere.place, digest } };
+}
+
+/** Debian's cron reads no longer crontab, comments included. */
+const MOST_LINES = 10_000;
+
+/** What stands there now. */
+export interface Found {
+  /** `undefined`: not looked at, as it is not to be changed. */
+  readonly crontab: string | undefined;
+  readonly meaningText: string | undefined;
+  /** `undefined` also where the text is garbled: it is written anew. */
+  readonly meaning: CompiledSchedule | undefined;
+  readonly hostText: string | undefined;
+  readonly host: HostSchedule | undefined;
+  /** The other schedules of this config directory. */
+  readonly others: readonly CompiledSchedule[];
+}
+
+/** What shall stand there, looked up on this machine. */
+export interface Wanted {
+  readonly schedule: Schedule;
+  readonly paths: StatePaths;
+  /** The config directory that a run under cron finds by itself, where nothing says otherwise. */
+  readonly defaultConfigDir: string | undefined;
+  readonly envFile: string | undefined;
+  readonly resolved: Pick<
+    HostSchedule,
+    "host" | "user" | "command" | "fastSync" | "node" | "program" | "pipelinewiseHome" | "machineZone"
+  >;
+  /** Of the time zones: the version of their data, and what /etc/localtime is. */
+  readonly zoneData: Pick<ZoneRecord, "data" | "localtime">;
+  readonly at: Date;
+  /** Take over a name that is installed from elsewhere. */
+  readonly replace: boolean;
+  /** The other scheduler that is to start it; the crontab's lines stay as they are. */
+  readonly elsewhere?: Elsewhere | undefined;
+}
+
+/** Everything an install changes. A dry run prints it, an install carries it out. */
+export interface InstallPlan {
+  readonly name: string;
+  readonly crontab: { readonly before: string; readonly after: string } | undefined;
+  readonly files: readonly FileChange[];
+  /** The changes of the stored schedule for people, a line each. */
+  readonly notes: readonly string[];
+}
+
+export const changesSomething = ({ crontab, files }: InstallPlan): boolean =>
+  (crontab !== undefined && crontab.before !== crontab.after) || files.some(({ before, after }) => before !== after);
+
+/** What is left behind where a name is taken over from another config directory. */
+function leftBehind(block: BlockMark | undefined, { name, configDir }: BlockMark): readonly string[] {
+  if (block === undefined || block.configDir === configDir) return [];
+  return [
+    `~ config directory, which was ${block.configDir}: ${name} stays stored there until \`uninstall --name ${name} --config-dir ${block.configDir}\``,
+  ];
+}
+
+const NAMES_OUR_FOLDER = /^[ \t]*["']?(HOME|PIPELINEWISE_CONFIG_DIRECTORY)["']?[ \t]*=/m;
+
+function planCrontab(before: string, mark: BlockMark, lines: readonly string[]): { before: string; after: string } {
+  const after = replaceBlock(before, mark, lines.map(toCrontabText));
+  const count = after.split("\n").length - 1;
+  if (count > MOST_LINES) {
+    throw new StoreError(`the crontab would have ${count} lines; cron reads ${MOST_LINES} at most`, {
+      hint: "Take something out of the schedule or of the crontab.",
+    });
+  }
+  findBlocks(after); // What we would write must be readable to us: a bug must stop here, not in a crontab.
+  return { before, after };
+}
+
+const zonesOf = ({ pipelines }: Schedule): readonly string[] => pipelines.flatMap(({ timezone }) => timezone ?? []);
+
+/** Whether a host file would say nothing new but the hour, and for how long it holds: then it stays as it is. */
+function saysNothingNew(fresh: HostSchedule, found: HostSchedule, text: string, at: Date): boolean {
+  const zones = fresh.zones === undefined ? undefined : chooseRecord(found.zones, fresh.zones, at);
+  const then: unknown = JSON.parse(encodeCompiled({ ...fresh, installedAt: found.installedAt, zones }));
+  // In whatever order: an uninstall from one of several schedulers writes what it has read.
+  return isDeepStrictEqual(then, JSON.parse(text));
+}
+
+/** Works out everything that an install changes; throws where it is refused. */
+export function planInstall(found: Found, wanted: Wanted): InstallPlan {
+  const { schedule, paths, resolved } = wanted;
+  const { name, source } = schedule;
+  const mark: BlockMark = { name, source: source.path, configDir: paths.configDir };
+  const block = findBlocks(found.crontab ?? "").find((one) => one.mark.name === name)?.mark;
+  if (!wanted.replace) demandOwnName(mark, resolved.user, block, found);
+  demandOwnPipelines(schedule, found.others);
+  const inCrontab = found.host?.lines ?? [];
+  const compileOnly = found.crontab === undefined && wanted.elsewhere === undefined;
+  if (compileOnly && inCrontab.length > 0) {
+    throw new StoreError(`the schedule ${name} stands in the crontab of this machine`, {
+      hint: "Install it without --compile-only, or `uninstall` it first.",
+    });
+  }
+
+  const frame = { machineZone: resolved.machineZone, horizon: horizonFrom(wanted.at) };
+  const linesFor = (configDir: string | undefined): readonly string[] =>
+    renderEntries(
+      schedule.pipelines,
+      { node: resolved.node, program: resolved.program, schedule: name, configDir },
+      (pipeline) => timingsIn(frame, pipeline),
+    );
+  const foundByItself = paths.configDir === wanted.defaultConfigDir && !NAMES_OUR_FOLDER.test(found.crontab ?? "");
+  const lines = found.crontab === undefined ? inCrontab : linesFor(foundByItself ? undefined : paths.configDir);
+
+  const meaning = compileSchedule(schedule, {
+    configDir: paths.configDir,
+    envFile: wanted.envFile,
+    before: found.meaning,
+    at: wanted.at,
+  });
+  const meaningText = encodeCompiled(meaning);
+  // Lines that stay behind go on telling that they are older than the schedule.
+  const areOlder =
+    found.crontab === undefined &&
+    inCrontab.length > 0 &&
+    ![undefined, paths.configDir].some((configDir) => isDeepStrictEqual(linesFor(configDir), inCrontab));
+  const fresh: HostSchedule = {
+    format: 1,
+    name,
+    ...resolved,
+    installedAt: wanted.at.toISOString(),
+    meaningDigest: areOlder && found.host !== undefined ? found.host.meaningDigest : digestOf(meaningText),
+    zones: recordZones([resolved.machineZone, ...zonesOf(schedule)], { ...wanted.zoneData, at: wanted.at }),
+    loose: looseEntries(
+      schedule,
+      found.host,
+      wanted.elsewhere,
+      (pipeline) => (compileOnly || lines.length > 0) && isLoose(pipeline, frame),
+    ),
+    lines,
+    compileOnly: compileOnly || found.host?.compileOnly === true ? true : undefined,
+    on: onSchedulers(found.host, wanted.elsewhere, startsDigest(meaning, resolved)),
+  };
+  const { host, hostText } = found;
+  const unchanged = host !== undefined && hostText !== undefined && saysNothingNew(fresh, host, hostText, wanted.at);
+  return {
+    name,
+    crontab: found.crontab === undefined ? undefined : planCrontab(found.crontab, mark, lines),
+    files: [
+      { path: meaningFile(paths, name), before: found.meaningText, after: meaningText },
+      {
+        path: hostFile(paths, name, resolved.host),
+        before: found.hostText,
+        after: unchanged ? found.hostText : encodeCompiled(fresh),
+      },
+    ],
+    notes: [...describeMeaning(found.meaning, meaning), ...describeHost(found.host, fresh), ...leftBehind(block, mark)],
+  };
+}

@@ -1,0 +1,112 @@
+import { access } from "node:fs/promises";
+import { EXIT, errorCode, SchedError, StoreError } from "../errors.ts";
+import type { Host } from "../host.ts";
+import { encodeCompiled } from "../installed/decode.ts";
+import type { HostSchedule, OnScheduler } from "../installed/schedule.ts";
+import { listScheduleHosts } from "../installed/store.ts";
+import type { FileChange } from "../installed/transaction.ts";
+import { findBlocks, removeBlock } from "../schedulers/cron/block.ts";
+import { resolveConfigDir } from "../storage/config-dir.ts";
+import { hostFile, meaningFile, type StatePaths, statePaths } from "../storage/paths.ts";
+import type { Changes } from "./apply.ts";
+import { type Installed, readStoredFiles, type StoredFiles } from "./find-installed.ts";
+
+const isThere = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    (error) => errorCode(error) !== "ENOENT",
+  );
+
+/** The paths of an installed schedule's state. @throws StoreError where its config directory is not there */
+async function demandConfigDir(
+  { name, configDir }: Installed,
+  host: Host,
+  { loss, otherWay = "" }: { readonly loss: string; readonly otherWay?: string },
+): Promise<StatePaths> {
+  if (await isThere(configDir)) return statePaths(await resolveConfigDir(host, { flag: configDir }));
+  throw new StoreError(`the config directory of ${name} is gone: ${configDir}; ${loss}`, {
+    hint: `Bring it back (is the share mounted?)${otherWay}.`,
+  });
+}
+
+/** What is stored, without one scheduler's part; all of it goes with the last scheduler here, and the meaning with the last host. */
+async function storedChanges(
+  paths: StatePaths,
+  { name, meaningText, hostText }: Pick<StoredFiles, "meaningText" | "hostText"> & { readonly name: string },
+  host: Host,
+  left: HostSchedule | undefined,
+): Promise<readonly FileChange[]> {
+  const own = { path: hostFile(paths, name, host.name), before: hostText };
+  if (left !== undefined) return [{ ...own, after: encodeCompiled(left) }];
+  const elsewhere = (await listScheduleHosts(paths, name)).filter((other) => other !== host.name);
+  const files = [{ ...own, after: undefined }];
+  return elsewhere.length > 0
+    ? files
+    : [...files, { path: meaningFile(paths, name), before: meaningText, after: undefined }];
+}
+
+/**
+ * An uninstall from the crontab, worked out in full. History, logs and backups stay.
+ *
+ * @param text the crontab; `undefined` on a machine that has none
+ */
+export async function prepareUninstall(
+  installed: Installed,
+  text: string | undefined,
+  host: Host,
+): Promise<{ readonly paths: StatePaths; readonly changes: Changes; readonly others: readonly string[] }> {
+  const { name, configDir } = installed;
+  const paths = await demandConfigDir(installed, host, {
+    loss: "the crontab could not be kept there before the change",
+    otherWay: ", or take the lines between its markers out yourself: `crontab -e`",
+  });
+  const stored = await readStoredFiles(paths, name, host);
+  const ours = findBlocks(text ?? "").some(({ mark }) => mark.name === name && mark.configDir === configDir);
+  const others = Object.keys(stored.host?.on ?? {});
+  if (others.length > 0 && !ours && stored.host?.lines.length === 0) {
+    throw new SchedError(`the schedule ${name} is not in the crontab, but on ${others.join(" and ")}`, {
+      exitCode: EXIT.noInput,
+      hint: `Take it from there: uninstall --on ${others[0]} --name ${name}`,
+    });
+  }
+  const left = stored.host === undefined || others.length === 0 ? undefined : { ...stored.host, lines: [] };
+  const files = await storedChanges(paths, { name, ...stored }, host, left);
+  const crontab = text === undefined ? undefined : { before: text, after: ours ? removeBlock(text, name) : text };
+  return { paths, changes: { crontab, files }, others };
+}
+
+/** An uninstall from another scheduler, as far as it is known here. */
+export interface UninstallElsewhere {
+  readonly paths: StatePaths;
+  readonly place: OnScheduler["place"];
+  /** Of what is stored, for afterwards. */
+  readonly files: readonly FileChange[];
+  /** What starts the schedule on this host besides, so that it stays stored. */
+  readonly others: readonly string[];
+}
+
+/** Works out an uninstall from another scheduler. @param on the word behind `--on` */
+export async function prepareUninstallElsewhere(
+  installed: Installed,
+  on: string,
+  host: Host,
+): Promise<UninstallElsewhere> {
+  const { name } = installed;
+  const paths = await demandConfigDir(installed, host, { loss: `where it was put on ${on} is stored there` });
+  const stored = await readStoredFiles(paths, name, host);
+  const found = stored.host;
+  const { [on]: own, ...rest } = found?.on ?? {};
+  const others = [...((found?.lines.length ?? 0) > 0 ? ["cron"] : []), ...Object.keys(rest)];
+  if (found === undefined || own === undefined) {
+    throw new SchedError(`the schedule ${name} was not put on ${on} from this host`, {
+      exitCode: EXIT.noInput,
+      hint:
+        others.length === 0
+          ? "Where it was put there from another host, uninstall it there."
+          : `Here it is on ${others.join(" and ")}.`,
+    });
+  }
+  const stays = others.length > 0 || found.compileOnly === true;
+  const left = stays ? { ...found, on: Object.keys(rest).length === 0 ? undefined : rest } : undefined;
+  return { paths, place: own.place, files: await storedChanges(paths, { name, ...stored }, host, left), others };
+}

@@ -1,0 +1,60 @@
+import { createHash } from "node:crypto";
+import { entryPath } from "../pipeline-id.ts";
+import type { Pipeline, Schedule } from "../schedule/schedule.ts";
+import type { CompiledEntry, CompiledSchedule, HostSchedule } from "./schedule.ts";
+
+/** SHA-256 (hex) of what is stored, or was read. In a file of its own: loading node:crypto takes a tick's start milliseconds that it can spare. */
+export const digestOf = (content: string | Uint8Array): string => createHash("sha256").update(content).digest("hex");
+
+/** What a schedule means beside what stands in it. */
+export interface CompileContext {
+  /** Absolute. */
+  readonly configDir: string;
+  /** Absolute. */
+  readonly envFile?: string | undefined;
+  /** What is stored under its name by now. */
+  readonly before?: CompiledSchedule | undefined;
+  readonly at: Date;
+}
+
+/** What a schedule means, ready to be stored. An entry whose times stay as they were keeps the day they began. */
+export function compileSchedule(
+  schedule: Schedule,
+  { configDir, envFile, before, at }: CompileContext,
+): CompiledSchedule {
+  const known = new Map(before?.entries.map((entry) => [entryPath(entry), entry]));
+  return {
+    format: 1,
+    name: schedule.name,
+    source: { path: schedule.source.path, digest: digestOf(schedule.source.bytes) },
+    configDir,
+    env: schedule.pipelinewise.env,
+    envFile,
+    entries: schedule.pipelines.map((pipeline) => compileEntry(pipeline, known.get(entryPath(pipeline)), at)),
+  };
+}
+
+function compileEntry(pipeline: Pipeline, before: CompiledEntry | undefined, at: Date): CompiledEntry {
+  const { tap, target, command, id, timezone, note, args } = pipeline;
+  const crons = pipeline.crons.map(({ text }) => text);
+  const stays = before !== undefined && before.timezone === timezone && before.crons.join("\n") === crons.join("\n");
+  const since = stays ? before.since : at.toISOString();
+  return { tap, target, command, id, crons, timezone, since, note, args };
+}
+
+/** Of all that a scheduler is told of a schedule: what is started when, and how. Not of what a run looks up itself. */
+export function startsDigest(
+  { name, configDir, entries }: CompiledSchedule,
+  { node, program, machineZone }: Pick<HostSchedule, "node" | "program" | "machineZone">,
+): string {
+  const told = entries.map(({ tap, target, command, id, crons, timezone, note }) => [
+    tap,
+    target,
+    command,
+    id,
+    crons,
+    timezone,
+    note,
+  ]);
+  return digestOf(JSON.stringify([name, configDir, node, program, machineZone, told]));
+}

@@ -1,0 +1,72 @@
+import { dirname } from "node:path";
+import { copyStateFile, removeStateFile, syncFolder, writeStateFile } from "../storage/file.ts";
+import { rename } from "../storage/fs.ts";
+import { nonce } from "../storage/nonce.ts";
+import { storeFault } from "../storage/store-error.ts";
+
+/** One stored file as it is and as it shall be; `undefined`: not there. */
+export interface FileChange {
+  readonly path: string;
+  readonly before: string | undefined;
+  readonly after: string | undefined;
+}
+
+/** Changes that were made and can still be taken back. */
+export interface AppliedChanges {
+  /** Puts back what stood there before. Needs no room on the disk. */
+  undo(): Promise<void>;
+  /** Gives up what stood there before. */
+  keep(): Promise<void>;
+}
+
+/** The copy of a file's present text, until the changes are kept or undone. */
+interface Aside {
+  readonly change: FileChange;
+  readonly path: string;
+}
+
+async function putBack({ change: { path, before }, path: aside }: Aside): Promise<void> {
+  if (before === undefined) return removeStateFile(path);
+  try {
+    await rename(aside, path);
+    await syncFolder(dirname(path));
+  } catch (error) {
+    throw storeFault("put back", path, error);
+  }
+}
+
+/**
+ * Makes all changes or none: when one fails, those before it are put back and its error is thrown. What stood there is
+ * copied aside before anything changes, while there is still room for it.
+ */
+export async function applyChanges(changes: readonly FileChange[]): Promise<AppliedChanges> {
+  const asides: readonly Aside[] = changes
+    .filter(({ before, after }) => before !== after)
+    .map((change) => ({ change, path: `${change.path}.${nonce()}.old` }));
+  const done: Aside[] = [];
+  const dropAsides = async (): Promise<void> => {
+    for (const { change, path } of asides) if (change.before !== undefined) await removeStateFile(path);
+  };
+  const undo = async (): Promise<void> => {
+    for (const aside of done.reverse()) await putBack(aside);
+    await dropAsides();
+  };
+  try {
+    for (const { change, path } of asides) {
+      if (change.before === undefined) continue;
+      await copyStateFile(change.path, path).catch((error) => {
+        throw storeFault("copy aside", change.path, error);
+      });
+    }
+    for (const aside of asides) {
+      const { path, after } = aside.change;
+      if (after === undefined) await removeStateFile(path);
+      else await writeStateFile(path, after);
+      done.push(aside);
+    }
+  } catch (error) {
+    await undo();
+    throw error;
+  }
+  return { undo, keep: dropAsides };
+}

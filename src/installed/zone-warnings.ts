@@ -1,0 +1,78 @@
+import { sameZone } from "../cron/same-zone.ts";
+import { zoneClock } from "../cron/zone-clock.ts";
+import { tableClock, type ZoneTable, zoneTable } from "../cron/zone-table.ts";
+import { DAY_MS } from "../time-units.ts";
+import type { CompiledSchedule, HostSchedule, ZoneRecord } from "./schedule.ts";
+
+/** With less than so much left one is told. */
+const SHORT_DAYS = 30;
+
+/** What the machine is like now. */
+export interface ZonesNow {
+  readonly now: Date;
+  /** Version of the zone data. */
+  readonly data: string;
+  readonly machineZone: string;
+}
+
+/** What about an install's time zones no longer holds or soon will not, a sentence each. */
+export function zoneNotices(
+  meaning: Pick<CompiledSchedule, "name" | "source" | "entries">,
+  host: Pick<HostSchedule, "machineZone" | "zones" | "lines" | "on">,
+  { now, data, machineZone }: ZonesNow,
+): readonly string[] {
+  const others = Object.keys(host.on ?? {});
+  // Started by other schedulers only.
+  const isElsewhere = host.lines.length === 0 && others.length > 0;
+  const again = `pipelinewise-sched install ${meaning.source.path}${isElsewhere ? ` --on ${others[0]}` : ""}`;
+  const foreign = meaning.entries.some(
+    ({ timezone }) => timezone !== undefined && !sameZone(timezone, host.machineZone),
+  );
+  const notices: string[] = [];
+  if (!sameZone(machineZone, host.machineZone)) {
+    const harm = isElsewhere
+      ? `on ${others.join(" and ")} pipelines without a timezone of their own go by the old one`
+      : "lines of pipelines with a timezone of their own come at the wrong time";
+    notices.push(
+      `the time zone of this machine is ${machineZone}, and was ${host.machineZone} when the schedule ${meaning.name} was installed; ${harm}: ${again}`,
+    );
+  }
+  const { zones } = host;
+  // Plain lines in the machine's own zone need no foresight.
+  if (!foreign || zones === undefined) return notices;
+  // What other schedulers are told holds for decades.
+  if (!isElsewhere) notices.push(...endNotices(meaning.name, zones, now, again));
+  const changed =
+    zones.data === data ? [] : changedZones(zones.tables, { from: now.getTime(), to: Date.parse(zones.until) });
+  if (changed.length > 0) {
+    notices.push(
+      `the clock changes of ${changed.join(", ")} are others than when ${meaning.name} was installed (time zone data ${zones.data}, now ${data}): ${again}`,
+    );
+  }
+  return notices;
+}
+
+/** Whether lines for other zones near the end of what was known when they were made, or are past it. */
+function endNotices(name: string, zones: ZoneRecord, now: Date, again: string): readonly string[] {
+  const until = Date.parse(zones.until);
+  const day = zones.until.slice(0, 10);
+  if (until <= now.getTime()) {
+    return [
+      `the lines of ${name} for other time zones held until ${day}; a clock change since then may lose runs: ${again}`,
+    ];
+  }
+  return until < now.getTime() + SHORT_DAYS * DAY_MS
+    ? [`the lines of ${name} for other time zones hold until ${day}: ${again}`]
+    : [];
+}
+
+/** Zones that the present zone data tell other clock changes of, in what is left of the horizon. */
+function changedZones(
+  tables: Readonly<Record<string, ZoneTable>>,
+  span: { readonly from: number; readonly to: number },
+): readonly string[] {
+  const said = (table: ZoneTable): string => JSON.stringify(table);
+  return Object.entries(tables)
+    .filter(([zone, table]) => said(zoneTable(tableClock(table), span)) !== said(zoneTable(zoneClock(zone), span)))
+    .map(([zone]) => zone);
+}

@@ -1,0 +1,183 @@
+import { constants } from "node:fs";
+import { join } from "node:path";
+import { errorCode, errorMessage } from "../../errors.ts";
+import type { RunRecord } from "../../history/record.ts";
+import type { Host } from "../../host.ts";
+import { ageMs, answers, findState, isAncestor } from "../../lock/processes.ts";
+import type { LockId, PipelineId } from "../../pipeline-id.ts";
+import { open, readdir, rename, unlink } from "../../storage/fs.ts";
+import { nonce } from "../../storage/nonce.ts";
+import type { StatePaths } from "../../storage/paths.ts";
+import { storeFault } from "../../storage/store-error.ts";
+import type { Log } from "../log-writer.ts";
+import { argvOf, commandFor, describeProcess, type ForeignProcess } from "./foreign-runs.ts";
+
+/** What PipelineWise wrote and nobody works with any more. */
+export interface Leftovers {
+  readonly pidfile: { readonly path: string; readonly text: string } | undefined;
+  /** Logs that are still called `.running`. */
+  readonly logs: readonly string[];
+}
+
+/** What PipelineWise's own files tell of a pipeline that we are about to start. */
+export type Traces =
+  /** `pidfile` names a live process; it is not shown to be another's. */
+  | { readonly kind: "external"; readonly process: ForeignProcess; readonly pidfile: string }
+  /** Written lately by no run that we know of: perhaps by one on another host. */
+  | { readonly kind: "foreign-log"; readonly path: string; readonly ageMs: number }
+  | { readonly kind: "leftovers"; readonly leftovers: Leftovers };
+
+/** A log that has been silent for so long is nobody's. */
+const QUIET_MS = 30 * 60_000;
+/** A dead run may have gone on for a while after its last heartbeat. */
+const AFTER_LAST_BEAT_MS = 60_000;
+/** A log of any kind of run but data-diff checks, which run beside others. PipelineWise 0.77 gave some a new name. */
+const RUNNING = /-(\d{4})(\d\d)(\d\d)_(\d\d)(\d\d)(\d\d)\.(?!data_?diff)[a-z_]+\.log\.running$/;
+
+/** `<config_dir>/<target>/<tap>`: PipelineWise's folder of a pipeline. */
+const tapFolder = ({ configDir }: StatePaths, { tap, target }: PipelineId): string => join(configDir, target, tap);
+
+async function unlessAbsent<T>(path: string, act: () => Promise<T>, absent: T): Promise<T> {
+  try {
+    return await act();
+  } catch (error) {
+    if (errorCode(error) === "ENOENT" || errorCode(error) === "ENOTDIR") return absent;
+    throw storeFault("read", path, error);
+  }
+}
+
+const READ = constants.O_RDONLY | constants.O_NONBLOCK;
+
+async function readText(path: string): Promise<string> {
+  const file = await open(path, READ);
+  return file.readText("utf8").finally(() => file.close());
+}
+
+async function readPidfile(path: string): Promise<Leftovers["pidfile"]> {
+  const text = await unlessAbsent<string | undefined>(path, () => readText(path), undefined);
+  return text === undefined ? undefined : { path, text };
+}
+
+/** When a log began, by its name: the clock of its host, which the records of that host's runs go by too. */
+function beganAt(name: string): number | undefined {
+  const [, ...parts] = RUNNING.exec(name) ?? [];
+  const [year, month, day, hour, minute, second] = parts.map(Number);
+  if (year === undefined || month === undefined) return undefined;
+  return Date.UTC(year, month - 1, day, hour, minute, second);
+}
+
+/** Whether one of our runs wrote a log that began then. Names have whole seconds. */
+function isOurs(at: number, runs: Iterable<RunRecord>): boolean {
+  for (const { outcome, startedAt, endedAt } of runs) {
+    const end = Date.parse(endedAt) + (outcome === "lost" ? AFTER_LAST_BEAT_MS : 0);
+    if (outcome !== "succeeded" && at + 999 >= Date.parse(startedAt) && at <= end) return true;
+  }
+  return false;
+}
+
+/** How long ago a file last changed: the file server's clock against itself, as hosts' clocks differ. */
+async function unchangedMs(path: string, probe: string): Promise<number> {
+  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+  const timesOf = async (file: string, how: number) => {
+    const handle = await open(file, how, 0o600);
+    return handle.stat().finally(() => handle.close());
+  };
+  try {
+    const now = await timesOf(probe, flags);
+    return now.ctimeMs - (await timesOf(path, READ)).ctimeMs;
+  } finally {
+    await unlink(probe).catch(() => {});
+  }
+}
+
+/** How much later than the pidfile a process must have started before it counts as later: clocks are read coarsely. */
+const SURELY_LATER_MS = 1_000;
+
+interface PidfileQuestion {
+  readonly pipeline: PipelineId;
+  readonly self: number;
+  /** How long ago the pidfile was written. */
+  readonly writtenMs: () => Promise<number>;
+}
+
+/**
+ * Whether the process that a pidfile names may have written it. It may not when it has ended, when it started after the
+ * pidfile was written (the pid was used again), when it is the kernel's, or when it is this process or one of its
+ * ancestors, such as the `init` of a container. Its arguments do not matter: a later PipelineWise may have another
+ * name.
+ */
+async function mayHaveWritten(pid: number, { pipeline, self, writtenMs }: PidfileQuestion): Promise<boolean> {
+  const state = findState(pid);
+  if (state === undefined) return answers(pid);
+  if (state.zombie || state.kernelThread || isAncestor(pid, self)) return false;
+  if (commandFor(argvOf(pid), pipeline) !== undefined) return true;
+  const written = await writtenMs();
+  // Only now: a share may take its time to answer, in which the process grows older.
+  return ageMs(state) + SURELY_LATER_MS >= written;
+}
+
+/**
+ * What PipelineWise's files tell. Reads only; to be called by who holds the lock and has started nothing yet.
+ *
+ * @param options.ourRuns newest runs of ours; what they left is theirs, however lately
+ * @param options.foreignMs a log that nobody wrote for so long is nobody's
+ */
+export async function findTraces(
+  paths: StatePaths,
+  lock: LockId,
+  host: Pick<Host, "name" | "pid">,
+  { ourRuns, foreignMs = QUIET_MS }: { readonly ourRuns: Iterable<RunRecord>; readonly foreignMs?: number },
+): Promise<Traces> {
+  // Data-diff checks write neither a pidfile nor a log that would keep another run from starting.
+  if (lock.dataDiff === true) return { kind: "leftovers", leftovers: { pidfile: undefined, logs: [] } };
+  const folder = tapFolder(paths, lock);
+  const probe = () => join(paths.root, `.probe.${host.name}.${nonce()}`);
+  const age = (path: string) => unlessAbsent(path, () => unchangedMs(path, probe()), Number.POSITIVE_INFINITY);
+  const pidfile = await readPidfile(join(folder, "pipelinewise.pid"));
+  const pid = pidfile === undefined || !/^\s*\d{1,10}\s*$/.test(pidfile.text) ? 0 : Number(pidfile.text);
+  if (pidfile !== undefined && pid > 0) {
+    const question = { pipeline: lock, self: host.pid, writtenMs: () => age(pidfile.path) };
+    if (await mayHaveWritten(pid, question)) {
+      return { kind: "external", process: { pid, what: describeProcess(pid, lock) }, pidfile: pidfile.path };
+    }
+  }
+  const logFolder = join(folder, "log");
+  const names = await unlessAbsent<readonly string[]>(logFolder, () => readdir(logFolder), []);
+  const logs: string[] = [];
+  for (const name of names) {
+    const at = beganAt(name);
+    if (at === undefined) continue;
+    const path = join(logFolder, name);
+    if (!isOurs(at, ourRuns)) {
+      const ageMs = await age(path);
+      if (ageMs < foreignMs) return { kind: "foreign-log", path, ageMs };
+    }
+    logs.push(path);
+  }
+  return { kind: "leftovers", leftovers: { pidfile, logs } };
+}
+
+/**
+ * Puts away what a dead run left: PipelineWise would refuse to start beside its pidfile, and show its log as running for
+ * ever. `state.json` is never touched. What cannot be put away is noted, and left to PipelineWise.
+ */
+export async function clearLeftovers({ pidfile, logs }: Leftovers, notes: Pick<Log, "warn">): Promise<void> {
+  const attempt = async (what: string, path: string, act: () => Promise<void>) => {
+    try {
+      await act();
+      notes.warn(`${what} of a dead run`, { path });
+    } catch (error) {
+      if (errorCode(error) !== "ENOENT") notes.warn(`left by a dead run: ${errorMessage(error)}`, { path });
+    }
+  };
+  if (pidfile !== undefined) {
+    const { path, text } = pidfile;
+    await attempt("removed the pidfile", path, async () => {
+      if ((await readText(path)) !== text) throw new Error("the pidfile is another run's by now");
+      await unlink(path);
+    });
+  }
+  for (const path of logs) {
+    await attempt("renamed the log", path, () => rename(path, path.replace(/\.running$/, ".terminated")));
+  }
+}

@@ -1,0 +1,77 @@
+import { join } from "node:path";
+import type { SkipReason } from "../../history/record.ts";
+import { readLast } from "../../history/store.ts";
+import type { Host } from "../../host.ts";
+import { type EntryId, isFastSync, lockOf, type PipelineId } from "../../pipeline-id.ts";
+import { readStateFile } from "../../storage/file.ts";
+import type { StatePaths } from "../../storage/paths.ts";
+import { renderDuration } from "../../text/format-time.ts";
+import { findForeign } from "./foreign-runs.ts";
+import { findTraces, type Leftovers } from "./leftovers.ts";
+
+/** What we look at in PipelineWise's config.json; it is not ours, so anything may be missing. */
+interface MainConfig {
+  readonly targets?: readonly {
+    readonly id?: unknown;
+    readonly taps?: readonly { readonly id?: unknown; readonly enabled?: unknown }[];
+  }[];
+}
+
+/**
+ * Whether PipelineWise's config.json says that a tap is disabled: PipelineWise would refuse to run it. Whatever cannot be
+ * read or understood is left to PipelineWise, which says it better.
+ */
+async function isDisabled(configDir: string, { tap, target }: PipelineId): Promise<boolean> {
+  try {
+    const text = await readStateFile(join(configDir, "config.json"));
+    const config: MainConfig | null = text === undefined ? null : JSON.parse(text);
+    const taps = config?.targets?.find(({ id }) => id === target)?.taps;
+    return taps?.find(({ id }) => id === tap)?.enabled === false;
+  } catch {
+    return false;
+  }
+}
+
+/** Whether the way is free for a start that holds the lock. */
+export type Way =
+  | { readonly kind: "free"; readonly leftovers: Leftovers }
+  /** `detail` reads behind the pipeline's name. */
+  | { readonly kind: "blocked"; readonly reason: SkipReason; readonly detail: string };
+
+const byOthers = (detail: string): Way => ({ kind: "blocked", reason: "external", detail });
+
+/** Commands that PipelineWise refuses for a tap that is not enabled. */
+const needsEnabledTap = (command: string): boolean =>
+  command === "run_tap" || command === "partial_sync_table" || isFastSync(command);
+
+/** Looks for a run that was not started through us, and for what a dead one left. Reads only. */
+export async function lookAhead(paths: StatePaths, entry: EntryId, host: Host): Promise<Way> {
+  const lock = lockOf(entry);
+  if (needsEnabledTap(entry.command) && (await isDisabled(paths.configDir, entry))) {
+    return { kind: "blocked", reason: "disabled", detail: `is disabled in ${paths.configDir}/config.json` };
+  }
+  const foreign = await findForeign(paths.configDir, lock, host.pid);
+  if (foreign !== undefined) {
+    return byOthers(`is run by pid ${foreign.pid} (${foreign.what}), which this program did not start`);
+  }
+  const { runs } = await readLast(paths, lock);
+  const traces = await findTraces(paths, lock, host, { ourRuns: runs.values() });
+  if (traces.kind === "external") {
+    const { process, pidfile } = traces;
+    return byOthers(
+      `is run by pid ${process.pid} (${process.what}), which this program did not start: ${pidfile} names that process, and it is alive; if it does not run this pipeline, remove that file`,
+    );
+  }
+  if (traces.kind === "leftovers") return { kind: "free", leftovers: traces.leftovers };
+  const { path, ageMs } = traces;
+  return byOthers(
+    `may be at work on another host: ${path} was written ${renderDuration(ageMs)} ago by no run of this program; if nothing runs, rename that file to end in .terminated`,
+  );
+}
+
+/** PipelineWise's word for a run that found another one's pidfile. It ends with 1, as for every failure. */
+const REFUSED = /(?:^|log_level=ERROR\s+message=|[\s:])Another instance of the tap is already running\.\s*$/;
+
+/** Whether PipelineWise refused to start beside a run that is not ours. @param tail end of its output */
+export const wasRefused = (code: number, tail: string | undefined): boolean =>
+  code === 1 && tail !== undefined && REFUSED.test(tail);

@@ -1,0 +1,203 @@
+import { isSafeWord } from "../command-line.ts";
+import { findZone, hasIntl, nearestZones, zoneInRightCase } from "../cron/zone-names.ts";
+import { quoted } from "./problem.ts";
+
+/** Why a text of the file cannot be what its key wants. */
+export class TextFault extends Error {
+  readonly hint: string | undefined;
+  /** Where the fault begins in the text, from 0. */
+  readonly offset: number;
+
+  constructor(message: string, hint?: string, offset = 0) {
+    super(message);
+    this.name = "TextFault";
+    this.hint = hint;
+    this.offset = offset;
+  }
+}
+
+/** Control characters, line ends, and halves of a character pair. */
+const UNPRINTABLE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/u;
+
+function printableText(text: string): string {
+  const { index } = UNPRINTABLE.exec(text) ?? {};
+  if (index === undefined) return text;
+  const what = text[index] === "\n" ? "a line end" : `the character ${quoted(text.charAt(index)).slice(1, -1)}`;
+  throw new TextFault(`${quoted(text)} holds ${what}`, "Write it on one line, in printable characters.");
+}
+
+/** @param fault what `connectorIdFault` or `nameFault` says of it */
+export function wordText(text: string, fault: string | undefined): string {
+  if (fault === undefined) return text;
+  const [message = fault, hint] = fault.split(/: (.*)/s);
+  throw new TextFault(`${quoted(text)} ${message}`, hint === undefined ? hint : `${sentence(hint)}.`);
+}
+
+const sentence = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+
+/**
+ * A zone that this Node knows, spelt as the user does: its canonical name may be one that is out of use there, such as
+ * Asia/Calcutta for Asia/Kolkata. UTC has many names, and one is as good as another.
+ */
+export function knownZone(text: string): string {
+  const zone = findZone(text);
+  if (zone !== undefined) return zone === "UTC" ? zone : text;
+  if (!hasIntl()) {
+    const what = `the times of ${quoted(text)} are not known: this Node was built without Intl, so it knows no zone but UTC`;
+    throw new TextFault(what, "Take a Node of nodejs.org or of your system's packages, or write UTC.");
+  }
+  const spelling = zoneInRightCase(text);
+  if (spelling !== undefined) throw new TextFault(`${quoted(text)} is spelt ${spelling}`, `Write ${spelling}.`);
+  const near = text.length > LONGEST_ZONE ? [] : nearestZones(text, 3);
+  if (near.length > 0)
+    throw new TextFault(`${quoted(text)} is no time zone known here`, `Near it: ${near.join(", ")}.`);
+  // A name of the right form may be newer than this Node's zone data.
+  const newer = /^[A-Z]\w+\/[A-Z]\w+/.test(text)
+    ? " If it is a new zone, this Node may not have it yet: node -p process.versions.tz"
+    : "";
+  throw new TextFault(
+    `${quoted(text)} is no time zone known here`,
+    `Write an IANA name, such as Europe/London.${newer}`,
+  );
+}
+
+/** No zone has a longer name, slips of the pen included; comparing takes time. */
+const LONGEST_ZONE = 60;
+
+/** A note becomes a comment line of the crontab. */
+export function noteText(text: string): string {
+  const note = printableText(text.replace(/\n$/, "")).trim();
+  // Debian's `crontab -l` prints a carriage return as these two characters, so install takes such a line for one.
+  if (note.endsWith(String.raw`\r`)) throw new TextFault(String.raw`a note may not end in \r`, "Put a dot behind it.");
+  if (note.length > MAX_NOTE) {
+    throw new TextFault(`the note has ${note.length} characters`, `Keep it to ${MAX_NOTE}.`);
+  }
+  return note;
+}
+
+const MAX_NOTE = 200;
+
+/** A program by itself; several words want a list. */
+export function programText(text: string): string {
+  const program = printableText(text);
+  if (program.trim() === "") throw new TextFault("the command is empty", "Write `pipelinewise`, or its path.");
+  if (!/\s/.test(program)) return program;
+  const list = program.trim().split(/\s+/).join(", ");
+  throw new TextFault(
+    `${quoted(text)} would be one program with blanks in its name`,
+    `Write the words as a list: command: [${list}].`,
+  );
+}
+
+/** One word of a command. */
+export function commandWord(text: string): string {
+  if (text === "") throw new TextFault("a word of the command is empty", "Take it out.");
+  return printableText(text);
+}
+
+/** A folder or file: absolute, below `~/`, or relative to the schedule's folder. */
+export function pathText(text: string): string {
+  const path = printableText(text);
+  if (path.trim() === "") throw new TextFault("the path is empty", "Write a path, or take the key out.");
+  if (path.startsWith("$")) throw new TextFault(`${quoted(text)}: variables are not filled in here`, FROM_HOME);
+  if (/^~[^/]/.test(path)) throw new TextFault(`${quoted(text)}: another user's home cannot be named by ~`, FROM_HOME);
+  return path;
+}
+
+const FROM_HOME = "Write the path in full, or begin it with ~/ for your home.";
+
+export function envName(text: string): string {
+  if (text === "PIPELINEWISE_CONFIG_DIRECTORY") {
+    throw new TextFault(`${text} is set from config_dir`, "Use the key config_dir: locks and history lie there too.");
+  }
+  if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(text)) return text;
+  throw new TextFault(`${quoted(text)} is no variable name`, "Use letters, digits and _, and begin with no digit.");
+}
+
+/** A value for the environment; each `${` in it begins `${file:PATH}` or `${env:NAME}`. */
+export function envValue(text: string): string {
+  const nul = text.indexOf("\0");
+  if (nul >= 0) throw new TextFault("a variable cannot hold a NUL character", undefined, nul);
+  for (const { 0: opening, index } of text.matchAll(/\$\{[^}]*\}?/g)) {
+    const [, kind, what] = /^\$\{(file|env):([^}]+)\}$/.exec(opening) ?? [];
+    if (kind === undefined || what === undefined) {
+      throw new TextFault(`${quoted(opening)} is no reference`, REFERENCES, index);
+    }
+    if (kind === "file") pathText(what);
+    else envName(what);
+  }
+  return text;
+}
+
+const REFERENCES = `There are \${file:PATH}, a file's content, and \${env:NAME}, a variable.`;
+
+/** An address of a server; without its last slash, so that paths can be put behind it. */
+export function serverUrl(text: string): string {
+  // Nothing is shown of what may be a password.
+  const shown = quoted(text.replace(/^([^/@]*\/\/)?[^/]*@/, "$1…@"));
+  if (!URL.canParse(text)) throw new TextFault(`${shown} is no address`, WHOLE_URL);
+  const { protocol, username, password, search, hash, origin, pathname } = new URL(text);
+  if (protocol !== "http:" && protocol !== "https:")
+    throw new TextFault(`${shown} is no http or https address`, WHOLE_URL);
+  if (username !== "" || password !== "") {
+    throw new TextFault(`${shown} holds a user name or password`, "Take it out: Cronicle knows us by its API key.");
+  }
+  if (search !== "" || hash !== "") throw new TextFault(`${shown} goes on behind the server's address`, WHOLE_URL);
+  return `${origin}${pathname.replace(/\/+$/, "")}`;
+}
+
+const WHOLE_URL = "Write it as http://HOST:3012 or https://HOST.";
+
+/** A secret by reference. What else stands there may be the secret itself, and is not shown. */
+export function secretReference(text: string): string {
+  const [, kind, what] = /^\$\{(file|env):([^}]+)\}$/.exec(text) ?? [];
+  if (kind === undefined || what === undefined) {
+    throw new TextFault(
+      "a secret stands in no schedule file, only where it is to be found",
+      `Write \${file:PATH} with a file of mode 0600 that holds it, or \${env:NAME}; if it is there already, change it: others may have read it.`,
+    );
+  }
+  if (kind === "file") pathText(what);
+  else envName(what);
+  return text;
+}
+
+/** A server or server group of Cronicle's. */
+export function serverWord(text: string): string {
+  if (/^[\w.-]+$/.test(text)) return text;
+  throw new TextFault(`${quoted(text)} is no server or group`, "Use A-Z a-z 0-9 _ . - as Cronicle has it.");
+}
+
+/** Words for people, on one line. */
+export function titleText(text: string): string {
+  if (text.trim() === "") throw new TextFault("the name is empty", "Write a name, or take the key out.");
+  return printableText(text);
+}
+
+/** A table or column. PipelineWise puts tables unquoted into a shell command, in a list with commas. */
+export function tableName(text: string): string {
+  if (isSafeWord(text) && !text.includes(",") && !text.startsWith("-")) return text;
+  throw new TextFault(
+    `${quoted(text)} is not a safe name: PipelineWise puts it into a shell command`,
+    "Use A-Z a-z 0-9 _ . / : = @ + - and do not begin with -.",
+  );
+}
+
+/** The name of a data-diff check. */
+export function checkName(text: string): string {
+  const name = printableText(text);
+  if (name.trim() !== "" && !name.startsWith("-")) return name;
+  throw new TextFault(`${quoted(text)} is not the name of a check`, "Write the name, and do not begin with -.");
+}
+
+/** The start or end of a partial sync. PipelineWise puts it into a shell command, in double quotes. */
+export function syncValue(text: string): string {
+  const value = printableText(text);
+  const index = value.search(/["$`\\]|^-|^$/);
+  if (index < 0) return value;
+  throw new TextFault(
+    `${quoted(text)} is not a safe value: PipelineWise puts it into a shell command in double quotes`,
+    'Use no " $ ` or backslash, and do not begin with -.',
+    index,
+  );
+}

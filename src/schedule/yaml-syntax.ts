@@ -1,0 +1,161 @@
+import { Composer, type CST, type Document, isScalar, Parser, type YAMLError } from "yaml";
+import { type Finding, printable, quoted } from "./problem.ts";
+import type { Place } from "./schedule.ts";
+
+/**
+ * From offsets in a text to lines and columns. (The YAML library has a `LineCounter`; it misses the lines of a block
+ * text that stands where it must not.)
+ */
+function placesIn(text: string): (offset: number) => Place {
+  const starts = [0, ...[...text.matchAll(/\n/g)].map(({ index }) => index + 1)];
+  return (offset) => {
+    const inside = Math.min(offset, text.length);
+    let low = 0;
+    let high = starts.length;
+    while (low + 1 < high) {
+      const middle = (low + high) >> 1;
+      if ((starts[middle] ?? 0) <= inside) low = middle;
+      else high = middle;
+    }
+    return { line: low + 1, column: inside - (starts[low] ?? 0) + 1 };
+  };
+}
+
+/** The YAML of a file. `document` is there only when nothing stands against it. */
+export interface Syntax {
+  readonly document: Document | undefined;
+  readonly findings: readonly Finding[];
+  readonly placeAt: (offset: number) => Place;
+}
+
+/** A schedule is five levels deep; YAML's own reader recurses, and takes the process down at a few thousand. */
+const MAX_DEPTH = 40;
+
+/** What YAML forbids in a file; tab and line ends aside, a lone carriage return among them. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+const FORBIDDEN = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]|\r(?!\n)/g;
+
+/** Reads the text as one YAML 1.2 document. */
+export function readSyntax(text: string): Syntax {
+  const placeAt = placesIn(text);
+  const tokens = [...new Parser().parse(text)];
+  const failed = (findings: readonly Finding[]): Syntax => ({
+    document: undefined,
+    findings: firstOfEachLine(findings, ({ at }) => at, placeAt),
+    placeAt,
+  });
+
+  const forbidden = forbiddenCharacters(text);
+  if (forbidden.length > 0) return failed(forbidden);
+  const deep = findDeep(tokens);
+  if (deep !== undefined) {
+    return failed([{ at: deep, path: [], message: `nested more than ${MAX_DEPTH} levels deep`, hint: EXAMPLE_HINT }]);
+  }
+  const starts = tokens.filter((token) => token.type === "document").map(documentStart);
+  const [first, second] = starts;
+  const [document] = new Composer({ schema: "core", uniqueKeys: false, prettyErrors: false }).compose(
+    tokens,
+    true,
+    text.length,
+  );
+  const errors = document === undefined ? [] : [...document.errors, ...document.warnings];
+  const findings = firstOfEachLine(errors, ({ pos }) => pos[0], placeAt).map((error) => syntaxFinding(error, text));
+  if (second !== undefined) {
+    findings.push({
+      at: second,
+      path: [],
+      message: "a second document begins here",
+      hint: "One file holds one schedule: take the `---` out, or make it two files with a name each.",
+    });
+  }
+  if (findings.length === 0 && (first === undefined || isEmpty(document?.contents))) {
+    findings.push({ at: 0, path: [], message: "the file is empty", hint: EXAMPLE_HINT });
+  }
+  return findings.length > 0 ? failed(findings) : { document, findings: [], placeAt };
+}
+
+const EXAMPLE_HINT =
+  'A schedule looks like `pipelines: [{tap: my_tap, target: my_target, cron: "0 * * * *"}]`; see examples/schedule.yml.';
+
+const isEmpty = (contents: unknown): boolean =>
+  contents == null || (isScalar(contents) && contents.value === null && !contents.source);
+
+function forbiddenCharacters(text: string): readonly Finding[] {
+  return [...text.matchAll(FORBIDDEN)].map(({ 0: character, index }) => ({
+    at: index,
+    path: [],
+    message:
+      character === "\r"
+        ? "a carriage return without a line feed stands here"
+        : `the control character ${quoted(character).slice(1, -1)} stands here`,
+    hint: "Save the file as plain UTF-8 text with LF line ends.",
+  }));
+}
+
+/** Where the first token below `MAX_DEPTH` levels begins. Level by level, as recursion is what has to be avoided. */
+function findDeep(tokens: readonly CST.Token[]): number | undefined {
+  let level: readonly CST.Token[] = tokens;
+  for (let depth = 0; depth < MAX_DEPTH; depth++) {
+    level = level.flatMap((token) => {
+      if (token.type === "document") return token.value === undefined ? [] : [token.value];
+      return "items" in token ? token.items.flatMap(({ key, value }) => [key ?? [], value ?? []].flat()) : [];
+    });
+  }
+  return level[0]?.offset;
+}
+
+const documentStart = (document: CST.Document): number =>
+  document.start.find(({ type }) => type === "doc-start")?.offset ?? document.offset;
+
+/** A line with one slip often gives an error a word; the first tells enough. */
+function firstOfEachLine<T>(
+  items: readonly T[],
+  offsetOf: (item: T) => number,
+  placeAt: (offset: number) => Place,
+): readonly T[] {
+  const lines = new Map<number, T>();
+  for (const item of [...items].sort((one, other) => offsetOf(one) - offsetOf(other))) {
+    const { line } = placeAt(offsetOf(item));
+    if (!lines.has(line)) lines.set(line, item);
+  }
+  return [...lines.values()];
+}
+
+/** What to do about the errors that people meet; the library's own words say what is wrong. */
+const HINTS: Readonly<Record<string, string>> = {
+  TAB_AS_INDENT: "Indent with spaces.",
+  BAD_INDENT: "Look at the spaces before this line, and whether each [ and { above is closed.",
+  BLOCK_AS_IMPLICIT_KEY: "Put a value that holds `: ` in quotes; else look at the spaces before this line.",
+  MULTILINE_IMPLICIT_KEY: "A key wants a `:` behind it; a value of several lines wants quotes.",
+  BAD_DQ_ESCAPE: "In double quotes write \\\\ for a backslash, or use single quotes.",
+  TAG_RESOLVE_FAILED: "Take the tag (the word that begins with !) out.",
+};
+
+const OPEN_QUOTE = "A quote that opens above has no end: look for the line where the texts change places.";
+
+function syntaxFinding({ code, pos, message }: YAMLError, text: string): Finding {
+  const [at] = pos;
+  const unquoted = code === "BAD_ALIAS" || code === "BAD_SCALAR_START" || /alias at node end/.test(message);
+  return {
+    at,
+    path: [],
+    message: printable(`YAML: ${message.charAt(0).toLowerCase()}${message.slice(1)}`),
+    hint: message.startsWith("Missing closing")
+      ? OPEN_QUOTE
+      : (HINTS[code] ?? "Look at this line and the one above it: quotes, colons, indentation."),
+    ...(unquoted ? unquotedFinding(text, at) : undefined),
+  };
+}
+
+/** A cron without its quotes, the commonest slip: YAML takes `*` for an alias and reserves `@`. */
+export function unquotedFinding(text: string, at: number): Omit<Finding, "path"> | undefined {
+  const from = text.lastIndexOf("\n", at - 1) + 1;
+  const [line = ""] = text.slice(from, from + 1000).split(/\r?\n/, 1);
+  const value = /(?<=[:,-] +|[[{,] *)[*@%`][^'"]*?(?=\s+#|,\s|\s*[\]}]|\s*$)/.exec(line);
+  if (value === null || value.index + value[0].length < at - from) return undefined;
+  return {
+    at: from + value.index,
+    message: `a value that begins with ${value[0].charAt(0)} needs quotes`,
+    hint: `Write ${quoted(value[0])}.`,
+  };
+}

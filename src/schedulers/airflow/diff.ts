@@ -1,0 +1,68 @@
+import { StoreError } from "../../errors.ts";
+import { diffLines } from "../../text/diff.ts";
+import type { Mark } from "../owner-mark.ts";
+import type { PlannedChange } from "../scheduler.ts";
+import { numberedId } from "./dag.ts";
+import { type InstalledDags, readDagFile } from "./dag-file.ts";
+import type { FoundFile } from "./dags-folder.ts";
+
+/** More than these are not told one by one. */
+const MOST_DAGS = 10;
+
+/** What an install finds of ours. @throws StoreError where the file is not ours to write over */
+export function demandOurs(
+  path: string,
+  found: FoundFile,
+  mark: Mark,
+  { replace }: { readonly replace: boolean },
+): InstalledDags | undefined {
+  if (found.kind === "absent") return undefined;
+  const installed = found.kind === "file" ? readDagFile(found.text) : undefined;
+  const hint = "Give this schedule another `name`, or move that file away.";
+  if (installed === undefined) throw new StoreError(`${path} was not written by pipelinewise-sched`, { hint });
+  const differing = [
+    ["schedule", installed.mark.schedule, mark.schedule],
+    ["schedule file", installed.mark.source, mark.source],
+    ["config directory", installed.mark.configDir, mark.configDir],
+  ].find(([, theirs, ours]) => theirs !== ours);
+  if (differing === undefined || replace) return installed;
+  const [what, theirs, ours] = differing;
+  throw new StoreError(`${path} was written for the ${what} ${theirs} (here: ${ours})`, {
+    hint: "Give this schedule another `name`, or take that one over: add --replace.",
+  });
+}
+
+/** What becomes of the file. @param text what it is to hold */
+export function planFile(path: string, found: FoundFile, text: string, count: number): PlannedChange {
+  const what = `DAG file ${path}`;
+  if (found.kind !== "file") {
+    return { kind: "created", what, differences: [`${count} DAG${count === 1 ? "" : "s"}`] };
+  }
+  if (found.text === text) return { kind: "unchanged", what, differences: [] };
+  return { kind: "changed", what, differences: diffLines(found.text, text) };
+}
+
+/** What Airflow keeps of DAGs that their file has no more, and how it is taken away. */
+export function leftInAirflow(dags: InstalledDags["dags"], { schedule }: Pick<Mark, "schedule">): readonly string[] {
+  if (dags.size === 0) return [];
+  const commands = [...dags].slice(0, MOST_DAGS).flatMap(([id, { crons }]) => deletions(id, crons.length));
+  const more = dags.size - MOST_DAGS;
+  return [
+    [
+      "Airflow keeps the history of DAGs that are gone; to take that away too:",
+      ...commands.map((command) => `  ${command}`),
+      ...(more > 0 ? [`  and the same for ${more} more, whose ids begin with ${schedule}. too`] : []),
+    ].join("\n"),
+  ];
+}
+
+/** Of several crons Airflow 2 makes as many DAGs. */
+function deletions(id: string, crons: number): readonly string[] {
+  const command = `airflow dags delete -y ${id}`;
+  if (crons < 2) return [command];
+  const numbers = Array.from({ length: crons }, (_, index) => index + 1);
+  return [
+    `${command}  # Airflow 3`,
+    `for n in ${numbers.join(" ")}; do airflow dags delete -y ${numberedId(id, "$n")}; done  # Airflow 2`,
+  ];
+}

@@ -1,0 +1,176 @@
+import { StoreError } from "../../errors.ts";
+import { nameFault } from "../../pipeline-id.ts";
+
+/** Whose block it is: what its two marker lines say. */
+export interface BlockMark {
+  readonly name: string;
+  /** Absolute path of the schedule file it was rendered from. */
+  readonly source: string;
+  /** Config directory of its runs, links resolved. */
+  readonly configDir: string;
+}
+
+export type Marker =
+  | { readonly kind: "begin"; readonly mark: BlockMark; readonly addedNewline: boolean }
+  | { readonly kind: "end"; readonly name: string };
+
+const ADDED_NEWLINE = " newline-added";
+
+/** A JSON string in plain ASCII: no daemon and no terminal reads it otherwise. */
+const quoted = (word: string): string =>
+  JSON.stringify(word).replace(/[^\x20-\x7e]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
+
+/** @param addedNewline the crontab did not end in a newline before the block came; taking it away again takes that too */
+export function renderBegin({ name, source, configDir }: BlockMark, addedNewline: boolean): string {
+  return `# BEGIN pipelinewise-sched ${name} source=${quoted(source)} config-dir=${quoted(configDir)}${addedNewline ? ADDED_NEWLINE : ""}`;
+}
+
+export const renderEnd = (name: string): string => `# END pipelinewise-sched ${name}`;
+
+/** Whether a line is a marker of ours or was one before somebody edited it. */
+export const looksLikeMarker = (line: string): boolean => /^\s*#\s*(BEGIN|END)\s+pipelinewise-sched(\s|$)/i.test(line);
+
+const BEGIN =
+  /^# BEGIN pipelinewise-sched (\S+) source=("(?:[^"\\]|\\.)*") config-dir=("(?:[^"\\]|\\.)*")( newline-added)?$/;
+const END = /^# END pipelinewise-sched (\S+)$/;
+
+function unquoted(json: string): string | undefined {
+  try {
+    const word: unknown = JSON.parse(json);
+    return typeof word === "string" ? word : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The marker that a line is; `undefined` unless it is one to the letter. */
+export function parseMarker(line: string): Marker | undefined {
+  const end = END.exec(line)?.[1];
+  if (end !== undefined) return nameFault(end) === undefined ? { kind: "end", name: end } : undefined;
+  const begin = BEGIN.exec(line);
+  if (begin === null) return undefined;
+  const [, name = "", sourceJson = "", configDirJson = "", added] = begin;
+  const source = unquoted(sourceJson);
+  const configDir = unquoted(configDirJson);
+  if (nameFault(name) !== undefined || source === undefined || configDir === undefined) return undefined;
+  const mark = { name, source, configDir };
+  // What we would not write ourselves was edited: to the letter or not at all.
+  if (renderBegin(mark, added !== undefined) !== line) return undefined;
+  return { kind: "begin", mark, addedNewline: added !== undefined };
+}
+
+/** A block of ours as it stands in a crontab. */
+export interface Block {
+  readonly mark: BlockMark;
+  /** The lines between the markers. */
+  readonly lines: readonly string[];
+  readonly addedNewline: boolean;
+  /** Number of the begin marker's line, counted from 1. */
+  readonly at: number;
+  /** Offsets into the text; `end` is behind the newline of the end marker. */
+  readonly start: number;
+  readonly end: number;
+}
+
+const HOW_TO_MEND = "Nothing was written. Mend it by `crontab -e`, then try again.";
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const CONTROL = /[\x00-\x08\x0b-\x1f\x7f]/;
+
+/** Throws where a line cannot be given back as it was: what `crontab -l` shows of it is not what stands in the file. */
+function demandPlainLine(line: string, at: number): void {
+  if (line.endsWith("\r") || line.endsWith("\\r")) {
+    throw new StoreError(
+      `line ${at} of the crontab ends in a carriage return (crontab -l may show it as \\r): cron takes it for a part of the command`,
+      { hint: `${HOW_TO_MEND} It was probably written on Windows.` },
+    );
+  }
+  const control = CONTROL.exec(line);
+  if (control !== null) {
+    const code = control[0].charCodeAt(0).toString(16).padStart(2, "0");
+    throw new StoreError(`line ${at} of the crontab holds the control byte 0x${code}`, { hint: HOW_TO_MEND });
+  }
+}
+
+function brokenMarkers(at: number, why: string): StoreError {
+  return new StoreError(`line ${at} of the crontab: ${why}`, {
+    hint: `${HOW_TO_MEND} A block of ours is one \`# BEGIN pipelinewise-sched NAME …\` line, its entries, and one \`# END pipelinewise-sched NAME\` line.`,
+  });
+}
+
+/**
+ * The blocks of ours in a crontab, in order.
+ *
+ * Throws a `StoreError` that names the line where a marker is broken, nested or doubled, or where a line could not be
+ * given back byte for byte.
+ */
+export function findBlocks(text: string): readonly Block[] {
+  const all = text.split("\n");
+  const blocks: Block[] = [];
+  let open: Omit<Block, "end"> | undefined;
+  let offset = 0;
+  for (const [index, line] of all.entries()) {
+    const at = index + 1;
+    const next = offset + line.length + 1;
+    demandPlainLine(line, at);
+    const marker = parseMarker(line);
+    if (marker === undefined) {
+      if (looksLikeMarker(line)) throw brokenMarkers(at, "this marker of a pipelinewise-sched block was changed");
+    } else if (marker.kind === "begin") {
+      const { name } = marker.mark;
+      if (open !== undefined) {
+        throw brokenMarkers(at, `the block ${name} begins inside the block ${open.mark.name} (line ${open.at})`);
+      }
+      const twin = blocks.find((block) => block.mark.name === name);
+      if (twin !== undefined)
+        throw brokenMarkers(at, `the block ${name} stands here a second time (first: line ${twin.at})`);
+      open = { mark: marker.mark, addedNewline: marker.addedNewline, lines: [], at, start: offset };
+    } else if (open?.mark.name === marker.name) {
+      blocks.push({ ...open, lines: all.slice(open.at, index), end: Math.min(next, text.length) });
+      open = undefined;
+    } else {
+      throw brokenMarkers(
+        at,
+        `the block ${marker.name} ends here, but it did not begin${open === undefined ? "" : ` (open is ${open.mark.name}, line ${open.at})`}`,
+      );
+    }
+    offset = next;
+  }
+  if (open !== undefined) throw brokenMarkers(open.at, `the block ${open.mark.name} begins here and never ends`);
+  return blocks;
+}
+
+const renderBlock = (mark: BlockMark, lines: readonly string[], addedNewline: boolean): string =>
+  [renderBegin(mark, addedNewline), ...lines, renderEnd(mark.name), ""].join("\n");
+
+/**
+ * The crontab with our block of this name saying `lines`: in its place where there is one, else at the end. Every other
+ * line stays as it was, byte for byte.
+ */
+export function replaceBlock(text: string, mark: BlockMark, lines: readonly string[]): string {
+  const old = findBlocks(text).find((block) => block.mark.name === mark.name);
+  if (old !== undefined) {
+    return text.slice(0, old.start) + renderBlock(mark, lines, old.addedNewline) + text.slice(old.end);
+  }
+  const addedNewline = text !== "" && !text.endsWith("\n");
+  return `${text}${addedNewline ? "\n" : ""}${renderBlock(mark, lines, addedNewline)}`;
+}
+
+/** The crontab without our block of this name: as it was before `replaceBlock` put it there. */
+export function removeBlock(text: string, name: string): string {
+  const old = findBlocks(text).find((block) => block.mark.name === name);
+  if (old === undefined) return text;
+  // A newline that we added may go only while nothing has come behind: two lines must not run together.
+  const undoNewline = old.addedNewline && old.end === text.length;
+  return text.slice(0, old.start - (undoNewline ? 1 : 0)) + text.slice(old.end);
+}
+
+/**
+ * A crontab is bytes, in whatever encoding its lines happen to be; the text of one, everywhere in this room, is those
+ * bytes with one character each (latin1), so that a foreign line comes back byte for byte. Our own words go in and out
+ * by these two.
+ */
+export const toCrontabText = (words: string): string => Buffer.from(words, "utf8").toString("latin1");
+
+/** A crontab's text for people to read. */
+export const fromCrontabText = (text: string): string => Buffer.from(text, "latin1").toString("utf8");

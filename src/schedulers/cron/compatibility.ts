@@ -1,0 +1,151 @@
+import { type ClockChange, clockChanges } from "../../cron/clock-changes.ts";
+import { type Daemon, runTimesOn } from "../../cron/daemons.ts";
+import { runTimes } from "../../cron/next-runs.ts";
+import { sameZone } from "../../cron/same-zone.ts";
+import { zoneClock } from "../../cron/zone-clock.ts";
+import { findZone } from "../../cron/zone-names.ts";
+import { StoreError } from "../../errors.ts";
+import { entryLabel } from "../../pipeline-id.ts";
+import type { Pipeline } from "../../schedule/schedule.ts";
+import { DAY_MS } from "../../time-units.ts";
+import type { CronHere } from "./daemon.ts";
+import { foreignZone, type ZoneFrame } from "./render.ts";
+
+/** What the cron of a machine is to take. */
+export interface Load {
+  /** The whole crontab, our block included. */
+  readonly crontab: string;
+  /** Number of the line where our block begins, from 1. */
+  readonly blockAt: number;
+  readonly pipelines: readonly Pipeline[];
+  readonly machineZone: string;
+  readonly isRoot: boolean;
+  readonly now: Date;
+}
+
+/** Clock changes are looked for so far ahead: each zone's yearly ones are in it. */
+const HORIZON_MS = 400 * DAY_MS;
+const BUSYBOX_ENTRIES = 255;
+const OLD_CRONIE_ENTRIES = 1000;
+
+interface Setting {
+  readonly name: string;
+  readonly value: string;
+  readonly line: number;
+}
+
+/** The environment lines of a crontab. */
+function* settingsIn(crontab: string): Generator<Setting, void> {
+  for (const [index, text] of crontab.split("\n").entries()) {
+    const [, name, value] = /^\s*["']?([A-Za-z_]\w*)["']?\s*=\s*(.*?)\s*$/.exec(text) ?? [];
+    if (name !== undefined && value !== undefined) {
+      yield { name, value: value.replace(/^(["'])(.*)\1$/, "$2"), line: index + 1 };
+    }
+  }
+}
+
+const countEntries = (crontab: string): number => crontab.split("\n").filter((line) => /^\s*[\d*@]/.test(line)).length;
+
+/** Throws where this cron would not start, or start at other times, what is installed. */
+export function demandFit(cron: CronHere, load: Load): void {
+  demandRoom(cron, load);
+  demandOwnClock(cron, load);
+  if (cron.kind === "systemd") demandEveryHour(cron, load);
+}
+
+function demandRoom({ kind, name, version = "" }: CronHere, { crontab, isRoot }: Load): void {
+  const isOldCronie = kind === "cronie" && /^1\.[0-5](?:\D|$)/.test(version);
+  const most = kind === "busybox" && !isRoot ? BUSYBOX_ENTRIES : isOldCronie ? OLD_CRONIE_ENTRIES : undefined;
+  const count = countEntries(crontab);
+  if (most === undefined || count <= most) return;
+  throw new StoreError(`the crontab would have ${count} entries, and ${name} reads ${most} of a user's`, {
+    hint: "Divide the pipelines between users, or install Debian's cron or a newer cronie.",
+  });
+}
+
+/** A zone that a line above ours sets would be ours too. */
+function demandOwnClock({ kind, name, version = "" }: CronHere, { crontab, blockAt, machineZone }: Load): void {
+  const isNewSystemd = kind === "systemd" && !version.startsWith("1.");
+  const names = kind === "cronie" ? ["CRON_TZ"] : isNewSystemd ? ["CRON_TZ", "TZ"] : [];
+  const above = [...settingsIn(crontab)].filter(({ name, line }) => names.includes(name) && line < blockAt);
+  // The last one counts, as it holds from there down.
+  const zone = above.at(-1);
+  if (zone === undefined || sameZone(zone.value, machineZone)) return;
+  throw new StoreError(
+    `line ${zone.line} of the crontab says ${zone.name}=${zone.value}, and ${name} would read our lines below it in that zone`,
+    { hint: "Move that line, and those that need it, below our block by `crontab -e`; then try again." },
+  );
+}
+
+/** Candidate lines for other zones need every hour of the machine's. */
+function demandEveryHour({ name }: CronHere, { pipelines, machineZone, now }: Load): void {
+  if (!hasClockChanges(machineZone, now)) return;
+  const other = pipelines.find((pipeline) => foreignZone(pipeline, frameOf(machineZone, now)) !== undefined);
+  if (other === undefined) return;
+  throw new StoreError(
+    `${entryLabel(other)} is timed in ${other.timezone}, and ${name} starts nothing at all in the hour that the clocks of ${machineZone} repeat`,
+    { hint: `Set the machine to UTC, install Debian's cron, or write its times in ${machineZone}.` },
+  );
+}
+
+const frameOf = (machineZone: string, now: Date): ZoneFrame => ({
+  machineZone,
+  horizon: { from: now.getTime(), to: now.getTime() + HORIZON_MS },
+});
+
+/** None for a zone that this Node does not know. */
+const changesAhead = (zone: string, now: Date): readonly ClockChange[] =>
+  findZone(zone) === undefined ? [] : [...clockChanges(zoneClock(zone), now.getTime(), now.getTime() + HORIZON_MS)];
+
+const hasClockChanges = (zone: string, now: Date): boolean => changesAhead(zone, now).length > 0;
+
+/** What the user should know of this cron, one sentence each. */
+export function fitWarnings(cron: CronHere, load: Load): readonly string[] {
+  const { kind, name, runs, inContainer } = cron;
+  const warnings: string[] = [];
+  if (runs === false) {
+    const remedy = inContainer
+      ? "let the image start one, such as `cron -f`"
+      : "start it, such as by `service cron start`";
+    warnings.push(
+      `no cron daemon runs ${inContainer ? "in this container" : "on this machine"}, so nothing will start the pipelines; ${remedy}`,
+    );
+  } else if (kind === "other") {
+    warnings.push(`${name} is here, whose ways with clock changes we do not know; \`history\` tells what ran`);
+  }
+  if (kind === "busybox" || kind === "systemd") warnings.push(...lossWarnings(kind, name, load));
+  warnings.push(...delayWarnings(cron, load));
+  return warnings;
+}
+
+/** Runs that are due at a clock change, and that this daemon does not start. */
+function lossWarnings(daemon: Daemon, name: string, { pipelines, machineZone, now }: Load): readonly string[] {
+  const own = pipelines.filter((pipeline) => foreignZone(pipeline, frameOf(machineZone, now)) === undefined);
+  const changes = changesAhead(machineZone, now);
+  const losses = own.flatMap((pipeline) => {
+    const lost = pipeline.crons.flatMap((one) =>
+      changes.flatMap(({ at }) => {
+        const span = { zone: machineZone, from: at - DAY_MS / 4, to: at + DAY_MS / 4 };
+        const started = new Set(runTimesOn(daemon, one, span));
+        return [...runTimes(one, span)].filter((due) => !started.has(due));
+      }),
+    );
+    const first = Math.min(...lost);
+    return lost.length === 0 ? [] : [`${entryLabel(pipeline)} at ${new Date(first).toISOString().slice(0, 16)}Z`];
+  });
+  const [first] = losses;
+  if (first === undefined) return [];
+  const more = losses.length === 1 ? "" : `, and ${losses.length - 1} more pipeline${losses.length === 2 ? "" : "s"}`;
+  return [
+    `${name} does not start what falls into a clock change of ${machineZone}: ${first}${more}; choose other hours, or install Debian's cron`,
+  ];
+}
+
+function delayWarnings({ kind, name }: CronHere, { crontab }: Load): readonly string[] {
+  if (kind !== "cronie" && kind !== "systemd") return [];
+  const delay = [...settingsIn(crontab)].find(({ name, value }) => name === "RANDOM_DELAY" && Number(value) > 0);
+  if (delay === undefined) return [];
+  return [
+    `line ${delay.line} of the crontab says RANDOM_DELAY=${delay.value}: ${name} starts the pipelines up to so many minutes late`,
+  ];
+}

@@ -1,0 +1,180 @@
+import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { basename, join } from "node:path";
+import { DAEMONS, type Daemon } from "../../cron/daemons.ts";
+import { errorCode, StoreError } from "../../errors.ts";
+import { type CallCrontab, type CrontabKind, findCrontabKind } from "./crontab-program.ts";
+
+/**
+ * The version of a package that dpkg or apk has installed here.
+ *
+ * @param root folder to take for `/`
+ * @returns `undefined` where neither has it, or another packager is at work
+ */
+function installedVersion(name: string, root: string): string | undefined {
+  const inDpkg = paragraph(`Package: ${name}`, textOf(join(root, "var/lib/dpkg/status")));
+  if (/^Status: \S+ \S+ installed$/m.test(inDpkg)) return /^Version: (\S+)$/m.exec(inDpkg)?.[1];
+  return /^V:(\S+)$/m.exec(paragraph(`P:${name}`, textOf(join(root, "lib/apk/db/installed"))))?.[1];
+}
+
+/** The paragraph in which this is a line; both files are made of such, divided by empty lines. */
+function paragraph(line: string, text: string): string {
+  const at = `\n${text}`.indexOf(`\n${line}\n`);
+  if (at === -1) return "";
+  const [start, end] = [text.lastIndexOf("\n\n", at), text.indexOf("\n\n", at)];
+  return text.slice(start === -1 ? 0 : start, end === -1 ? undefined : end);
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if (["ENOENT", "ENOTDIR", "EACCES"].includes(errorCode(error) ?? "")) return "";
+    throw error;
+  }
+}
+
+/** A process that reads crontabs. */
+interface DaemonProcess {
+  readonly pid: number;
+  /** Such as `cron` or `crond`; `busybox` for busybox's crond, where we may see which program it is. */
+  readonly program: string;
+}
+
+const DAEMON_PROGRAMS: ReadonlySet<string> = new Set(["cron", "crond", "cronie", "fcron", "dcron"]);
+
+/**
+ * The first process here that reads crontabs.
+ *
+ * @param root folder to take for `/`
+ * @returns "none", or `undefined` where it cannot be told: no /proc, or one that hides other users' processes
+ */
+function findDaemonProcess(root: string): DaemonProcess | "none" | undefined {
+  const proc = join(root, "proc");
+  if (orNothing(() => readFileSync(join(proc, "1", "comm"))) === undefined) return undefined;
+  const pids = readdirSync(proc).filter((name) => /^\d+$/.test(name));
+  for (const pid of pids.map(Number).sort((one, other) => one - other)) {
+    const program = daemonProgram(join(proc, String(pid)));
+    if (program !== undefined) return { pid, program };
+  }
+  return "none";
+}
+
+function daemonProgram(folder: string): string | undefined {
+  const read = (name: string): string => orNothing(() => readFileSync(join(folder, name), "latin1")) ?? "";
+  const comm = read("comm").trimEnd();
+  if (comm === "busybox" && read("cmdline").split("\0")[1] === "crond") return "busybox";
+  if (!DAEMON_PROGRAMS.has(comm)) return undefined;
+  // Only root and the daemon's own user may follow this link.
+  const binary = orNothing(() => readlinkSync(join(folder, "exe"))) ?? comm;
+  return basename(binary).startsWith("busybox") ? "busybox" : comm;
+}
+
+/** What has ended meanwhile, or may not be looked at, tells us nothing. */
+function orNothing<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether systemd-cron has made timers of crontab lines: it has no daemon. */
+const hasCronTimers = (root: string): boolean =>
+  (orNothing(() => readdirSync(join(root, "run/systemd/generator"))) ?? []).some((unit) =>
+    /^cron-.*\.timer$/.test(unit),
+  );
+
+/** What would start the lines of a crontab on this machine. */
+export interface CronHere {
+  /** `other`: a cron whose ways we do not know. */
+  readonly kind: Daemon | "other" | "none";
+  /** For people, such as "Debian cron 3.0pl1-162". */
+  readonly name: string;
+  /** Such as "3.0pl1-162"; `undefined` where nothing tells it. */
+  readonly version: string | undefined;
+  /** `undefined`: it cannot be told. */
+  readonly runs: boolean | undefined;
+  /** Of its process, where it has one that we can see. */
+  readonly pid: number | undefined;
+  /** This machine is a container, which has only the processes that its image starts. */
+  readonly inContainer: boolean;
+}
+
+const NAMES: Readonly<Record<Daemon | "none", string>> = {
+  debian: "Debian cron",
+  cronie: "cronie",
+  busybox: "busybox crond",
+  systemd: "systemd-cron",
+  none: "none",
+};
+
+/** Looks for it. @param root folder to take for `/`; @param call the `crontab` program */
+export async function findCronHere(root: string, call: CallCrontab): Promise<CronHere> {
+  const inContainer = existsSync(join(root, ".dockerenv")) || existsSync(join(root, "run/.containerenv"));
+  if (existsSync(join(root, "System/Library/CoreServices/SystemVersion.plist"))) {
+    // launchd starts it as soon as there is a crontab.
+    return { kind: "other", name: "macOS's cron", version: undefined, runs: undefined, pid: undefined, inContainer };
+  }
+  const crontab = await crontabKindOrNone(call);
+  const found = findDaemonProcess(root);
+  const process = found === "none" ? undefined : found;
+  const hasTimers = process === undefined && hasCronTimers(root);
+  const kind = hasTimers ? "systemd" : kindOf(process?.program, crontab, root);
+  const version =
+    crontab?.name === kind && crontab.version !== undefined ? crontab.version : packagedVersion(kind, root);
+  const name = kind === "other" ? (process?.program ?? "a cron we do not know") : NAMES[kind];
+  return {
+    kind,
+    name: version === undefined ? name : `${name} ${version}`,
+    version,
+    runs: hasTimers || process !== undefined ? true : found === "none" ? false : undefined,
+    pid: process?.pid,
+    inContainer,
+  };
+}
+
+/** On one line: `Debian cron 3.0pl1-162, running (pid 123)`. */
+export function describeCronHere({ kind, name, runs, pid, inContainer }: CronHere): string {
+  const where = inContainer ? " in this container" : "";
+  if (kind === "none") return `none${where}: there is no crontab program, and no daemon to be seen`;
+  if (runs === undefined) return name;
+  if (!runs) return `${name}, not running${where}`;
+  return `${name}, running${pid === undefined ? "" : ` (pid ${pid})`}`;
+}
+
+async function crontabKindOrNone(call: CallCrontab): Promise<CrontabKind | undefined> {
+  try {
+    return await findCrontabKind(call);
+  } catch (error) {
+    // One that is not there, or cannot be started, tells nothing; who needs it will say so.
+    if (error instanceof StoreError) return undefined;
+    throw error;
+  }
+}
+
+type Kind = CronHere["kind"];
+
+/** By the process, and by whose `crontab` stands beside it: cronie's and busybox's daemon are both called `crond`. */
+function kindOf(program: string | undefined, crontab: CrontabKind | undefined, root: string): Kind {
+  if (program === undefined && crontab === undefined) return "none";
+  if (program === "busybox") return "busybox";
+  if (program !== undefined && !/^(?:cron|crond|cronie)$/.test(program)) return "other";
+  if (crontab !== undefined && crontab.name !== "other") return crontab.name;
+  return DAEMONS.find((kind) => packagedVersion(kind, root) !== undefined) ?? "other";
+}
+
+const PACKAGES: Readonly<Record<Daemon, readonly string[]>> = {
+  debian: ["cron"],
+  cronie: ["cronie"],
+  busybox: ["busybox-static", "busybox"],
+  systemd: ["systemd-cron"],
+};
+
+function packagedVersion(kind: Kind, root: string): string | undefined {
+  if (kind === "other" || kind === "none") return undefined;
+  for (const name of PACKAGES[kind]) {
+    const version = installedVersion(name, root);
+    if (version !== undefined) return version;
+  }
+  return undefined;
+}

@@ -1,0 +1,127 @@
+import { errorMessage, StoreError } from "../../errors.ts";
+import { NothingDoneError } from "../scheduler.ts";
+import { type CronicleCall, CronicleRefusal, NotReachedError } from "./client.ts";
+import { describeAction, type EventAction, eventDifferences } from "./diff.ts";
+import type { CronicleEvent } from "./event.ts";
+import { readEvents } from "./read.ts";
+
+/** A category that is to be made first. */
+export interface NewCategory {
+  readonly id: string;
+  readonly title: string;
+}
+
+/**
+ * Carries out what was worked out, one call after the other, category first, removals last.
+ *
+ * @returns what was left undone, one sentence each: an event that was to be deleted is at work
+ * @throws NothingDoneError, StoreError saying how far it came
+ */
+export async function applyActions(
+  api: CronicleCall,
+  actions: readonly EventAction[],
+  category: NewCategory | undefined,
+): Promise<readonly string[]> {
+  const left: string[] = [];
+  const todo = actions.filter(({ kind }) => kind !== "keep");
+  let done = 0;
+  // A part of an action may be done: an event is disabled before it is deleted.
+  let touched = false;
+  const call: CronicleCall = async (name, body) => {
+    const answer = await api(name, body);
+    touched = true;
+    return answer;
+  };
+  try {
+    if (category !== undefined) {
+      await call("create_category", {
+        ...category,
+        enabled: 1,
+        max_children: 0,
+        description: "Made by pipelinewise-sched.",
+      });
+      done++;
+    }
+    for (const action of todo) {
+      if (!(await act(call, action))) {
+        left.push(`${describeAction(action).what} is at work: it is disabled, and not yet deleted`);
+      }
+      done++;
+    }
+  } catch (error) {
+    throw stopped(error, { touched, done, all: todo.length + (category === undefined ? 0 : 1) });
+  }
+  return left;
+}
+
+/** @returns whether all of it could be done */
+async function act(call: CronicleCall, action: EventAction): Promise<boolean> {
+  switch (action.kind) {
+    case "create":
+      await call("create_event", action.event);
+      return true;
+    case "update":
+      // Each call takes the first record of the id, so that the last one stays, and becomes what it should be.
+      for (let record = 0; record < action.spare; record++) {
+        if (!(await deleteEvent(call, action.event.id))) break;
+      }
+      await call("update_event", action.event);
+      return true;
+    case "delete":
+      for (let record = 0; record < action.records; record++) {
+        await call("update_event", { id: action.id, enabled: 0 });
+        if (!(await deleteEvent(call, action.id))) return false;
+      }
+      return true;
+    case "keep":
+      return true;
+  }
+}
+
+/** @returns false: it has jobs at work */
+async function deleteEvent(call: CronicleCall, id: string): Promise<boolean> {
+  try {
+    await call("delete_event", { id });
+    return true;
+  } catch (error) {
+    if (error instanceof CronicleRefusal && /running jobs/.test(error.description)) return false;
+    throw error;
+  }
+}
+
+function stopped(
+  error: unknown,
+  { touched, done, all }: { readonly touched: boolean; readonly done: number; readonly all: number },
+): unknown {
+  if (!(error instanceof StoreError)) return error;
+  const options = { cause: error, ...(error.hint === undefined ? {} : { hint: error.hint }) };
+  const surelyNothing = error instanceof CronicleRefusal || error instanceof NotReachedError;
+  if (!touched && surelyNothing) return new NothingDoneError(errorMessage(error), options);
+  return new StoreError(
+    `${errorMessage(error)}\n${done} of ${all} changes at Cronicle were made; the same command again makes the rest`,
+    options,
+  );
+}
+
+/**
+ * Reads back what an apply has made. Cronicle knows no lock and takes a second event of the same id: who installs at the
+ * same time from elsewhere shows here.
+ *
+ * @throws StoreError naming the first event that is not as it should be
+ */
+export async function demandSettled(call: CronicleCall, wanted: readonly CronicleEvent[]): Promise<void> {
+  const found = await readEvents(call);
+  for (const event of wanted) {
+    const [first, ...spare] = found.filter(({ id }) => id === event.id);
+    const fault =
+      first === undefined
+        ? "is not there"
+        : spare.length > 0
+          ? `is there ${spare.length + 1} times`
+          : eventDifferences(first, event)[0];
+    if (fault === undefined) continue;
+    throw new StoreError(`Cronicle took the event ${event.title}, and read back it ${fault}`, {
+      hint: "Did somebody else install, or edit it, at the same time? Do the same again: it mends what is wrong.",
+    });
+  }
+}

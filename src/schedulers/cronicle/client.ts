@@ -1,0 +1,244 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { errorCode, StoreError } from "../../errors.ts";
+import type { CronicleAccess } from "./api-key.ts";
+
+/** A call that Cronicle understood and refused. */
+export class CronicleRefusal extends StoreError {
+  /** Cronicle's own word for the kind: "api", "session", "event", "user", … */
+  readonly code: string;
+  readonly description: string;
+
+  constructor(call: string, { code, description }: { readonly code: string; readonly description: string }) {
+    const hint = hintFor(description);
+    super(`Cronicle refuses ${call}: ${description}`, hint === undefined ? {} : { hint });
+    this.code = code;
+    this.description = description;
+  }
+}
+
+/** What of a refusal we know to mend. */
+function hintFor(description: string): string | undefined {
+  if (/^Invalid API Key|^No Session ID or API Key/.test(description)) {
+    return "Cronicle's administrators see its keys, and make one for us, under Admin → API Keys.";
+  }
+  if (/^API Key is disabled/.test(description)) return "An administrator enables it under Admin → API Keys.";
+  if (/required privileges/.test(description)) {
+    return "The key needs the privileges create_events, edit_events and delete_events, and our category where it is limited to some: Admin → API Keys.";
+  }
+  if (/not an administrator/.test(description)) {
+    return "Have an administrator make the category, under Admin → Categories, or name one that is there in cronicle.category.";
+  }
+  return undefined;
+}
+
+/** What an answer of Cronicle's API is, apart from how it came. */
+type Answer =
+  | { readonly kind: "done"; readonly body: Readonly<Record<string, unknown>> }
+  /** The server is a backup or a worker. `primary`: the address of the one it takes for the primary. */
+  | { readonly kind: "not-primary"; readonly primary: string | undefined }
+  | { readonly kind: "refused"; readonly code: string; readonly description: string }
+  /** Nothing that Cronicle would say. */
+  | { readonly kind: "strange"; readonly what: string };
+
+/** What came over the wire. */
+interface RawAnswer {
+  readonly status: number;
+  readonly location: string | undefined;
+  readonly text: string;
+}
+
+/** Reads an answer. Cronicle says its refusals with status 200, and sends a caller on to the primary with 302. */
+function readAnswer({ status, location, text }: RawAnswer): Answer {
+  const body = parseObject(text);
+  if (body?.["code"] === "master") return { kind: "not-primary", primary: originOf(location) };
+  if (status >= 300 && status < 400) {
+    return { kind: "strange", what: `sends us on to ${originOf(location) ?? "nowhere"} (status ${status})` };
+  }
+  if (body === undefined) return { kind: "strange", what: `${describeText(text)} (status ${status})` };
+  if (body["code"] === 0) return { kind: "done", body };
+  const { code, description } = body;
+  if (code === undefined) return { kind: "strange", what: `answers JSON that is not Cronicle's (status ${status})` };
+  return {
+    kind: "refused",
+    code: String(code),
+    description: typeof description === "string" ? description : "without a reason",
+  };
+}
+
+function describeText(text: string): string {
+  if (text.trim() === "") return "answers nothing";
+  return /^\s*</.test(text) ? "answers with a web page instead of JSON" : "answers with text instead of JSON";
+}
+
+function parseObject(text: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+/** Of an address, what may be shown: a path may hold the key. */
+function originOf(location: string | undefined): string | undefined {
+  return location !== undefined && URL.canParse(location) ? new URL(location).origin : undefined;
+}
+
+/** Calls Cronicle's API. @throws StoreError, CronicleRefusal */
+export type CronicleCall = (name: string, body: object) => Promise<Readonly<Record<string, unknown>>>;
+
+/** How long is waited, in milliseconds. */
+export interface CallTiming {
+  /** For an answer. */
+  readonly answerMs: number;
+  /** For a new primary, when the old one is gone: a backup takes its place after 60 s, as Cronicle is delivered. */
+  readonly electionMs: number;
+  /** Between two looks for it. */
+  readonly pauseMs: number;
+  /** Until it is said that we wait for an answer. */
+  readonly silenceMs: number;
+}
+
+const TIMING: CallTiming = { answerMs: 30_000, electionMs: 90_000, pauseMs: 2_000, silenceMs: 3_000 };
+
+/** How an API is called. */
+interface CallOptions {
+  /** Hears what is waited for. */
+  readonly tell: (line: string) => void;
+  readonly timing?: CallTiming;
+}
+
+/** No address leads to a Cronicle that would do it: nothing was done. */
+export class NotReachedError extends StoreError {}
+
+/** Codes of a connection that did not come about. */
+const NOT_REACHED = [
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "ETIMEDOUT",
+  "UND_ERR_CONNECT_TIMEOUT",
+];
+
+type Attempt = Answer | { readonly kind: "not-reached"; readonly what: string; readonly cause: unknown };
+
+/**
+ * Cronicle's API by its settings' addresses: each is asked in turn until one is the primary.
+ *
+ * A redirect is not followed: it names the primary by a bare address, would be followed as a GET without its body, and
+ * takes the key along. What may have been executed is never sent twice. No message holds a key.
+ */
+export function cronicleApi({ urls, key }: CronicleAccess, { tell, timing = TIMING }: CallOptions): CronicleCall {
+  let order = urls;
+  return async (name, body) => {
+    const until = performance.now() + timing.electionMs;
+    for (let round = 0; ; round++) {
+      const failed: [url: string, attempt: Exclude<Attempt, { kind: "done" | "refused" }>][] = [];
+      for (const url of order) {
+        const attempt = await post(url, name, { body, key, timing, tell });
+        if (attempt.kind === "done") {
+          order = [url, ...urls.filter((other) => other !== url)];
+          return attempt.body;
+        }
+        if (attempt.kind === "refused") {
+          throw new CronicleRefusal(name, { ...attempt, description: maskKeys(attempt.description, key) });
+        }
+        failed.push([url, attempt]);
+      }
+      if (!mayHeal(failed.map(([, attempt]) => attempt)) || performance.now() > until) throw noPrimary(failed);
+      if (round === 0) tell(`Cronicle has no primary: waiting for one, ${timing.electionMs / 1000} s at most`);
+      await sleep(timing.pauseMs);
+    }
+  };
+}
+
+/** Whether a new primary is to be expected: the servers know of none, or the one they know of is gone. */
+function mayHeal(attempts: readonly Attempt[]): boolean {
+  const backups = attempts.filter((attempt) => attempt.kind === "not-primary");
+  if (backups.some(({ primary }) => primary === undefined)) return true;
+  return backups.length > 0 && attempts.some(({ kind }) => kind === "not-reached");
+}
+
+async function post(
+  url: string,
+  name: string,
+  { body, key, timing, tell }: Required<CallOptions> & { readonly body: object; readonly key: string },
+): Promise<Attempt> {
+  const silence = setTimeout(() => {
+    tell(`waiting for an answer of Cronicle at ${url}, ${timing.answerMs / 1000} s at most`);
+  }, timing.silenceMs);
+  try {
+    const response = await fetch(`${url.replace(/\/+$/, "")}/api/app/${name}/v1`, {
+      method: "POST",
+      redirect: "manual",
+      headers: { "Content-Type": "application/json", "X-API-Key": key },
+      body: JSON.stringify(body),
+      signal: AbortSignal.timeout(timing.answerMs),
+    });
+    const location = response.headers.get("location") ?? undefined;
+    return readAnswer({ status: response.status, location, text: await response.text() });
+  } catch (error) {
+    const cause = error instanceof Error ? error.cause : undefined;
+    const code = errorCode(cause);
+    if (code !== undefined && NOT_REACHED.includes(code) && !wasConnected(cause)) {
+      return { kind: "not-reached", what: `cannot be reached (${code})`, cause: error };
+    }
+    if (code !== undefined && /CERT|SELF_SIGNED|ISSUER/.test(code)) {
+      throw new NotReachedError(`Node does not trust the certificate of ${url} (${code})`, {
+        cause: error,
+        hint: "Name the file of the authority that signed it in NODE_EXTRA_CA_CERTS.",
+      });
+    }
+    const why =
+      error instanceof Error && error.name === "TimeoutError"
+        ? `has not answered within ${timing.answerMs / 1000} s`
+        : `broke the connection off (${code ?? "no reason given"})`;
+    throw new StoreError(`Cronicle at ${url} ${why}: ${name} may have been done or not`, {
+      cause: error,
+      hint: "Look at its log, then do the same again: what is done already stays.",
+    });
+  } finally {
+    clearTimeout(silence);
+  }
+}
+
+/** A connection that stood may end by the same codes: what was sent may then have arrived. */
+const wasConnected = (cause: unknown): boolean =>
+  cause instanceof Error && "syscall" in cause && (cause.syscall === "read" || cause.syscall === "write");
+
+function noPrimary(failed: readonly (readonly [url: string, attempt: Attempt])[]): NotReachedError {
+  const lines = failed.map(([url, attempt]) => `${url} ${describe(attempt)}`);
+  const isForeign = failed.some(([, attempt]) => attempt.kind === "not-primary" && attempt.primary !== undefined);
+  const [only = ""] = lines;
+  return new NotReachedError(
+    lines.length === 1 ? `Cronicle: ${only}` : `no address of Cronicle is its primary:\n  ${lines.join("\n  ")}`,
+    {
+      cause: failed.flatMap(([, attempt]) => (attempt.kind === "not-reached" ? [attempt.cause] : [])).at(0),
+      hint: isForeign
+        ? "The key is sent only to addresses that the schedule file names: add the primary's to cronicle.url."
+        : "Is the address in cronicle.url that of Cronicle's own port, 3012 by default, and is it running?",
+    },
+  );
+}
+
+function describe(attempt: Attempt): string {
+  switch (attempt.kind) {
+    case "not-primary":
+      return attempt.primary === undefined
+        ? "is not the primary, and knows none"
+        : `is not the primary, which it says is ${attempt.primary}`;
+    case "strange":
+    case "not-reached":
+      return attempt.what;
+    case "done":
+    case "refused":
+      return "answers";
+  }
+}
+
+/** A text of Cronicle's without the keys that it likes to name. */
+const maskKeys = (text: string, key: string): string =>
+  text.replaceAll(key, "…").replace(/\b(API Key(?: is disabled)?): \S+/g, "$1: …");

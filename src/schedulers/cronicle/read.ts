@@ -1,0 +1,93 @@
+import { StoreError } from "../../errors.ts";
+import type { CronicleCall } from "./client.ts";
+import type { FoundEvent } from "./diff.ts";
+
+const PAGE = 200;
+const MOST_READS = 4;
+
+/**
+ * Every event that Cronicle shows us, ours or not; an id that stands twice there, stands twice here.
+ *
+ * The list is read page by page, newest first. One that others change meanwhile shifts: it is then read again.
+ */
+export async function readEvents(call: CronicleCall): Promise<readonly FoundEvent[]> {
+  for (let read = 1; read <= MOST_READS; read++) {
+    const events = await readOnce(call);
+    if (events !== undefined) return events;
+  }
+  throw new StoreError("Cronicle's schedule changes while we read it", {
+    hint: "Somebody else is at work there, or another install: try again when that is done.",
+  });
+}
+
+async function readOnce(call: CronicleCall): Promise<readonly FoundEvent[] | undefined> {
+  const events: FoundEvent[] = [];
+  let length: number | undefined;
+  for (;;) {
+    const { rows, list } = await call("get_schedule", { offset: events.length, limit: PAGE });
+    const page = eventsIn(rows);
+    const total = lengthOf(list);
+    // Old versions say a length of 0 behind the end.
+    if (page.length > 0 || length === undefined) {
+      if (length !== undefined && total !== length) return undefined;
+      length = total;
+    }
+    events.push(...page);
+    if (page.length < PAGE) break;
+  }
+  return events.length === length ? events : undefined;
+}
+
+function eventsIn(rows: unknown): readonly FoundEvent[] {
+  if (!Array.isArray(rows)) throw strange("rows");
+  return rows.map((row: unknown) => {
+    if (typeof row !== "object" || row === null || !("id" in row) || typeof row.id !== "string") throw strange("an id");
+    return { ...row, id: row.id };
+  });
+}
+
+function lengthOf(list: unknown): number {
+  if (typeof list === "object" && list !== null && "length" in list && typeof list.length === "number") {
+    return list.length;
+  }
+  throw strange("list.length");
+}
+
+/** A category as its events name it. */
+export interface Category {
+  readonly id: string;
+  readonly title: string;
+  readonly enabled: boolean;
+}
+
+/** Every category there is; a key sees all of them. */
+export async function readCategories(call: CronicleCall): Promise<readonly Category[]> {
+  const { rows } = await call("get_categories", { offset: 0, limit: 10_000 });
+  return eventsIn(rows).map(({ id, title, enabled }) => ({
+    id,
+    title: typeof title === "string" ? title : id,
+    enabled: enabled === 1 || enabled === true,
+  }));
+}
+
+/** The category of a setting, which may be an id or, as people see it, a title. */
+export const findCategory = (categories: readonly Category[], wanted: string): Category | undefined =>
+  categories.find(({ id }) => id === wanted) ?? categories.find(({ title }) => title === wanted);
+
+/** The category that a setting asks for and that is not there yet: its id is made of the title's letters and digits. */
+export function newCategory(wanted: string, taken: readonly Category[]): Pick<Category, "id" | "title"> {
+  const id =
+    wanted
+      .toLowerCase()
+      .replace(/\W+/g, "_")
+      .replace(/^_+|_+$/g, "") || "pipelinewise";
+  if (!taken.some((one) => one.id === id)) return { id, title: wanted };
+  throw new StoreError(`Cronicle has no category ${wanted}, and its id would be that of another, ${id}`, {
+    hint: "Make the category in Cronicle, under Admin → Categories, or name another one in cronicle.category.",
+  });
+}
+
+const strange = (what: string): StoreError =>
+  new StoreError(`Cronicle's answer lacks ${what}`, {
+    hint: "Versions 0.9.106 to 0.9.129 are known to work; which one is it?",
+  });

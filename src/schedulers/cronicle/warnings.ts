@@ -1,0 +1,47 @@
+import { type CronicleCall, CronicleRefusal } from "./client.ts";
+import type { FoundEvent } from "./diff.ts";
+import type { Category } from "./read.ts";
+
+/** Groups that every Cronicle begins with. */
+const KNOWN_GROUPS = ["allgrp", "maingrp"];
+
+/** What would keep events from being started, as far as our key may see it. */
+export async function findWarnings(
+  call: CronicleCall,
+  {
+    found,
+    category,
+    target,
+  }: {
+    readonly found: readonly FoundEvent[];
+    readonly category: Category | undefined;
+    readonly target: string;
+  },
+): Promise<readonly string[]> {
+  const { state }: { state?: { enabled?: unknown } } = await call("get_master_state", {});
+  const warnings: string[] = [];
+  if (state?.enabled !== undefined && state.enabled !== true && state.enabled !== 1) {
+    warnings.push("Cronicle's scheduler is switched off: it starts nothing until somebody switches it on.");
+  }
+  if (category?.enabled === false) {
+    warnings.push(`Cronicle's category ${category.title} is disabled: nothing in it is started.`);
+  }
+  const isKnown = KNOWN_GROUPS.includes(target) || found.some((event) => event["target"] === target);
+  if (!isKnown && !(await serverNames(call)).includes(target)) {
+    warnings.push(
+      `No server of Cronicle's that we see is called ${target}, and its groups are not shown to a key: is it right? Cronicle takes any word, and then starts nothing.`,
+    );
+  }
+  return warnings;
+}
+
+/** Only administrators are shown them. */
+async function serverNames(call: CronicleCall): Promise<readonly string[]> {
+  try {
+    const { servers } = await call("get_servers", {});
+    return Object.keys(Object(servers));
+  } catch (error) {
+    if (error instanceof CronicleRefusal) return [];
+    throw error;
+  }
+}

@@ -1,0 +1,81 @@
+import { clockContact } from "../../cron/clock-changes.ts";
+import { exactSets, type TimeSet, utcCandidates } from "../../cron/utc-schedule.ts";
+import { zoneClock } from "../../cron/zone-clock.ts";
+import type { Horizon } from "../../cron/zone-table.ts";
+import type { Pipeline } from "../../schedule/schedule.ts";
+
+/** When a timer elapses. */
+export interface Calendar {
+  /** systemd.time(7); any of them is enough. */
+  readonly specs: readonly string[];
+  /** Whether some of the starts may not be due, so that the run decides. */
+  readonly isLoose: boolean;
+}
+
+/**
+ * A pipeline's times for systemd. It asks for both day fields, so that "either" is two lines. Of a clock change it loses
+ * what is skipped, and starts nothing at all in the second pass of a repeated hour: a cron that meets one goes by
+ * candidates in UTC.
+ *
+ * @param frame.machineZone zone of a pipeline that names none: its other lines go by whatever zone the machine has
+ */
+export function calendarOf(
+  { crons, timezone }: Pick<Pipeline, "crons" | "timezone">,
+  { machineZone, horizon }: { readonly machineZone: string; readonly horizon: Horizon },
+): Calendar {
+  const clock = zoneClock(timezone ?? machineZone);
+  const touched = crons.filter((cron) => {
+    const contact = clockContact(cron, clock, horizon);
+    return contact === "inside" || contact === "every-hour";
+  });
+  const plain = exactSets(crons.filter((cron) => !touched.includes(cron)));
+  const candidates = utcCandidates(touched, clock, horizon);
+  return {
+    specs: [
+      ...plain.map((set) => renderSpec(set, timezone)),
+      ...(touched.length === 0 ? [] : candidates.map((set) => renderSpec(set, "UTC"))),
+    ],
+    isLoose: touched.length > 0,
+  };
+}
+
+const WEEKDAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+
+/** One calendar event, such as `Mon..Fri *-*-* 08..18:00/5:00 Europe/London`; without a zone it goes by the machine's. */
+function renderSpec({ minutes, hours, days, months, weekdays }: TimeSet, zone: string | undefined): string {
+  const date = `*-${renderNumbers(months, 1, 12)}-${renderNumbers(days, 1, 31)}`;
+  const time = `${renderNumbers(hours, 0, 23)}:${renderNumbers(minutes, 0, 59)}:00`;
+  const week = weekdays.length === 7 ? [] : [renderWeekdays(weekdays)];
+  return [...week, date, time, ...(zone === undefined ? [] : [zone])].join(" ");
+}
+
+/** systemd's weeks begin on Monday, and its ranges must not run over their end. */
+function renderWeekdays(weekdays: readonly number[]): string {
+  const fromMonday = weekdays.map((weekday) => (weekday + 6) % 7).sort((one, other) => one - other);
+  return renderRuns(fromMonday, (day) => WEEKDAYS[(day + 1) % 7] ?? "");
+}
+
+/** A list of numbers as short as systemd reads it: `*`, `00/5`, `08..18`, `01,15`. */
+function renderNumbers(values: readonly number[], low: number, high: number): string {
+  if (values.length === high - low + 1) return "*";
+  const [first = low, second = first] = values;
+  const step = second - first;
+  const isEven = values.every((value, index) => value === first + index * step) && first + values.length * step > high;
+  if (step > 1 && values.length > 2 && isEven) return `${padded(first)}/${step}`;
+  return renderRuns(values, padded);
+}
+
+const padded = (value: number): string => String(value).padStart(2, "0");
+
+/** Ascending values, three and more in a row as a range. */
+function renderRuns(values: readonly number[], nameOf: (value: number) => string): string {
+  const runs: number[][] = [];
+  for (const value of values) {
+    const run = runs.at(-1);
+    if (run !== undefined && run.at(-1) === value - 1) run.push(value);
+    else runs.push([value]);
+  }
+  return runs
+    .flatMap((run) => (run.length < 3 ? run.map(nameOf) : [`${nameOf(run[0] ?? 0)}..${nameOf(run.at(-1) ?? 0)}`]))
+    .join();
+}

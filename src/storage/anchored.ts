@@ -1,0 +1,278 @@
+import {
+  close,
+  constants,
+  fchown,
+  fstat,
+  lstat,
+  mkdir,
+  open,
+  readdir,
+  readlink,
+  rmdir,
+  type Stats,
+  unlink,
+} from "node:fs";
+import { errorCode, StoreError } from "../errors.ts";
+import { type Anchor, addAnchor } from "./anchor.ts";
+import { askLater } from "./deadline.ts";
+
+/**
+ * How root works in a config directory that others can change (`anchor.ts`). Loaded only there, and only on Linux:
+ * node:fs has no openat(2), and `/proc/self/fd/N/name` is the same.
+ */
+
+const OPEN_FILES = "/proc/self/fd";
+/** open(2), as every architecture that Node runs on has it; node:fs does not name it. Needs no right to read. */
+const O_PATH = 0o10_000_000;
+const ENTER = O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+const FOR_WRITING = constants.O_WRONLY | constants.O_RDWR;
+const WRITABLE_BY_OTHERS = 0o022;
+const STICKY = 0o1000;
+/** The kernel's own limit. */
+const MOST_LINKS = 40;
+/** A file may appear and go between two looks, but not for ever. */
+const TRIES = 8;
+
+type Finished = (error: NodeJS.ErrnoException | null) => void;
+const only = (later: (done: Finished) => void): Promise<void> =>
+  askLater<void>((done) => later((error) => done(error, undefined)));
+
+const openAt = (path: string, flags: number, mode?: number): Promise<number> =>
+  askLater<number>((done) => open(path, flags, mode, done));
+const statsOf = (fd: number): Promise<Stats> => askLater<Stats>((done) => fstat(fd, done));
+const lookAt = (path: string): Promise<Stats> => askLater<Stats>((done) => lstat(path, done));
+const closeIt = (fd: number): Promise<void> => only((done) => close(fd, (error) => done(error ?? null)));
+
+/** An error of a step, in words that name the user's path. */
+function named(error: unknown, safePath: string, path: string): unknown {
+  if (error instanceof Error) error.message = error.message.replaceAll(safePath, path);
+  return error;
+}
+
+/** Whether users other than root can replace the entries of a directory. */
+const isShared = ({ uid, mode }: Stats): boolean =>
+  uid !== 0 || ((mode & WRITABLE_BY_OTHERS) !== 0 && (mode & STICKY) === 0);
+
+/** The link at a path, if one is there. */
+async function linkAt(path: string): Promise<{ readonly target: string; readonly uid: number } | undefined> {
+  const found = await lookAt(path);
+  if (!found.isSymbolicLink()) return undefined;
+  return { target: await askLater<string>((done) => readlink(path, "utf8", done)), uid: found.uid };
+}
+
+/** A directory that was reached one component after the other. */
+interface Reached {
+  readonly fd: number;
+  readonly path: string;
+  readonly stats: Stats;
+  /** Others than root can lead the way, or what stands in the directory, elsewhere. */
+  readonly shared: boolean;
+  /** Owners of the links on the way, root left out. */
+  readonly linkOwners: readonly number[];
+}
+
+const componentsOf = (path: string): readonly string[] => path.split("/").filter((part) => part !== "" && part !== ".");
+
+/** Follows a path from `/` as the kernel does, but looks at whose each step is. */
+async function reach(path: string): Promise<Reached> {
+  const todo = [...componentsOf(path)];
+  const linkOwners: number[] = [];
+  let done: readonly string[] = [];
+  let shared = false;
+  let links = 0;
+  let fd = await openAt("/", ENTER);
+  const moveTo = async (next: number): Promise<void> => {
+    const old = fd;
+    fd = next;
+    await closeIt(old);
+  };
+  try {
+    for (;;) {
+      const stats = await statsOf(fd);
+      shared ||= isShared(stats);
+      const name = todo.shift();
+      if (name === undefined) return { fd, path: `/${done.join("/")}`, stats, shared, linkOwners };
+      const step = `${OPEN_FILES}/${fd}/${name}`;
+      try {
+        await moveTo(await openAt(step, ENTER));
+        done = name === ".." ? done.slice(0, -1) : [...done, name];
+      } catch (error) {
+        const link = errorCode(error) === "ENOTDIR" ? await linkAt(step).catch(() => undefined) : undefined;
+        if (link === undefined || ++links > MOST_LINKS) throw named(error, step, path);
+        if (link.uid !== 0) linkOwners.push(link.uid);
+        todo.unshift(...componentsOf(link.target));
+        if (!link.target.startsWith("/")) continue;
+        done = [];
+        await moveTo(await openAt("/", ENTER));
+      }
+    }
+  } catch (error) {
+    await closeIt(fd);
+    throw error;
+  }
+}
+
+/** Opens a directory below an open one. Never through a link. */
+async function enter(fd: number, name: string, path: string): Promise<number> {
+  const step = `${OPEN_FILES}/${fd}/${name}`;
+  try {
+    return await openAt(step, ENTER);
+  } catch (error) {
+    const link = errorCode(error) === "ENOTDIR" ? await linkAt(step).catch(() => undefined) : undefined;
+    if (link === undefined) throw named(error, step, path);
+    throw new StoreError(`${path} is a symbolic link; root enters none in a directory that others can change`, {
+      cause: error,
+      hint: "Run this as the owner of the config directory.",
+    });
+  }
+}
+
+function createAnchor({ fd: root, path: rootPath, stats }: Reached): Anchor {
+  const { uid, gid } = stats;
+
+  /** @param act gets the directory that holds `path`, and the place of `path` in it */
+  async function within<T>(path: string, act: (place: string, parent: number) => Promise<T>): Promise<T> {
+    const parts = path.slice(rootPath.length + 1).split("/");
+    if (parts.includes("..")) throw new Error(`${path} is not resolved`);
+    const name = parts.pop() || ".";
+    let fd = root;
+    let seen = rootPath;
+    try {
+      for (const part of parts) {
+        seen = `${seen}/${part}`;
+        const next = await enter(fd, part, seen);
+        if (fd !== root) await closeIt(fd);
+        fd = next;
+      }
+      const place = `${OPEN_FILES}/${fd}/${name}`;
+      return await act(place, fd).catch((error) => {
+        throw named(error, place, path);
+      });
+    } finally {
+      if (fd !== root) await closeIt(fd);
+    }
+  }
+
+  /** Root's own directory stays root's, whoever else may write there. */
+  const give = async (fd: number): Promise<void> => {
+    if (uid !== 0) await only((done) => fchown(fd, uid, gid, done));
+  };
+
+  async function create(place: string, flags: number, mode?: number): Promise<number> {
+    const fd = await openAt(place, flags | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, mode);
+    try {
+      await give(fd);
+      return fd;
+    } catch (error) {
+      await closeIt(fd);
+      await only((done) => unlink(place, done)).catch(() => {});
+      throw error;
+    }
+  }
+
+  /** Opens a file that is there. What is to be changed must be a file of the owner's, or of root's, and of one name. */
+  async function openExisting(place: string, flags: number, path: string, changes: boolean): Promise<number> {
+    const kept = flags & ~(constants.O_CREAT | constants.O_EXCL);
+    // NONBLOCK: a fifo in the place of a file must not hang us.
+    const fd = await openAt(place, kept | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    if (!changes) return fd;
+    try {
+      const found = await statsOf(fd);
+      if (found.isFile() && found.nlink === 1 && (found.uid === uid || found.uid === 0)) return fd;
+      const what = found.isFile() ? `user ${found.uid}, with ${found.nlink} names` : "no regular file";
+      throw new StoreError(`${path} is not a file of user ${uid} with one name (${what}), so root does not change it`, {
+        hint: "Look into it, then move it out of the way.",
+      });
+    } catch (error) {
+      await closeIt(fd);
+      throw error;
+    }
+  }
+
+  async function openOrCreate(place: string, flags: number, path: string, mode?: number): Promise<number> {
+    for (let tries = 0; tries < TRIES; tries++) {
+      try {
+        return await create(place, flags, mode);
+      } catch (error) {
+        if (errorCode(error) !== "EEXIST" || (flags & constants.O_EXCL) !== 0) throw error;
+      }
+      try {
+        return await openExisting(place, flags, path, true);
+      } catch (error) {
+        if (errorCode(error) !== "ENOENT") throw error;
+      }
+    }
+    throw new StoreError(`${path} was made and removed ${TRIES} times while it was opened`, {
+      hint: "Something else writes there. Find it: fuser -v DIRECTORY",
+    });
+  }
+
+  async function giveDirectory(place: string, parent: number, path: string): Promise<void> {
+    const fd = await openAt(place, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+    try {
+      const [found, above] = [await statsOf(fd), await statsOf(parent)];
+      const names = await askLater<string[]>((done) => readdir(`${OPEN_FILES}/${fd}/.`, done));
+      if (found.uid !== 0 || found.dev !== above.dev || names.length > 0) {
+        throw new StoreError(`${path} was replaced while root made it`, { hint: "Something else writes there." });
+      }
+      await give(fd);
+    } finally {
+      await closeIt(fd);
+    }
+  }
+
+  return {
+    path: rootPath,
+    owner: { uid, gid },
+    stats: () => statsOf(root),
+    at: within,
+    open: (path, flags, mode) =>
+      within(path, (place) => {
+        // It would empty a file before anyone has looked at whose it is.
+        if ((flags & constants.O_TRUNC) !== 0) throw new Error(`${path} is to be truncated`);
+        if ((flags & constants.O_CREAT) !== 0) return openOrCreate(place, flags, path, mode);
+        return openExisting(place, flags, path, (flags & FOR_WRITING) !== 0);
+      }),
+    openToTouch: (path) => within(path, (place) => openExisting(place, constants.O_RDONLY, path, true)),
+    makeDirectory: (path, mode) =>
+      within(path, async (place, parent) => {
+        await only((done) => mkdir(place, mode, done));
+        try {
+          await giveDirectory(place, parent, path);
+        } catch (error) {
+          await only((done) => rmdir(place, done)).catch(() => {});
+          throw error;
+        }
+      }),
+  };
+}
+
+/**
+ * Opens a config directory as root. Where others can change it, or lead its path elsewhere, all that follows starts at the
+ * open directory.
+ *
+ * @returns its path, links resolved
+ * @throws StoreError where a user's link leads to a directory that is not that user's
+ */
+export async function enterConfigDir(configDir: string): Promise<string> {
+  if ((await statOrNone(OPEN_FILES)) === undefined) {
+    throw new StoreError(`root cannot use ${configDir} safely: others can change it, and /proc is not mounted`, {
+      hint: "Mount /proc, or run this as the owner of the config directory.",
+    });
+  }
+  const reached = await reach(configDir);
+  const { path, stats, shared, linkOwners } = reached;
+  const stranger = linkOwners.find((uid) => uid !== stats.uid);
+  if (stranger !== undefined) {
+    await closeIt(reached.fd);
+    throw new StoreError(
+      `${configDir} leads through a symbolic link of user ${stranger} to ${path}, which belongs to user ${stats.uid}`,
+      { hint: `If that is the directory you mean, name it: --config-dir ${path}` },
+    );
+  }
+  if (shared) addAnchor(createAnchor(reached));
+  else await closeIt(reached.fd);
+  return path;
+}
+
+const statOrNone = (path: string): Promise<Stats | undefined> => lookAt(path).catch(() => undefined);

@@ -1,0 +1,126 @@
+import { readFileSync } from "node:fs";
+import { StoreError } from "../errors.ts";
+
+/** Kinds of file systems that answer from this machine alone. */
+const LOCAL_KINDS = new Set(
+  (
+    "ext2 ext3 ext4 xfs btrfs zfs f2fs overlay squashfs erofs iso9660 vfat ramfs rootfs tmpfs devtmpfs devpts proc sysfs " +
+    "cgroup cgroup2 mqueue hugetlbfs securityfs debugfs tracefs configfs pstore efivarfs bpf binfmt_misc fusectl " +
+    "rpc_pipefs nsfs selinuxfs fuse.lxcfs"
+  ).split(" "),
+);
+/** systemd's own autofs here mounts no share. */
+const NO_SHARE = " /proc/sys/fs/binfmt_misc ";
+
+/** proc_pid_mountinfo(5): the kind is the first word behind ` - `. By hand: a tick runs this once, cold. */
+function isLocal(line: string): boolean {
+  const kindAt = line.indexOf(" - ") + 3;
+  return LOCAL_KINDS.has(line.slice(kindAt, line.indexOf(" ", kindAt))) || line.includes(NO_SHARE);
+}
+
+/** Whether every mount in the text of /proc/self/mountinfo is local. */
+export function allLocal(mountinfo: string): boolean {
+  for (const line of mountinfo.split("\n")) if (line !== "" && !isLocal(line)) return false;
+  return true;
+}
+
+let local: boolean | undefined;
+
+/** Looked at once; /proc never hangs. Where it is not there, nothing is known. */
+function nothingHangs(): boolean {
+  try {
+    local ??= allLocal(readFileSync("/proc/self/mountinfo", "utf8"));
+  } catch {
+    local = false;
+  }
+  return local;
+}
+
+export type Done<T> = (error: NodeJS.ErrnoException | null, value: T) => void;
+
+/** How long a share may take to answer. NFS itself would wait for ever. */
+const ANSWER_MS = 60_000;
+/** The same once it has failed to: what is tidied up after a fault does not wait as long again. */
+const HURRIED_MS = 1_000;
+
+let asked = 0;
+let givenUp = 0;
+
+/** How many questions the share has not answered yet: a process with such cannot end by itself, nor by `process.exit`. */
+export const openQuestions = (): number => asked;
+
+/** Asks through another thread, however long it takes. */
+export function askLater<T>(later: (done: Done<T>) => void): Promise<T> {
+  return new Promise((resolve, reject) => {
+    asked += 1;
+    later((error, value) => {
+      asked -= 1;
+      if (error === null) resolve(value);
+      else reject(error);
+    });
+  });
+}
+
+const atOnce = <T>(now: () => T): Promise<T> => new Promise((resolve) => resolve(now()));
+
+/** Asks the file system. @param now does it at once; @param later the same through another thread, however long it takes */
+export const ask = <T>(now: () => T, later: (done: Done<T>) => void): Promise<T> =>
+  nothingHangs() ? atOnce(now) : askLater(later);
+
+/**
+ * What `work` gives, unless that takes too long.
+ *
+ * @throws StoreError after `ms`; whatever comes of it then is not looked at
+ */
+export function answerOf<T>(work: Promise<T>, path: string, ms = ANSWER_MS): Promise<T> {
+  return new Promise((resolve, reject) => {
+    let late = false;
+    const giveUp = () => {
+      late = true;
+      givenUp += 1;
+      reject(
+        new StoreError(`${path} has given no answer for ${ms / 1000} s`, {
+          hint: "The share that it is on hangs, or its server is down: look at its mount. The next start tries again.",
+        }),
+      );
+    };
+    const timer = setTimeout(giveUp, givenUp > 0 ? Math.min(ms, HURRIED_MS) : ms);
+    const settle = () => {
+      clearTimeout(timer);
+      if (late) givenUp -= 1;
+    };
+    work.then(
+      (value) => {
+        settle();
+        resolve(value);
+      },
+      (error) => {
+        settle();
+        reject(error);
+      },
+    );
+  });
+}
+
+/** The same as `ask`, with an end to the patience. @param path what the user is told of */
+export const act = <T>(path: string, now: () => T, later: (done: Done<T>) => void): Promise<T> =>
+  nothingHangs() ? atOnce(now) : answerOf(askLater(later), path);
+
+/** The same, but never at once: a disk may take its time. */
+export const actLater = <T>(path: string, later: (done: Done<T>) => void): Promise<T> =>
+  nothingHangs() ? askLater(later) : answerOf(askLater(later), path);
+
+type Finished = (error: NodeJS.ErrnoException | null) => void;
+
+const forget =
+  (later: (done: Finished) => void) =>
+  (done: Done<void>): void =>
+    later((error) => done(error, undefined));
+
+/** `act` for what gives nothing. */
+export const actOnly = (path: string, now: () => void, later: (done: Finished) => void): Promise<void> =>
+  act<void>(path, now, forget(later));
+
+/** `ask` for what gives nothing. */
+export const askOnly = (now: () => void, later: (done: Finished) => void): Promise<void> =>
+  ask<void>(now, forget(later));

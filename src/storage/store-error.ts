@@ -1,0 +1,39 @@
+import { errorCode, errorMessage, StoreError } from "../errors.ts";
+
+const REASONS: Readonly<Record<string, { readonly why: string; readonly hint?: string }>> = {
+  ENOENT: { why: "it does not exist" },
+  ENOTDIR: { why: "a part of the path is not a directory" },
+  EISDIR: { why: "it is a directory" },
+  EACCES: { why: "permission denied", hint: "Look at its owner and mode, and at those of the folders above it." },
+  EPERM: { why: "operation not permitted", hint: "Look at its owner and mode, and at those of the folders above it." },
+  EROFS: { why: "the file system is read-only" },
+  ENOSPC: { why: "the disk is full", hint: "Free some space, then try again; what stood there before is untouched." },
+  EDQUOT: { why: "the disk quota is used up", hint: "Free some space, then try again." },
+  ELOOP: { why: "it is a symbolic link, or links run in a circle" },
+  EMFILE: { why: "too many open files" },
+  EIO: { why: "the disk or the share reports an input/output error" },
+  ESTALE: { why: "the share no longer knows this file (ESTALE)", hint: "Mount the share again." },
+};
+
+/** Node has no name for some codes of network file systems and shows their number only. */
+const NAMES_BY_ERRNO: Readonly<Record<number, string>> = { [-116]: "ESTALE", [-122]: "EDQUOT" };
+
+/** `errorCode`, also for the codes that Node shows as a number only. */
+export function systemCode(error: unknown): string | undefined {
+  const known = error instanceof Error && "errno" in error && typeof error.errno === "number" ? error.errno : undefined;
+  return (known === undefined ? undefined : NAMES_BY_ERRNO[known]) ?? errorCode(error);
+}
+
+/**
+ * A system error as a person reads it: `cannot write /x/y.json: the disk is full`.
+ *
+ * @param doing what we were about, such as "write"
+ */
+export function storeFault(doing: string, path: string, error: unknown): StoreError {
+  if (error instanceof StoreError) return error; // It has said so itself.
+  const reason = REASONS[systemCode(error) ?? ""];
+  return new StoreError(`cannot ${doing} ${path}: ${reason?.why ?? errorMessage(error)}`, {
+    cause: error,
+    ...(reason?.hint === undefined ? {} : { hint: reason.hint }),
+  });
+}

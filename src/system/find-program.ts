@@ -1,0 +1,49 @@
+import { constants } from "node:fs";
+import { isAbsolute, join } from "node:path";
+import { EXIT, SchedError } from "../errors.ts";
+import { access, stat } from "../storage/fs.ts";
+
+type Found = "executable" | "not executable" | "absent";
+
+async function lookAt(path: string): Promise<Found> {
+  const isFile = await stat(path).then(
+    (found) => found.isFile(),
+    () => false,
+  );
+  if (!isFile) return "absent";
+  return access(path, constants.X_OK).then(
+    () => "executable" as const,
+    () => "not executable" as const,
+  );
+}
+
+const HINT = "Name it by its absolute path in the schedule (pipelinewise.command), or put its folder on the PATH.";
+
+/**
+ * Absolute path of a program, as a shell would find it.
+ *
+ * @param word a name, looked for in the folders of `path`, or an absolute path
+ * @param path value of PATH; its relative parts are passed over, as they mean another folder in every other place
+ * @throws SchedError with a shell's code: 127 not found, 126 found but not executable
+ */
+export async function findProgram(word: string, path: string | undefined): Promise<string> {
+  const folders = (path ?? "").split(":").filter(isAbsolute);
+  const candidates = isAbsolute(word) ? [word] : word.includes("/") ? [] : folders.map((folder) => join(folder, word));
+  let refused: string | undefined;
+  for (const candidate of candidates) {
+    const found = await lookAt(candidate);
+    if (found === "executable") return candidate;
+    if (found === "not executable") refused ??= candidate;
+  }
+  if (refused !== undefined) {
+    throw new SchedError(`${refused} is not executable`, {
+      exitCode: EXIT.notExecutable,
+      hint: `If it is the program you mean: chmod +x ${refused}`,
+    });
+  }
+  const searched = word.includes("/") ? "" : `; searched PATH: ${path ?? "(not set)"}`;
+  throw new SchedError(`the command ${JSON.stringify(word)} is not found${searched}`, {
+    exitCode: EXIT.notFound,
+    hint: HINT,
+  });
+}

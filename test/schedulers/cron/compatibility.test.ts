@@ -1,0 +1,137 @@
+import { describe, expect, test } from "vitest";
+import { parseCron } from "../../../src/cron/expression.ts";
+import type { Pipeline } from "../../../src/schedule/schedule.ts";
+import { demandFit, fitWarnings, type Load } from "../../../src/schedulers/cron/compatibility.ts";
+import type { CronHere } from "../../../src/schedulers/cron/daemon.ts";
+
+const cron = (kind: CronHere["kind"], version?: string, more: Partial<CronHere> = {}): CronHere => ({
+  kind,
+  name: `the ${kind}`,
+  version,
+  runs: true,
+  pid: 7,
+  inContainer: false,
+  ...more,
+});
+
+const pipeline = (text: string, timezone?: string): Pipeline => ({
+  tap: "orders",
+  target: "redshift",
+  command: "run_tap",
+  crons: [parseCron(text)],
+  timezone,
+  args: [],
+  place: { line: 1, column: 1 },
+});
+
+const load = (more: Partial<Load> = {}): Load => ({
+  crontab: "# BEGIN\n0 3 * * * run\n# END\n",
+  blockAt: 1,
+  pipelines: [pipeline("0 3 * * *")],
+  machineZone: "UTC",
+  isRoot: false,
+  now: new Date("2026-11-23T12:00Z"),
+  ...more,
+});
+
+const entries = (count: number): string => `MAILTO=x\n# a note\n${"0 3 * * * run\n".repeat(count)}`;
+const NEW_YORK = { machineZone: "America/New_York" };
+const IN_LONDON = { pipelines: [pipeline("0 3 * * *", "Europe/London")] };
+
+describe("a cron that cannot take the lines is refused", () => {
+  test.each([
+    ["busybox and 256 entries", cron("busybox"), { crontab: entries(256) }, "256 entries, and the busybox reads 255"],
+    ["old cronie and 1001 entries", cron("cronie", "1.5.7"), { crontab: entries(1001) }, "1001 entries"],
+    [
+      "cronie and a zone above",
+      cron("cronie", "1.7.2"),
+      { crontab: 'A=1\n CRON_TZ = "Asia/Tokyo"\n# BEGIN\n', blockAt: 3 },
+      "line 2 of the crontab says CRON_TZ=Asia/Tokyo",
+    ],
+    [
+      "new systemd-cron and TZ",
+      cron("systemd", "2.5.1-3"),
+      { crontab: "TZ=Asia/Tokyo\n#", blockAt: 2 },
+      "TZ=Asia/Tokyo",
+    ],
+    [
+      "systemd-cron and candidates",
+      cron("systemd", "1.15.19"),
+      { ...NEW_YORK, ...IN_LONDON },
+      "is timed in Europe/London",
+    ],
+  ])("%s", (_, here, more, message) => {
+    expect(() => demandFit(here, load(more))).toThrow(message);
+  });
+
+  test.each([
+    ["busybox and 255 entries", cron("busybox"), { crontab: entries(255) }],
+    ["busybox and root", cron("busybox"), { crontab: entries(256), isRoot: true }],
+    ["newer cronie", cron("cronie", "1.6.1"), { crontab: entries(1001) }],
+    ["cronie and a zone below", cron("cronie"), { crontab: "# BEGIN\n# END\nCRON_TZ=Asia/Tokyo\n", blockAt: 1 }],
+    ["cronie and our own zone last", cron("cronie"), { crontab: "CRON_TZ=Asia/Tokyo\nCRON_TZ=Etc/UTC\n#", blockAt: 3 }],
+    ["Debian's and a zone above", cron("debian"), { crontab: "CRON_TZ=Asia/Tokyo\n#", blockAt: 2 }],
+    ["old systemd-cron and TZ", cron("systemd", "1.15.19-5"), { crontab: "TZ=Asia/Tokyo\n#", blockAt: 2 }],
+    ["systemd-cron in UTC", cron("systemd"), IN_LONDON],
+    ["systemd-cron and its own zone", cron("systemd"), { machineZone: "Europe/London", ...IN_LONDON }],
+    [
+      "systemd-cron and its own zone by another name",
+      cron("systemd"),
+      { machineZone: "Europe/Guernsey", ...IN_LONDON },
+    ],
+  ])("but not %s", (_, here, more) => {
+    expect(() => demandFit(here, load(more))).not.toThrow();
+  });
+});
+
+describe("warns of", () => {
+  test.each([
+    [
+      "no daemon",
+      cron("debian", undefined, { runs: false }),
+      {},
+      [/^no cron daemon runs on this machine.*service cron start/],
+    ],
+    [
+      "none in a container",
+      cron("none", undefined, { runs: false, inContainer: true }),
+      {},
+      [/^no cron daemon runs in this container.*cron -f/],
+    ],
+    ["a cron that we do not know", cron("other"), {}, [/^the other is here, whose ways/]],
+    [
+      "what busybox loses in a gap",
+      cron("busybox"),
+      { ...NEW_YORK, pipelines: [pipeline("30 2 * * *"), pipeline("15 2 * * 0"), pipeline("0 4 * * *")] },
+      [/clock change of America\/New_York: orders → redshift at 2027-03-14T07:00Z, and 1 more pipeline;/],
+    ],
+    [
+      "what systemd loses in a repeat",
+      cron("systemd"),
+      { ...NEW_YORK, pipelines: [pipeline("*/15 * * * *")] },
+      [/clock change of America\/New_York: orders → redshift at 2027-11-07T06:00Z;/],
+    ],
+    ["a random delay", cron("cronie"), { crontab: "# BEGIN\n# END\nRANDOM_DELAY=45\n" }, [/^line 3 .*RANDOM_DELAY=45/]],
+  ])("%s", (_, here, more, warnings) => {
+    expect(fitWarnings(here, load(more))).toEqual(warnings.map((warning) => expect.stringMatching(warning)));
+  });
+
+  test.each([
+    ["Debian's at clock changes", cron("debian"), { ...NEW_YORK, pipelines: [pipeline("30 2 * * *")] }],
+    ["cronie at clock changes", cron("cronie"), { ...NEW_YORK, pipelines: [pipeline("30 2 * * *")] }],
+    [
+      "busybox away from them",
+      cron("busybox"),
+      { ...NEW_YORK, pipelines: [pipeline("*/5 * * * *"), pipeline("0 0 * * *")] },
+    ],
+    [
+      "busybox and another zone, which has candidates",
+      cron("busybox"),
+      { ...NEW_YORK, pipelines: [pipeline("30 2 * * *", "Europe/Paris")] },
+    ],
+    ["systemd-cron in UTC", cron("systemd"), { pipelines: [pipeline("*/5 * * * *")] }],
+    ["a daemon that cannot be seen", cron("debian", undefined, { runs: undefined }), {}],
+  ])("not of %s", (_, here, more) => {
+    expect(fitWarnings(here, load(more))).toEqual([]);
+  });
+});

@@ -1,0 +1,106 @@
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { parseCron } from "../../../src/cron/expression.ts";
+import { exportHorizon } from "../../../src/schedulers/registry.ts";
+import type { ExportJob } from "../../../src/schedulers/scheduler.ts";
+import { systemd } from "../../../src/schedulers/systemd/systemd.ts";
+import { type TestHost, testHost } from "../../support/host.ts";
+
+const at = new Date("2026-11-23T12:00Z");
+const NAME = "pipelinewise-warehouse-redshift-orders";
+
+const job = (crons: readonly string[] = ["30 9 * * *"]): ExportJob => ({
+  schedule: {
+    name: "warehouse",
+    source: { path: "/srv/schedule.yml", bytes: new Uint8Array() },
+    pipelinewise: { command: ["pipelinewise"], env: {} },
+    pipelines: [
+      {
+        tap: "orders",
+        target: "redshift",
+        command: "run_tap",
+        crons: crons.map(parseCron),
+        args: [],
+        place: { line: 1, column: 1 },
+      },
+    ],
+  },
+  call: { node: "/usr/bin/node", program: "/opt/p/bin/p.cjs", schedule: "warehouse", configDir: "/srv/pw" },
+  machineZone: "Europe/London",
+  horizon: exportHorizon(at),
+  at,
+});
+
+/** A machine on which systemd runs, and what it was told. */
+function machine(uid: number) {
+  const host = testHost({ uid });
+  const bin = join(host.home, "bin");
+  mkdirSync(bin);
+  for (const path of ["run/systemd/system", "run/user/1000/systemd/private", "elsewhere/systemd/private"]) {
+    mkdirSync(join(host.home, path), { recursive: true });
+  }
+  writeFileSync(join(bin, "systemctl"), '#!/bin/sh\necho "$XDG_RUNTIME_DIR $*" >>"$HOME/calls"\n', { mode: 0o755 });
+  const PATH = `${bin}:/usr/bin:/bin`;
+  const own: TestHost = { ...host, root: host.home, env: { HOME: host.home, PATH } };
+  return { host: own, calls: () => readFileSync(join(host.home, "calls"), "utf8").trim().split("\n") };
+}
+
+describe("an ordinary user's units", () => {
+  test("go into the user's own folder and manager, and name no user", async () => {
+    const { host, calls } = machine(1000);
+    const { plan, place, apply } = await systemd.prepareInstall(job(), host, { replace: false });
+    expect(place).toEqual({ scope: "user", folder: join(host.home, ".config/systemd/user") });
+    expect(plan.changes.map(({ kind, what }) => `${kind} ${what}`)).toEqual([
+      `created ${NAME}.service`,
+      `created ${NAME}.timer`,
+    ]);
+    const notes = await apply();
+    expect(readFileSync(join(host.home, ".config/systemd/user", `${NAME}.service`), "utf8")).not.toContain("User=");
+    expect(calls().slice(1)).toEqual([
+      `${host.home}/run/user/1000 --user daemon-reload`,
+      `${host.home}/run/user/1000 --user enable --now ${NAME}.timer`,
+    ]);
+    expect(notes).toEqual([
+      expect.stringMatching(/timers of (\S+) stand still while \1 is logged out: loginctl enable-linger \1/),
+    ]);
+  });
+
+  test("follow XDG_CONFIG_HOME and XDG_RUNTIME_DIR", async () => {
+    const { host, calls } = machine(1000);
+    const [folder, XDG_RUNTIME_DIR] = [join(host.home, "settings"), join(host.home, "elsewhere")];
+    const moved = { ...host, env: { ...host.env, XDG_CONFIG_HOME: folder, XDG_RUNTIME_DIR } };
+    const { apply } = await systemd.prepareInstall(job(), moved, { replace: false });
+    await apply();
+    expect(readdirSync(join(folder, "systemd/user"))).toEqual([`${NAME}.service`, `${NAME}.timer`]);
+    expect(calls().at(-1)).toMatch(/\/elsewhere --user enable/);
+  });
+
+  test("are written where no manager of theirs runs, and what to do is said", async () => {
+    const { host } = machine(1000);
+    rmSync(join(host.home, "run/user"), { recursive: true });
+    const { apply } = await systemd.prepareInstall(job(), host, { replace: false });
+    expect(await apply()).toEqual([
+      expect.stringMatching(
+        /^no systemd of (\S+) runs here \(loginctl enable-linger \1 starts it\); where it does: cd \S+ && systemctl --user daemon-reload && systemctl --user enable --now pipelinewise-warehouse-\*\.timer$/,
+      ),
+    ]);
+    expect(readdirSync(join(host.home, ".config/systemd/user"))).toHaveLength(2);
+  });
+});
+
+test("root's units go into the system's manager, and name root", async () => {
+  const { host, calls } = machine(0);
+  const { apply, place } = await systemd.prepareInstall(job(), host, { replace: false });
+  expect(place).toEqual({ scope: "system", folder: join(host.home, "etc/systemd/system") });
+  expect(await apply()).toEqual([]);
+  expect(readFileSync(join(host.home, "etc/systemd/system", `${NAME}.service`), "utf8")).toMatch(/^User=\S+$/m);
+  expect(calls().slice(1)).toEqual([" daemon-reload", ` enable --now ${NAME}.timer`]);
+});
+
+test("pipelines that meet a clock change are loose", async () => {
+  const { host } = machine(0);
+  const loose = async (cron: string) => (await systemd.prepareInstall(job([cron]), host, { replace: false })).loose;
+  expect(await loose("30 9 * * *")).toEqual([]);
+  expect(await loose("30 1 * * *")).toEqual(["redshift/orders/run_tap"]);
+});
