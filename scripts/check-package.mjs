@@ -1,5 +1,5 @@
-// Packs the program as npm would publish it, looks at what is inside, installs it into an empty prefix without a
-// network and runs it there: validate, preview and export of the examples.
+// Packs the program as npm would publish it, looks at what is inside, installs it into an empty prefix
+// and runs it there: validate, preview and export of the examples.
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -31,7 +31,7 @@ try {
   if (dead.length > 0) throw new Error(`The README links to files that are not in the package: ${dead.join(", ")}`);
 
   const prefix = join(folder, "prefix");
-  npm(["install", "--global", "--offline", "--prefix", prefix, join(folder, packed.filename)], folder);
+  npm(["install", "--global", "--prefix", prefix, join(folder, packed.filename)], folder);
   const program = join(prefix, "bin", "pipelinewise-sched");
   const run = (...words) => execFileSync(program, words, { cwd: folder, encoding: "utf8" });
   const schedule = join(root, "examples", "schedule.yml");
