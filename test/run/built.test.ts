@@ -44,7 +44,7 @@ describe.skipIf(!built)("the built program", () => {
     const { status, stderr } = spawnSync(process.execPath, ["-e", script], { encoding: "utf8" });
     expect(status).toBe(70);
     expect(stderr).toContain("this is a bug in pipelinewise-sched");
-    expect(stderr).toMatch(/^ {4}at .*src\/cli\/run-options\.ts:\d+:\d+\)$/m);
+    expect(stderr).toMatch(/^ {4}at .*src\/cli\/run-arguments\.ts:\d+:\d+\)$/m);
     expect(stderr).not.toContain(".cjs:");
   });
 
