@@ -1,4 +1,4 @@
-import { execFile } from "node:child_process";
+import { spawn } from "node:child_process";
 import { errorMessage } from "../../errors.ts";
 
 /** One line of `pipelinewise status`, its eight columns as they stand there. */
@@ -21,6 +21,7 @@ export type PipelinewiseAnswer =
 /** A start of PipelineWise takes one to three seconds; on a machine that is busy, more. */
 const TIMEOUT_MS = 60_000;
 const COLUMNS = 8;
+const LONGEST_OUTPUT = 64 * 1024 * 1024;
 
 /**
  * The rows of a text that `pipelinewise status` printed; `undefined` when it holds no such table. Log lines come before
@@ -47,14 +48,37 @@ export function parsePipelinewiseStatus(text: string): readonly PipelinewiseRow[
   });
 }
 
-/** Asks PipelineWise itself. Never throws: what we know ourselves is worth showing without it. */
+/**
+ * Asks PipelineWise itself. Never throws: our own part of the status is worth showing without it.
+ *
+ * PipelineWise gets a session of its own: where root has become the owner of the config directory, a program of that user
+ * must not be able to type into root's terminal.
+ */
 export function askPipelinewise(command: readonly string[], env: NodeJS.ProcessEnv): Promise<PipelinewiseAnswer> {
   const [program = "", ...words] = [...command, "status"];
   return new Promise((resolve) => {
-    execFile(program, words, { env, timeout: TIMEOUT_MS, maxBuffer: 64 * 1024 * 1024 }, (error, stdout) => {
-      const rows = parsePipelinewiseStatus(stdout);
-      const why = error === null ? "it printed no table" : (errorMessage(error).split("\n")[0] ?? "");
-      resolve(rows === undefined || error !== null ? { rows: undefined, why } : { rows });
+    const child = spawn(program, words, {
+      env,
+      detached: true,
+      stdio: ["ignore", "pipe", "pipe"],
+      timeout: TIMEOUT_MS,
+    });
+    const output = { stdout: "", stderr: "" };
+    for (const stream of ["stdout", "stderr"] as const) {
+      child[stream].setEncoding("utf8").on("data", (text: string) => {
+        output[stream] = (output[stream] + text).slice(-LONGEST_OUTPUT);
+      });
+    }
+    const fail = (why: string) => resolve({ rows: undefined, why });
+    child.once("error", (error) => fail(errorMessage(error)));
+    child.once("close", (code, signal) => {
+      const rows = parsePipelinewiseStatus(output.stdout);
+      const shown = [program, ...words].join(" ");
+      if (code !== 0) {
+        const lastLine = output.stderr.trim().split("\n").at(-1) ?? "";
+        fail(`${shown} ended with ${signal ?? code}${lastLine === "" ? "" : `: ${lastLine}`}`);
+      } else if (rows === undefined) fail("it printed no table");
+      else resolve({ rows });
     });
   });
 }
