@@ -10,7 +10,7 @@ import { waitFor } from "../rig/wait.ts";
 import { isLeftOut, NUMBER_ONLY, type SecondUser, secondUser, WHERE } from "./second-user.ts";
 
 /** How often root runs each command under attack. */
-const ROUNDS = Number(process.env["PWS_ATTACK_ROUNDS"] ?? 40);
+const ROUNDS = Number(process.env["PWS_ATTACK_ROUNDS"] ?? 24);
 const PAIR = ["--tap", "t1", "--target", "g"];
 /** A frozen holder is waited for longer than an attack is worth. */
 const LONGEST_MS = 6_000;
