@@ -136,6 +136,16 @@ function assertCommandForLock(command: string): void {
   }
 }
 
+/** Throws where the arguments for PipelineWise name a pipeline: it could be another one than the lock is for. */
+function assertSamePipeline(extraArgs: readonly string[]): void {
+  const option = extraArgs.find((word) => /^--ta(p|r|rg|rge|rget)?(=|$)/.test(word));
+  if (option === undefined) return;
+  throw new UsageError(
+    `${option} after -- could name another pipeline than the one that this run locks`,
+    "Name the pipeline before --: run --tap ID --target ID -- OPTIONS",
+  );
+}
+
 const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)$/;
 
 const EPOCH_SECONDS = /^@\d{1,11}$/;
@@ -180,6 +190,7 @@ export function parseRunArguments(argv: readonly string[]): RunRequest {
   };
   const command = text("command");
   if (command !== undefined) assertCommandForLock(command);
+  assertSamePipeline(extraArgs);
   const due = text("slot");
   const request: RunRequest = {
     tap: needed("tap"),

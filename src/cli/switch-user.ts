@@ -1,3 +1,4 @@
+import { closeSync, readdirSync, readFileSync } from "node:fs";
 import { userInfo } from "node:os";
 import { errorCode, errorMessage, StoreError } from "../errors.ts";
 import type { Host } from "../host.ts";
@@ -43,8 +44,27 @@ function findLogin(uid: number, gid: number): Login {
 /** The types of this version of Node leave out initgroups(3). */
 const self: NodeJS.Process & { initgroups?(user: string, extraGroup: number): void } = process;
 
+/** O_CLOEXEC, as fdinfo shows it (proc_pid_fdinfo(5)). */
+const CLOSED_IN_CHILDREN = 0o2_000_000;
+
+/** Closes the descriptors that this process has inherited: programs of the new user would inherit them in turn. */
+function closeInherited(): void {
+  for (const name of readdirSync("/proc/self/fdinfo")) {
+    const fd = Number(name);
+    if (fd <= 2) continue;
+    try {
+      const [, flags = "0"] = /^flags:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, "utf8")) ?? [];
+      if ((Number.parseInt(flags, 8) & CLOSED_IN_CHILDREN) === 0) closeSync(fd);
+    } catch (error) {
+      // It was the descriptor of this very listing.
+      if (errorCode(error) !== "ENOENT" && errorCode(error) !== "EBADF") throw error;
+    }
+  }
+}
+
 /** Becomes a user for good: user, group and supplementary groups. */
 function become({ uid, gid, name }: Login): void {
+  closeInherited();
   if (name === undefined) process.setgroups?.([gid]);
   else self.initgroups?.(name, gid);
   process.setgid?.(gid);

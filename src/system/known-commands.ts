@@ -22,21 +22,26 @@ const TIMEOUT_MS = 60_000;
 export function askKnownCommands(command: readonly string[], env: NodeJS.ProcessEnv): Promise<KnownCommands> {
   const [program = "", ...words] = [...command, "--help"];
   return new Promise((resolve, reject) => {
-    execFile(program, words, { env, timeout: TIMEOUT_MS, maxBuffer: 1024 * 1024 }, (error, stdout, stderr) => {
-      const shown = [program, ...words].join(" ");
-      if (error !== null) {
-        const lastLine = stderr.trim().split("\n").at(-1) || error.message.split("\n")[0];
-        reject(
-          new StoreError(`cannot ask PipelineWise which commands it knows: ${shown} failed: ${lastLine}`, {
-            cause: error,
-            hint: "Run that command by hand. When it works, try again.",
-          }),
-        );
-        return;
-      }
-      const known = new Set(stdout.split(/[^A-Za-z0-9_]+/));
-      resolve({ program: command.join(" "), knows: (name) => known.has(name) });
-    });
+    execFile(
+      program,
+      words,
+      { env, timeout: TIMEOUT_MS, killSignal: "SIGKILL", maxBuffer: 1024 * 1024 },
+      (error, stdout, stderr) => {
+        const shown = [program, ...words].join(" ");
+        if (error !== null) {
+          const lastLine = stderr.trim().split("\n").at(-1) || error.message.split("\n")[0];
+          reject(
+            new StoreError(`cannot ask PipelineWise which commands it knows: ${shown} failed: ${lastLine}`, {
+              cause: error,
+              hint: "Run that command by hand. When it works, try again.",
+            }),
+          );
+          return;
+        }
+        const known = new Set(stdout.split(/[^A-Za-z0-9_]+/));
+        resolve({ program: command.join(" "), knows: (name) => known.has(name) });
+      },
+    );
   });
 }
 

@@ -44,9 +44,13 @@ test("run reads back the request that wrapperCommand wrote", () => {
   );
 });
 
-test("all words behind -- are PipelineWise's, whatever they look like", () => {
-  const words = ["--tap", "a", "--target=b", "--", "--tap", "c", "--", "-h"];
-  expect(parseRunArguments(words)).toMatchObject({ tap: "a", target: "b", extraArgs: ["--tap", "c", "--", "-h"] });
+test("all arguments after -- are PipelineWise's, whatever they look like", () => {
+  const words = ["--tap", "a", "--target=b", "--", "--scheduled", "c", "--", "-h"];
+  expect(parseRunArguments(words)).toMatchObject({
+    tap: "a",
+    target: "b",
+    extraArgs: ["--scheduled", "c", "--", "-h"],
+  });
 });
 
 const pair = ["--tap", "a", "--target", "b"];
@@ -64,6 +68,8 @@ test.each([
   [[...pair, "extra"], 'run does not know what to do with "extra"'],
   [[...pair, "--scheduled=yes"], '--scheduled takes no value, and was given "yes"'],
   [[...pair, "--command", "stop_tap"], "only removes PipelineWise's pidfile"],
+  [[...pair, "--", "--tap", "c"], "--tap after -- could name another pipeline"],
+  [[...pair, "--", "--targ=c"], "--targ=c after -- could name another pipeline"],
   [[...pair, "--command", "status"], `--command: "status" does not need a pipeline's lock`],
   [[...pair, "--command", "import_config"], `does not need a pipeline's lock`],
   [[...pair, "--command", "run tap"], '--command: "run tap" is not the name of a PipelineWise command'],

@@ -19,7 +19,23 @@ describe("a process's arguments", () => {
     ["pipelinewise sync_tables --target=redshift --tap=microserv_1 --tables a.b", "sync_tables"],
     ["docker run --rm image partial_sync_table --tap microserv_1 --target redshift", "partial_sync_table"],
     ["docker run --rm wise/pipelinewise:0.81.1 fast_sync --tap microserv_1 --target redshift", "fast_sync"],
-    ["timeout 3h python3 -m pipelinewise fast_sync --tap microserv_1 --target redshift", "fast_sync"],
+    ["python3 -u -m pipelinewise fast_sync --tap microserv_1 --target redshift", "fast_sync"],
+    ["python3 /opt/elt/loader reset_state --tap microserv_1 --target redshift", "reset_state"],
+    [
+      "pipelinewise --table a --col status --tap microserv_1 --target redshift partial_sync_table",
+      "partial_sync_table",
+    ],
+    ["pipelinewise --mode validate --tap microserv_1 --target redshift fast_sync", "fast_sync"],
+    ["docker exec pipelinewise pipelinewise status --tap microserv_1 --target redshift", undefined],
+    // Launchers: what they have started is a process of its own.
+    ["timeout 3h pipelinewise run_tap --tap microserv_1 --target redshift", undefined],
+    ["tmux new-session -d pipelinewise run_tap --tap microserv_1 --target redshift", undefined],
+    // Our own starts, also where other arguments have that name.
+    [
+      "node /x/pipelinewise-sched.cjs run --config-dir /srv/pipelinewise --tap microserv_1 --target redshift --command fast_sync",
+      undefined,
+    ],
+    ["sudo -u pipelinewise pipelinewise-sched run --tap microserv_1 --target redshift", undefined],
     ["pipelinewise --tap microserv_1 --targ redshift reset_state", "reset_state"],
     ["pipelinewise --debug a_later_command --later 5 --tap microserv_1 --target redshift", "a_later_command"],
     ["pipelinewise --tap status --tap microserv_1 --target redshift later_command", "later_command"],
@@ -43,6 +59,11 @@ test("a process that runs data-diff checks needs the lock of the checks, and no 
   expect(commandFor(words("run_data_diff_checks"), checks)).toBe("run_data_diff_checks");
   expect(commandFor(words("list_data_diff_checks"), checks)).toBeUndefined();
   expect(commandFor(words("run_tap"), checks)).toBeUndefined();
+  const covering = (line: string) => commandFor(`pipelinewise run_data_diff_checks ${line}`.split(" "), checks);
+  expect(covering("--all")).toBe("run_data_diff_checks");
+  expect(covering("--target redshift")).toBe("run_data_diff_checks");
+  expect(covering("--target snowflake")).toBeUndefined();
+  expect(covering("--target redshift --tap microserv_2")).toBeUndefined();
 });
 
 test("a process's arguments are read whole, however many tables precede the ids", async () => {
@@ -189,13 +210,16 @@ test.skipIf(!canUnshare)(
 );
 
 describe("what a dead run left", () => {
-  test.each(["4194999", "not a pid", String(process.pid), ""])("a pidfile that says %j goes", async (text) => {
-    const { host, paths } = sandbox();
-    const { pidfile } = tapFolder(paths.configDir);
-    writeFileSync(pidfile, text);
-    expect(await runMain(PAIR_WORDS, host)).toBe(0);
-    expect(existsSync(pidfile)).toBe(false);
-  });
+  test.each(["4194999", "4294967296", "not a pid", String(process.pid), ""])(
+    "a pidfile that says %j goes",
+    async (text) => {
+      const { host, paths } = sandbox();
+      const { pidfile } = tapFolder(paths.configDir);
+      writeFileSync(pidfile, text);
+      expect(await runMain(PAIR_WORDS, host)).toBe(0);
+      expect(existsSync(pidfile)).toBe(false);
+    },
+  );
 
   test("its log is called .terminated, and state.json stays as it was", async () => {
     const { host, paths } = sandbox();

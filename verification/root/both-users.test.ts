@@ -93,11 +93,56 @@ describe.skipIf(isLeftOut)(`root and another user in that user's config director
     const world = await secondUser(login);
     const spy = 'env >"$PIPELINEWISE_CONFIG_DIRECTORY/variables"\n';
     const stub = join(world.place, "bin/pipelinewise");
-    writeFileSync(stub, readFileSync(stub, "utf8").replace("\n", `\n${spy}`));
+    writeFileSync(
+      stub,
+      readFileSync(stub, "utf8").replace("\n", () => `\n${spy}`),
+    );
     const { code } = await world.call("root", ["status"], { env: { SECRET_OF_ROOT: "x" } });
     expect(code).toBe(0);
     expect(readFileSync(join(world.configDir, "asked-by"), "utf8")).toBe(`${asked}\n`);
     expect(readFileSync(join(world.configDir, "variables"), "utf8")).not.toContain("SECRET_OF_ROOT");
+  });
+
+  test("status gives the user's PipelineWise neither an open file of root's nor root's terminal", async () => {
+    const world = await secondUser(NUMBER_ONLY);
+    const spy = `ls -l /proc/$$/fd >"$PIPELINEWISE_CONFIG_DIRECTORY/files"
+      [ "$(cut -d" " -f6 /proc/$$/stat)" = $$ ] && touch "$PIPELINEWISE_CONFIG_DIRECTORY/own-session"\n`;
+    const stub = join(world.place, "bin/pipelinewise");
+    writeFileSync(
+      stub,
+      readFileSync(stub, "utf8").replace("\n", () => `\n${spy}`),
+    );
+    const secret = join(world.place, "secret");
+    writeFileSync(secret, "", { mode: 0o600 });
+    const words = [
+      "bash",
+      "-c",
+      'exec 9<"$0" 40<"$0"; exec "$@"',
+      secret,
+      ...world.sched,
+      "status",
+      "--config-dir",
+      world.configDir,
+    ];
+    expect(await runToEnd(words, { env: world.env("root"), cwd: world.place })).toMatchObject({ code: 0 });
+    const files = readFileSync(join(world.configDir, "files"), "utf8");
+    expect(files).toContain(" 0 -> /dev/null");
+    expect(files).not.toContain(secret);
+    expect(existsSync(join(world.configDir, "own-session"))).toBe(true);
+  });
+
+  test("root does not restore a crontab from a backup that the user could have changed", async () => {
+    const world = await secondUser(NUMBER_ONLY);
+    await world.call("root", ["install", world.schedule]);
+    await world.call("root", ["uninstall"]);
+    await world.call("root", ["install", world.schedule]);
+    const before = readFileSync(world.env("root")["FAKE_CRONTAB"] ?? "", "utf8");
+    const { code, stderr } = await world.call("root", ["install", "--restore", "--yes"]);
+    expect({ code, stderr }).toEqual({
+      code: 74,
+      stderr: expect.stringContaining(`belongs to user ${NUMBER_ONLY.uid}, and its commands are not run for you`),
+    });
+    expect(readFileSync(world.env("root")["FAKE_CRONTAB"] ?? "", "utf8")).toBe(before);
   });
 
   test("a pipeline that outlives root's dead run is reported as running, although the owner cannot see it", async () => {

@@ -62,6 +62,7 @@ export function askPipelinewise(command: readonly string[], env: NodeJS.ProcessE
       detached: true,
       stdio: ["ignore", "pipe", "pipe"],
       timeout: TIMEOUT_MS,
+      killSignal: "SIGKILL",
     });
     const output = { stdout: "", stderr: "" };
     for (const stream of ["stdout", "stderr"] as const) {

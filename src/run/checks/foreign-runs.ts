@@ -11,58 +11,82 @@ export interface ForeignProcess {
   readonly what: string;
 }
 
+/** Commands of PipelineWise 0.81 that change data or state of a pipeline. */
+const WRITING_COMMANDS: readonly string[] = [
+  ...ENTRY_COMMANDS,
+  ...["reset_state", "rerun_data_diff_check", "copy_native_to_iceberg"],
+];
+
 /** PipelineWise's options that take a value (0.76 to 0.81), so that a value is not read as the command. */
 const VALUE_OPTIONS: readonly string[] = [
   ...["--tap", "--target", "--taps", "--tables", "--dir", "--name", "--secret", "--string", "--log", "--table"],
   ...["--column", "--start_value", "--end_value", "--replication_method_only", "--check", "--iceberg-version"],
+  ...["--eventual", "--run-id", "--remediation-ref", "--output-format"],
 ];
+
+/** Programs whose arguments are the command line of a container, which may have any name. */
+const CONTAINER_CLIENTS: readonly string[] = ["docker", "podman", "nerdctl", "kubectl"];
 
 const COMMAND = /^[a-z][a-z0-9_]*$/;
 
+const isPipelineWise = (word: string): boolean => /^pipelinewise(?!-sched)/.test(basename(word));
+const isOurs = (word: string): boolean => /^pipelinewise-sched(\.cjs)?$/.test(basename(word));
+
 /** Whether an argument is the option: `--tap`, or `--target` and the shorter forms that argparse accepts for it. */
-const isOption = (word: string, option: "--tap" | "--target"): boolean =>
+export const isPipelineOption = (word: string, option: "--tap" | "--target"): boolean =>
   word === option || (option === "--target" && /^--targ?e?$/.test(word));
 
-/** Whether the arguments give the option this value, as argparse reads them: `--tap X` or `--tap=X`. */
-function names(argv: readonly string[], option: "--tap" | "--target", value: string): boolean {
-  return argv.some((word, index) => {
+/** Values that the arguments give an option, as argparse reads them: `--tap X` or `--tap=X`. */
+function valuesOf(argv: readonly string[], option: "--tap" | "--target"): readonly string[] {
+  return argv.flatMap((word, index) => {
     const equals = word.indexOf("=");
-    return equals === -1
-      ? isOption(word, option) && argv[index + 1] === value
-      : isOption(word.slice(0, equals), option) && word.slice(equals + 1) === value;
+    if (equals === -1) return isPipelineOption(word, option) ? (argv[index + 1] ?? []) : [];
+    return isPipelineOption(word.slice(0, equals), option) ? word.slice(equals + 1) : [];
   });
 }
 
-/** Index of PipelineWise's program or image among the arguments; launchers such as `timeout` may precede it. -1: none. */
-function programIndex(argv: readonly string[]): number {
-  return argv.findIndex((word) => /^pipelinewise(?!-sched)/.test(basename(word)));
+/**
+ * Arguments of the PipelineWise that a process runs; `undefined` when it runs none. The program is the first argument, or
+ * follows an interpreter and its options. A launcher such as `timeout` or `tmux` does not count: what it has started is a
+ * process of its own, and the launcher may outlive it.
+ */
+function argumentsOf(argv: readonly string[]): readonly string[] | undefined {
+  if (argv.some(isOurs)) return undefined;
+  const isClient = CONTAINER_CLIENTS.includes(basename(argv[0] ?? ""));
+  const script = argv.findIndex((word, index) => index > 0 && !word.startsWith("-"));
+  const program = isClient
+    ? argv.findLastIndex(isPipelineWise)
+    : [0, script].find((index) => isPipelineWise(argv[index] ?? ""));
+  if (program !== undefined && program !== -1) return argv.slice(program + 1);
+  // A script or an image of another name is known by the command that it is given.
+  const command = argv.findIndex((word, index) => index > 0 && WRITING_COMMANDS.includes(word));
+  return command !== -1 && (isClient || command <= script + 1) ? argv.slice(command) : undefined;
 }
 
-/** The PipelineWise command: the first argument after the program that is neither an option nor an option's value. */
-function commandAfter(argv: readonly string[], program: number): string | undefined {
-  return argv.find((word, index) => {
-    if (index <= program || !COMMAND.test(word)) return false;
-    const before = argv[index - 1] ?? "";
-    return !VALUE_OPTIONS.includes(before) && !isOption(before, "--target");
+/** The command among PipelineWise's arguments; `undefined` when there is none. */
+function findCommand(args: readonly string[]): string | undefined {
+  const [first = ""] = args;
+  if (COMMAND.test(first)) return first;
+  // Options come first. A word after an unknown option may be its value, so a word that is known to write goes first, then
+  // one that may.
+  const words = args.filter((word, index) => {
+    const before = args[index - 1] ?? "";
+    return COMMAND.test(word) && !VALUE_OPTIONS.includes(before) && !isPipelineOption(before, "--target");
   });
-}
-
-/** The PipelineWise command among a process's arguments; `undefined` where the process does not call PipelineWise. */
-function findCommand(argv: readonly string[]): string | undefined {
-  const program = programIndex(argv);
-  if (program !== -1) return commandAfter(argv, program);
-  // An image or script of another name is known by the command that it is given. Our own `run` names commands as well.
-  const ours = argv.findIndex((word) => basename(word).startsWith("pipelinewise-sched"));
-  if (ours !== -1) return undefined;
-  return argv.find((word, index) => index > 0 && ENTRY_COMMANDS.some((command) => command === word));
+  return words.find((word) => WRITING_COMMANDS.includes(word)) ?? words.find((word) => !onlyReads(word)) ?? words[0];
 }
 
 /** The PipelineWise command that a process runs and that needs this lock; `undefined` when it runs none. */
-export function commandFor(argv: readonly string[], lock: LockId): string | undefined {
-  if (!names(argv, "--tap", lock.tap) || !names(argv, "--target", lock.target)) return undefined;
-  const command = findCommand(argv);
-  if (command === undefined || onlyReads(command)) return undefined;
-  return isDataDiff(command) === (lock.dataDiff ?? false) ? command : undefined;
+export function commandFor(argv: readonly string[], { tap, target, dataDiff = false }: LockId): string | undefined {
+  const args = argumentsOf(argv);
+  const command = args === undefined ? undefined : findCommand(args);
+  if (args === undefined || command === undefined || onlyReads(command)) return undefined;
+  if (isDataDiff(command) !== dataDiff) return undefined;
+  const [taps, targets] = [valuesOf(args, "--tap"), valuesOf(args, "--target")];
+  const isNamed = taps.includes(tap) && targets.includes(target);
+  // Data-diff checks of a whole target, or of everything.
+  const isCovered = dataDiff && taps.length === 0 && (targets.includes(target) || args.includes("--all"));
+  return isNamed || isCovered ? command : undefined;
 }
 
 const CHUNK = 16_384;
@@ -88,14 +112,21 @@ export function argvOf(pid: number | string): readonly string[] {
   }
 }
 
-/** The config directory of a process, by its environment; a process whose environment is hidden tells none. */
-function configDirOf(pid: string): string | undefined {
+/**
+ * The config directory of a process, by its environment, as a path that this process can look up. "hidden" when the
+ * environment of another user's process cannot be read; "unknown" when it names no directory.
+ */
+function configDirOf(pid: string): { readonly path: string; readonly named: string } | "hidden" | "unknown" {
   try {
     const environment = readFileSync(`/proc/${pid}/environ`, "latin1").split("\0");
     const of = (name: string) => environment.find((line) => line.startsWith(`${name}=`))?.slice(name.length + 1);
-    return of("PIPELINEWISE_CONFIG_DIRECTORY") ?? join(of("HOME") ?? "", ".pipelinewise");
+    const home = of("HOME");
+    const named = of("PIPELINEWISE_CONFIG_DIRECTORY") ?? (home === undefined ? undefined : join(home, ".pipelinewise"));
+    if (named === undefined) return "unknown";
+    // A process in a container sees the same directory by another path.
+    return { named, path: join("/proc", pid, named.startsWith("/") ? "root" : "cwd", named) };
   } catch {
-    return undefined;
+    return "hidden";
   }
 }
 
@@ -105,13 +136,12 @@ function configDirOf(pid: string): string | undefined {
  */
 async function worksIn(pid: string, configDir: string): Promise<boolean> {
   const directory = configDirOf(pid);
-  if (directory === undefined) return false;
+  if (typeof directory === "string") return directory === "unknown";
   try {
-    // A process in a container sees the same directory by another path.
-    const [theirs, ours] = await Promise.all([stat(join("/proc", pid, "root", directory)), stat(configDir)]);
+    const [theirs, ours] = await Promise.all([stat(directory.path), stat(configDir)]);
     return theirs.dev === ours.dev && theirs.ino === ours.ino;
   } catch {
-    return directory === configDir;
+    return directory.named === configDir;
   }
 }
 

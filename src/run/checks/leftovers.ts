@@ -27,6 +27,8 @@ export type Traces =
   | { readonly kind: "foreign-log"; readonly path: string; readonly ageMs: number }
   | { readonly kind: "leftovers"; readonly leftovers: Leftovers };
 
+/** The kernel gives no higher process id (PID_MAX_LIMIT in include/linux/threads.h). */
+const HIGHEST_PID = 4_194_304;
 /** A log that has been silent for so long is nobody's. */
 const QUIET_MS = 30 * 60_000;
 /** A dead run may have gone on for a while after its last heartbeat. */
@@ -134,7 +136,8 @@ export async function findTraces(
   const probe = () => join(paths.root, `.probe.${host.name}.${nonce()}`);
   const age = (path: string) => unlessAbsent(path, () => unchangedMs(path, probe()), Number.POSITIVE_INFINITY);
   const pidfile = await readPidfile(join(folder, "pipelinewise.pid"));
-  const pid = pidfile === undefined || !/^\s*\d{1,10}\s*$/.test(pidfile.text) ? 0 : Number(pidfile.text);
+  const written = pidfile === undefined || !/^\s*\d{1,10}\s*$/.test(pidfile.text) ? 0 : Number(pidfile.text);
+  const pid = written > HIGHEST_PID ? 0 : written;
   if (pidfile !== undefined && pid > 0) {
     const question = { pipeline: lock, self: host.pid, writtenMs: () => age(pidfile.path) };
     if (await mayHaveWritten(pid, question)) {

@@ -1,6 +1,6 @@
 import { basename, dirname, join, resolve } from "node:path";
 import { errorCode, StoreError } from "../../errors.ts";
-import { ensureFolder, trustedOwners } from "../../storage/directory.ts";
+import { ensureFolder } from "../../storage/directory.ts";
 import { createStateFile, readTrustedFile, removeStateFile } from "../../storage/file.ts";
 import { readdir } from "../../storage/fs.ts";
 import { backupsDir, type StatePaths } from "../../storage/paths.ts";
@@ -74,7 +74,8 @@ export async function readBackup(
       hint: `Those lie in ${folder}, the newest is ${newest}. A crontab of another host or user is not put in here; if you want it, read it and use \`crontab FILE\`.`,
     });
   }
-  const owners = await trustedOwners(place.paths.configDir, place.uid);
+  // Not those of the config directory's owner for root: they would become root's crontab.
+  const owners = [...new Set([place.uid, 0])];
   const text = NAME.test(basename(path)) ? await readTrustedFile(path, owners, "latin1") : undefined;
   if (text === undefined) {
     throw new StoreError(`there is no backup ${basename(path)} in ${folder}`, {
