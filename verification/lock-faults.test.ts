@@ -89,7 +89,7 @@ describe.skipIf(!canMount || !isRoot)("a holder on another host", () => {
     process.kill(holder.pid, "SIGSTOP");
     expect(await takeAtLast(next)).toMatchObject({ kind: "acquired", tookOverFrom: { pid: holder.pid } });
     process.kill(holder.pid, "SIGCONT");
-    expect((await holder.ask("lost", "a")).why).toMatch(/record is gone/);
+    expect((await holder.ask("lost", "a")).why).toMatch(/record no longer exists/);
     await holder.ask("release", "a");
     expect(await holder.ask("take", "a")).toMatchObject({ kind: "held", holder: { pid: next.pid } });
   });
@@ -179,7 +179,7 @@ describe("a lock folder that is meddled with while it is held", () => {
     {
       what: "renamed",
       meddle: (folder) => renameSync(folder, `${folder}.moved`),
-      lost: /record is gone/,
+      lost: /record no longer exists/,
       next: { kind: "acquired" },
     },
     {
@@ -188,7 +188,7 @@ describe("a lock folder that is meddled with while it is held", () => {
         renameSync(folder, `${folder}.moved`);
         symlinkSync(dirname(folder), folder);
       },
-      lost: /record is gone/,
+      lost: /record no longer exists/,
       next: { kind: "failed", message: expect.stringContaining("is a symbolic link") },
     },
     {
@@ -197,7 +197,7 @@ describe("a lock folder that is meddled with while it is held", () => {
         renameSync(folder, `${folder}.moved`);
         writeFileSync(folder, "");
       },
-      lost: /record is gone/,
+      lost: /record no longer exists/,
       next: { kind: "failed", message: expect.stringContaining("is not a directory") },
     },
   ];

@@ -14,27 +14,27 @@ interface CommandRow {
 const COMMANDS: readonly CommandRow[] = [
   {
     name: "validate",
-    description: "check a schedule file and show everything that is wrong with it",
+    description: "check a schedule file and show all its problems",
     load: async () => (await import("./commands/validate.ts")).addValidate,
   },
   {
     name: "preview",
-    description: "show what runs when; the next 10 runs if nothing else is asked for",
+    description: "show when pipelines run; by default the next 10 runs",
     load: async () => (await import("./commands/preview.ts")).addPreview,
   },
   {
     name: "install",
-    description: "put a schedule into the crontab or onto another scheduler, and store what its runs need",
+    description: "install a schedule in the crontab or in another scheduler, and store what its runs need",
     load: async () => (await import("./commands/install.ts")).addInstall,
   },
   {
     name: "uninstall",
-    description: "take a schedule out of the crontab or off another scheduler; history and logs stay",
+    description: "remove a schedule from the crontab or from another scheduler; history and logs are kept",
     load: async () => (await import("./commands/uninstall.ts")).addUninstall,
   },
   {
     name: "diff",
-    description: "show what `install` would change; ends with 0 when nothing would, with 1 when something would",
+    description: "show what `install` would change; exit code 0 if nothing, 1 if something",
     load: async () => (await import("./commands/diff.ts")).addDiff,
   },
   {
@@ -44,27 +44,27 @@ const COMMANDS: readonly CommandRow[] = [
   },
   {
     name: "run",
-    description: "run one pipeline now, unless it runs already",
+    description: "run one pipeline now, unless it is already running",
     load: async () => (await import("./commands/run.ts")).addRun,
   },
   {
     name: "stop",
-    description: "stop a pipeline that runs, on whatever host, and wait until it is gone",
+    description: "stop a running pipeline, on any host, and wait until it has ended",
     load: async () => (await import("./commands/stop.ts")).addStop,
   },
   {
     name: "status",
-    description: "show PipelineWise's own status, and what is scheduled, next, last and running",
+    description: "show PipelineWise's status with the schedule, next run, last outcome and current run",
     load: async () => (await import("./commands/status.ts")).addStatus,
   },
   {
     name: "history",
-    description: "show what ran and how it ended, newest end first; all hosts together",
+    description: "show the runs and skips of all hosts, the last that ended first",
     load: async () => (await import("./commands/history.ts")).addHistory,
   },
   {
     name: "unlock",
-    description: "show who holds the locks, and why they are believed alive or dead; clear what is proved dead",
+    description: "show the lock holders and whether each is alive or dead; clear the locks of dead runs",
     load: async () => (await import("./commands/unlock.ts")).addUnlock,
   },
 ];
@@ -72,7 +72,9 @@ const COMMANDS: readonly CommandRow[] = [
 /** The whole command line; of the commands only the one that `argv` names knows its words. */
 async function buildProgram(argv: readonly string[], host: Host, finish: Finish): Promise<Command> {
   const program = new Command("pipelinewise-sched")
-    .description("Puts PipelineWise pipelines into cron from one YAML file; never runs one pipeline twice at once.")
+    .description(
+      "Schedules PipelineWise pipelines from one YAML file, and never runs a pipeline twice at the same time.",
+    )
     .version(host.version)
     .configureHelp({ subcommandTerm: (command) => command.name() })
     .configureOutput({
@@ -81,7 +83,7 @@ async function buildProgram(argv: readonly string[], host: Host, finish: Finish)
     })
     .exitOverride()
     .showSuggestionAfterError()
-    .showHelpAfterError("(add --help for the words of this command)");
+    .showHelpAfterError("(run with --help for usage)");
   const [first, second] = argv.filter((word) => !word.startsWith("-"));
   const typed = first === "help" ? second : first;
   for (const { name, description, load } of COMMANDS) {

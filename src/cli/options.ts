@@ -20,8 +20,8 @@ function knownScheduler(word: string): string {
   if (SCHEDULERS.includes(word)) return word;
   const near = nearestWord(word, SCHEDULERS);
   throw new UsageError(
-    `--on: there is no scheduler ${JSON.stringify(word)} here${near === undefined ? "" : `, the nearest is ${near}`}`,
-    `There are ${SCHEDULERS.join(", ")}.`,
+    `--on: unknown scheduler ${JSON.stringify(word)}${near === undefined ? "" : `; did you mean ${near}?`}`,
+    `Use one of ${SCHEDULERS.join(", ")}.`,
   );
 }
 
@@ -35,7 +35,10 @@ export async function loadExporter(on: string): Promise<Exporter> {
 /** Throws where an option of cron's is given for another scheduler. */
 export function demandCron(on: string, option: string, isGiven: boolean): void {
   if (on === CRON || !isGiven) return;
-  throw new UsageError(`${option} and --on ${on} exclude each other`, `${option} is about the crontab alone.`);
+  throw new UsageError(
+    `${option} and --on ${on} exclude each other`,
+    `Remove ${option}: it applies only to the crontab.`,
+  );
 }
 
 /** A pipeline as the words of a command name it. */
@@ -48,7 +51,7 @@ export interface PipelineWish {
 export function pipelineWished({ tap, target }: PipelineWish, otherwise: string): PipelineId {
   if (tap === undefined || target === undefined) {
     const missing = tap === undefined ? (target === undefined ? "--tap and --target are" : "--tap is") : "--target is";
-    throw new UsageError(`${missing} missing`, `Say which pipeline: --tap ID --target ID, ${otherwise}.`);
+    throw new UsageError(`${missing} missing`, `Name the pipeline with --tap ID --target ID, ${otherwise}.`);
   }
   for (const [name, id] of [
     ["tap", tap],
@@ -66,7 +69,10 @@ const LONGEST = 200;
 export function actorOf(host: Host, why: string | undefined): Actor {
   const text = why === undefined ? undefined : stripVTControlCharacters(why).replace(/\s+/g, " ").trim();
   if (text !== undefined && text.length > LONGEST) {
-    throw new UsageError(`--why is ${text.length} characters long; ${LONGEST} are kept`, "Say it in a sentence.");
+    throw new UsageError(
+      `--why is ${text.length} characters long; at most ${LONGEST} are allowed`,
+      "Shorten it to one sentence.",
+    );
   }
   return { by: `${userName(host)} on host ${host.name}`, why: text === "" ? undefined : text };
 }

@@ -17,31 +17,34 @@ export const RUN_OPTIONS = [
   {
     name: "command",
     value: "NAME",
-    help: `a command of PipelineWise's: ${ENTRY_COMMANDS.join(", ")}; by hand also others, such as reset_state (default: run_tap)`,
+    help: `PipelineWise command: ${ENTRY_COMMANDS.join(", ")}; a run by hand also accepts others, such as reset_state (default: run_tap)`,
   },
-  { name: "id", value: "ID", help: "which entry, where the schedule has several of this tap, target and command" },
+  { name: "id", value: "ID", help: "id of the entry, if the schedule has several with this tap, target and command" },
   { name: "schedule", value: "NAME", help: "installed schedule to take the entry from" },
-  { name: "file", value: "FILE", help: "schedule file to take the entry from, instead of what is installed" },
+  { name: "file", value: "FILE", help: "schedule file to take the entry from, instead of an installed schedule" },
   { name: "config-dir", value: "DIR", help: "PipelineWise's config directory" },
   { name: "dry-run", help: "show what would be executed; write nothing" },
-  { name: "scheduled", help: "as a scheduler calls it: print nothing but the report of a failure; a skip is 0" },
+  {
+    name: "scheduled",
+    help: "the way a scheduler starts a run: print only the report of a failure; a skip ends with exit code 0",
+  },
   {
     name: "slot",
     value: "TIME",
-    help: "with --scheduled: the due time that this start is for, ISO 8601 with its offset or @ and epoch seconds",
+    help: "with --scheduled: the due time of this start, in ISO 8601 with an offset, or @ and epoch seconds",
   },
-  { name: "again", help: "with --slot: run it although it was run or skipped before" },
+  { name: "again", help: "with --slot: run the slot even if it was already run or skipped" },
   {
     name: "tell-missed",
-    help: "with --scheduled: record as skipped what came due while the run was at work (systemd)",
+    help: "with --scheduled: record the due times that passed during the run as skipped (systemd)",
   },
-  { name: "output", help: "with --scheduled: pass the pipeline's output through, and say it when skipped" },
+  { name: "output", help: "with --scheduled: pass the pipeline's output through, and report a skip" },
   {
     name: "stop-within",
     value: "SECONDS",
-    help: "kill what is left of it so long after a stop began, 2 to 45 (default: 45)",
+    help: "seconds between a stop request and SIGKILL, 2 to 45 (default: 45)",
   },
-  { name: "skip-exit-code", value: "N", help: "end a skipped run with N, 1 to 255 (Airflow: 99)" },
+  { name: "skip-exit-code", value: "N", help: "exit code of a skip, 1 to 255 (Airflow: 99)" },
 ] as const satisfies readonly RunOption[];
 
 type OptionName = (typeof RUN_OPTIONS)[number]["name"];
@@ -50,7 +53,7 @@ const OPTIONS: readonly (RunOption & { readonly name: OptionName })[] = RUN_OPTI
 
 /** Ends the help of `run`. */
 export const RUN_HELP_ENDING =
-  "Arguments after -- are given to PipelineWise's command: run --tap T --target G -- --extra_log";
+  "Arguments after -- are passed to PipelineWise's command: run --tap T --target G -- --extra_log";
 
 const HELP_HINT = "See: pipelinewise-sched run --help";
 
@@ -94,12 +97,12 @@ function splitArguments(argv: readonly string[]): RunArguments {
     const { name, value: placeholder } = option;
     if (values.has(name)) throw new UsageError(`--${name} is given twice`);
     if (placeholder === undefined && token.value !== undefined) {
-      throw new UsageError(`--${name} takes no value, and was given ${JSON.stringify(token.value)}`);
+      throw new UsageError(`--${name} does not take a value, but was given ${JSON.stringify(token.value)}`);
     }
     // What follows may be the next option: `--tap --target redshift`.
     const isMissing = !token.value || (token.value.startsWith("-") && !token.inlineValue);
     if (placeholder !== undefined && isMissing) {
-      throw new UsageError(`--${name} needs a value`, `Such as: --${name} ${placeholder}`);
+      throw new UsageError(`--${name} needs a value`, `Write: --${name} ${placeholder}`);
     }
     values.set(name, token.value ?? true);
   }
@@ -156,8 +159,8 @@ function slot(text: string): Date {
     : new Date(INSTANT.test(text) ? text.replace(/([+-]\d\d)(\d\d)$/, "$1:$2") : Number.NaN);
   if (!Number.isNaN(at.getTime())) return at;
   throw new UsageError(
-    `--slot: ${JSON.stringify(text)} is no instant`,
-    "Write it with its offset: 2026-10-25T01:30:00Z or 2026-10-25T01:30+01:00.",
+    `--slot: ${JSON.stringify(text)} is not a point in time`,
+    "Write it with an offset: 2026-10-25T01:30:00Z or 2026-10-25T01:30+01:00.",
   );
 }
 
@@ -214,17 +217,14 @@ export function parseRunArguments(argv: readonly string[]): RunRequest {
     const other = request.scheduled ? "scheduled" : "schedule";
     throw new UsageError(
       `--file and --${other} exclude each other`,
-      "--file is for runs by hand; installed entries need none.",
+      "Remove one of them: --file is only for runs by hand.",
     );
   }
   if (request.slot !== undefined && !request.scheduled) {
-    throw new UsageError("--slot goes with --scheduled only", "A run by hand stands for no due time.");
+    throw new UsageError("--slot needs --scheduled", "Remove --slot: a run by hand has no due time.");
   }
   if (request.again && request.slot === undefined) {
-    throw new UsageError(
-      "--again goes with --slot only",
-      "A run by hand runs whenever it is started: leave --again out.",
-    );
+    throw new UsageError("--again needs --slot", "Remove --again: a run by hand never checks whether it ran before.");
   }
   return request;
 }

@@ -23,7 +23,7 @@ function demandSafeNode({ env }: Host): void {
   const ring = env["UV_USE_IO_URING"] ?? (KEEPS_ROOTS_RIGHTS.test(process.version) ? "1" : "0");
   if (ring === "0") return;
   throw new Error(
-    `file operations of Node ${process.version} go through io_uring, which keeps root's rights; update Node, or set UV_USE_IO_URING=0`,
+    `Node ${process.version} performs file operations through io_uring, which keeps root's rights; update Node, or set UV_USE_IO_URING=0`,
   );
 }
 

@@ -46,7 +46,7 @@ async function askHolder(
   const here = view.state.kind === "alive";
   const address = { paths, pipeline, token: view.token };
   await writeStopRequest(address, request, host);
-  say(`asked pid ${view.pid} on host ${view.holder?.host ?? "(unknown)"} to stop it`);
+  say(`asked pid ${view.pid} on host ${view.holder?.host ?? "(unknown)"} to stop the pipeline`);
   let deadline = sinceBootMs() + timing.heartbeatMs * BEATS_TO_ANSWER;
   let told = 0;
   const listen = async () => {
@@ -109,7 +109,7 @@ async function endOrphans(
   for (const [signal, patience] of steps) {
     const told = await processes.signal(signal);
     if (told.length === 0) return processes.find();
-    say(`${signal} to what is left of it: ${told.join(", ")}`);
+    say(`sent ${signal} to the remaining processes: ${told.join(", ")}`);
     left = await waitUntilGone(processes, patience);
   }
   return left;
@@ -117,16 +117,16 @@ async function endOrphans(
 
 const alive = (left: readonly number[]): Stopped => ({
   kind: "alive",
-  words: `is still running: the processes ${left.join(", ")} could not be ended`,
+  words: `is still running: could not kill ${left.join(", ")}`,
 });
 
 /** What the record of a run that has ended says of it. */
 async function endWords({ paths }: Control, pipeline: LockId, { holder }: TokenView): Promise<string> {
   const { runs } = await readLast(paths, pipeline);
   const run = [...runs.values()].find(({ id }) => id === holder?.runId);
-  if (run === undefined) return "is gone; it left no record";
+  if (run === undefined) return "has ended; it left no record";
   const took = renderDuration(Date.parse(run.endedAt) - Date.parse(run.startedAt));
-  return `is gone: it ${run.outcome === "stopped" ? "was stopped" : run.outcome} after ${took} (run ${run.id})`;
+  return `has ended: it ${run.outcome === "stopped" ? "was stopped" : run.outcome} after ${took} (run ${run.id})`;
 }
 
 async function stopHeld(
@@ -148,7 +148,7 @@ async function stopHeld(
       if (left.length > 0) return alive(left);
       return {
         kind: "alive",
-        words: `was not stopped: no answer from ${host}; its last sign of life was ${renderDuration(view.silentMs)} ago. See: pipelinewise-sched unlock`,
+        words: `was not stopped: ${host} did not answer; its last heartbeat was ${renderDuration(view.silentMs)} ago. See: pipelinewise-sched unlock`,
       };
     }
     case "busy": {
@@ -174,25 +174,26 @@ export async function stopRun(control: Control, pipeline: LockId, wish: StopWish
         const left = await endOrphans(control, lock.processes(), wish);
         if (left.length > 0) return alive(left);
       }
-      return ended ? { kind: "gone", words: "is gone" } : { kind: "idle", words: "is not running" };
+      return ended ? { kind: "gone", words: "has ended" } : { kind: "idle", words: "is not running" };
     }
     meant = view.token;
     if (view.state.kind === "orphans") {
-      say(`its wrapper (pid ${view.pid}) is gone, and its pipeline is still at work`);
+      say(`its wrapper (pid ${view.pid}) has ended, but its pipeline is still running`);
       const left = await endOrphans(control, lock.processes(view.token), wish);
       if (left.length > 0) return alive(left);
       ended = true;
     } else if (view.state.kind === "hidden") {
       return {
         kind: "alive",
-        words: `is still running: its wrapper (pid ${view.pid}) is gone, but processes of another user have its lock. Find them as root, and end them: fuser -v ${flockFile(paths, pipeline)}`,
+        words: `is still running: its wrapper (pid ${view.pid}) has ended, but processes of another user hold its lock. Find and end them as root: fuser -v ${flockFile(paths, pipeline)}`,
       };
     } else if (view.state.kind === "dead") {
       const how = ended
-        ? `what was left of it was stopped by ${actorWords(wish)}`
+        ? `its remaining processes were stopped by ${actorWords(wish)}`
         : `found by stop, on host ${host.name}`;
       await buryRun(control, pipeline, { lock, view, how, as: "bury" });
-      if (ended) return { kind: "gone", words: "is gone; its wrapper had died before, so the run is recorded as lost" };
+      if (ended)
+        return { kind: "gone", words: "has ended; its wrapper had already died, so the run is recorded as lost" };
       return { kind: "idle", words: "is not running: its wrapper had died, and the run is recorded as lost" };
     } else {
       const stopped = await stopHeld(control, pipeline, { lock, view, wish });

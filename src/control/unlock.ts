@@ -8,9 +8,9 @@ import { renderDuration } from "../text/format-time.ts";
 import { type Actor, actorWords, buryRun, type Control } from "./reap.ts";
 
 function holderWords({ token, pid, holder, silentMs }: TokenView): string {
-  const who = holder === undefined ? `pid ${pid}; its record is not whole` : `host ${holder.host}, pid ${pid}`;
+  const who = holder === undefined ? `pid ${pid} (incomplete owner record)` : `host ${holder.host}, pid ${pid}`;
   const run = holder === undefined ? "" : `, run ${holder.runId} since ${holder.startedAt.toISOString()}`;
-  return `held by ${who}${run}; last sign of life ${renderDuration(silentMs)} ago; token ${token}`;
+  return `held by ${who}${run}; last heartbeat ${renderDuration(silentMs)} ago; token ${token}`;
 }
 
 /** Why a holder is believed alive or dead, and what can be done about it. */
@@ -18,17 +18,17 @@ function reasonWords({ paths }: Control, pipeline: LockId, { token, pid, state }
   const words = `--tap ${pipeline.tap} --target ${pipeline.target}`;
   switch (state.kind) {
     case "alive":
-      return `ALIVE: process ${pid} runs on this host. To end it: pipelinewise-sched stop ${words}`;
+      return `ALIVE: process ${pid} runs on this host. To stop it: pipelinewise-sched stop ${words}`;
     case "orphans":
-      return `ALIVE: process ${pid} is gone, but its pipeline is still at work on this host: ${state.pids.join(", ")}. To end it: pipelinewise-sched stop ${words}`;
+      return `ALIVE: process ${pid} has ended, but its pipeline is still running on this host: ${state.pids.join(", ")}. To stop it: pipelinewise-sched stop ${words}`;
     case "hidden":
-      return `ALIVE: process ${pid} is gone, but processes of another user have its lock. Find them as root, and end them: fuser -v ${flockFile(paths, pipeline)}`;
+      return `ALIVE: process ${pid} has ended, but processes of another user hold its lock. Find and end them as root: fuser -v ${flockFile(paths, pipeline)}`;
     case "contained":
-      return `ALIVE: it is in another container of this machine, and its pipeline is at work: ${state.pids.join(", ")}. To end it: pipelinewise-sched stop ${words}`;
+      return `ALIVE: it is in another container of this machine, and its pipeline is running: ${state.pids.join(", ")}. To stop it: pipelinewise-sched stop ${words}`;
     case "unproved":
-      return `NOT PROVED DEAD: it is on another host, or in another container. A start here takes over after it has watched it for ${renderDuration(LOCK_TIMING.leaseMs)} without a sign of life. If you know that nothing of it runs any more: pipelinewise-sched unlock ${words} --token ${token} --force`;
+      return `UNKNOWN: it is on another host, or in another container. The next start on this host takes over after ${renderDuration(LOCK_TIMING.leaseMs)} without a heartbeat. If you are sure that it is not running: pipelinewise-sched unlock ${words} --token ${token} --force`;
     case "dead":
-      return `DEAD: process ${pid} is gone from this host, and nothing of its pipeline is left`;
+      return `DEAD: process ${pid} has ended on this host, and no process of its pipeline is left`;
   }
 }
 
@@ -46,14 +46,14 @@ export async function unlock(control: Control, pipeline: LockId): Promise<boolea
   if (lock.tokens.length > 0) return free;
   const strays = await lock.processes().find();
   if (strays.length > 0)
-    say(`no record tells who holds it, but these processes have its kernel lock: ${strays.join(", ")}`);
+    say(`there is no owner record, but these processes hold the kernel lock: ${strays.join(", ")}`);
   return strays.length === 0;
 }
 
 async function clear(control: Control, pipeline: LockId, lock: LockView, view: TokenView): Promise<void> {
   const how = `found by unlock, on host ${control.host.name}`;
   const { taken } = await buryRun(control, pipeline, { lock, view, how, as: "bury" });
-  control.say(taken ? "cleared, and the run is recorded as lost" : "someone else has cleared it meanwhile");
+  control.say(taken ? "cleared, and the run is recorded as lost" : "another process has already cleared it");
 }
 
 interface Choice {
@@ -68,10 +68,11 @@ function chooseToken(choices: readonly Choice[], prefix: string): Choice {
   if (one === undefined) {
     throw new SchedError(`no token in this lock begins with ${prefix}`, {
       exitCode: EXIT.noInput,
-      hint: "Its run may have ended meanwhile. See: pipelinewise-sched unlock",
+      hint: "Its run may have ended. Show the locks: pipelinewise-sched unlock",
     });
   }
-  if (others.length > 0) throw new UsageError(`${meant.length} tokens begin with ${prefix}`, "Give more of it.");
+  if (others.length > 0)
+    throw new UsageError(`${meant.length} tokens begin with ${prefix}`, "Give more characters of the token.");
   return one;
 }
 
@@ -105,7 +106,7 @@ export async function unlockByForce(
   try {
     const { taken, record } = await buryRun(control, id, { lock, view, how, as: "force" });
     notes.warn("lock removed by force", { by: actor.by, why: actor.why, token: view.token, run: record?.id });
-    say(taken ? "removed by force, and the run is recorded as lost" : "it is gone already");
+    say(taken ? "removed by force, and the run is recorded as lost" : "it no longer exists");
   } finally {
     await notes.close();
   }

@@ -16,13 +16,13 @@ export interface Weakness {
 }
 
 const NO_PROC =
-  "there is no /proc, so what is left of a dead run cannot be seen: its process id alone tells whether it lives";
+  "/proc is not available: leftover processes cannot be detected, and liveness is judged by process id alone";
 
 /** What the machine, the mount and the run lack, a sentence each. */
 export function lacksOf(answer: FlockAnswer, { lacks = [] }: Pick<LockClaim, "lacks">): readonly string[] {
   return [
     ...(answer.kind === "unavailable"
-      ? [`the kernel lock is not available, so the lock stands on its record alone: ${answer.why}`]
+      ? [`flock is not available (${answer.why}); only the lock file protects this pipeline`]
       : []),
     ...(existsSync("/proc/self/stat") ? [] : [NO_PROC]),
     ...lacks,

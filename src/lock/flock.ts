@@ -38,7 +38,9 @@ export async function openFlock(path: string): Promise<FlockFile> {
   const stats = await statOf(path, file.fd);
   if (!stats.isFile()) {
     await closeFile();
-    throw new StoreError(`${path} is not a regular file, so it is no lock`, { hint: "Look into it, then remove it." });
+    throw new StoreError(`${path} is not a regular file, so it cannot be a lock`, {
+      hint: "Check it, then remove it.",
+    });
   }
   return { fd: file.fd, id: `${stats.dev}:${stats.ino}`, close: closeFile };
 }
@@ -57,7 +59,7 @@ function outcomeOf(child: ChildProcess, timeoutMs: number): Promise<FlockAnswer>
       child.kill("SIGKILL");
       child.unref();
       child.stderr?.destroy();
-      resolve({ kind: "unavailable", why: `flock gave no answer in ${timeoutMs / 1000} s` });
+      resolve({ kind: "unavailable", why: `flock did not answer within ${timeoutMs / 1000} s` });
     }, timeoutMs);
     let complaint = "";
     child.stderr?.setEncoding("utf8").on("data", (text: string) => {
@@ -65,7 +67,7 @@ function outcomeOf(child: ChildProcess, timeoutMs: number): Promise<FlockAnswer>
     });
     child.once("error", (error) => {
       clearTimeout(timer);
-      resolve({ kind: "unavailable", why: `flock could not be started (${error.message})` });
+      resolve({ kind: "unavailable", why: `flock could not be started: ${error.message}` });
     });
     child.once("close", (code, signal) => {
       clearTimeout(timer);

@@ -25,7 +25,7 @@ export interface Watchdog {
   readonly pollMs: number;
 }
 
-export const GONE = "its record is gone: someone removed it, or another run took the lock over";
+export const GONE = "its owner record no longer exists: somebody removed it, or another run took over the lock";
 
 /** A second, or less where a test's heart beats faster. */
 const pollOf = (heartbeatMs: number): number => Math.min(1_000, heartbeatMs / 4);
@@ -75,7 +75,7 @@ export function createWatchdog({ timing, sinceBootMs, verify, sayLost }: Watchdo
       if (now - wokeAt < DOUBT_BEATS * heartbeatMs) void ask();
       // One who slept may still have the lock: it is given the time of a heartbeat to prove it.
       if (now - confirmedAt <= selfFenceMs || now - wokeAt < heartbeatMs) return;
-      const why = lastFault === undefined ? "the share does not answer" : lastFault;
+      const why = lastFault === undefined ? "the file system does not answer" : lastFault;
       sayLost(`no heartbeat could be confirmed for ${Math.round((now - confirmedAt) / 1000)} s: ${why}`);
     },
   };

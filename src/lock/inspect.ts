@@ -120,7 +120,7 @@ export async function inspectLock(
     try {
       return await work;
     } catch (error) {
-      throw errorCode(error) === undefined ? error : storeFault("look at the lock", scene.folder, error);
+      throw errorCode(error) === undefined ? error : storeFault("inspect the lock", scene.folder, error);
     }
   };
   const found = await orFault(readLockFolder(scene.files, scene.folder));

@@ -38,7 +38,7 @@ async function orGone<T>(work: Promise<T>): Promise<T> {
     return await work;
   } catch (error) {
     if (systemCode(error) !== "ESTALE") throw error;
-    throw Object.assign(new Error("another host has taken it away", { cause: error }), { code: "ENOENT" });
+    throw Object.assign(new Error("another host has removed it", { cause: error }), { code: "ENOENT" });
   }
 }
 
@@ -96,15 +96,18 @@ const isLeftByNfs = (name: string): boolean => name.startsWith(".nfs");
 async function lookUnlessAbsent(files: LockFs, folder: string): Promise<FolderState> {
   const kind = await files.kind(folder);
   if (kind !== "folder") {
-    throw new StoreError(`${folder} is ${kind === "link" ? "a symbolic link" : "not a directory"}, so it is no lock`, {
-      hint: "Nobody but this program should write there. Look into it, then remove it.",
-    });
+    throw new StoreError(
+      `${folder} is ${kind === "link" ? "a symbolic link" : "not a directory"}, so it cannot be a lock`,
+      {
+        hint: "Check it, then remove it: only this program should write there.",
+      },
+    );
   }
   const names = (await files.list(folder)).filter((name) => !isLeftByNfs(name));
   const stray = names.find((name) => tokenInName(name) === undefined);
   if (stray !== undefined) {
-    throw new StoreError(`${folder} holds "${stray}", which is not of our making`, {
-      hint: "A lock folder holds the record of its owner and nothing else. Look into it, then remove that file.",
+    throw new StoreError(`${folder} contains "${stray}", which this program did not create`, {
+      hint: "Check that file, then remove it: a lock directory contains only the owner record.",
     });
   }
   const tokens = names.flatMap((name) => tokenInName(name) ?? []);

@@ -43,11 +43,11 @@ export interface LockAdapter {
 }
 
 const heldByAnother = (folder: string): Error =>
-  Object.assign(new Error(`${folder} is another run's`), { code: "EEXIST" });
+  Object.assign(new Error(`${folder} belongs to another run`), { code: "EEXIST" });
 
 /** A folder that became something else has lost our token as surely as one that is gone. */
 function sayGone(error: unknown): never {
-  throw errorCode(error) === "ENOTDIR" ? Object.assign(new Error("not a folder"), { code: "ENOENT" }) : error;
+  throw errorCode(error) === "ENOTDIR" ? Object.assign(new Error("not a directory"), { code: "ENOENT" }) : error;
 }
 
 const tell = <T>(work: Promise<T>, callback: Callback<T>): void => {

@@ -62,7 +62,7 @@ const findNamedHolder = (paths: StatePaths, pipeline: LockId): Promise<LockHolde
 /** The locks in a config directory's `.sched/locks`. Taking one loads its code; looking at one does not. */
 export function pipelineLocks(options: Partial<LockOptions> = {}): PipelineLocks {
   const { timing = LOCK_TIMING } = options;
-  if (!isSound(timing)) throw new Error(`the lock's times do not hold each other up: ${JSON.stringify(timing)}`);
+  if (!isSound(timing)) throw new Error(`the lock timing is inconsistent: ${JSON.stringify(timing)}`);
   return {
     findLiveHolder,
     findNamedHolder,

@@ -97,8 +97,8 @@ export async function settle<T>(scene: Scene, tryToLock: TryToLock<T>, withinMs:
     if (lock !== undefined) return { kind: "ours", lock, tookOverFrom };
     // Not before the last look has had its try: a slow share may take so long over a single one.
     if (left < 0) {
-      throw new StoreError(`${scene.folder} can neither be taken nor be seen as held by anyone`, {
-        hint: "The share may not keep its promises, or something else writes there. Look into that folder.",
+      throw new StoreError(`cannot acquire lock ${scene.folder}, and no holder was found`, {
+        hint: "Check that directory: the network file system may not support exclusive create or rename correctly, or another program writes there.",
       });
     }
     const begun = clock.sinceBootMs();

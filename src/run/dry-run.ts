@@ -30,9 +30,9 @@ export async function renderDryRun(plan: RunPlan, host: Host): Promise<string> {
   const rows: (readonly [string, string])[] = [
     ["pipeline", `${entryLabel(entry)}, ${manners.scheduled ? "scheduled" : "by hand"}`],
     ["command", renderWords(words)],
-    ["through", setpriv === undefined ? "nothing: there is no setpriv" : `${setpriv} --pdeathsig TERM`],
+    ["through", setpriv === undefined ? "nothing: setpriv is not installed" : `${setpriv} --pdeathsig TERM`],
     ...changes.map((change, index): [string, string] => [index === 0 ? "environment" : "", renderChange(change)]),
-    ["folder", host.cwd],
+    ["directory", host.cwd],
     ...(slot === undefined ? [] : [["slot", slot] as const]),
     ["lock", lockFolder(paths, lockOf(entry))],
     ["log", runLogFile(paths, entry, { id: "RUN", startedAt: host.now() })],

@@ -27,7 +27,7 @@ async function settleSlot({ claim, host, notes }: HeldRun): Promise<void> {
   try {
     await claim?.settle();
   } catch (error) {
-    notes.error("slot not noted", { detail: errorMessage(error) });
+    notes.error("could not record the slot as handled", { detail: errorMessage(error) });
     host.stderr.write(`pipelinewise-sched: ${errorMessage(error)}\n`);
   }
 }
@@ -47,7 +47,7 @@ async function clearOwnLeftovers({ plan, host, notes }: HeldRun, record: RunReco
     const traces = await findTraces(plan.paths, lockOf(plan.entry), host, { ourRuns: [record] });
     if (traces.kind === "leftovers") await clearLeftovers(traces.leftovers, notes);
   } catch (error) {
-    notes.warn("did not look for leftovers", { detail: errorMessage(error) });
+    notes.warn("could not check for leftovers", { detail: errorMessage(error) });
   }
 }
 
@@ -58,7 +58,7 @@ async function tellWhatWasMissed({ plan, host, start, notes }: HeldRun): Promise
     const { tellMissed } = await import("./missed-slots.ts");
     await tellMissed(plan, host, start);
   } catch (error) {
-    notes.error("missed slots not told", { detail: errorMessage(error) });
+    notes.error("could not record the missed slots", { detail: errorMessage(error) });
     host.stderr.write(`pipelinewise-sched: ${errorMessage(error)}\n`);
   }
 }
@@ -102,7 +102,7 @@ async function runHoldingLock(run: HeldRun): Promise<number> {
   await settleSlot(run);
   const log = begun?.log.path;
   if (end.cause === undefined && (await wasRefusedByPipelineWise({ ...end, log }))) {
-    return skipBlocked(run, "external", "was refused by PipelineWise: it says that another instance is running");
+    return skipBlocked(run, "external", "was refused by PipelineWise, which reports that another instance is running");
   }
   const outcome = judgeEnd(end.code, end.cause);
   const detail = end.cause === undefined ? undefined : outcome.words;
@@ -130,7 +130,7 @@ export async function execute(plan: RunPlan, host: Host, execution: Execution): 
   const attempt = await acquireUnlessStopped(plan, host, execution);
   if (attempt === undefined) {
     const outcome = judgeEnd(0, signals.cause());
-    const detail = `${outcome.words} before it began`;
+    const detail = `${outcome.words} before it started`;
     host.stderr.write(`pipelinewise-sched: ${entryLabel(plan.entry)} ${detail}\n`);
     await appendRecord(plan.paths, host, runRecord({ plan, host, start }, outcome, { detail }));
     return outcome.exitCode;

@@ -31,7 +31,7 @@ function lostRecord(paths: StatePaths, pipeline: LockId, dead: DeadHolder, how: 
     command,
     entry,
     outcome: "lost",
-    detail: `its process ended without a word; last sign of life ${lastBeatAt.toISOString()}; ${how}`,
+    detail: `its process ended without writing a record; last heartbeat ${lastBeatAt.toISOString()}; ${how}`,
     host,
     slot,
     scheduled: slot !== undefined,

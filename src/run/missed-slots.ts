@@ -18,7 +18,7 @@ export async function tellMissed(plan: RunPlan, host: Host, run: Start): Promise
   const now = host.now();
   for (const at of dueBetween(times, { after: run.slot.getTime(), upTo: now.getTime() })) {
     const start = { id: newRunId(now), startedAt: now, slot: new Date(at) };
-    const detail = `came due while run ${run.id} of host ${host.name} was at work`;
+    const detail = `came due while run ${run.id} on host ${host.name} was running`;
     const record = recordOf(plan, host, start, {
       ...{ outcome: "skipped", reason: "overlap", detail },
       exitCode: manners.skipExitCode,

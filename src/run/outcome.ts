@@ -62,7 +62,7 @@ export function judgeEnd(code: number, cause: StopCause | undefined): Outcome {
     return { kind: "lock-lost", exitCode: EXIT.io, words: `was stopped because its lock was lost: ${cause.why}` };
   }
   if (cause?.kind === "fault") {
-    const words = `was stopped because of a fault in pipelinewise-sched itself: ${cause.why}`;
+    const words = `was stopped because of an error in pipelinewise-sched: ${cause.why}`;
     return { kind: "failed", exitCode: EXIT.bug, words };
   }
   if (code === 0) return { kind: "succeeded", exitCode: 0, words: "succeeded" };

@@ -58,7 +58,7 @@ export interface RunRequest extends PipelineId {
   /** Name of the installed schedule. */
   readonly schedule: string | undefined;
   readonly configDir: string | undefined;
-  /** A schedule file to take the entry from, instead of what is installed. */
+  /** A schedule file to take the entry from, instead of an installed schedule. */
   readonly file: string | undefined;
   /** Started by a scheduler: silent but for failures. */
   readonly scheduled: boolean;
@@ -200,15 +200,15 @@ function chooseEntry(
   );
   if (fits.length > 1) {
     throw new UsageError(
-      `${entryLabel(wanted)} stands ${fits.length} times in the schedule: ${fits.map(({ id }) => id).join(", ")}`,
-      "Say which one: --id ID.",
+      `${entryLabel(wanted)} appears ${fits.length} times in the schedule: ${fits.map(({ id }) => id).join(", ")}`,
+      "Choose one with --id ID.",
     );
   }
   if (fits[0] === undefined && request.id !== undefined) {
     const known = ofPair.map(entryKey).join(", ");
     throw new UsageError(
-      `no installed entry of ${request.tap} → ${request.target} is ${entryKey(wanted)}`,
-      known === "" ? "Nothing is installed for this pair: leave --id out." : `There are: ${known}.`,
+      `${request.tap} → ${request.target} has no installed entry ${entryKey(wanted)}`,
+      known === "" ? "Remove --id: nothing is installed for this pipeline." : `Use one of ${known}.`,
     );
   }
   return fits[0];
@@ -224,7 +224,7 @@ export function planByHand(request: RunRequest, installed: readonly Installed[],
   if (having.length > 1) {
     throw new UsageError(
       `${request.tap} → ${request.target} is in several installed schedules: ${having.map(({ meaning }) => meaning.name).join(", ")}`,
-      "Say which one: --schedule NAME.",
+      "Choose one with --schedule NAME.",
     );
   }
   const from = having[0];

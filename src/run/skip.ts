@@ -15,11 +15,11 @@ function renderState(state: HolderState): string {
     case "alive":
       return "";
     case "orphans":
-      return `; that process is gone, but its pipeline is still at work: ${state.pids.join(", ")}`;
+      return `; that process has ended, but its pipeline is still running: ${state.pids.join(", ")}`;
     case "contained":
-      return `; it is in another container of this machine, and its pipeline is at work: ${state.pids.join(", ")}`;
+      return `; it is in another container of this machine, and its pipeline is running: ${state.pids.join(", ")}`;
     case "unproved":
-      return "; whether it still lives cannot be seen from here";
+      return "; cannot tell from this host whether it is still running";
   }
 }
 
@@ -27,11 +27,11 @@ function renderState(state: HolderState): string {
 export function renderHolder({ holder, state }: LockHeld, now: Date): string {
   if (holder === undefined) {
     return state.kind === "orphans" || state.kind === "contained"
-      ? `is held by processes left over from a run whose record is gone: ${state.pids.join(", ")}`
-      : "is held by a run whose record is gone";
+      ? `is locked by processes of a run that has no owner record: ${state.pids.join(", ")}`
+      : "is locked by a run that has no owner record";
   }
   const since = `since ${holder.startedAt.toISOString()} (${renderDuration(now.getTime() - holder.startedAt.getTime())})`;
-  return `is held by host ${holder.host}, pid ${holder.pid}, ${since}${renderState(state)}`;
+  return `is locked by host ${holder.host}, pid ${holder.pid}, ${since}${renderState(state)}`;
 }
 
 /** Says a skip where someone reads, and gives its code. */

@@ -17,6 +17,6 @@ export async function complainOfZone({ paths, entry, slot }: RunPlan, host: Host
   await ensureFolder(paths, dirname(path), host.uid);
   await writeStateFile(path, today);
   host.stderr.write(
-    `pipelinewise-sched: the time zone of ${host.name} is ${zone}, and the lines of ${entryLabel(entry)} and others were made for ${slot?.machineZone}: they come at the wrong time. Install the schedule again. (Said once a day.)\n`,
+    `pipelinewise-sched: ${host.name} now uses time zone ${zone}, but the crontab lines for ${entryLabel(entry)} and others were generated for ${slot?.machineZone} and fire at the wrong times. Reinstall the schedule. (Shown once a day.)\n`,
   );
 }

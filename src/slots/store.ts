@@ -56,8 +56,8 @@ export async function readHandled(paths: StatePaths, entry: EntryId, now: Date):
   const handled = await readNote(paths, entry);
   if (handled !== undefined && handled.slot.getTime() > now.getTime() + AHEAD_MS) {
     throw new StoreError(
-      `${entryLabel(entry)}: the slot ${handled.slot.toISOString()} is noted as handled by host ${handled.host}, and it is only ${now.toISOString()} here`,
-      { hint: `The clock of one of them is, or was, wrong. Set it right, then: rm '${fileOf(paths, entry)}'` },
+      `${entryLabel(entry)}: the slot ${handled.slot.toISOString()} is recorded as handled by host ${handled.host}, but it is in the future: it is ${now.toISOString()} on this host`,
+      { hint: `Correct the clock that is wrong, then remove the record: rm '${fileOf(paths, entry)}'` },
     );
   }
   return handled;
@@ -169,6 +169,6 @@ export async function readUndue(paths: StatePaths, entry: EntryId, host: Pick<Ho
     return (await lstat(path)).size;
   } catch (error) {
     if (errorCode(error) === "ENOENT") return 0;
-    throw storeFault("look at", path, error);
+    throw storeFault("inspect", path, error);
   }
 }

@@ -45,7 +45,7 @@ describe("the config directory on the other machine", () => {
   test("is refused where it would mean another folder there", async () => {
     expect(await installWorld().run("export", ...WORDS, "--config-dir", "here")).toMatchObject({
       code: 64,
-      err: expect.stringContaining("means another folder on another machine"),
+      err: expect.stringContaining("may be a different directory on another machine"),
     });
   });
 });

@@ -38,7 +38,7 @@ const RUNS: readonly RunRecord[] = [
     entry: "weekly",
     outcome: "skipped",
     reason: "overlap",
-    detail: "is held by host one, pid 1, since then",
+    detail: "is locked by host one, pid 1, since then",
     startedAt: "2026-11-23T12:05:00.000Z",
     endedAt: "2026-11-23T12:05:00.000Z",
     log: undefined,
@@ -81,7 +81,7 @@ test("--tap, --target and --limit choose", async () => {
         entry: "weekly",
         outcome: "skipped",
         reason: "overlap",
-        detail: "is held by host one, pid 1, since then",
+        detail: "is locked by host one, pid 1, since then",
         host: "one",
         scheduled: true,
         slot: null,
@@ -109,7 +109,7 @@ test("a garbled line is told, and hides no other", async () => {
   appendFileSync(runsFile(paths, "2026-11", "one"), "\0\0\0\n");
   expect(await main(["history", "--json"], host)).toBe(0);
   expect(JSON.parse(host.out()).runs).toHaveLength(3);
-  expect(host.err()).toMatch(/^warning: .*one\.jsonl has a line that is garbled and left out, at byte \d+\n$/);
+  expect(host.err()).toMatch(/^warning: skipped a garbled line in .*one\.jsonl, at byte \d+\n$/);
 });
 
 test.each(["0", "-1", "many", "1.5"])("--limit %s is refused", async (limit) => {

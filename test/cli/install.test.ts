@@ -35,7 +35,7 @@ describe("install", () => {
     `);
     expect(err).toContain("installed pipelinewise: 2 pipelines, config directory ~/.pipelinewise\n");
     expect(err).toContain(
-      `the crontab as it was: ~/.pipelinewise/.sched/backups/testhost-${user}/20261123T120000.000Z.crontab\n`,
+      `backup of the previous crontab: ~/.pipelinewise/.sched/backups/testhost-${user}/20261123T120000.000Z.crontab\n`,
     );
     expect(world.crontab.text()?.replaceAll(world.home, "~")).toMatchInlineSnapshot(`
       "MAILTO=etl
@@ -140,7 +140,7 @@ pipelines: [{tap: orders, target: redshift, command: sync_tables, id: weekly, ta
     world.crontab.calls();
     const again = await world.run("install");
     expect(again).toMatchObject({ code: 0, out: "" });
-    expect(again.err).toContain("nothing to change: pipelinewise is installed as schedule.yml has it\n");
+    expect(again.err).toContain("nothing to change: pipelinewise is up to date with schedule.yml\n");
     expect([world.crontab.text(), world.stored(), world.crontab.calls()]).toEqual([crontab, stored, ["-l", "-V"]]);
   });
 
@@ -171,7 +171,7 @@ pipelines: [{tap: orders, target: redshift, command: sync_tables, id: weekly, ta
     });
     expect([world.crontab.text(), world.stored()]).toEqual(["CRON_TZ=Asia/Tokyo\n", []]);
     const other = installWorld({ does: "cronie" });
-    expect((await other.run("install")).err).toContain("cron here: cronie 1.7.2\n");
+    expect((await other.run("install")).err).toContain("cron on this machine: cronie 1.7.2\n");
   });
 
   test("keeps the newest twenty crontabs", async () => {

@@ -11,9 +11,7 @@ describe("--on", () => {
         {
           code: 64,
           out: "",
-          err: expect.stringContaining(
-            '--on: there is no scheduler "sytemd" here, the nearest is systemd\n  There are cron, ',
-          ),
+          err: expect.stringContaining('--on: unknown scheduler "sytemd"; did you mean systemd?\n  Use one of cron, '),
         },
       );
     },

@@ -29,21 +29,21 @@ test.each<[string, WindowFlags, object]>([
 
 describe("refused, naming the flag and the value", () => {
   test.each<[WindowFlags, string]>([
-    [{ from: "tomorrow" }, '--from "tomorrow" is not understood'],
-    [{ from: "2026-01-01T25:00Z" }, '--from "2026-01-01T25:00Z" is not understood'],
-    [{ from: "2026-01-01T00:00+99:00" }, '--from "2026-01-01T00:00+99:00" is not understood'],
-    [{ from: "2026-02-30" }, "--from: the calendar has no 2026-02-30"],
+    [{ from: "tomorrow" }, '--from "tomorrow" is not a valid date or time'],
+    [{ from: "2026-01-01T25:00Z" }, '--from "2026-01-01T25:00Z" is not a valid date or time'],
+    [{ from: "2026-01-01T00:00+99:00" }, '--from "2026-01-01T00:00+99:00" is not a valid date or time'],
+    [{ from: "2026-02-30" }, "--from: 2026-02-30 does not exist in the calendar"],
     [{ from: "1969-12-31" }, "--from: 1969-12-31 is before 1970"],
-    [{ to: "2026-13-01" }, "--to: the calendar has no 2026-13-01"],
+    [{ to: "2026-13-01" }, "--to: 2026-13-01 does not exist in the calendar"],
     [{ to: "2020-01-01" }, "--to 2020-01-01 is not after now, 2026-11-23T12:00:00.000Z"],
     [{ from: "2026-01-02", to: "2026-01-01" }, "--to 2026-01-01 is not after --from 2026-01-02"],
     [{ from: "2026-01-02", to: "2026-01-02" }, "--to 2026-01-02 is not after --from 2026-01-02"],
     [{ count: "0" }, '--count "0" is not a number from 1 to 1000000'],
     [{ count: "-1" }, '--count "-1" is not a number from 1 to 1000000'],
     [{ count: "1e3" }, '--count "1e3" is not a number from 1 to 1000000'],
-    [{ day: "25.10.2026" }, '--day "25.10.2026" is not understood'],
-    [{ day: "2026-02-29" }, "--day: the calendar has no 2026-02-29"],
-    [{ day: "2026-10-25", count: "1" }, "--day does not go together with --from, --to or --count"],
+    [{ day: "25.10.2026" }, '--day "25.10.2026" is not a valid date or time'],
+    [{ day: "2026-02-29" }, "--day: 2026-02-29 does not exist in the calendar"],
+    [{ day: "2026-10-25", count: "1" }, "--day cannot be combined with --from, --to or --count"],
   ])("%j", (flags, message) => {
     expect(() => readWindow(flags, now, "UTC")).toThrow(UsageError);
     expect(() => readWindow(flags, now, "UTC")).toThrow(message);

@@ -41,9 +41,9 @@ test("shows the next ten runs of all pipelines, by which zone and which cron", a
   const [window, zones, cron, , ...rows] = out.trimEnd().split("\n");
   expect([window, zones]).toEqual([
     "The next 10 runs from 2026-11-23 12:00Z.",
-    "Local times are of Europe/London, as the schedule says.",
+    "Local times are in Europe/London, as set in the schedule.",
   ]);
-  expect(cron).toMatch(/^Cron here: .+\.$/);
+  expect(cron).toMatch(/^Cron on this machine: .+\.$/);
   expect(rows).toHaveLength(11);
   expect(rows[1]).toBe(
     "2026-11-23 12:00 +00:00  12:00Z        now             orders → dwh                    Every half hour (every 30 minutes)",
@@ -64,7 +64,7 @@ test("--by pipeline shows five runs of each, in blocks", async () => {
 test("--daemon shows that daemon's starts, and where Debian's cron differs", async () => {
   const day = ["--day", "2026-10-25", "--tap", "customers", "--target", "dwh"];
   const { out } = await preview(LONDON, ...day, "--daemon", "busybox");
-  expect(out).toContain("Shown is what busybox starts on a machine in the pipelines' zone.");
+  expect(out).toContain("This preview shows the runs that busybox starts on a machine in the pipelines' time zone.");
   expect(out).toContain(
     "Here busybox differs from debian:\n  customers → dwh  2026-10-25 01:30 +00:00  01:30Z  only busybox starts it\n",
   );
@@ -79,8 +79,8 @@ test("where a cron of other ways is at hand, the preview says how to see them", 
   const bin = tempFolder();
   writeFileSync(join(bin, "crontab"), "#!/bin/sh\necho 'BusyBox v1.36.1' >&2\nexit 1\n", { mode: 0o755 });
   const { out } = await previewOn({ ...machineIn("Etc/UTC"), env: { PATH: `${bin}:/usr/bin:/bin` } }, LONDON);
-  expect(out).toContain("Cron here: busybox crond");
-  expect(out).toContain("What it does otherwise when clocks change: --daemon busybox.\n");
+  expect(out).toContain("Cron on this machine: busybox crond");
+  expect(out).toContain("For its daylight-saving differences, add --daemon busybox.\n");
 });
 
 test("a daemon that nobody knows is a usage error that names those we know", async () => {
@@ -96,7 +96,7 @@ test("--json and --by pipeline exclude each other", async () => {
 test("a day that a zone left out is said to be none", async () => {
   const yaml = LONDON.replace("Europe/London", "Pacific/Apia");
   expect((await preview(yaml, "--day", "2011-12-30")).out).toContain(
-    "There is no 2011-12-30 in Pacific/Apia: its clocks left this day out.",
+    "2011-12-30 does not exist in Pacific/Apia: its clocks skipped this day.",
   );
   expect((await preview(yaml, "--day", "2011-12-31")).out).toContain("Runs on 2011-12-31 in Pacific/Apia.\n");
 });
@@ -149,14 +149,14 @@ test("a tap that no pipeline has is a usage error", async () => {
 test("a bad instant is a usage error", async () => {
   const { code, out, err } = await preview(LONDON, "--from", "soon");
   expect([code, out]).toEqual([64, ""]);
-  expect(err).toContain('--from "soon" is not understood');
+  expect(err).toContain('--from "soon" is not a valid date or time');
 });
 
 const OWN_ZONE = 'pipelines: [{tap: a, target: b, cron: "0 0 * * *"}]';
 
 test("the machine's zone is named with where it is from, an alias by its own name", async () => {
   const { out } = await previewOn(machineIn("US/Pacific"), OWN_ZONE);
-  expect(out).toContain("Local times are of US/Pacific (the machine's zone, from /etc/localtime).\n");
+  expect(out).toContain("Local times are in US/Pacific (the machine's zone, from /etc/localtime).\n");
   expect(out).toContain("2026-11-24 00:00 -08:00  08:00Z");
 });
 
@@ -168,8 +168,8 @@ test("the caller's TZ and /etc/timezone are not the machine's zone, and that is 
     const { out } = await previewOn({ ...machine, env: { TZ: "Pacific/Kiritimati" } }, OWN_ZONE);
     expect(out).toContain(
       [
-        "Local times are of Europe/London (the machine's zone, from /etc/localtime).",
-        "TZ=Pacific/Kiritimati of this shell is not cron's.",
+        "Local times are in Europe/London (the machine's zone, from /etc/localtime).",
+        "TZ=Pacific/Kiritimati is set in this shell, but cron does not use it.",
         "/etc/timezone says Asia/Tokyo, but cron does not read it.",
       ].join("\n"),
     );

@@ -66,7 +66,7 @@ test.each([
   [[...pair, "--taps", "c"], "run does not know the option --taps"],
   [[...pair, "-x"], "run does not know the option -x"],
   [[...pair, "extra"], 'run does not know what to do with "extra"'],
-  [[...pair, "--scheduled=yes"], '--scheduled takes no value, and was given "yes"'],
+  [[...pair, "--scheduled=yes"], '--scheduled does not take a value, but was given "yes"'],
   [[...pair, "--command", "stop_tap"], "only removes PipelineWise's pidfile"],
   [[...pair, "--", "--tap", "c"], "--tap after -- could name another pipeline"],
   [[...pair, "--", "--targ=c"], "--targ=c after -- could name another pipeline"],

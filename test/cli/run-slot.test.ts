@@ -64,7 +64,7 @@ describe("a start of an entry whose lines are exact", () => {
     expect(box.runs()).toBe(1);
     expect(await box.told()).toEqual(["slot-done -", "succeeded 2026-11-23T09:30"]);
     const [skip, run] = await box.records();
-    expect(skip?.detail).toBe(`has done its slot 2026-11-23T09:30:00.000Z: host testhost, run ${run?.id}`);
+    expect(skip?.detail).toBe(`was already started for 2026-11-23T09:30:00.000Z (host testhost, run ${run?.id})`);
     expect(box.host.out()).toBe(`skipped (slot-done): microserv_1 → redshift ${skip?.detail}\n`);
   });
 
@@ -75,7 +75,7 @@ describe("a start of an entry whose lines are exact", () => {
     expect(box.runs()).toBe(0);
     expect(await box.told()).toEqual(["not-due -", "too-late 2026-11-23T09:30"]);
     const [, late] = await box.records();
-    expect(late?.detail).toBe("missed its slot 2026-11-23T09:30:00.000Z; this start comes 1 h 1 min late");
+    expect(late?.detail).toBe("was due at 2026-11-23T09:30:00.000Z, and this start is 1 h 1 min late");
   });
 
   test("one before anything was due since the install is a skip with a record", async () => {
@@ -153,7 +153,7 @@ describe("a start of an entry whose lines are exact", () => {
       const [skip] = (await box.records()).filter(({ slot }) => slot?.includes("09:40"));
       const [run] = (await box.records()).filter(({ outcome }) => outcome === "failed");
       expect(skip?.detail).toBe(
-        missed.length === 0 ? undefined : `came due while run ${run?.id} of host testhost was at work`,
+        missed.length === 0 ? undefined : `came due while run ${run?.id} on host testhost was running`,
       );
       expect(JSON.parse(readFileSync(box.slotPath, "utf8")).slot).toContain(missed.length === 0 ? "09:30" : "09:40");
     }
@@ -213,7 +213,7 @@ describe("a start of an entry whose lines are exact", () => {
     writeFileSync(box.slotPath, '{"slot":"2026-11-24T09:30:00.000Z","host":"other","run":"x"}');
     expect(await box.start("09:31:00")).toBe(74);
     expect(box.host.err()).toContain(
-      "microserv_1 → redshift: the slot 2026-11-24T09:30:00.000Z is noted as handled by host other, and it is only 2026-11-23T09:31:00.000Z here",
+      "microserv_1 → redshift: the slot 2026-11-24T09:30:00.000Z is recorded as handled by host other, but it is in the future: it is 2026-11-23T09:31:00.000Z on this host",
     );
   });
 });
@@ -278,9 +278,9 @@ test("a line of the crontab that is typed on a terminal says why it does nothing
   const now = () => new Date("2026-11-23T08:00:00Z");
   expect(await runMain(SCHEDULED, { ...box.host, now, env, stderr: terminal })).toBe(0);
   // What was due a day ago is past, and is told once.
-  expect(box.host.err()).toMatch(/^skipped \(too-late\): microserv_1 → redshift missed its slot 2026-11-22T09:30/);
+  expect(box.host.err()).toMatch(/^skipped \(too-late\): microserv_1 → redshift was due at 2026-11-22T09:30/);
   expect(await runMain([...SCHEDULED, "--dry-run"], { ...box.host, now })).toBe(0);
-  expect(box.host.out()).toContain("slot         skipped (not-due): it had nothing due in the last hour\n");
+  expect(box.host.out()).toContain("slot         skipped (not-due): it was not due in the last hour\n");
 });
 
 describe("--slot", () => {
@@ -367,19 +367,19 @@ describe("--slot", () => {
     const box = machine();
     expect(await box.start("09:24:59", "--slot", "2026-11-23T09:30:00Z")).toBe(64);
     expect(box.host.err()).toContain(
-      "--slot: 2026-11-23T09:30:00.000Z lies ahead, it is only 2026-11-23T09:24:59.000Z",
+      "--slot: 2026-11-23T09:30:00.000Z is in the future: it is 2026-11-23T09:24:59.000Z",
     );
     expect(await box.start("09:25:00", "--slot", "2026-11-23T09:30:00Z")).toBe(0);
     expect(box.runs()).toBe(1);
   });
 
   test.each([
-    [["--scheduled", "--slot", "2026-11-20"], '--slot: "2026-11-20" is no instant'],
-    [["--scheduled", "--slot", "2026-11-20T02:00"], "Write it with its offset"],
-    [["--scheduled", "--slot", "@"], '--slot: "@" is no instant'],
-    [["--scheduled", "--slot", "@1e9"], '--slot: "@1e9" is no instant'],
-    [["--slot", "2026-11-20T02:00Z"], "--slot goes with --scheduled only"],
-    [["--scheduled", "--again"], "--again goes with --slot only"],
+    [["--scheduled", "--slot", "2026-11-20"], '--slot: "2026-11-20" is not a point in time'],
+    [["--scheduled", "--slot", "2026-11-20T02:00"], "Write it with an offset"],
+    [["--scheduled", "--slot", "@"], '--slot: "@" is not a point in time'],
+    [["--scheduled", "--slot", "@1e9"], '--slot: "@1e9" is not a point in time'],
+    [["--slot", "2026-11-20T02:00Z"], "--slot needs --scheduled"],
+    [["--scheduled", "--again"], "--again needs --slot"],
   ])("%j is refused", async (words, message) => {
     const { host } = sandbox();
     expect(await runMain([...PAIR_WORDS, ...words], host)).toBe(64);
@@ -470,17 +470,17 @@ describe("a machine whose time zone is another than at install", () => {
     await box.start("08:30:00");
     await box.start("09:30:00");
     expect(box.host.err()).toBe(
-      "pipelinewise-sched: the time zone of testhost is Europe/Berlin, and the lines of microserv_1 → redshift and others were made for UTC: they come at the wrong time. Install the schedule again. (Said once a day.)\n",
+      "pipelinewise-sched: testhost now uses time zone Europe/Berlin, but the crontab lines for microserv_1 → redshift and others were generated for UTC and fire at the wrong times. Reinstall the schedule. (Shown once a day.)\n",
     );
     expect((await box.told()).slice(0, 2)).toEqual(["succeeded 2026-11-23T09:30", "not-due -"]);
     await box.start("2026-11-24T08:30:00");
-    expect(box.host.err().match(/Said once a day/g)).toHaveLength(2);
+    expect(box.host.err().match(/Shown once a day/g)).toHaveLength(2);
   });
 });
 
 test("installed times that cannot be read are 74, and nothing runs", async () => {
   const box = machine({ crons: ["61 * * * *"] });
   expect(await box.start("09:30:00")).toBe(74);
-  expect(box.host.err()).toContain("the installed times of microserv_1 → redshift cannot be read: minute 61");
+  expect(box.host.err()).toContain("the installed cron expressions of microserv_1 → redshift are invalid: minute 61");
   expect(box.runs()).toBe(0);
 });

@@ -104,11 +104,11 @@ describe("by hand, with what is installed", () => {
     const { host, install } = sandbox('echo "$*"');
     install([anEntry({ id: "fast", args: ["--a"] }), anEntry({ id: "slow", args: ["--b"] })]);
     expect(await runMain(PAIR_WORDS, host)).toBe(64);
-    expect(host.err()).toMatch(/stands 2 times in the schedule: fast, slow\n {2}Say which one: --id ID/);
+    expect(host.err()).toMatch(/appears 2 times in the schedule: fast, slow\n {2}Choose one with --id ID/);
     expect(await runMain([...PAIR_WORDS, "--id", "slow"], host)).toBe(0);
     expect(host.out()).toContain("redshift --b\n");
     expect(await runMain([...PAIR_WORDS, "--id", "none"], host)).toBe(64);
-    expect(host.err()).toContain("There are: run_tap#fast, run_tap#slow.");
+    expect(host.err()).toContain("Use one of run_tap#fast, run_tap#slow.");
   });
 
   test("--schedule that is not installed is 66", async () => {
@@ -227,7 +227,7 @@ describe("a pipeline that runs already", () => {
     const later = { ...host, now: () => new Date("2026-11-23T12:04:00Z") };
     expect(await runMain(PAIR_WORDS, later)).toBe(75);
     expect(host.err()).toBe(
-      `skipped (overlap): microserv_1 → redshift is held by host testhost, pid ${process.pid}, since 2026-11-23T12:00:00.000Z (4 min)\n`,
+      `skipped (overlap): microserv_1 → redshift is locked by host testhost, pid ${process.pid}, since 2026-11-23T12:00:00.000Z (4 min)\n`,
     );
     expect(await finish()).toBe(0);
     expect((await records()).map(({ outcome, reason }) => [outcome, reason])).toContainEqual(["skipped", "overlap"]);
@@ -242,7 +242,7 @@ describe("a pipeline that runs already", () => {
     expect(await runMain(scheduled, at("12:05:01"))).toBe(0);
     expect(host.out() + host.err()).toBe("");
     expect(await runMain([...scheduled, "--output", "--skip-exit-code", "99"], at("12:10:00"))).toBe(99);
-    expect(host.out()).toMatch(/^skipped \(overlap\): microserv_1 → redshift is held by host testhost[^\n]*\n$/);
+    expect(host.out()).toMatch(/^skipped \(overlap\): microserv_1 → redshift is locked by host testhost[^\n]*\n$/);
     expect(await finish()).toBe(0);
   });
 });
@@ -270,7 +270,7 @@ describe("--dry-run", () => {
                    REGION=eu
                    PASSWORD=***
                    PIPELINEWISE_CONFIG_DIRECTORY=~/.pipelinewise
-      folder       ~
+      directory    ~
       slot         2026-11-23T12:00:00.000Z
       lock         ~/.pipelinewise/.sched/locks/redshift/microserv_1.lock
       log          ~/.pipelinewise/.sched/logs/redshift/microserv_1/20261123T120000Z-RUN.log

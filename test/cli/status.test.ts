@@ -111,7 +111,7 @@ test("a PipelineWise that fails hides none of what we know", async () => {
   const box = sandbox("exit 7");
   box.install([anEntry()]);
   expect(await main(["status"], box.host)).toBe(0);
-  expect(box.host.err()).toContain("PipelineWise's own columns are empty, as its status cannot be asked");
+  expect(box.host.err()).toContain("the columns of PipelineWise are empty because `pipelinewise status` failed");
   expect(box.host.out()).toContain("*/5 * * * *");
 });
 
@@ -145,7 +145,7 @@ describe("what the user should know", () => {
     const box = sandbox(SCRIPT);
     box.install([anEntry()]);
     expect(await main(["status"], box.host)).toBe(0);
-    expect(box.host.err()).toContain("the lines of host testhost are older than the schedule pipelinewise");
+    expect(box.host.err()).toContain("the crontab on host testhost is out of date: schedule pipelinewise");
   });
 });
 
@@ -180,5 +180,5 @@ test("says what a host lacks for the whole lock", async () => {
   expect(await runMain([...PAIR_WORDS, "--scheduled"], box.host, { locks: pipelineLocks({ flockProgram }) })).toBe(0);
   const host = again(box);
   expect(await main(["status"], host)).toBe(0);
-  expect(host.err()).toMatch(/warning: host testhost, since \S+: the kernel lock is not available, so the lock stands/);
+  expect(host.err()).toMatch(/warning: host testhost, since \S+: flock is not available \(/);
 });

@@ -19,7 +19,7 @@ async function validate(text: string, ...words: readonly string[]): Promise<{ co
 test("a sound file is one line and exit code 0; a file not named is schedule.yml", async () => {
   const { code, host } = await validate(SOUND);
   expect(host.out()).toBe('schedule.yml: fine: 1 pipeline, schedule "pipelinewise"\n');
-  expect([code, host.err()]).toEqual([0, "cron here: Debian cron\n"]);
+  expect([code, host.err()]).toEqual([0, "cron on this machine: Debian cron\n"]);
 });
 
 test("problems are all listed with their places and counted, exit code 65", async () => {
@@ -33,7 +33,7 @@ test("problems are all listed with their places and counted, exit code 65", asyn
     schedule.yml: 3 errors
     "
   `);
-  expect([code, host.err()]).toEqual([65, "cron here: Debian cron\n"]);
+  expect([code, host.err()]).toEqual([65, "cron on this machine: Debian cron\n"]);
 });
 
 test("--json gives the problems as one object, exit code 65", async () => {
@@ -127,7 +127,7 @@ test("a machine without cron is said to have none", async () => {
   writeFileSync(join(host.cwd, "schedule.yml"), SOUND);
   expect([await main(["validate"], host), host.err()]).toEqual([
     0,
-    "cron here: none: there is no crontab program, and no daemon to be seen\n",
+    "cron on this machine: none: there is no crontab program, and no daemon to be seen\n",
   ]);
 });
 

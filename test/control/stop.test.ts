@@ -40,9 +40,11 @@ describe("stop", () => {
     expect(await main(["stop", ...PAIR_WORDS, "--why", "the source\n is moved"], host)).toBe(0);
     expect(await running).toBe(143);
     expect(works(leader)).toBe(false);
-    expect(host.err()).toContain(`microserv_1 → redshift: asked pid ${process.pid} on host testhost to stop it`);
-    expect(host.err()).toContain(`microserv_1 → redshift: SIGTERM to its leader, pid ${leader}`);
-    expect(host.out()).toContain("microserv_1 → redshift is gone: it was stopped after 0 s");
+    expect(host.err()).toContain(
+      `microserv_1 → redshift: asked pid ${process.pid} on host testhost to stop the pipeline`,
+    );
+    expect(host.err()).toContain(`microserv_1 → redshift: sent SIGTERM to the pipeline process, pid ${leader}`);
+    expect(host.out()).toContain("microserv_1 → redshift has ended: it was stopped after 0 s");
     const [record] = await records();
     expect(record).toMatchObject({ outcome: "stopped", exitCode: 143 });
     expect(record?.detail).toMatch(/^was stopped by \S+ on host testhost \(the source is moved\)$/);
@@ -57,7 +59,7 @@ describe("stop", () => {
     expect(await main(["stop", ...PAIR_WORDS, "--now"], host)).toBe(0);
     expect(await running).toBe(143);
     expect([leader, child].filter(works)).toEqual([]);
-    expect(host.err()).toContain("SIGKILL to what is left of it");
+    expect(host.err()).toContain("sent SIGKILL to the remaining processes");
   });
 
   test("a second one without patience hastens the first", async () => {
@@ -65,7 +67,7 @@ describe("stop", () => {
     const running = runMain(PAIR_WORDS, host, { timing: TIMING });
     await pidIn(file("leader"));
     const first = main(["stop", ...PAIR_WORDS], host);
-    await until(() => host.err().includes("SIGTERM to its leader"));
+    await until(() => host.err().includes("sent SIGTERM to the pipeline process"));
     expect(await main(["stop", ...PAIR_WORDS, "--now"], host)).toBe(0);
     expect(await first).toBe(0);
     expect(await running).toBe(143);
@@ -90,8 +92,8 @@ describe("stop", () => {
     await Promise.all(taps.map((tap) => pidIn(file(tap))));
     expect(await main(["stop", "--all"], host)).toBe(0);
     expect(await Promise.all(runs)).toEqual([143, 143]);
-    expect(host.out()).toMatch(/one → redshift is gone/);
-    expect(host.out()).toMatch(/two → redshift is gone/);
+    expect(host.out()).toMatch(/one → redshift has ended/);
+    expect(host.out()).toMatch(/two → redshift has ended/);
   });
 
   test("of what does not run is no error", async () => {
@@ -134,7 +136,7 @@ describe("stop", () => {
     expect(existsSync(lockFolder(paths, PAIR))).toBe(false);
     const [record] = await records();
     expect(record).toMatchObject({ outcome: "lost" });
-    expect(record?.detail).toMatch(/what was left of it was stopped by \S+ on host testhost \(it hung\)$/);
+    expect(record?.detail).toMatch(/its remaining processes were stopped by \S+ on host testhost \(it hung\)$/);
   });
 
   test("says when another host gives no answer, and takes its request back", async () => {
@@ -145,8 +147,8 @@ describe("stop", () => {
     const timing = { ...LOCK_TIMING, heartbeatMs: 5 };
     const stopped = await stopRun(control, PAIR, { by: "ada", why: undefined, now: false, timing });
     expect(stopped.kind).toBe("alive");
-    expect(stopped.words).toContain("was not stopped: no answer from far; its last sign of life was");
-    expect(said).toEqual([expect.stringMatching(/^asked pid \d+ on host far to stop it$/)]);
+    expect(stopped.words).toContain("was not stopped: far did not answer; its last heartbeat was");
+    expect(said).toEqual([expect.stringMatching(/^asked pid \d+ on host far to stop the pipeline$/)]);
     expect(readdirSync(requestsDir(paths, PAIR))).toEqual([]);
   });
 
@@ -164,7 +166,7 @@ describe("stop", () => {
     // The umask may have taken bits away.
     chmodSync(request, mode);
     const notes = () => readFileSync(wrapperLogFile(paths, host.name), "utf8");
-    await until(() => notes().includes("a request to stop was not obeyed"));
+    await until(() => notes().includes("ignored a stop request"));
     writeFileSync(file("go"), "");
     expect(await running).toBe(0);
   });

@@ -12,8 +12,7 @@ const pipeline = { tap: "a", target: "dwh" };
 const startedAt = new Date("2026-11-23T12:00:00Z");
 const claim = { host: "etl-1", pid: process.pid, uid: process.getuid?.() ?? 0, runId: "r1", startedAt };
 const WITHOUT = { flockProgram: "no-such-flock" };
-const NO_FLOCK =
-  /^the kernel lock is not available, so the lock stands on its record alone: flock could not be started/;
+const NO_FLOCK = /^flock is not available \(flock could not be started/;
 
 async function hold<T>(
   paths: StatePaths,
@@ -41,7 +40,7 @@ test("a host without flock says so once, and status can say it until there is on
   expect(others).toEqual([]);
   expect(weakness).toEqual({ host: "etl-1", lacks: [expect.stringMatching(NO_FLOCK)], since: startedAt });
   if (weakness === undefined) return;
-  expect(renderWeakness(weakness)).toMatch(/^host etl-1, since 2026-11-23T12:00:00.000Z: the kernel lock is not/);
+  expect(renderWeakness(weakness)).toMatch(/^host etl-1, since 2026-11-23T12:00:00.000Z: flock is not available/);
   expect(await weaknessIn(paths, {})).toBeUndefined();
   expect(await readWeaknesses(paths)).toEqual([]);
 });

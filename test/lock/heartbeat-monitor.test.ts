@@ -56,7 +56,7 @@ test("a share that does not answer at all costs the lock after selfFence, and no
   await run(timing.selfFenceMs);
   expect(said).toEqual([]);
   await run(1_000);
-  expect(said).toEqual(["no heartbeat could be confirmed for 201 s: the share does not answer"]);
+  expect(said).toEqual(["no heartbeat could be confirmed for 201 s: the file system does not answer"]);
 });
 
 test.each(["EIO", "ESTALE", "EROFS"])("%s is no loss while a later heartbeat is confirmed", async (code) => {
@@ -115,7 +115,7 @@ test("one who slept past selfFence and gets no answer has the time of a heartbea
   await run(timing.heartbeatMs - 1_000);
   expect(said).toEqual([]);
   await run(1_000);
-  expect(said[0]).toMatch(/the share does not answer/);
+  expect(said[0]).toMatch(/the file system does not answer/);
 });
 
 test("who woke up asks again and again until nobody can be about to take over any more, one question at a time", async () => {

@@ -135,7 +135,7 @@ test("a holder whose lock folder is removed learns that its lock is lost", async
   const contender = await startContender(built.program, paths, { timing: fast });
   await contender.ask("take", "a");
   rmSync(lockFolder(paths, pipeline), { recursive: true });
-  expect((await contender.ask("lost", "a")).why).toMatch(/record is gone/);
+  expect((await contender.ask("lost", "a")).why).toMatch(/record no longer exists/);
   expect(await contender.ask("release", "a")).toEqual({ released: "a" });
   expect(await contender.ask("take", "a")).toMatchObject({ kind: "acquired" });
 });

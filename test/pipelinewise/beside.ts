@@ -46,7 +46,7 @@ export function besideFacts(newSandbox: NewSandbox, dialect: Dialect): void {
     const reset = ["run", ...ORDERS, "--command", "reset_state"];
     const beside = await sandbox.startOurs(reset).ended;
     expect(beside.code).toBe(75);
-    expect(beside.stderr).toContain("skipped (overlap): orders → dwh (reset_state) is held by host");
+    expect(beside.stderr).toContain("skipped (overlap): orders → dwh (reset_state) is locked by host");
     expect(readFileSync(join(sandbox.tapFolder, "state.json"), "utf8")).toBe(before);
     process.kill(run.pid, "SIGTERM");
     await run.ended;

@@ -54,7 +54,7 @@ export function crashFacts(program: string): void {
     const second = await run(sandbox).ended;
     expect(second.code).toBe(75);
     expect(second.stderr).toMatch(
-      /skipped \(overlap\): .* that process is gone, but its pipeline is still at work: \d+/,
+      /skipped \(overlap\): .* that process has ended, but its pipeline is still running: \d+/,
     );
     expect(sandbox.living().length).toBeGreaterThan(0);
     await sandbox.killAll();
@@ -99,7 +99,7 @@ export function crashFacts(program: string): void {
       const [lost, ...others] = await history(sandbox);
       expect(others).toEqual([]);
       expect(lost).toMatchObject({ outcome: "lost" });
-      expect(lost?.detail).toContain("its process ended without a word");
+      expect(lost?.detail).toContain("its process ended without writing a record");
     },
   );
 
@@ -141,7 +141,7 @@ export function crashFacts(program: string): void {
     await leaderOf(sandbox);
     const stop = await sandbox.startOurs(["stop", ...PAIR, "--why", "the test says so"]).ended;
     expect(stop).toMatchObject({ code: 0 });
-    expect(stop.stdout).toMatch(/^orders → dwh is gone: it was stopped after /);
+    expect(stop.stdout).toMatch(/^orders → dwh has ended: it was stopped after /);
     expect((await wrapper.ended).code).toBe(143);
     expect(sandbox.living()).toEqual([]);
     expect(readdirSync(join(sandbox.tapFolder, "log"))).toEqual([expect.stringMatching(/\.terminated$/)]);
@@ -156,7 +156,9 @@ export function crashFacts(program: string): void {
     await leaderOf(sandbox);
     const stop = await sandbox.startOurs(["stop", ...PAIR]).ended;
     expect(stop).toMatchObject({ code: 0 });
-    expect(stop.stderr).toMatch(/asked pid \d+ on host elsewhere to stop it\n.*SIGTERM to its leader/);
+    expect(stop.stderr).toMatch(
+      /asked pid \d+ on host elsewhere to stop the pipeline\n.*sent SIGTERM to the pipeline process/,
+    );
     await wrapper.ended;
     expect(sandbox.living()).toEqual([]);
     expect(await history(sandbox)).toMatchObject([{ outcome: "stopped", host: "elsewhere" }]);

@@ -36,7 +36,7 @@ describe("judgeEnd", () => {
       { kind: "fault", why: "a bug" } as const,
       "failed",
       70,
-      "was stopped because of a fault in pipelinewise-sched itself: a bug",
+      "was stopped because of an error in pipelinewise-sched: a bug",
     ],
   ])("%i with %j", (code, cause, kind, exitCode, words) => {
     expect(judgeEnd(code, cause)).toEqual({ kind, exitCode, words });
@@ -46,25 +46,25 @@ describe("judgeEnd", () => {
 describe("renderHolder", () => {
   const holder: LockHolder = { host: "db1", pid: 7, runId: "r", startedAt: new Date("2026-11-23T12:00:00Z") };
   const alive: HolderState = { kind: "alive" };
-  const since = "is held by host db1, pid 7, since 2026-11-23T12:00:00.000Z (4 min)";
+  const since = "is locked by host db1, pid 7, since 2026-11-23T12:00:00.000Z (4 min)";
   test.each([
     [holder, alive, since],
     [
       holder,
       { kind: "orphans", pids: [8, 9] } as HolderState,
-      `${since}; that process is gone, but its pipeline is still at work: 8, 9`,
+      `${since}; that process has ended, but its pipeline is still running: 8, 9`,
     ],
     [
       holder,
       { kind: "contained", pids: [8, 9] } as HolderState,
-      `${since}; it is in another container of this machine, and its pipeline is at work: 8, 9`,
+      `${since}; it is in another container of this machine, and its pipeline is running: 8, 9`,
     ],
-    [holder, { kind: "unproved" } as HolderState, `${since}; whether it still lives cannot be seen from here`],
-    [undefined, alive, "is held by a run whose record is gone"],
+    [holder, { kind: "unproved" } as HolderState, `${since}; cannot tell from this host whether it is still running`],
+    [undefined, alive, "is locked by a run that has no owner record"],
     [
       undefined,
       { kind: "orphans", pids: [8] } as HolderState,
-      "is held by processes left over from a run whose record is gone: 8",
+      "is locked by processes of a run that has no owner record: 8",
     ],
   ])("%j %j", (who, state, words) => {
     expect(renderHolder({ kind: "held", holder: who, state }, new Date("2026-11-23T12:04:00Z"))).toBe(words);

@@ -30,7 +30,7 @@ test("data-diff checks do not run twice at once", async () => {
   const first = runMain(CHECK_WORDS, host);
   await untilFile(file("run_data_diff_checks"));
   expect(await runMain(CHECK_WORDS, host)).toBe(75);
-  expect(host.err()).toContain("skipped (overlap): microserv_1 → redshift (run_data_diff_checks) is held by host");
+  expect(host.err()).toContain("skipped (overlap): microserv_1 → redshift (run_data_diff_checks) is locked by host");
   writeFileSync(file("go"), "");
   expect(await first).toBe(0);
   expect((await records()).map(({ outcome }) => outcome)).toEqual(["succeeded", "skipped"]);
@@ -77,6 +77,6 @@ test("stop ends both runs of a pipeline, and status shows both", async () => {
   expect(pipelines.map(({ running }: { running: unknown }) => running !== null)).toEqual([true, true]);
   expect(await main(["stop", ...PAIR_WORDS], host)).toBe(0);
   expect(await Promise.all(both)).toEqual([143, 143]);
-  expect(host.out()).toContain("microserv_1 → redshift is gone: it was stopped");
-  expect(host.out()).toContain("microserv_1 → redshift (data-diff checks) is gone: it was stopped");
+  expect(host.out()).toContain("microserv_1 → redshift has ended: it was stopped");
+  expect(host.out()).toContain("microserv_1 → redshift (data-diff checks) has ended: it was stopped");
 });

@@ -81,7 +81,7 @@ describe("what is missing is named, and no value shown", () => {
     const { read, file } = surroundings();
     file("zero", "a\0b");
     await expect(read({ values: { Z: reference("file", "zero") } })).rejects.toThrow(
-      "env.Z: the value holds a zero byte",
+      "env.Z: the value contains a zero byte",
     );
   });
 });
@@ -92,7 +92,7 @@ test.each([0o640, 0o604, 0o620])("an env_file of mode %o is refused, with the re
   chmodSync(path, mode);
   await expect(read({ file: path })).rejects.toMatchObject({
     exitCode: 74,
-    hint: `It holds secrets: chmod 600 ${path}`,
+    hint: `Protect its secrets: chmod 600 ${path}`,
   });
 });
 

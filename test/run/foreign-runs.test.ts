@@ -238,7 +238,7 @@ describe("what a dead run left", () => {
     const { log, logs } = tapFolder(paths.configDir);
     log("20261123_113000");
     expect(await runMain(PAIR_WORDS, host)).toBe(75);
-    expect(host.err()).toContain("may be at work on another host");
+    expect(host.err()).toContain("may be running on another host");
     expect(logs()).toEqual(["redshift-microserv_1-20261123_113000.singer.log.running"]);
     expect((await records()).map(({ reason }) => reason)).toContain("external");
   });

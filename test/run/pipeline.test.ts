@@ -34,6 +34,6 @@ test("a share that refuses the log in the end is told of, and how the pipeline e
   };
   const refused = { path, file: { ...log.file, close: () => Promise.reject(new Error("EDQUOT: told by a test")) } };
   expect(await stayWithPipeline(stay, { pipeline, log: refused })).toEqual({ code: 0, cause: undefined });
-  expect(said).toEqual(["started", `the log ${path} may not be whole`]);
-  expect(host.err()).toContain(`the log ${path} may not be whole: EDQUOT`);
+  expect(said).toEqual(["started", `the log ${path} may be incomplete`]);
+  expect(host.err()).toContain(`the log ${path} may be incomplete: EDQUOT`);
 });

@@ -20,7 +20,7 @@ describe("a stop", () => {
     expect(await running).toBe(130);
     expect(readFileSync(file("told"), "utf8")).toBe("told\n");
     expect(works(child)).toBe(false);
-    expect(host.err()).toContain("stopping microserv_1 → redshift; again to hurry");
+    expect(host.err()).toContain("stopping microserv_1 → redshift (press Ctrl-C again to force)");
     expect(host.err()).toContain("microserv_1 → redshift was stopped by SIGINT after 0 s");
     expect(await records()).toMatchObject([{ outcome: "stopped", exitCode: 130, detail: "was stopped by SIGINT" }]);
   });
@@ -185,7 +185,7 @@ test("a fault of our own while the pipeline is at work ends it before the lock i
   expect(await running).toBe(70);
   expect(worked).toBe(false);
   expect(await records()).toMatchObject([
-    { outcome: "failed", exitCode: 70, detail: "was stopped because of a fault in pipelinewise-sched itself: a bug" },
+    { outcome: "failed", exitCode: 70, detail: "was stopped because of an error in pipelinewise-sched: a bug" },
   ]);
 });
 

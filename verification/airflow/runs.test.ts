@@ -86,7 +86,7 @@ await describeOnAirflow("3.3.2", "pipelines of a schedule", (airflow) => {
     const [running] = await product.tasksOf("slow", "a run", ({ state }) => state === "running");
     const [skipped] = await product.tasksOf("slow", "a skip", ({ state }) => state === "skipped");
     expect(slotOf(running) < slotOf(skipped)).toBe(true);
-    expect(await log(skipped)).toMatch(/skipped \(overlap\): slow → dwh is held by host \S+, pid \d+, since /);
+    expect(await log(skipped)).toMatch(/skipped \(overlap\): slow → dwh is locked by host \S+, pid \d+, since /);
     const runs = await product.history("slow");
     expect(runs.find(({ slot }) => slot === slotOf(skipped))).toMatchObject({ outcome: "skipped", reason: "overlap" });
   });

@@ -113,7 +113,7 @@ pipelines:
     expect(ill).toMatchObject({ code: 1, log: expect.stringContaining("an ERROR of the source") });
     const skip = await product.jobAt("orders", minute);
     expect(skip).toMatchObject({ code: 0 });
-    expect(skip.log).toMatch(/^skipped \(overlap\): orders → dwh is held by host \S+, pid \d+, since [^\n]*\n$/);
+    expect(skip.log).toMatch(/^skipped \(overlap\): orders → dwh is locked by host \S+, pid \d+, since [^\n]*\n$/);
     const both = await product.jobAt("both", minute);
     expect(both).toMatchObject({ code: 0 });
 
@@ -128,7 +128,7 @@ pipelines:
       { outcome: "skipped", reason: "slot-done" },
       { outcome: "succeeded", slot },
     ]);
-    const skipped = /^skipped \(slot-done\): both → dwh has done its slot /;
+    const skipped = /^skipped \(slot-done\): both → dwh was already started for /;
     const status = /^ {4}Status {2}: SUCCESS$/m;
     expect([skipped, status].filter((one) => one.test(both.log))).toHaveLength(1);
 

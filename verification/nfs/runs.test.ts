@@ -23,7 +23,7 @@ describeInLaboratory("a run that the other host of a cluster has to do with", (l
     cluster.slow("orders", 600);
     await begin(cluster, one, `${cluster.program} run`, "/tmp/stop-said");
     await expect(cluster.run(two, `${cluster.program} run ${ORDERS}`)).rejects.toThrow(
-      /ended with 75[\s\S]*skipped \(overlap\): orders → dwh is held by host etl-1/,
+      /ended with 75[\s\S]*skipped \(overlap\): orders → dwh is locked by host etl-1/,
     );
     const said = await cluster.run(two, `${cluster.program} stop ${ORDERS} --why maintenance`);
     expect(said).toContain("orders → dwh");

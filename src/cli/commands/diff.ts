@@ -22,11 +22,11 @@ interface DiffFlags {
 
 export function addDiff(command: Command, host: Host, finish: Finish): void {
   command
-    .argument("[file]", "path of the schedule file (default: schedule.yml, else the one that is installed)")
+    .argument("[file]", "path of the schedule file (default: schedule.yml if it exists, otherwise the installed file)")
     .addOption(onOption())
-    .option("--name <name>", "an installed schedule by its name")
+    .option("--name <name>", "name of an installed schedule")
     .option("--config-dir <dir>", "PipelineWise's config directory")
-    .option("--compile-only", "compare the stored schedule only, as `install --compile-only` writes it")
+    .option("--compile-only", "compare only the stored schedule, which `install --compile-only` writes")
     .action(async (file: string | undefined, { name, configDir, compileOnly = false, on }: DiffFlags) => {
       demandCron(on, "--compile-only", compileOnly);
       const machine = readMachine(host);
@@ -62,7 +62,7 @@ function installedFile(...[installed, wish, host]: Parameters<typeof chooseInsta
   const { name, source } = chooseInstalled(installed, wish, host);
   if (source !== undefined) return source;
   throw new UsageError(
-    `the stored schedule ${name} is garbled and does not say which file it came from`,
-    "Name the file.",
+    `the stored schedule ${name} is garbled and does not say from which file it was installed`,
+    "Give the path of the schedule file.",
   );
 }

@@ -28,11 +28,11 @@ export function addExport(command: Command, host: Host): void {
   command
     .argument("[file]", "path of the schedule file", "schedule.yml")
     .addOption(onOption())
-    .requiredOption("--node <path>", "where Node is on that machine")
-    .requiredOption("--program <path>", "where pipelinewise-sched is on that machine")
-    .option("--config-dir <dir>", "PipelineWise's config directory on that machine (default: ~/.pipelinewise there)")
+    .requiredOption("--node <path>", "path of Node on that machine")
+    .requiredOption("--program <path>", "path of pipelinewise-sched on that machine")
+    .option("--config-dir <dir>", "PipelineWise's config directory on that machine (default: ~/.pipelinewise)")
     .option("--machine-zone <zone>", "time zone of that machine (default: this machine's)")
-    .option("--output <dir>", "write the files into this folder instead of printing them")
+    .option("--output <dir>", "write the files into this directory instead of printing them")
     .action(async (file: string, { node, program: path, configDir, machineZone, output, on }: ExportFlags) => {
       const sound = await loadSound(file, host);
       const { schedule } = sound;
@@ -67,7 +67,7 @@ function demandAbsolute(option: string, path: string): void {
   if (!isAbsolute(path))
     throw new UsageError(
       `${option} ${path} is not an absolute path`,
-      "cron knows no working folder: write it in full.",
+      "Write the absolute path: cron has no working directory.",
     );
 }
 
@@ -77,8 +77,8 @@ function remoteConfigDir(flag: string | undefined, { configDir }: PipelinewiseCa
   if (named === undefined || named === "~/.pipelinewise") return undefined;
   if (isAbsolute(named)) return named;
   throw new UsageError(
-    `the config directory ${named} means another folder on another machine`,
-    "Write it in full, as it is there: --config-dir /ABSOLUTE/DIR.",
+    `the config directory ${named} may be a different directory on another machine`,
+    "Give its absolute path on that machine: --config-dir /ABSOLUTE/DIR.",
   );
 }
 
@@ -98,7 +98,7 @@ async function filesFor(
   if (configDir === undefined) {
     throw new UsageError(
       `--on ${on} needs the config directory: ${exporter.title} may start a run without the user's HOME`,
-      "Write it in full, as it is on that machine: --config-dir /ABSOLUTE/DIR.",
+      "Give its absolute path on that machine: --config-dir /ABSOLUTE/DIR.",
     );
   }
   const job = exportJob(sound.schedule, { ...call, configDir }, machineZone, host);

@@ -20,7 +20,7 @@ export function addHistory(command: Command, caller: Host): void {
   command
     .option("--tap <tap>", "only runs of this tap")
     .option("--target <target>", "only runs into this target")
-    .option("--limit <n>", "at most so many", "20")
+    .option("--limit <n>", "maximum number of runs to show", "20")
     .option("--json", 'print {"runs": [...]}')
     .option("--config-dir <dir>", "PipelineWise's config directory")
     .action(async ({ tap, target, limit, json = false, configDir }: HistoryFlags) => {
@@ -43,7 +43,10 @@ function renderNothing(folder: string, { tap, target }: HistoryFilter): string {
 function readLimit(text: string): number {
   const limit = /^\d{1,9}$/.test(text) ? Number(text) : 0;
   if (limit > 0) return limit;
-  throw new UsageError(`--limit: ${JSON.stringify(text)} is not a number of runs`, "Such as: --limit 20");
+  throw new UsageError(
+    `--limit: ${JSON.stringify(text)} is not a number of runs`,
+    "Give a positive whole number, such as: --limit 20",
+  );
 }
 
 /** What could not be read is said, once a file, and hides nothing else. */
@@ -52,8 +55,8 @@ function renderFaults(faults: readonly HistoryFault[]): string {
   return files
     .map((file) => {
       const places = faults.filter((fault) => fault.file === file).map(({ offset }) => offset);
-      const lines = places.length === 1 ? "a line that is" : `${places.length} lines that are`;
-      return `warning: ${file} has ${lines} garbled and left out, at byte ${places.slice(0, 5).join(", ")}\n`;
+      const lines = places.length === 1 ? "a garbled line" : `${places.length} garbled lines`;
+      return `warning: skipped ${lines} in ${file}, at byte ${places.slice(0, 5).join(", ")}\n`;
     })
     .join("");
 }

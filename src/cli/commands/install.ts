@@ -25,7 +25,7 @@ export async function installOn(file: string, wish: OnWish, dryRun: boolean, hos
   const { exporter, sound, paths, stored, prepared, changesSomething, text } = await prepareOn(file, wish, host);
   const { name, pipelines } = sound.schedule;
   if (!changesSomething) {
-    host.stderr.write(`nothing to change: ${name} is installed on ${exporter.title} as ${file} has it\n`);
+    host.stderr.write(`nothing to change: ${name} on ${exporter.title} is up to date with ${file}\n`);
     return;
   }
   host.stdout.write(text);
@@ -46,7 +46,7 @@ export async function installOn(file: string, wish: OnWish, dryRun: boolean, hos
 export async function demandConsent(question: string, yes: boolean, { stdin, stderr }: Host): Promise<boolean> {
   if (yes) return true;
   if (stdin.isTTY !== true)
-    throw new UsageError("nobody is there to be asked", "Look at the diff above, then add --yes.");
+    throw new UsageError("confirmation needed, but stdin is not a terminal", "Check the diff above, then add --yes.");
   stderr.write(`${question} [y/N] `);
   const lines = createInterface({ input: stdin });
   try {
@@ -69,7 +69,7 @@ export async function restore(
   const work = async (): Promise<void> => {
     const before = await crontab.read();
     if (before === text) {
-      host.stderr.write(`nothing to change: the crontab is as ${path} has it\n`);
+      host.stderr.write(`nothing to change: the crontab is identical to ${path}\n`);
       return;
     }
     host.stdout.write(renderCrontabChange({ before, after: text }, userName(host)));
@@ -77,15 +77,15 @@ export async function restore(
       host.stderr.write("dry run: nothing was written\n");
       return;
     }
-    if (!(await demandConsent(`Put back the crontab of ${path}?`, options.yes, host))) {
+    if (!(await demandConsent(`Restore the crontab from ${path}?`, options.yes, host))) {
       host.stderr.write("nothing was written\n");
       return;
     }
     const backup = await carryOut({ crontab: { before, after: text }, files: [] }, paths, { host, crontab });
-    host.stderr.write(`put back ${path}\nthe crontab as it was: ${backup}\n`);
+    host.stderr.write(`restored the crontab from ${path}\nbackup of the previous crontab: ${backup}\n`);
     const names = findBlocks(text).map(({ mark }) => mark.name);
     host.stderr.write(
-      `the stored schedules stay as they are; the crontab now holds ${names.length === 0 ? "no schedule" : names.join(", ")}: \`diff\` tells whether they still fit\n`,
+      `the stored schedules were not changed; the crontab now contains ${names.length === 0 ? "no schedule" : names.join(", ")}. Run \`diff\` to check that they still match.\n`,
     );
   };
   await (options.dryRun ? work() : whileInstalling(host, work));
@@ -107,23 +107,23 @@ export function addInstall(command: Command, host: Host): void {
     .addOption(onOption())
     .option("--config-dir <dir>", "PipelineWise's config directory")
     .option("--dry-run", "show what would change and write nothing")
-    .option("--replace", "take over a name that another file or config directory has installed")
-    .option("--compile-only", "store the schedule and leave the crontab alone, for runs that another scheduler starts")
+    .option("--replace", "replace a schedule of this name that was installed from another file or config directory")
+    .option("--compile-only", "store the schedule without changing the crontab, for runs that another scheduler starts")
     .addOption(
-      new Option(
-        "--restore [backup]",
-        "put back a crontab that was kept before a change (default: the newest)",
-      ).conflicts(["replace", "compileOnly"]),
+      new Option("--restore [backup]", "restore a backup of the crontab (default: the newest)").conflicts([
+        "replace",
+        "compileOnly",
+      ]),
     )
-    .option("--yes", "with --restore: do not ask")
+    .option("--yes", "with --restore: do not ask for confirmation")
     .action(async (file: string | undefined, flags: InstallFlags) => {
       demandCron(flags.on, "--compile-only", flags.compileOnly === true);
       demandCron(flags.on, "--restore", flags.restore !== undefined);
       if (flags.restore === undefined) return install(file ?? "schedule.yml", flags, host);
       if (file !== undefined) {
         throw new UsageError(
-          `--restore puts back a crontab, and takes no schedule (${file})`,
-          "`install --restore [BACKUP]`",
+          `--restore restores a crontab and does not accept a schedule file (${file})`,
+          "Write: pipelinewise-sched install --restore [BACKUP]",
         );
       }
       const backup = flags.restore === true ? undefined : flags.restore;
@@ -156,10 +156,10 @@ async function cronInstall(file: string, flags: InstallFlags, host: Host): Promi
   };
   return async () => {
     const { paths, plan, cron, warnings } = await prepareInstall(schedule, options, machine);
-    if (cron !== undefined) host.stderr.write(`cron here: ${describeCronHere(cron)}\n`);
+    if (cron !== undefined) host.stderr.write(`cron on this machine: ${describeCronHere(cron)}\n`);
     for (const warning of warnings) host.stderr.write(`warning: ${warning}\n`);
     if (!changesSomething(plan)) {
-      host.stderr.write(`nothing to change: ${plan.name} is installed as ${file} has it\n`);
+      host.stderr.write(`nothing to change: ${plan.name} is up to date with ${file}\n`);
       return;
     }
     host.stdout.write(renderPlan(plan, userName(host)));
@@ -172,8 +172,8 @@ async function cronInstall(file: string, flags: InstallFlags, host: Host): Promi
     host.stderr.write(
       `${options.compileOnly ? "stored" : "installed"} ${plan.name}: ${count} pipeline${count === 1 ? "" : "s"}, config directory ${paths.configDir}\n`,
     );
-    if (backup !== undefined) host.stderr.write(`the crontab as it was: ${backup}\n`);
+    if (backup !== undefined) host.stderr.write(`backup of the previous crontab: ${backup}\n`);
   };
 }
 
-const sayWaiting = (host: Host): unknown => host.stderr.write("waiting for another install of this user to end\n");
+const sayWaiting = (host: Host): unknown => host.stderr.write("waiting for another install by this user to finish\n");

@@ -20,22 +20,31 @@ interface PreviewFlags extends WindowFlags {
 export function addPreview(command: Command, host: Host): void {
   command
     .argument("[file]", "path of the schedule file", "schedule.yml")
-    .option("--from <instant>", "first instant, included, such as 2026-10-25T00:00Z (default: now)")
-    .option("--to <instant>", "last instant, not included")
-    .option("--count <n>", "so many runs of each pipeline")
-    .option("--day <date>", "a local day, such as 2026-10-25")
+    .option("--from <instant>", "start of the period (inclusive), such as 2026-10-25T00:00Z (default: now)")
+    .option("--to <instant>", "end of the period (exclusive)")
+    .option("--count <n>", "number of runs to show for each pipeline")
+    .option("--day <date>", "show the runs of one local day, such as 2026-10-25")
     .option("--tap <tap>", "only pipelines of this tap")
     .option("--target <target>", "only pipelines into this target")
     .addOption(
-      new Option("--by <order>", "all runs in one table, or a block for each pipeline").choices(["time", "pipeline"]),
+      new Option("--by <order>", "show all runs in one table, or one table for each pipeline").choices([
+        "time",
+        "pipeline",
+      ]),
     )
     .addOption(
-      new Option("--daemon <name>", "as this cron daemon would start them in the pipelines' zones").choices(DAEMONS),
+      new Option(
+        "--daemon <name>",
+        "show the runs as this cron daemon would start them in the pipelines' time zones",
+      ).choices(DAEMONS),
     )
     .option("--json", 'print {"runs": [...]}, sorted by time')
     .action(async (file: string, flags: PreviewFlags) => {
       if (flags.json === true && flags.by === "pipeline") {
-        throw new UsageError("--json is sorted by time", "Leave --by pipeline away.");
+        throw new UsageError(
+          "--json and --by pipeline exclude each other",
+          "Remove --by pipeline: JSON output is always sorted by time.",
+        );
       }
       const pipelines = choosePipelines((await loadSchedule(file, host)).pipelines, flags);
       const zones = readZones(pipelines, host);
@@ -57,6 +66,6 @@ function choosePipelines(pipelines: readonly Pipeline[], { tap, target }: Previe
   const wanted = [tap === undefined ? "" : `tap ${tap}`, target === undefined ? "" : `target ${target}`];
   throw new UsageError(
     `no pipeline has ${wanted.filter((word) => word !== "").join(" and ")}`,
-    "`preview` without --tap and --target shows all pipelines.",
+    "Run `preview` without --tap and --target to see all pipelines.",
   );
 }

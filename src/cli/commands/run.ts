@@ -17,7 +17,7 @@ async function planFromFile(request: RunRequest, file: string, host: Host): Prom
   const schedule = await loadSchedule(file, host);
   const { pipelinewise, source, pipelines } = schedule;
   if (!pipelines.some(({ tap, target }) => tap === request.tap && target === request.target)) {
-    throw new UsageError(`${request.tap} → ${request.target} is not in ${file}`, "Leave --file out to run it anyway.");
+    throw new UsageError(`${request.tap} → ${request.target} is not in ${file}`, "Remove --file to run it anyway.");
   }
   const folder = dirname(source.path);
   const configDir = await resolveConfigDir(host, {
@@ -37,7 +37,7 @@ async function planFromFile(request: RunRequest, file: string, host: Host): Prom
 export function addRun(command: Command, host: Host, finish: Finish): void {
   const options: readonly { readonly name: string; readonly value?: string; readonly help: string }[] = RUN_OPTIONS;
   command
-    .usage("--tap ID --target ID [options] [-- words]")
+    .usage("--tap ID --target ID [options] [-- arguments]")
     // commander reads none of the words, and shows them only.
     .allowUnknownOption()
     .allowExcessArguments()

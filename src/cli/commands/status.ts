@@ -91,7 +91,10 @@ async function askTheirs(
     PIPELINEWISE_CONFIG_DIRECTORY: configDir,
   });
   if (answer.rows !== undefined) return { rows: answer.rows, why: undefined };
-  return { rows: [], why: `PipelineWise's own columns are empty, as its status cannot be asked: ${answer.why}` };
+  return {
+    rows: [],
+    why: `the columns of PipelineWise are empty because \`pipelinewise status\` failed: ${answer.why}`,
+  };
 }
 
 /** Where nothing is installed, nobody asks. */
@@ -130,7 +133,7 @@ async function readStates(state: StateFolder | undefined, locks: readonly LockId
       // Such as a share that may only be read from here; what else is known is shown all the same.
       if (!(error instanceof SchedError) && errorCode(error) === undefined) throw error;
       const { faults, ...rest } = await last();
-      const fault = `whether ${lockLabel(lock)} runs cannot be seen: ${errorMessage(error)}`;
+      const fault = `cannot check whether ${lockLabel(lock)} is running: ${errorMessage(error)}`;
       states.set(key, { last: { ...rest, faults: [...faults, fault] }, running: undefined });
     }
   }

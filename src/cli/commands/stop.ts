@@ -20,14 +20,14 @@ interface StopFlags extends PipelineWish {
 export function addStop(command: Command, caller: Host, finish: Finish): void {
   command
     .option("--tap <tap>", "tap of the pipeline to stop")
-    .option("--target <target>", "its target")
-    .addOption(new Option("--all", "stop every pipeline that runs, on all hosts").conflicts(["tap", "target"]))
-    .option("--now", "without patience: SIGKILL at once")
-    .option("--why <text>", "for the history")
+    .option("--target <target>", "target of the pipeline to stop")
+    .addOption(new Option("--all", "stop all running pipelines, on all hosts").conflicts(["tap", "target"]))
+    .option("--now", "send SIGKILL at once, without waiting")
+    .option("--why <text>", "reason, for the history")
     .option("--config-dir <dir>", "PipelineWise's config directory")
     .action(async (flags: StopFlags) => {
       const { all = false, now = false } = flags;
-      const wished = all ? undefined : pipelineWished(flags, "or --all");
+      const wished = all ? undefined : pipelineWished(flags, "or use --all");
       const actor = actorOf(caller, flags.why);
       const { host, configDir } = await actAsOwner(caller, flags.configDir);
       const state = await findStateFolder(configDir, host.uid);

@@ -50,13 +50,15 @@ export async function uninstallOn(
     host.stderr.write("dry run: nothing was written\n");
     return;
   }
-  const notes = (await prepared?.apply()) ?? [`what stands on ${exporter.title} was not looked at, and stays`];
+  const notes = (await prepared?.apply()) ?? [
+    `${exporter.title} was not contacted; everything installed there was left in place`,
+  ];
   await withFiles(files, paths, host, { act: async () => {}, hasDoneNothing: () => true });
   host.stderr.write(
     `${forget ? "forgot" : "uninstalled"} ${name} ${forget ? "on" : "from"} ${exporter.title}; its history and logs stay in ${paths.root}\n`,
   );
   for (const note of notes) host.stderr.write(`${note}\n`);
-  if (others.length > 0) host.stderr.write(`${name} stays installed on ${others.join(" and ")}\n`);
+  if (others.length > 0) host.stderr.write(`${name} is still installed on ${others.join(" and ")}\n`);
 }
 
 interface UninstallFlags {
@@ -71,13 +73,19 @@ export function addUninstall(command: Command, host: Host): void {
   command
     .argument("[file]", "path of the schedule file; needed only when several are installed")
     .addOption(onOption())
-    .option("--name <name>", "the schedule by its name")
+    .option("--name <name>", "name of the schedule")
     .option("--config-dir <dir>", "PipelineWise's config directory")
     .option("--dry-run", "show what would change and write nothing")
-    .option("--forget", "with --on: do not ask the scheduler, which is gone for good; what stands there stays")
+    .option(
+      "--forget",
+      "with --on: do not contact the scheduler, because it no longer exists; remove only what is stored for it",
+    )
     .action(async (file: string | undefined, { dryRun = false, forget = false, on, ...wish }: UninstallFlags) => {
       if (on === CRON && forget) {
-        throw new UsageError("--forget goes with --on another scheduler", "A crontab is never gone for good.");
+        throw new UsageError(
+          "--forget needs --on and another scheduler than cron",
+          "Remove --forget, or add --on SCHEDULER.",
+        );
       }
       const work = (): Promise<void> =>
         on === CRON
@@ -103,6 +111,6 @@ async function uninstall(wish: InstalledWish, dryRun: boolean, host: Host): Prom
   }
   const backup = await carryOut(changes, paths, { host, crontab });
   host.stderr.write(`uninstalled ${meant.name}; its history and logs stay in ${paths.root}\n`);
-  if (others.length > 0) host.stderr.write(`${meant.name} stays installed on ${others.join(" and ")}\n`);
-  if (backup !== undefined) host.stderr.write(`the crontab as it was: ${backup}\n`);
+  if (others.length > 0) host.stderr.write(`${meant.name} is still installed on ${others.join(" and ")}\n`);
+  if (backup !== undefined) host.stderr.write(`backup of the previous crontab: ${backup}\n`);
 }

@@ -22,16 +22,16 @@ const SHORTEST_PREFIX = 8;
 
 export function addUnlock(command: Command, caller: Host, finish: Finish): void {
   command
-    .option("--tap <tap>", "tap of the pipeline (default: all that have a lock)")
-    .option("--target <target>", "its target")
-    .option("--token <prefix>", "with --force: which lock, by the beginning of its token")
-    .option("--force", "remove it although nothing proves it dead: only if you know that nothing of it runs")
-    .option("--why <text>", "with --force: for the history")
+    .option("--tap <tap>", "tap of the pipeline (default: all pipelines that have a lock)")
+    .option("--target <target>", "target of the pipeline")
+    .option("--token <prefix>", "with --force: the first characters of the lock's token")
+    .option("--force", "remove the lock even if its holder may be alive; use only if you are sure nothing is running")
+    .option("--why <text>", "with --force: reason, for the history")
     .option("--config-dir <dir>", "PipelineWise's config directory")
     .action(async (flags: UnlockFlags) => {
       const prefix = forcedPrefix(flags);
       const named = flags.tap !== undefined || flags.target !== undefined || prefix !== undefined;
-      const wished = named ? pipelineWished(flags, "or neither to see all locks") : undefined;
+      const wished = named ? pipelineWished(flags, "or leave out both to see all locks") : undefined;
       const actor = actorOf(caller, flags.why);
       const { host, configDir } = await actAsOwner(caller, flags.configDir);
       const state = await findStateFolder(configDir, host.uid);
@@ -72,9 +72,10 @@ async function unlockOne(control: Control, lock: LockId): Promise<boolean> {
 /** The token that is to go by force; `undefined` when nothing is forced. */
 function forcedPrefix({ token, force = false }: UnlockFlags): string | undefined {
   if (!force && token === undefined) return undefined;
-  if (!force) throw new UsageError("--token goes with --force only", "What is proved dead is cleared without it.");
+  if (!force)
+    throw new UsageError("--token needs --force", "To clear the locks of dead runs, run `unlock` without --token.");
   if (token === undefined)
-    throw new UsageError("--force needs --token PREFIX", "See the tokens: pipelinewise-sched unlock");
+    throw new UsageError("--force needs --token PREFIX", "Show the tokens: pipelinewise-sched unlock");
   if (token.length >= SHORTEST_PREFIX) return token;
-  throw new UsageError(`--token ${token} is too short: ${SHORTEST_PREFIX} characters at least`);
+  throw new UsageError(`--token ${token} is too short: give at least ${SHORTEST_PREFIX} characters`);
 }

@@ -24,7 +24,7 @@ export function addValidate(command: Command, host: Host, finish: Finish): void 
   command
     .argument("[file]", "path of the schedule file", "schedule.yml")
     .addOption(onOption())
-    .option("--strict", "take warnings for errors")
+    .option("--strict", "treat warnings as errors")
     .option("--json", 'print {"problems": [...]}')
     .action(async (file: string, { strict = false, json = false, on }: ValidateFlags) => {
       // Asked for meanwhile: its program is another process.
@@ -34,7 +34,7 @@ export function addValidate(command: Command, host: Host, finish: Finish): void 
       if (json) host.stdout.write(`${JSON.stringify({ problems }, null, 2)}\n`);
       else {
         host.stdout.write(renderChecked(file, checked, problems));
-        if (cron !== undefined) host.stderr.write(`cron here: ${describeCronHere(await cron)}\n`);
+        if (cron !== undefined) host.stderr.write(`cron on this machine: ${describeCronHere(await cron)}\n`);
         const notices = checked.schedule === undefined ? [] : await installedZoneNotices(checked.schedule, host);
         for (const notice of notices) host.stderr.write(`warning: ${notice}\n`);
       }

@@ -31,7 +31,7 @@ export async function renderPreview(
   const head = [
     windowWords(asked),
     ...zones.told,
-    `Cron here: ${describeCronHere(cron)}.`,
+    `Cron on this machine: ${describeCronHere(cron)}.`,
     ...(window.daemon === undefined ? otherWays(cron) : shownDaemon(window.daemon, pipelines)),
   ];
   return (function* () {
@@ -82,22 +82,22 @@ function windowWords({ window: { from, to, count, total }, flags: { day }, zones
 }
 
 function dayWords(day: string, zone: string, lengthMs: number): string {
-  if (lengthMs === 0) return `There is no ${day} in ${zone}: its clocks left this day out.`;
+  if (lengthMs === 0) return `${day} does not exist in ${zone}: its clocks skipped this day.`;
   const hours = Math.round((lengthMs / HOUR_MS) * 100) / 100;
   return `Runs on ${day} in ${zone}${hours === 24 ? "" : `, a day of ${hours} hours`}.`;
 }
 
 /** Runs are due by Debian's rules; a cron here that has others at clock changes is worth a look. */
 const otherWays = ({ kind }: CronHere): readonly string[] =>
-  kind === "busybox" || kind === "systemd" ? [`What it does otherwise when clocks change: --daemon ${kind}.`] : [];
+  kind === "busybox" || kind === "systemd" ? [`For its daylight-saving differences, add --daemon ${kind}.`] : [];
 
 /** Whose starts are shown, where they are not those of every preview. */
 function shownDaemon(daemon: Daemon, pipelines: readonly Pipeline[]): readonly string[] {
-  const shown = `Shown is what ${daemon} starts on a machine in the pipelines' zone.`;
+  const shown = `This preview shows the runs that ${daemon} starts on a machine in the pipelines' time zone.`;
   const isForeign = pipelines.some(({ timezone }) => timezone !== undefined);
   if (daemon === "debian" || daemon === "cronie" || !isForeign) return [shown];
   return [
     shown,
-    "A pipeline whose zone is not its machine's goes by the wrapper's due check instead: as debian, on every daemon.",
+    "Pipelines in another time zone are checked by pipelinewise-sched itself, so they behave as under Debian cron with every daemon.",
   ];
 }

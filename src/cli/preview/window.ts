@@ -31,7 +31,10 @@ const EXAMPLE = "2026-10-25T00:00Z";
 export function readWindow({ from, to, count, day, by }: WindowFlags, now: Date, zone: string): PreviewWindow {
   if (day !== undefined) {
     if (from !== undefined || to !== undefined || count !== undefined) {
-      throw new UsageError("--day does not go together with --from, --to or --count", "Leave either away.");
+      throw new UsageError(
+        "--day cannot be combined with --from, --to or --count",
+        "Remove --day, or the other options.",
+      );
     }
     return localDay(readDay(day), zone);
   }
@@ -42,7 +45,7 @@ export function readWindow({ from, to, count, day, by }: WindowFlags, now: Date,
   const end = readInstant("--to", to);
   if (end > start) return { from: start, to: end, ...each };
   const begin = from === undefined ? `now, ${new Date(start).toISOString()}` : `--from ${from}`;
-  throw new UsageError(`--to ${to} is not after ${begin}`, "--from is included, --to is not.");
+  throw new UsageError(`--to ${to} is not after ${begin}`, "Give a --to that is later than --from.");
 }
 
 function readInstant(flag: string, text: string): number {
@@ -60,16 +63,19 @@ function readDay(text: string): string {
 function notUnderstood(flag: string, text: string, hint: string): UsageError {
   if (/^[+-]?\d{5,}-\d\d-\d\d/.test(text))
     return new UsageError(`${flag}: ${text} is not between the years 1970 and 9999`);
-  return new UsageError(`${flag} ${JSON.stringify(text)} is not understood`, hint);
+  return new UsageError(`${flag} ${JSON.stringify(text)} is not a valid date or time`, hint);
 }
 
 /** A date that the calendar has; `Date` alone takes the 30th of February for the 2nd of March. */
 function knownDate(flag: string, date: string): string {
   const at = Date.parse(`${date}T00:00Z`);
   if (Number.isNaN(at) || new Date(at).toISOString().slice(0, 10) !== date) {
-    throw new UsageError(`${flag}: the calendar has no ${date}`, `Dates are written as ${EXAMPLE.slice(0, 10)}.`);
+    throw new UsageError(
+      `${flag}: ${date} does not exist in the calendar`,
+      `Write the date as ${EXAMPLE.slice(0, 10)}.`,
+    );
   }
-  if (date < "1970") throw new UsageError(`${flag}: ${date} is before 1970, when the clock of cron begins`);
+  if (date < "1970") throw new UsageError(`${flag}: ${date} is before 1970, when Unix time begins`);
   return date;
 }
 

@@ -20,18 +20,18 @@ export function readZones(pipelines: readonly Pipeline[], { env, root }: Pick<Ho
   const followsMachine = pipelines.some(({ timezone }) => timezone === undefined);
   const [only] = named;
   if (!followsMachine && only !== undefined && named.length === 1) {
-    return { machineZone: only, day: only, told: [`Local times are of ${only}, as the schedule says.`] };
+    return { machineZone: only, day: only, told: [`Local times are in ${only}, as set in the schedule.`] };
   }
   const { zone: machines, source } = readMachineZone(root);
   const zone = findZone(machines);
   if (zone === undefined) {
     throw new StoreError(`the machine's zone ${machines} (from ${source}) is unknown to this Node`, {
-      hint: "Give the schedule a `timezone` that it knows, or use a newer Node; its zone data: node -p process.versions.tz",
+      hint: "Set a `timezone` in the schedule that Node knows, or use a newer Node. To see the version of its time zone data: node -p process.versions.tz",
     });
   }
   const others = [...new Set(pipelines.map((pipeline) => zoneOf(pipeline, zone)))].filter((name) => name !== zone);
   const machine = `${machines} (the machine's zone, from ${source})`;
-  const told = `Local times are of ${[...(followsMachine ? [machine] : []), ...others].join(", ")}.`;
+  const told = `Local times are in ${[...(followsMachine ? [machine] : []), ...others].join(", ")}.`;
   return { machineZone: zone, day: zone, told: [told, ...(followsMachine ? contradictions(machines, env, root) : [])] };
 }
 
@@ -40,7 +40,9 @@ function contradictions(zone: string, env: Host["env"], root: string): readonly 
   const shell = env["TZ"] ?? "";
   const file = readEtcTimezone(root);
   return [
-    ...(shell === "" || isZone(shell.replace(/^:/, ""), zone) ? [] : [`TZ=${shell} of this shell is not cron's.`]),
+    ...(shell === "" || isZone(shell.replace(/^:/, ""), zone)
+      ? []
+      : [`TZ=${shell} is set in this shell, but cron does not use it.`]),
     ...(file === undefined || isZone(file, zone) ? [] : [`/etc/timezone says ${file}, but cron does not read it.`]),
   ];
 }

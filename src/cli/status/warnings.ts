@@ -9,10 +9,10 @@ async function sourceNotice({ meaning: { name, source } }: InstalledSchedule): P
   try {
     return digestOf(await readFile(source.path)) === source.digest
       ? undefined
-      : `${source.path} has changed since it was installed; what runs is as installed: pipelinewise-sched diff ${source.path}`;
+      : `${source.path} has changed since it was installed, and the installed version still runs. Show the changes: pipelinewise-sched diff ${source.path}`;
   } catch (error) {
     return errorCode(error) === "ENOENT"
-      ? `${source.path}, from which the schedule ${name} was installed, is no longer there`
+      ? `the file ${source.path} of the installed schedule ${name} no longer exists`
       : storeFault("read", source.path, error).message;
   }
 }
@@ -27,14 +27,17 @@ export async function noticesOf(
   const again = `pipelinewise-sched install ${meaning.source.path}`;
   const ofHost =
     host === undefined
-      ? `the schedule ${meaning.name} is not installed on host ${hostName}: ${again}`
+      ? `the schedule ${meaning.name} is not installed on host ${hostName}. Install it here: ${again}`
       : host.meaningDigest === digestOf(meaningText)
         ? undefined
-        : `the lines of host ${hostName} are older than the schedule ${meaning.name}, which was installed anew elsewhere: ${again}`;
+        : `the crontab on host ${hostName} is out of date: schedule ${meaning.name} was reinstalled from another host. Install it here: ${again}`;
   const told = host === undefined ? "" : startsDigest(meaning, host);
   const elsewhere = Object.entries(host?.on ?? {})
     .filter(([, { digest }]) => digest !== told)
-    .map(([on]) => `what ${on} starts is older than the schedule ${meaning.name}: ${again} --on ${on}`);
+    .map(
+      ([on]) =>
+        `${on} still starts an older version of schedule ${meaning.name}. Install it again: ${again} --on ${on}`,
+    );
   const ofZones = host === undefined ? [] : zoneNotices(meaning, host, zones);
   return [await sourceNotice(installed), ofHost, ...elsewhere, ...ofZones].filter((notice) => notice !== undefined);
 }

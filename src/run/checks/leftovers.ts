@@ -170,13 +170,14 @@ export async function clearLeftovers({ pidfile, logs }: Leftovers, notes: Pick<L
       await act();
       notes.warn(`${what} of a dead run`, { path });
     } catch (error) {
-      if (errorCode(error) !== "ENOENT") notes.warn(`left by a dead run: ${errorMessage(error)}`, { path });
+      if (errorCode(error) !== "ENOENT")
+        notes.warn(`could not clean up after a dead run: ${errorMessage(error)}`, { path });
     }
   };
   if (pidfile !== undefined) {
     const { path, text } = pidfile;
     await attempt("removed the pidfile", path, async () => {
-      if ((await readText(path)) !== text) throw new Error("the pidfile is another run's by now");
+      if ((await readText(path)) !== text) throw new Error("the pidfile now belongs to another run");
       await unlink(path);
     });
   }

@@ -17,7 +17,7 @@ const SHORTEST_PAUSE_MS = 20;
 const LONGEST_PAUSE_MS = 500;
 
 const NO_SETPRIV =
-  "util-linux's setpriv is missing, so a pipeline does not end when its wrapper is killed; other starts wait until it has";
+  "setpriv (util-linux) not found: a pipeline survives if its wrapper is killed, and later runs are skipped until it ends";
 
 /** What a run needs beside its plan and its machine. */
 export interface Execution {
@@ -48,8 +48,8 @@ export async function acquireUnlessStopped(
     },
   };
   const onWatch = (holder: LockHolder | undefined, leaseMs: number) => {
-    const who = holder === undefined ? "whose record is not whole" : `of host ${holder.host}, run ${holder.runId}`;
-    const words = `is held by a run ${who}, that is silent; taken over after ${renderDuration(leaseMs)} without a sign of life`;
+    const who = holder === undefined ? "incomplete owner record" : `host ${holder.host}, run ${holder.runId}`;
+    const words = `is locked by a run that stopped sending heartbeats (${who}); taking over in ${renderDuration(leaseMs)}`;
     if (plan.manners.passThrough) host.stderr.write(`pipelinewise-sched: ${entryLabel(plan.entry)} ${words}\n`);
   };
   const attempt = locks.acquire(plan.paths, lockOf(plan.entry), claim, { giveUp: signals.first, onWatch });

@@ -65,7 +65,7 @@ export async function lookAhead(paths: StatePaths, entry: EntryId, host: Host): 
   if (traces.kind === "leftovers") return { kind: "free", leftovers: traces.leftovers };
   const { path, ageMs } = traces;
   return byOthers(
-    `may be at work on another host: ${path} was written ${renderDuration(ageMs)} ago by no run of this program; if nothing runs, rename that file to end in .terminated`,
+    `may be running on another host: ${path} was written ${renderDuration(ageMs)} ago, but not by pipelinewise-sched; if nothing is running, rename that file to end in .terminated`,
   );
 }
 

@@ -62,7 +62,7 @@ function parseInstalled(entry: EntryId, text: string): Cron {
     return parseCron(text);
   } catch (error) {
     if (!(error instanceof CronFault)) throw error;
-    throw new StoreError(`the installed times of ${entryLabel(entry)} cannot be read: ${error.message}`, {
+    throw new StoreError(`the installed cron expressions of ${entryLabel(entry)} are invalid: ${error.message}`, {
       cause: error,
       hint: "Install the schedule again: pipelinewise-sched install FILE",
     });
@@ -79,7 +79,7 @@ export async function machineZoneNow({ zones, machineZone }: SlotPlan, { root }:
 
 /** What is told of a start whose slot was handled before. @param who handled it */
 export function doneBefore({ loose, given }: Pick<SlotPlan, "loose" | "given">, slot: Date, who: string): SlotSkip {
-  const detail = `has done its slot ${slot.toISOString()}: ${who}`;
+  const detail = `was already started for ${slot.toISOString()} (${who})`;
   // A scheduler that says its slot means that slot: another one has run it.
   const isUndue = loose && given === undefined;
   return { kind: "skip", reason: isUndue ? "not-due" : "slot-done", detail, quiet: isUndue };
@@ -135,8 +135,8 @@ function decideGiven(
 ): SlotDecision {
   if (given.getTime() > now.getTime() + AHEAD_MS) {
     throw new UsageError(
-      `--slot: ${given.toISOString()} lies ahead, it is only ${now.toISOString()} here`,
-      "A slot is the time that this start was due at. Is the clock of one of the machines wrong?",
+      `--slot: ${given.toISOString()} is in the future: it is ${now.toISOString()} on this host`,
+      "Give the time at which this start was due, and check the clocks of both machines.",
     );
   }
   const due = dueInMinute(times, given.getTime());
@@ -164,10 +164,10 @@ function decide(
       return doneBefore(plan, new Date(due.slot), handled === undefined ? "another start" : renderHandler(handled));
     case "too-late": {
       const slot = new Date(due.slot);
-      const detail = `missed its slot ${slot.toISOString()}; this start comes ${renderDuration(now.getTime() - due.slot)} late`;
+      const detail = `was due at ${slot.toISOString()}, and this start is ${renderDuration(now.getTime() - due.slot)} late`;
       return { kind: "skip", reason: "too-late", detail, slot, quiet: false };
     }
     case "none":
-      return { kind: "skip", reason: "not-due", detail: "had nothing due in the last hour", quiet: plan.loose };
+      return { kind: "skip", reason: "not-due", detail: "was not due in the last hour", quiet: plan.loose };
   }
 }

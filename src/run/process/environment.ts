@@ -29,9 +29,9 @@ export function parseEnvFile(text: string, path: string): ReadonlyMap<string, st
     const [, name, written] = ASSIGNMENT.exec(line) ?? [];
     const value = written === undefined ? undefined : unquoted(written.trim());
     if (name === undefined || value === undefined) {
-      throw new SchedError(`${path}:${index + 1}: this line is not KEY=VALUE, or its quotes do not close`, {
+      throw new SchedError(`${path}:${index + 1}: this line is not KEY=VALUE, or its closing quote is missing`, {
         exitCode: EXIT.io,
-        hint: "One variable a line; comments on lines of their own, beginning with #. (The line is not shown: it may be secret.)",
+        hint: "Write one variable per line, and comments on separate lines that begin with #. (The line is not shown because it may contain a secret.)",
       });
     }
     variables.set(name, value);
@@ -59,12 +59,12 @@ async function readSecretFile(path: string, uid: number, configDir: string): Pro
       const { mode, uid: owner } = await file.stat();
       if ((mode & READABLE_BY_OTHERS) !== 0) {
         throw new StoreError(`env_file ${path} can be read by others (mode ${(mode & 0o777).toString(8)})`, {
-          hint: `It holds secrets: chmod 600 ${path}`,
+          hint: `Protect its secrets: chmod 600 ${path}`,
         });
       }
       if (owner !== uid && !(await trustedOwners(configDir, uid)).includes(owner)) {
         throw new StoreError(`env_file ${path} belongs to user ${owner}, not to you (user ${uid})`, {
-          hint: "Use a file of your own: it can make your pipelines do anything.",
+          hint: "Use a file that you own: an env_file can change what your pipelines do.",
         });
       }
       return await file.readText("utf8");
@@ -86,7 +86,7 @@ async function readReferencedFile(path: string, name: string): Promise<string> {
     const { message, hint } = storeFault("read", path, error);
     throw new StoreError(`env.${name}: ${message}`, {
       cause: error,
-      hint: hint ?? `Make the file, or change env.${name} in the schedule and install it again.`,
+      hint: hint ?? `Create the file, or change env.${name} in the schedule and install it again.`,
     });
   }
 }
@@ -105,7 +105,7 @@ async function resolveValue(
     const found = kind === "env" ? known(of) : await readReferencedFile(absolutePath(of, folder, host), name);
     if (found === undefined) {
       throw new StoreError(`env.${name}: the variable ${of} is not set`, {
-        hint: "cron gives a run no environment of yours: set it in the schedule's env_file, or in what starts this run.",
+        hint: "Set it in the schedule's env_file, or in the environment of the scheduler: cron does not pass on the variables of your shell.",
       });
     }
     value += written.slice(end, match.index) + found;
@@ -125,7 +125,7 @@ export async function readEnvironment(
 ): Promise<readonly EnvironmentChange[]> {
   const changes = new Map<string, EnvironmentChange>();
   const set = (name: string, value: string, secret: boolean) => {
-    if (value.includes("\0")) throw new StoreError(`env.${name}: the value holds a zero byte`);
+    if (value.includes("\0")) throw new StoreError(`env.${name}: the value contains a zero byte`);
     changes.set(name, { name, value, secret });
   };
   if (plan.pipelinewiseHome !== undefined && host.env["PIPELINEWISE_HOME"] === undefined) {

@@ -73,7 +73,8 @@ async function attendPipeline(pipeline: Pipeline, attendance: Attendance): Promi
   });
   const allGone = async () => {
     const code = await pipeline.ended;
-    if (groupWorks(pid)) notes.info("the leader has ended; waiting for the rest of its process group", { code, pid });
+    if (groupWorks(pid))
+      notes.info("the pipeline process has ended; waiting for the rest of its process group", { code, pid });
     await groupGone(pid);
     return code;
   };
@@ -85,7 +86,7 @@ async function attendPipeline(pipeline: Pipeline, attendance: Attendance): Promi
   await finishCopying(copies, () => signals.cause() !== undefined);
   clearTimeout(writeNotes);
   for (const fault of copies.map((copy) => copy.fault())) {
-    if (fault !== undefined) host.stderr.write(`pipelinewise-sched: the log ${log.path} is not whole: ${fault}\n`);
+    if (fault !== undefined) host.stderr.write(`pipelinewise-sched: the log ${log.path} is incomplete: ${fault}\n`);
   }
   return { code, cause };
 }
@@ -174,7 +175,8 @@ export async function stayWithPipeline(run: Stay, { pipeline, log }: Begun): Pro
   const { paths, entry, manners } = plan;
   notes.info("started", { child: pipeline.pid, log: log.path });
   const announceStop = () => {
-    if (manners.passThrough) host.stderr.write(`pipelinewise-sched: stopping ${entryLabel(entry)}; again to hurry\n`);
+    if (manners.passThrough)
+      host.stderr.write(`pipelinewise-sched: stopping ${entryLabel(entry)} (press Ctrl-C again to force)\n`);
   };
   const everyMs = timing.heartbeatMs ?? LOCK_TIMING.heartbeatMs;
   const requests = watchStopRequests({ paths, pipeline: lockOf(entry), token: lock.token }, host, { everyMs, notes });
@@ -185,15 +187,15 @@ export async function stayWithPipeline(run: Stay, { pipeline, log }: Begun): Pro
     end = await attendPipeline(pipeline, attendance);
   } catch (error) {
     const why = errorMessage(error);
-    notes.error("stopping the pipeline: we cannot stay with it", { detail: why });
+    notes.error("stopping the pipeline because of an internal error", { detail: why });
     end = { code: await endPipeline(pipeline, attendance), cause: { kind: "fault", why } };
   }
   const say = (what: string) => (error: unknown) => {
     notes.warn(what, { detail: errorMessage(error) });
     host.stderr.write(`pipelinewise-sched: ${what}: ${errorMessage(error)}\n`);
   };
-  await requests.close().catch(say("a request to stop could not be put away"));
+  await requests.close().catch(say("could not remove a stop request"));
   // A share may tell only now that it has no room for what it took.
-  await log.file.close().catch(say(`the log ${log.path} may not be whole`));
+  await log.file.close().catch(say(`the log ${log.path} may be incomplete`));
   return end;
 }

@@ -160,7 +160,7 @@ export function watchStopRequests(
       announce({ kind: "request", by: request.by, why: request.why });
     } catch (error) {
       const message = errorMessage(error);
-      if (message !== fault) notes.warn("a request to stop was not obeyed", { detail: message });
+      if (message !== fault) notes.warn("ignored a stop request", { detail: message });
       fault = message;
     }
   };
@@ -184,7 +184,7 @@ export function watchStopRequests(
       steps.push(step);
       const write = () =>
         writeAnswer(address, steps, host).catch((error) => {
-          notes.warn("a request to stop was not answered", { detail: errorMessage(error) });
+          notes.warn("could not answer a stop request", { detail: errorMessage(error) });
         });
       answering = answering.then(write);
     },

@@ -12,7 +12,7 @@ export interface StopHelp {
   readonly next: () => Promise<unknown>;
   /** What bears the pipeline's mark or has its lock, whether it stayed in the group or not. */
   readonly marked: MarkedProcesses;
-  /** Hears of each step, such as `SIGTERM to its leader, pid 4711`. */
+  /** Hears of each step, such as `sent SIGTERM to the pipeline process, pid 4711`. */
   readonly tell: (stage: string) => void;
 }
 
@@ -35,7 +35,7 @@ async function signalAll(pid: number, signal: NodeJS.Signals, { marked, tell }: 
   const strays = await marked.signal(signal, members);
   const pids = [...members, ...strays];
   if (pids.length === 0) return false;
-  tell(`${signal} to what is left of it: ${pids.join(", ")}`);
+  tell(`sent ${signal} to the remaining processes: ${pids.join(", ")}`);
   return true;
 }
 
@@ -49,7 +49,7 @@ export async function stopPipeline(
   help: StopHelp,
 ): Promise<void> {
   const { pid } = pipeline;
-  help.tell(`SIGTERM to its leader, pid ${pid}`);
+  help.tell(`sent SIGTERM to the pipeline process, pid ${pid}`);
   signalProcess(pid, "SIGTERM");
   await waitFor(pipeline.ended, graceMs, help.next());
   // Before the look at all processes, which takes a moment: whoever asks meanwhile is heard.
