@@ -1,6 +1,11 @@
 import { DEFAULT_COMMAND, DEFAULT_SCHEDULE_NAME, type EntryId } from "./pipeline-id.ts";
 
-/** PipelineWise's own command line for an entry. @param pipelinewise the program and its leading words; @param args words behind it */
+/**
+ * PipelineWise's command line for an entry.
+ *
+ * @param pipelinewise the program and its leading arguments
+ * @param args arguments that follow the tap and the target
+ */
 export function tapCommand(
   pipelinewise: readonly string[],
   entry: EntryId,
@@ -9,18 +14,18 @@ export function tapCommand(
   return [...pipelinewise, entry.command, "--tap", entry.tap, "--target", entry.target, ...args];
 }
 
-/** What a scheduled line calls: ours, and where its state lies. */
+/** The values that a scheduled command line contains. */
 export interface WrapperCall {
   readonly node: string;
   readonly program: string;
   readonly schedule: string;
-  /** Absolute; `undefined` when it is the default a run would find by itself (`~/.pipelinewise`). */
+  /** Absolute path; `undefined` for the default that a run finds by itself (`~/.pipelinewise`). */
   readonly configDir?: string | undefined;
 }
 
 /**
- * The words by which a scheduler starts an entry; what equals the default is left out, so that lines stay short.
- * `run` reads them back (`cli/run-arguments.ts`).
+ * The arguments with which a scheduler starts an entry. Defaults are omitted, so that crontab lines stay short.
+ * `run` parses them (`cli/run-arguments.ts`).
  */
 export function wrapperCommand(call: WrapperCall, entry: EntryId): readonly string[] {
   return [
@@ -42,14 +47,14 @@ export function wrapperCommand(call: WrapperCall, entry: EntryId): readonly stri
 const SAFE_WORD = /^[A-Za-z0-9_./:=@,+-]+$/;
 
 /**
- * Whether a word may stand in a crontab line: nothing in it means anything to cron or to a shell, on any daemon.
- * A line's first word may also not begin with `-`.
+ * Whether an argument has no special meaning to cron or to a shell, with any cron daemon. The first one of a line must
+ * not begin with `-` either.
  */
 export const isSafeWord = (word: string): boolean => SAFE_WORD.test(word);
 
-/** The word as `sh` reads it back: bare when safe, else in single quotes. */
+/** The argument quoted for `sh`: unchanged if it is safe, otherwise in single quotes. */
 export const quoteWord = (word: string): string =>
   isSafeWord(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
 
-/** Words as one `sh` command line. */
+/** Arguments as one `sh` command line. */
 export const renderWords = (words: readonly string[]): string => words.map(quoteWord).join(" ");

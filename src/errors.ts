@@ -1,9 +1,9 @@
-/** Exit codes of our own; every other code of `run` is PipelineWise's. The README shows this table. */
+/** Exit codes of this program. Every other exit code of `run` is PipelineWise's. The README shows this table. */
 export const EXIT = {
   ok: 0,
   /** `diff`: something would change. */
   differs: 1,
-  /** Program found but not to be executed, or not found: as a shell says it. */
+  /** 126 and 127 as in a shell: the program is not executable, or was not found. */
   notExecutable: 126,
   notFound: 127,
   usage: 64,
@@ -17,8 +17,8 @@ export const EXIT = {
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 /**
- * Something the user can mend. `message` says what is wrong, with the value and its place; `hint` says what to do next.
- * Shown without a stack; any other error is a bug of ours and shown with it.
+ * An error that the user can fix. `message` says what is wrong, with the value and its place; `hint` says what to do next.
+ * It is shown without a stack. Any other error is a bug and is shown with its stack.
  */
 export class SchedError extends Error {
   readonly exitCode: ExitCode;
@@ -37,19 +37,19 @@ export function errorCode(error: unknown): string | undefined {
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }
 
-/** The message of whatever was thrown. */
+/** The message of a thrown value, which may not be an `Error`. */
 export function errorMessage(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** What we need could not be read or written: store, crontab, another scheduler (exit 74). */
+/** A state file, the crontab or another scheduler cannot be read or written (exit 74). */
 export class StoreError extends SchedError {
   constructor(message: string, options: { hint?: string; cause?: unknown } = {}) {
     super(message, { ...options, exitCode: EXIT.io });
   }
 }
 
-/** The words of the command line are wrong (exit 64). */
+/** The command line is wrong (exit 64). */
 export class UsageError extends SchedError {
   constructor(message: string, hint?: string) {
     super(message, { exitCode: EXIT.usage, ...(hint === undefined ? {} : { hint }) });

@@ -1,22 +1,22 @@
 import { hostname, userInfo } from "node:os";
 import { errorCode } from "./errors.ts";
 
-/** A stream that takes text, or a pipeline's output as it came; a test fills it by hand. */
+/** A stream for text or for a pipeline's unchanged output. Tests implement it by hand. */
 export interface TextSink {
-  /** `false`: it has enough for now and says `drain` when it can take more. */
+  /** Returns `false` if its buffer is full; it emits `drain` when it can take more. */
   write(text: string | Uint8Array): unknown;
   once?(event: "drain" | "error" | "close", listener: () => void): unknown;
   readonly isTTY?: boolean | undefined;
   readonly columns?: number | undefined;
 }
 
-/** Where this process's signals arrive, by name; a test emits them by hand. */
+/** Delivers the signals of this process. Tests emit them by hand. */
 export interface SignalSource {
   on(signal: NodeJS.Signals, listener: () => void): unknown;
   off(signal: NodeJS.Signals, listener: () => void): unknown;
 }
 
-/** The machine as the program sees it. The only door to the clock, the environment and the process. */
+/** The machine as the program sees it: the only access to the clock, the environment and the process. */
 export interface Host {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
@@ -25,31 +25,31 @@ export interface Host {
   readonly stdin: NodeJS.ReadStream;
   readonly signals: SignalSource;
   readonly now: () => Date;
-  /** Name of this machine in files and messages; `PIPELINEWISE_SCHED_HOST` where its own name changes (pods). */
+  /** Name of this machine in files and messages; `PIPELINEWISE_SCHED_HOST` overrides it where it changes (pods). */
   readonly name: string;
   readonly pid: number;
-  /** Folder to take for `/` where the machine itself is looked at: its zone, its processes, its packages. */
+  /** Directory that replaces `/` when the time zone, the processes and the packages of the machine are read. */
   readonly root: string;
   /** Version of Node's time zone data, such as "2025b". */
   readonly tzdata: string;
-  /** Folder of this machine where all its users may write: the same in every session, unlike TMPDIR. */
+  /** Directory in which all users of this machine may write. Unlike TMPDIR, it is the same in every session. */
   readonly commonTmp: string;
-  /** Numeric user id we act as. */
+  /** Numeric id of the user of this process. */
   readonly uid: number;
-  /** Absolute path of the Node binary that runs us. */
+  /** Absolute path of the Node binary of this process. */
   readonly node: string;
-  /** Absolute path of our own program, as the scheduler is to call it. */
+  /** Absolute path of this program, as a scheduler should call it. */
   readonly program: string;
   readonly version: string;
 }
 
-/** A host name as one safe word: it stands in file names. */
+/** A host name that is safe in file names. */
 function safeHostName(name: string): string {
   const word = name.replace(/[^A-Za-z0-9_.-]/g, "-").replace(/^[^A-Za-z0-9_]+/, "");
   return word === "" ? "localhost" : word.slice(0, 128);
 }
 
-/** A reader that has gone (`preview | head`) is no error of ours: what is left is thrown away. */
+/** Ignores EPIPE: if the reader has ended (`preview | head`), the rest of the output is discarded. */
 function quietWhenClosed<S extends NodeJS.WriteStream>(stream: S): S {
   if (stream.listenerCount("error") === 0) {
     stream.on("error", (error) => {
@@ -59,12 +59,17 @@ function quietWhenClosed<S extends NodeJS.WriteStream>(stream: S): S {
   return stream;
 }
 
-/** The real machine. @param program absolute path of bin/pipelinewise-sched.cjs; @param version ours */
+/**
+ * The real machine.
+ *
+ * @param program absolute path of bin/pipelinewise-sched.cjs
+ * @param version version of this program
+ */
 export function realHost(program: string, version: string): Host {
   return {
     env: process.env,
     cwd: process.cwd(),
-    // Getters: opening a standard stream costs a millisecond or two, and a silent tick needs none of them.
+    // Getters: opening a standard stream takes a millisecond or two, and a silent scheduled start needs none.
     get stdout() {
       return quietWhenClosed(process.stdout);
     },
@@ -88,7 +93,7 @@ export function realHost(program: string, version: string): Host {
   };
 }
 
-/** Login name of the user we act as; falls back to the numeric id where the system knows no name for it. */
+/** Login name of the user of this process, or `uid-` and the numeric id if the system has no name for it. */
 export function userName(host: Host): string {
   try {
     return safeHostName(userInfo().username);
@@ -97,7 +102,7 @@ export function userName(host: Host): string {
   }
 }
 
-/** Home folder of the user we act as, as the system has it: the HOME that cron sets. `undefined` where it knows none. */
+/** Home directory in the user database, which is the HOME that cron sets; `undefined` if there is none. */
 export function loginHome(): string | undefined {
   try {
     return userInfo().homedir;

@@ -1,4 +1,4 @@
-/** One tap into one target, by PipelineWise's connector ids. */
+/** One tap and one target, by PipelineWise's connector ids. */
 export interface PipelineId {
   readonly tap: string;
   readonly target: string;
@@ -26,20 +26,20 @@ export type FastSyncName = (typeof FAST_SYNC_NAMES)[number];
 export const isFastSync = (command: string): command is FastSyncName =>
   FAST_SYNC_NAMES.some((name) => name === command);
 
-/** One entry of a schedule: (tap, target, command), and an `id` where that triple stands more than once. */
+/** One entry of a schedule: (tap, target, command), and an `id` if that triple occurs more than once. */
 export interface EntryId extends PipelineId {
-  /** In a schedule file one of `ENTRY_COMMANDS`; by hand any other command of PipelineWise's too. */
+  /** In a schedule file one of `ENTRY_COMMANDS`; in a run by hand any PipelineWise command. */
   readonly command: string;
   readonly id?: string | undefined;
 }
 
-/** The entry as one word, unique within a schedule and a pipeline: `run_tap`, `sync_tables#weekly`. */
+/** Key of the entry, unique within a schedule and a pipeline: `run_tap`, `sync_tables#weekly`. */
 export const entryKey = ({ command, id }: EntryId): string => (id === undefined ? command : `${command}#${id}`);
 
-/** The entry as one word, unique within a schedule: `redshift/microserv_1/run_tap`. */
+/** Path of the entry, unique within a schedule: `redshift/microserv_1/run_tap`. */
 export const entryPath = (entry: EntryId): string => `${entry.target}/${entry.tap}/${entryKey(entry)}`;
 
-/** The entry for people: `microserv_1 → redshift`, with the command where it is not `run_tap`. */
+/** The entry for people: `microserv_1 → redshift`, with the command unless it is `run_tap`. */
 export function entryLabel({ tap, target, command, id }: EntryId): string {
   const pair = `${tap} → ${target}`;
   const what = [command === DEFAULT_COMMAND ? "" : command, id ?? ""].filter((word) => word !== "").join(" ");
@@ -60,12 +60,12 @@ const READING_COMMANDS: readonly string[] = [
   "encrypt_string",
 ];
 
-/** Whether a command is known to write nothing. Of a command that we do not know it is assumed that it writes. */
+/** Whether a command is known to write nothing. An unknown command counts as one that writes. */
 export const onlyReads = (command: string): boolean => READING_COMMANDS.includes(command);
 
 /**
- * What one lock protects: everything that writes a pipeline's data or state, or the pipeline's data-diff checks, which
- * run beside that. An entry is no lock: see `lockOf`.
+ * Identifies a lock. A pipeline has one lock for everything that writes its data or state, and one for its data-diff
+ * checks, which run beside that. `lockOf` gives the lock of an entry.
  */
 export interface LockId extends PipelineId {
   readonly dataDiff?: boolean;
@@ -75,7 +75,7 @@ export interface LockId extends PipelineId {
 /** The lock that a run of this entry needs. */
 export const lockOf = ({ tap, target, command }: EntryId): LockId => ({ tap, target, dataDiff: isDataDiff(command) });
 
-/** A pipeline's locks. */
+/** All locks of a pipeline. */
 export const locksOf = ({ tap, target }: PipelineId): readonly LockId[] => [
   { tap, target },
   { tap, target, dataDiff: true },
@@ -101,14 +101,14 @@ export const CONNECTOR_ID = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
 /** Names of schedules and entries. */
 export const NAME = /^[a-z0-9][a-z0-9_-]{0,63}$/;
 
-/** Why `id` cannot be a tap or target id of ours; `undefined` when it can. PipelineWise puts ids unquoted into shell commands. */
+/** The reason why `id` is not accepted as a tap or target id; `undefined` if it is. PipelineWise puts ids unquoted into shell commands. */
 export function connectorIdFault(id: string): string | undefined {
   return CONNECTOR_ID.test(id)
     ? undefined
     : "is not a safe word: PipelineWise puts ids unquoted into shell commands; use 1 to 128 of A-Z a-z 0-9 _ . - and begin with a letter, digit or _";
 }
 
-/** Why `name` cannot name a schedule or an entry; `undefined` when it can. */
+/** The reason why `name` is not accepted as the name of a schedule or an entry; `undefined` if it is. */
 export function nameFault(name: string): string | undefined {
   return NAME.test(name)
     ? undefined

@@ -12,7 +12,7 @@ export function renderCrontabChange(
   return fromCrontabText(renderDiff(before, after, names));
 }
 
-/** Everything that a plan changes: the crontab as a diff, the stored schedule in words. */
+/** All changes of a plan: the crontab as a diff, the stored schedule as a list. */
 export function renderPlan({ crontab, files, notes }: InstallPlan, user: string): string {
   const changed = files.filter(({ before, after }) => before !== after).map(({ path }) => path);
   const stored = changed.length === 0 ? [] : ["stored schedule:", ...notes.map((note) => `  ${note}`), ""];
@@ -22,7 +22,7 @@ export function renderPlan({ crontab, files, notes }: InstallPlan, user: string)
 const SIGNS = { created: "+", changed: "~", removed: "-", unchanged: "=" } as const;
 const KINDS = ["created", "changed", "unchanged", "removed"] as const;
 
-/** A plan for people: how many of each kind, then what changes. What stays as it is has no line of its own. */
+/** A plan for people: the number of changes of each kind, then one line for each change. */
 export function renderSchedulerPlan({ changes }: SchedulerPlan, title: string): string {
   const counts = KINDS.flatMap((kind) => {
     const count = changes.filter((change) => change.kind === kind).length;

@@ -1,7 +1,7 @@
 import { EXIT, SchedError } from "../errors.ts";
 import { mapStack } from "../text/source-maps.ts";
 
-/** What the user is told of a failure, and the code that goes with it. Both doors of the program use it. */
+/** The message and the exit code of an error. Both entry points use it. */
 export function renderFault(error: unknown): { readonly text: string; readonly exitCode: number } {
   if (error instanceof SchedError) {
     const hint = error.hint === undefined ? "" : `  ${error.hint}\n`;

@@ -11,7 +11,7 @@ import { resolveConfigDir } from "../storage/config-dir.ts";
 import { findStateFolder } from "../storage/directory.ts";
 import { readMachineZone } from "../system/time-zone.ts";
 
-/** The machine as an install meets it: its `crontab` program, the daemon that reads it, and its zone. */
+/** The parts of the machine that `install` needs: its `crontab` program, its cron daemon and its time zone. */
 export function readMachine(host: Host): Machine {
   return {
     host,
@@ -22,9 +22,9 @@ export function readMachine(host: Host): Machine {
 }
 
 /**
- * What no longer holds of a schedule's time zones, where it is installed on this host; a sentence each.
+ * Warnings about time zones that changed since the schedule was installed on this host.
  *
- * Nothing where that cannot be found out: who asks has a file in mind, and `status` tells the rest.
+ * Empty if that cannot be determined: the caller validates a file, and `status` reports the errors of an install.
  */
 export async function installedZoneNotices(
   { name, source, pipelinewise }: Schedule,

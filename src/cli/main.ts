@@ -7,7 +7,7 @@ import { renderFault } from "./format-error.ts";
 interface CommandRow {
   readonly name: string;
   readonly description: string;
-  /** Its file is loaded only when its word is typed: all of them together take longer than most commands. */
+  /** Loads the command's file, only if the command is used: loading all takes longer than most commands run. */
   readonly load: () => Promise<AddCommand>;
 }
 
@@ -69,7 +69,7 @@ const COMMANDS: readonly CommandRow[] = [
   },
 ];
 
-/** The whole command line; of the commands only the one that `argv` names knows its words. */
+/** The command line parser. Only the command that `argv` names has its options. */
 async function buildProgram(argv: readonly string[], host: Host, finish: Finish): Promise<Command> {
   const program = new Command("pipelinewise-sched")
     .description(
@@ -93,7 +93,12 @@ async function buildProgram(argv: readonly string[], host: Host, finish: Finish)
   return program;
 }
 
-/** Runs one command line. @param argv the words behind `pipelinewise-sched`; @returns the exit code */
+/**
+ * Runs one command line.
+ *
+ * @param argv the arguments after `pipelinewise-sched`
+ * @returns the exit code
+ */
 export async function main(argv: readonly string[], host: Host): Promise<number> {
   let code: number = EXIT.ok;
   const finish = (given: number) => {
@@ -104,7 +109,7 @@ export async function main(argv: readonly string[], host: Host): Promise<number>
     await program.parseAsync(argv, { from: "user" });
     return code;
   } catch (error) {
-    // commander has written its own message by now; only the code is left to say.
+    // commander has already written its message.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
     const fault = renderFault(error);
     host.stderr.write(fault.text);

@@ -6,8 +6,8 @@ import type { Host } from "../host.ts";
 const CODE_FILE = /^(run|main)[\w-]*\.cjs-[0-9a-f]{16}-v[\d.]+-\w+$/;
 
 /**
- * Deletes the compiled code that earlier versions kept in /var/tmp for this user. Only files with such names go, and only
- * from a directory of ours. Never rejects: it is only wasted space.
+ * Deletes the compiled code that earlier versions kept in /var/tmp for this user: only files with such names, in a
+ * directory that this user owns. Never rejects, because it only frees disk space.
  */
 export async function removeOldCodeCache({ root, uid }: Pick<Host, "root" | "uid">): Promise<void> {
   const directory = join(root, "var/tmp", `pipelinewise-sched-${uid}`);
@@ -19,6 +19,6 @@ export async function removeOldCodeCache({ root, uid }: Pick<Host, "root" | "uid
     }
     await rmdir(directory);
   } catch {
-    // It is not there, or something else is in it.
+    // The directory does not exist, or contains other files.
   }
 }

@@ -25,14 +25,18 @@ function knownScheduler(word: string): string {
   );
 }
 
-/** What writes for a scheduler other than cron. @param on a word that `onOption` has let through */
+/**
+ * Loads the code for a scheduler other than cron.
+ *
+ * @param on a value that `onOption` accepted
+ */
 export async function loadExporter(on: string): Promise<Exporter> {
   const row = EXPORTERS.find(({ name }) => name === on);
   if (row === undefined) throw new Error(`no exporter is called ${on}`);
   return row.load();
 }
 
-/** Throws where an option of cron's is given for another scheduler. */
+/** Throws if an option for cron is used with another scheduler. */
 export function demandCron(on: string, option: string, isGiven: boolean): void {
   if (on === CRON || !isGiven) return;
   throw new UsageError(
@@ -41,13 +45,16 @@ export function demandCron(on: string, option: string, isGiven: boolean): void {
   );
 }
 
-/** A pipeline as the words of a command name it. */
+/** The options of a command that name a pipeline. */
 export interface PipelineWish {
   readonly tap?: string;
   readonly target?: string;
 }
 
-/** @param otherwise what else could be said, such as `or --all`; @throws UsageError */
+/**
+ * @param otherwise the alternative for the hint, such as `or use --all`
+ * @throws UsageError
+ */
 export function pipelineWished({ tap, target }: PipelineWish, otherwise: string): PipelineId {
   if (tap === undefined || target === undefined) {
     const missing = tap === undefined ? (target === undefined ? "--tap and --target are" : "--tap is") : "--target is";
@@ -65,7 +72,11 @@ export function pipelineWished({ tap, target }: PipelineWish, otherwise: string)
 
 const LONGEST = 200;
 
-/** Who types this command, for the history. @param why as given: one line, fit for a record */
+/**
+ * The user of this command, for the history.
+ *
+ * @param why the text of `--why`; it is reduced to one line without control sequences
+ */
 export function actorOf(host: Host, why: string | undefined): Actor {
   const text = why === undefined ? undefined : stripVTControlCharacters(why).replace(/\s+/g, " ").trim();
   if (text !== undefined && text.length > LONGEST) {

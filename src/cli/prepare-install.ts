@@ -18,7 +18,7 @@ import { renderPlan, renderSchedulerPlan } from "./format-changes.ts";
 import { readMachine } from "./machine.ts";
 import { loadExporter } from "./options.ts";
 
-/** A schedule file without an error, and what turns doubts about it into problems with places. */
+/** A schedule file without errors. */
 export interface SoundFile extends CheckedSchedule {
   readonly file: string;
   readonly schedule: Schedule;
@@ -31,7 +31,7 @@ export async function loadSound(file: string, host: Host): Promise<SoundFile> {
   return { ...checked, file, schedule: checked.schedule };
 }
 
-/** The job of bringing a schedule to another scheduler. */
+/** The input for writing a schedule to another scheduler. */
 export const exportJob = (schedule: Schedule, call: ExportCall, machineZone: string, host: Host): ExportJob => ({
   schedule,
   call,
@@ -40,7 +40,7 @@ export const exportJob = (schedule: Schedule, call: ExportCall, machineZone: str
   at: host.now(),
 });
 
-/** Throws where the scheduler cannot take the schedule; what else it cannot keep is told as warnings. */
+/** Throws if the scheduler cannot run the schedule, and prints warnings about smaller differences. */
 export function demandExportable(exporter: Exporter, job: ExportJob, { file, warn }: SoundFile, host: Host): void {
   const problems = warn(exporter.check(job));
   const errors = problems.filter(({ severity }) => severity === "error");
@@ -48,29 +48,29 @@ export function demandExportable(exporter: Exporter, job: ExportJob, { file, war
   for (const problem of problems) host.stderr.write(renderProblem(problem));
 }
 
-/** What an install on another scheduler starts from. */
+/** The options of an install on another scheduler. */
 export interface OnWish {
-  /** The word behind `--on`. */
+  /** The value of `--on`. */
   readonly on: string;
   /** `--config-dir` */
   readonly configDir: string | undefined;
   readonly replace: boolean;
 }
 
-/** An install on another scheduler, worked out in full: nothing was written yet. */
+/** A prepared install on another scheduler. Nothing has been written yet. */
 export interface PreparedOn {
   readonly exporter: Exporter;
   readonly sound: SoundFile;
   readonly paths: StatePaths;
-  /** Of what is stored. */
+  /** Changes of the stored schedule. */
   readonly stored: InstallPlan;
   readonly prepared: PreparedPlan;
   readonly changesSomething: boolean;
-  /** What changes, for people. */
+  /** All changes, for people. */
   readonly text: string;
 }
 
-/** Works out an install on another scheduler, and says its warnings. */
+/** Prepares an install on another scheduler and prints its warnings. */
 export async function prepareOn(file: string, { on, configDir, replace }: OnWish, host: Host): Promise<PreparedOn> {
   const exporter = await loadExporter(on);
   const sound = await loadSound(file, host);

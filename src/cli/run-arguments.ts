@@ -3,7 +3,7 @@ import { UsageError } from "../errors.ts";
 import { connectorIdFault, ENTRY_COMMANDS, nameFault, onlyReads } from "../pipeline-id.ts";
 import type { RunRequest } from "../run/plan.ts";
 
-/** An option of `run`. With `value` it takes one, named so in the help. */
+/** An option of `run`. `value` is the name of its value in the help; without it the option is a flag. */
 interface RunOption {
   readonly name: string;
   readonly value?: string;
@@ -62,7 +62,7 @@ interface RunArguments {
   readonly extraArgs: readonly string[];
 }
 
-/** Options as `util.parseArgs` wants them. */
+/** The options in the format of `util.parseArgs`. */
 const PARSE_OPTIONS = Object.fromEntries(
   OPTIONS.map(({ name, value }) => [name, { type: value === undefined ? ("boolean" as const) : ("string" as const) }]),
 );
@@ -99,7 +99,7 @@ function splitArguments(argv: readonly string[]): RunArguments {
     if (placeholder === undefined && token.value !== undefined) {
       throw new UsageError(`--${name} does not take a value, but was given ${JSON.stringify(token.value)}`);
     }
-    // What follows may be the next option: `--tap --target redshift`.
+    // The next argument may be an option: `--tap --target redshift`.
     const isMissing = !token.value || (token.value.startsWith("-") && !token.inlineValue);
     if (placeholder !== undefined && isMissing) {
       throw new UsageError(`--${name} needs a value`, `Write: --${name} ${placeholder}`);
@@ -116,10 +116,10 @@ function checkedWord(name: string, word: string, faultOf: (word: string) => stri
 }
 
 const COMMAND = /^[a-z][a-z0-9_]{0,63}$/;
-/** Commands that are about no single pipeline. */
+/** Commands that do not belong to one pipeline. */
 const NOT_OF_A_PIPELINE = ["init", "import", "import_config"];
 
-/** Throws for a word that is no PipelineWise command, and for a command that must not or need not run under the lock. */
+/** Throws if this is not a PipelineWise command, or a command that must not or need not run under the lock. */
 function assertCommandForLock(command: string): void {
   const given = `--command: ${JSON.stringify(command)}`;
   if (!COMMAND.test(command)) {
@@ -165,9 +165,9 @@ function slot(text: string): Date {
 }
 
 /**
- * What the words behind `run` ask for.
+ * Parses the arguments after `run`.
  *
- * @throws UsageError, in words that name the option
+ * @throws UsageError with a message that names the option
  */
 export function parseRunArguments(argv: readonly string[]): RunRequest {
   const { values, extraArgs } = splitArguments(argv);

@@ -14,19 +14,19 @@ import { statePaths } from "../storage/paths.ts";
 import { renderFault } from "./format-error.ts";
 import { parseRunArguments } from "./run-arguments.ts";
 
-/** What only a test gives, in place of the real ones. */
+/** Replacements that tests pass in. */
 export interface RunParts {
   readonly locks?: PipelineLocks;
   readonly timing?: StopTiming;
 }
 
-/** `.sched` of a config directory; made where it is missing, unless nothing may be written. */
+/** The state directory of a config directory. A run by hand creates it if it is missing; other runs write nothing here. */
 async function openState(configDir: string, host: Host, request: RunRequest) {
   if (!request.dryRun && !request.scheduled) return openStateFolder(configDir, host.uid);
   return (await findStateFolder(configDir, host.uid)) ?? { paths: statePaths(configDir), warnings: [] };
 }
 
-/** What the request means on this host, from what is installed here. */
+/** The plan of a request, from the schedules that are installed on this host. */
 async function planInstalled(request: RunRequest, host: Host): Promise<RunPlan> {
   const configDir = await resolveConfigDir(host, { flag: request.configDir });
   const { paths, warnings } = await openState(configDir, host, request);
@@ -43,7 +43,7 @@ async function planInstalled(request: RunRequest, host: Host): Promise<RunPlan> 
   });
 }
 
-/** Runs a plan, or shows it. */
+/** Runs a plan, or prints it with `--dry-run`. */
 export async function carryOut(request: RunRequest, plan: RunPlan, host: Host, parts: RunParts = {}): Promise<number> {
   const { stopWithinSeconds: seconds } = request;
   const timing = parts.timing ?? (seconds === undefined ? undefined : stopWithin(seconds));
@@ -54,9 +54,10 @@ export async function carryOut(request: RunRequest, plan: RunPlan, host: Host, p
 }
 
 /**
- * The short door: one `run`, from its words to its code. A tick that is skipped loads nothing but what is imported here.
+ * Executes `run`, from its arguments to its exit code. A scheduled start that is skipped loads only the imports of this
+ * file.
  *
- * @param argv the words behind `run`
+ * @param argv the arguments after `run`
  */
 export async function runMain(argv: readonly string[], host: Host, parts: RunParts = {}): Promise<number> {
   try {

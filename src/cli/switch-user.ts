@@ -5,7 +5,7 @@ import type { Host } from "../host.ts";
 import { anchorOf, dropAnchors } from "../storage/anchor.ts";
 import { resolveConfigDir } from "../storage/config-dir.ts";
 
-/** A user as the system knows it; without a name where it knows only the number. */
+/** A user of the system; `name` is missing if only the number is known. */
 interface Login {
   readonly uid: number;
   readonly gid: number;
@@ -13,7 +13,7 @@ interface Login {
   readonly home: string | undefined;
 }
 
-/** The variables of root's that the owner's programs get: any other may hold a secret of root's. */
+/** The environment variables that are passed on to the owner. Any other may contain a secret of root. */
 const KEPT = /^(?:PATH|TERM|TZ|LANG|LANGUAGE|LC_[A-Z]+|PIPELINEWISE_[A-Z_]+)$/;
 
 /** Node 20.3 to 20.11.0 and 21.0 to 21.6.1 let io_uring, which keeps root's rights, do file operations (CVE-2024-22017). */
@@ -27,7 +27,7 @@ function demandSafeNode({ env }: Host): void {
   );
 }
 
-/** The login of a user id. libuv asks for the effective user's, so that is changed for the moment. */
+/** The login of a user id. libuv reads the effective user's, so the effective user is changed temporarily. */
 function findLogin(uid: number, gid: number): Login {
   process.seteuid?.(uid);
   try {
@@ -86,12 +86,12 @@ function environmentOf({ name, home }: Login, env: Host["env"]): Host["env"] {
   };
 }
 
-/** Loads the modules that these commands load late: the owner may not be able to read our program. */
+/** Loads the modules that these commands load late, because the owner may not be able to read this program. */
 const loadAll = () => Promise.all([import("../history/read.ts"), import("../run/log-writer.ts")]);
 
 /**
- * The config directory that a command only reads or controls, and the host to do that on. Root becomes the owner of the
- * directory first, for good: whatever that user has put there then leads nowhere that the user could not go alone.
+ * The config directory for a command that reads or controls runs. Root permanently becomes the owner of the directory
+ * first, so links and files that the owner placed there give no access beyond the owner's own.
  *
  * @param flag `--config-dir`
  */

@@ -51,7 +51,7 @@ export function addExport(command: Command, host: Host): void {
     });
 }
 
-/** Where the schedule names no zones, the lines of a crontab are the same on every machine. */
+/** The zone of this machine. Without zones in the schedule, the crontab lines are the same on every machine. */
 const zoneHere = ({ pipelines }: Schedule, on: string, { root }: Host): string =>
   on === CRON && pipelines.every(({ timezone }) => timezone === undefined) ? "UTC" : readMachineZone(root).zone;
 
@@ -71,7 +71,7 @@ function demandAbsolute(option: string, path: string): void {
     );
 }
 
-/** The config directory as the lines must name it; `undefined` when a run there finds it by itself. */
+/** The config directory to write into the lines; `undefined` if a run on that machine finds it by itself. */
 function remoteConfigDir(flag: string | undefined, { configDir }: PipelinewiseCall): string | undefined {
   const named = (flag ?? configDir)?.replace(/(?<=.)\/+$/, "");
   if (named === undefined || named === "~/.pipelinewise") return undefined;
@@ -115,7 +115,7 @@ function readIfThere(path: string): string | undefined {
   }
 }
 
-/** One file as it is; of several each below its name, as `systemctl cat` shows them. */
+/** The content of one file; several files each below their name, as `systemctl cat` shows them. */
 function renderFiles(files: readonly ExportFile[]): string {
   const [only] = files;
   if (only !== undefined && files.length === 1) return only.text;
@@ -125,7 +125,7 @@ function renderFiles(files: readonly ExportFile[]): string {
 async function writeFiles(folder: string, files: readonly ExportFile[], host: Host): Promise<void> {
   for (const { name, text } of files) {
     const path = join(folder, name);
-    // A scheduler may read the folder meanwhile.
+    // A scheduler may read the directory at the same time.
     const beside = join(folder, `.${name}.${host.name}.${host.pid}.tmp`);
     try {
       await mkdir(folder, { recursive: true });

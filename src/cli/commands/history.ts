@@ -49,7 +49,7 @@ function readLimit(text: string): number {
   );
 }
 
-/** What could not be read is said, once a file, and hides nothing else. */
+/** One warning for each file with garbled lines. The other records are shown anyway. */
 function renderFaults(faults: readonly HistoryFault[]): string {
   const files = [...new Set(faults.map(({ file }) => file))];
   return files
@@ -79,7 +79,7 @@ export function renderHistory(runs: readonly RunRecord[]): string {
   return renderTable(HEAD, rows);
 }
 
-/** Runs for programs: every key always there, `null` for what a run has not. */
+/** Runs as JSON: every key is always present, with `null` for a missing value. */
 export function renderHistoryJson(records: readonly RunRecord[]): string {
   const runs = records.map((run) => ({
     id: run.id,

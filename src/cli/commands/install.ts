@@ -42,7 +42,7 @@ export async function installOn(file: string, wish: OnWish, dryRun: boolean, hos
   for (const note of notes) host.stderr.write(`${note}\n`);
 }
 
-/** Asks a question on the terminal; only `y` or `yes` agrees. Where nobody sits, `--yes` must have been said. */
+/** Asks a question on the terminal; only `y` or `yes` agrees. Without a terminal, `--yes` is required. */
 export async function demandConsent(question: string, yes: boolean, { stdin, stderr }: Host): Promise<boolean> {
   if (yes) return true;
   if (stdin.isTTY !== true)
@@ -57,7 +57,7 @@ export async function demandConsent(question: string, yes: boolean, { stdin, std
   }
 }
 
-/** `install --restore`: puts a kept crontab back, whole. Shows the diff, asks, and keeps the present one first. */
+/** `install --restore`: shows the diff, asks, makes a backup of the current crontab and restores an earlier one. */
 export async function restore(
   wanted: string | undefined,
   options: { readonly configDir: string | undefined; readonly dryRun: boolean; readonly yes: boolean },

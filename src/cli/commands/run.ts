@@ -12,7 +12,7 @@ import type { Finish } from "../command.ts";
 import { parseRunArguments, RUN_HELP_ENDING, RUN_OPTIONS } from "../run-arguments.ts";
 import { carryOut, runMain } from "../run-command.ts";
 
-/** What a request means by the words of a schedule file, nothing installed. */
+/** The plan of a run by hand from a schedule file instead of an installed schedule. */
 async function planFromFile(request: RunRequest, file: string, host: Host): Promise<RunPlan> {
   const schedule = await loadSchedule(file, host);
   const { pipelinewise, source, pipelines } = schedule;
@@ -33,12 +33,12 @@ async function planFromFile(request: RunRequest, file: string, host: Host): Prom
   return planByHand(request, [{ meaning, host: { command: pipelinewise.command } }], place);
 }
 
-/** Shows `run`'s help, and does what the short door cannot: read a schedule file. Both read their words alike. */
+/** Adds `run` with its help and `--file`. The entry point `entry/run.ts` handles all other calls of `run`. */
 export function addRun(command: Command, host: Host, finish: Finish): void {
   const options: readonly { readonly name: string; readonly value?: string; readonly help: string }[] = RUN_OPTIONS;
   command
     .usage("--tap ID --target ID [options] [-- arguments]")
-    // commander reads none of the words, and shows them only.
+    // commander only shows these options; `parseRunArguments` parses them.
     .allowUnknownOption()
     .allowExcessArguments()
     .configureHelp({

@@ -40,7 +40,7 @@ export function addStatus(command: Command, caller: Host): void {
       const zones = zonesNow(installed, host);
       const entries = (await scheduledEntries(installed, state, { host, zones })).filter(({ entry }) => wanted(entry));
       const named = new Set(entries.map(({ entry }) => pairKey(entry)));
-      // With a name, PipelineWise's other pipelines are not meant.
+      // With --name, pipelines that the schedule does not contain are omitted.
       const known = theirs.filter((row) => wanted(row) && (flags.name === undefined || named.has(pairKey(row))));
       const locks = [
         ...known.map(({ tap, target }): LockId => ({ tap, target })),
@@ -77,7 +77,7 @@ async function chooseSchedules(
   throw new SchedError(`no schedule named ${name} is installed here`, { exitCode: EXIT.noInput });
 }
 
-/** Asks the PipelineWise that the schedules call; where nothing is installed, the one on the PATH. */
+/** Asks the PipelineWise that the schedules call, or the one on the PATH if nothing is installed. */
 async function askTheirs(
   installed: readonly InstalledSchedule[],
   configDir: string,
@@ -97,7 +97,7 @@ async function askTheirs(
   };
 }
 
-/** Where nothing is installed, nobody asks. */
+/** The time zones as they are now. The machine's zone is read only if something is installed. */
 const zonesNow = (installed: readonly InstalledSchedule[], host: Host): ZonesNow => ({
   now: host.now(),
   data: host.tzdata,
@@ -130,7 +130,7 @@ async function readStates(state: StateFolder | undefined, locks: readonly LockId
       const running = await findRunning({ paths: state.paths, host }, lock);
       states.set(key, { last: await last(), running });
     } catch (error) {
-      // Such as a share that may only be read from here; what else is known is shown all the same.
+      // For example a read-only mount. Everything else that is known is shown.
       if (!(error instanceof SchedError) && errorCode(error) === undefined) throw error;
       const { faults, ...rest } = await last();
       const fault = `cannot check whether ${lockLabel(lock)} is running: ${errorMessage(error)}`;

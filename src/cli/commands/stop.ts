@@ -35,7 +35,7 @@ export function addStop(command: Command, caller: Host, finish: Finish): void {
       if (locks.length === 0) host.stdout.write("No pipeline is running.\n");
       const stopOne = async (lock: LockId): Promise<boolean> => {
         const label = lockLabel(lock);
-        // Most pipelines have no data-diff checks, so that none of them runs is no news.
+        // Most pipelines have no data-diff checks, so "not running" is not worth a line for them.
         const expected = wished === undefined || lock.dataDiff !== true;
         const say = (text: string) => host.stderr.write(`${label}: ${text}\n`);
         if (state === undefined) {

@@ -12,7 +12,7 @@ import { absolutePath } from "../../storage/config-dir.ts";
 import { renderCrontabChange, renderSchedulerPlan } from "../format-changes.ts";
 import { CRON, loadExporter, onOption } from "../options.ts";
 
-/** The config directory that a schedule file names; `undefined` where it names none, or can no longer be read. */
+/** The config directory that a schedule file names; `undefined` if it names none or can no longer be read. */
 async function fileConfigDir(file: string | undefined, host: Host): Promise<string | undefined> {
   if (file === undefined) return undefined;
   try {
@@ -27,11 +27,11 @@ async function fileConfigDir(file: string | undefined, host: Host): Promise<stri
 
 export interface UninstallManners {
   readonly dryRun: boolean;
-  /** Leave alone what stands at the scheduler: it is gone, or will never answer again. */
+  /** Do not contact the scheduler, because it no longer exists. */
   readonly forget: boolean;
 }
 
-/** `uninstall --on` another scheduler than cron: what stands there goes first, then what is stored for it. */
+/** `uninstall --on` another scheduler than cron: removes what is installed there, then what is stored for it. */
 export async function uninstallOn(
   on: string,
   wish: InstalledWish,
@@ -97,7 +97,7 @@ export function addUninstall(command: Command, host: Host): void {
 
 async function uninstall(wish: InstalledWish, dryRun: boolean, host: Host): Promise<void> {
   const crontab = crontabOf(host);
-  // A machine whose runs another scheduler starts may have no crontab at all.
+  // A machine on which another scheduler starts the runs may have no crontab program.
   const text = await crontab.read().catch((error) => {
     if (error instanceof NoCrontabProgramError) return undefined;
     throw error;

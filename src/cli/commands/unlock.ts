@@ -54,7 +54,7 @@ export function addUnlock(command: Command, caller: Host, finish: Finish): void 
     });
 }
 
-/** All locks that are there; of one pipeline its main lock also when that is free. */
+/** All existing locks. For one pipeline, its main lock is included even if it is free. */
 async function locksMeant(paths: StatePaths, wished: PipelineId | undefined): Promise<readonly LockId[]> {
   const locks = await listLocks(paths);
   if (wished === undefined) return locks;
@@ -69,7 +69,7 @@ async function unlockOne(control: Control, lock: LockId): Promise<boolean> {
   return free;
 }
 
-/** The token that is to go by force; `undefined` when nothing is forced. */
+/** The prefix of the token to remove by force; `undefined` without --force. */
 function forcedPrefix({ token, force = false }: UnlockFlags): string | undefined {
   if (!force && token === undefined) return undefined;
   if (!force)

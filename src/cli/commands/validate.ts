@@ -27,7 +27,7 @@ export function addValidate(command: Command, host: Host, finish: Finish): void 
     .option("--strict", "treat warnings as errors")
     .option("--json", 'print {"problems": [...]}')
     .action(async (file: string, { strict = false, json = false, on }: ValidateFlags) => {
-      // Asked for meanwhile: its program is another process.
+      // Runs at the same time: it starts another process.
       const cron = json || on !== CRON ? undefined : findCronHere(host.root, crontabProgram(host));
       const checked = await checkScheduleFile(file, host);
       const problems = await withDoubts(checked, on, host);
@@ -43,7 +43,7 @@ export function addValidate(command: Command, host: Host, finish: Finish): void 
     });
 }
 
-/** The file's problems, and what is doubtful about its crons, by place. */
+/** The problems of the file and the warnings about its cron expressions, sorted by place. */
 async function withDoubts(
   { schedule, problems, warn }: CheckedSchedule,
   on: string,
@@ -61,7 +61,7 @@ async function withDoubts(
   );
 }
 
-/** `undefined` where it is not told, or this Node does not know it: no fault of the file, and `install` says so. */
+/** The machine's zone; `undefined` if it cannot be found or Node does not know it. `install` reports that. */
 function knownMachineZone(host: Host): string | undefined {
   try {
     return findZone(readMachineZone(host.root).zone);
@@ -71,7 +71,7 @@ function knownMachineZone(host: Host): string | undefined {
   }
 }
 
-/** Every problem, then one line of sum. */
+/** All problems, then one line with the total. */
 function renderChecked(file: string, { schedule }: CheckedSchedule, problems: readonly Problem[]): string {
   const list = problems.map(renderProblem).join("");
   const count = countProblems(problems);

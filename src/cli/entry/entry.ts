@@ -2,17 +2,18 @@ import { realHost } from "../../host.ts";
 import { openQuestions } from "../../storage/deadline.ts";
 import { renderFault } from "../format-error.ts";
 
-/** For so long a share that hung may yet answer what nobody waits for any more. */
+/** Time for pending file operations to finish after the command has ended. */
 const LAST_CALL_MS = 1_000;
 const POLL_MS = 20;
-/** Afterwards, for so long we may take to end. */
+/** Time for `process.exit` to finish before the helper kills this process. */
 const END_WITHIN_S = 5;
 
 /**
- * Ends the process where a share that hangs would keep it from ending: node waits for every answer, also in
- * `process.exit`, and one process more at each tick would fill the machine. Does nothing where all is answered.
+ * Ends the process if a network file system that hangs would keep it from ending: Node waits for every pending file
+ * operation, even in `process.exit`, and one more process for each scheduled start would fill the machine. Does nothing
+ * if no operation is pending.
  *
- * The code is kept where that can be; else a helper kills us, as soon as it sees that we do not end.
+ * The exit code is kept if possible. Otherwise a helper kills this process.
  */
 export async function leaveIfHung(): Promise<void> {
   for (let waited = 0; openQuestions() > 0; waited += POLL_MS) {
@@ -22,9 +23,9 @@ export async function leaveIfHung(): Promise<void> {
 }
 
 async function leave(): Promise<void> {
-  // Loaded only here: it would cost every tick a fifth of node's own start. It is in node itself, on no disk that hangs.
+  // Loaded only here, because it takes a fifth of Node's start time. It is built into Node, so it needs no disk.
   const { spawn } = await import("node:child_process");
-  // Our end of its stdin closes when we are gone, and not before: then there is nothing to kill.
+  // The helper's stdin closes when this process ends; then there is nothing to kill.
   const script = `timeout ${END_WITHIN_S} cat >/dev/null || kill -KILL ${process.pid}`;
   const helper = spawn("/bin/sh", ["-c", script], { stdio: ["pipe", "ignore", "ignore"], cwd: "/", detached: true });
   helper.once("error", () => process.kill(process.pid, "SIGKILL"));
@@ -34,7 +35,7 @@ async function leave(): Promise<void> {
 /** Set by the build to the version in package.json. */
 declare const PROGRAM_VERSION: string;
 
-/** Opens a door on the real machine and leaves its code as the exit code. Nothing else ends the process. */
+/** Runs an entry point on the real machine and sets its exit code. */
 export async function enter(
   door: (argv: readonly string[], host: ReturnType<typeof realHost>) => Promise<number>,
   argv: readonly string[],

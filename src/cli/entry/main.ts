@@ -1,5 +1,9 @@
 import { main } from "../main.ts";
 import { enter } from "./entry.ts";
 
-/** The door for every command but a plain `run`. @param program absolute path of the program in bin/ */
+/**
+ * The entry point for every command except a plain `run`.
+ *
+ * @param program absolute path of the program in bin/
+ */
 export const open = (argv: readonly string[], program: string): Promise<void> => enter(main, argv, program);

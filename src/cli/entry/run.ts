@@ -1,5 +1,10 @@
 import { runMain } from "../run-command.ts";
 import { enter } from "./entry.ts";
 
-/** The short door: `run`, as schedulers call it. @param argv begins with `run`; @param program absolute path of the program in bin/ */
+/**
+ * The entry point for `run` as schedulers call it.
+ *
+ * @param argv begins with `run`
+ * @param program absolute path of the program in bin/
+ */
 export const open = (argv: readonly string[], program: string): Promise<void> => enter(runMain, argv.slice(1), program);

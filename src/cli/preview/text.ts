@@ -13,14 +13,14 @@ import { HOUR_MS } from "../../time-units.ts";
 import type { PreviewWindow, WindowFlags } from "./window.ts";
 import type { PreviewZones } from "./zones.ts";
 
-/** What is asked for, read from the words. */
+/** The parsed request. */
 interface Asked {
   readonly window: PreviewWindow & Window;
   readonly zones: PreviewZones;
   readonly flags: WindowFlags;
 }
 
-/** A preview for people: what is shown, by which zones and which cron, the runs, and where daemons differ. */
+/** A preview for people: the period, the time zones, the cron daemon, the runs and the differences of daemons. */
 export async function renderPreview(
   pipelines: readonly Pipeline[],
   asked: Asked,
@@ -65,7 +65,7 @@ function* renderRuns(pipelines: readonly Pipeline[], { window, flags, zones }: A
     yield* renderTable(rowsOf(pipelines), look);
   }
   if (daemon === undefined || daemon === "debian") return;
-  // Where only so many runs are shown, daemons are compared up to the last of them.
+  // With a limited number of runs, the daemons are compared up to the last run shown.
   const end = total === undefined ? {} : { to: lastAt + 1 };
   const found = differences(pipelines, { ...window, ...end, daemon }, "debian");
   yield "\n";
@@ -87,11 +87,11 @@ function dayWords(day: string, zone: string, lengthMs: number): string {
   return `Runs on ${day} in ${zone}${hours === 24 ? "" : `, a day of ${hours} hours`}.`;
 }
 
-/** Runs are due by Debian's rules; a cron here that has others at clock changes is worth a look. */
+/** A hint if the cron daemon of this machine treats clock changes differently from Debian's, which the preview shows. */
 const otherWays = ({ kind }: CronHere): readonly string[] =>
   kind === "busybox" || kind === "systemd" ? [`For its daylight-saving differences, add --daemon ${kind}.`] : [];
 
-/** Whose starts are shown, where they are not those of every preview. */
+/** The daemon of `--daemon`, and for which pipelines it does not matter. */
 function shownDaemon(daemon: Daemon, pipelines: readonly Pipeline[]): readonly string[] {
   const shown = `This preview shows the runs that ${daemon} starts on a machine in the pipelines' time zone.`;
   const isForeign = pipelines.some(({ timezone }) => timezone !== undefined);

@@ -1,7 +1,7 @@
 import { localDay } from "../../cron/next-runs.ts";
 import { UsageError } from "../../errors.ts";
 
-/** The words of the command line that say which runs to show, as typed. */
+/** The unparsed options that select the runs to show. */
 export interface WindowFlags {
   readonly from?: string;
   readonly to?: string;
@@ -10,14 +10,14 @@ export interface WindowFlags {
   readonly by?: "time" | "pipeline";
 }
 
-/** Which runs to show. Instants in epoch milliseconds. */
+/** The runs to show. Instants are in epoch milliseconds. */
 export interface PreviewWindow {
   readonly from: number;
   /** Exclusive. */
   readonly to?: number;
-  /** So many of each pipeline. */
+  /** Number of runs for each pipeline. */
   readonly count?: number;
-  /** So many in all: only where the user sets no bound. */
+  /** Number of runs in total, if the user gives no limit. */
   readonly total?: number;
 }
 
@@ -27,7 +27,10 @@ const MOST = 1_000_000;
 const INSTANT = /^(\d{4}-\d\d-\d\d)(T(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,3})?)?)?(Z|[+-]\d\d:[0-5]\d)?$/;
 const EXAMPLE = "2026-10-25T00:00Z";
 
-/** @param zone whose days `--day` means; @throws UsageError */
+/**
+ * @param zone time zone of `--day`
+ * @throws UsageError
+ */
 export function readWindow({ from, to, count, day, by }: WindowFlags, now: Date, zone: string): PreviewWindow {
   if (day !== undefined) {
     if (from !== undefined || to !== undefined || count !== undefined) {
@@ -66,7 +69,7 @@ function notUnderstood(flag: string, text: string, hint: string): UsageError {
   return new UsageError(`${flag} ${JSON.stringify(text)} is not a valid date or time`, hint);
 }
 
-/** A date that the calendar has; `Date` alone takes the 30th of February for the 2nd of March. */
+/** Checks that a date exists: `Date` itself reads 30 February as 2 March. */
 function knownDate(flag: string, date: string): string {
   const at = Date.parse(`${date}T00:00Z`);
   if (Number.isNaN(at) || new Date(at).toISOString().slice(0, 10) !== date) {

@@ -5,16 +5,16 @@ import { zoneOf } from "../../preview/upcoming.ts";
 import type { Pipeline } from "../../schedule/schedule.ts";
 import { readEtcTimezone, readMachineZone } from "../../system/time-zone.ts";
 
-/** The zones that a preview goes by. */
+/** The time zones of a preview. */
 export interface PreviewZones {
   readonly machineZone: string;
-  /** Whose days `--day` means: the pipelines' one, or the machine's where they have several. */
+  /** Time zone of `--day`: the pipelines' zone, or the machine's if they have several. */
   readonly day: string;
-  /** A sentence each: which zones are followed, and what says otherwise. */
+  /** Sentences about the zones in use and about settings that contradict them. */
   readonly told: readonly string[];
 }
 
-/** The machine's zone is looked for only where a pipeline goes by it, or several zones need a common day. */
+/** Finds the zones. The machine's zone is read only if a pipeline uses it, or if several zones need a common day. */
 export function readZones(pipelines: readonly Pipeline[], { env, root }: Pick<Host, "env" | "root">): PreviewZones {
   const named = [...new Set(pipelines.flatMap(({ timezone }) => timezone ?? []))];
   const followsMachine = pipelines.some(({ timezone }) => timezone === undefined);
@@ -35,7 +35,7 @@ export function readZones(pipelines: readonly Pipeline[], { env, root }: Pick<Ho
   return { machineZone: zone, day: zone, told: [told, ...(followsMachine ? contradictions(machines, env, root) : [])] };
 }
 
-/** What else on the machine names a zone, and another one: cron asks neither of the two. */
+/** Settings on the machine that name another zone. Cron uses neither of them. */
 function contradictions(zone: string, env: Host["env"], root: string): readonly string[] {
   const shell = env["TZ"] ?? "";
   const file = readEtcTimezone(root);

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { errorMessage } from "../../errors.ts";
 
-/** One line of `pipelinewise status`, its eight columns as they stand there. */
+/** One line of `pipelinewise status`, with its eight columns unchanged. */
 export interface PipelinewiseRow {
   readonly tap: string;
   readonly tapType: string;
@@ -13,19 +13,19 @@ export interface PipelinewiseRow {
   readonly lastSyncResult: string;
 }
 
-/** PipelineWise's answer, or why there is none. */
+/** The rows of `pipelinewise status`, or the reason why there are none. */
 export type PipelinewiseAnswer =
   | { readonly rows: readonly PipelinewiseRow[] }
   | { readonly rows: undefined; readonly why: string };
 
-/** A start of PipelineWise takes one to three seconds; on a machine that is busy, more. */
+/** PipelineWise takes one to three seconds to start, and longer on a busy machine. */
 const TIMEOUT_MS = 60_000;
 const COLUMNS = 8;
 const LONGEST_OUTPUT = 64 * 1024 * 1024;
 
 /**
- * The rows of a text that `pipelinewise status` printed; `undefined` when it holds no such table. Log lines come before
- * it, and an empty cell is blanks, so cells are cut where the line of dashes has its gaps.
+ * Parses the output of `pipelinewise status`; `undefined` if it contains no table. Log lines precede the table, and an
+ * empty cell consists of blanks, so cells are cut at the gaps in the line of dashes.
  */
 export function parsePipelinewiseStatus(text: string): readonly PipelinewiseRow[] | undefined {
   const lines = text.split("\n");

@@ -19,7 +19,7 @@ const HEAD = [
   "Running since",
 ];
 
-/** The crons; in front what is not `run_tap`, behind a zone of its own. */
+/** The cron expressions, after the command unless it is `run_tap`, and before the entry's time zone if it has one. */
 function scheduleWords({ entry }: ScheduledEntry): string {
   const { command, id, crons, timezone } = entry;
   const what = [command === DEFAULT_COMMAND ? "" : command, id ?? ""].filter((word) => word !== "").join(" ");
@@ -32,7 +32,7 @@ function lastWords({ lastRun, lastSkip }: StatusRow): string {
   return [run, skip].filter((words) => words !== undefined).join(", then ");
 }
 
-/** PipelineWise's columns as it prints them, then ours. Our times are UTC. */
+/** PipelineWise's columns unchanged, then the columns of this program with times in UTC. */
 export function renderStatus(rows: readonly StatusRow[], now: Date): string {
   const lines = rows.map((row) => {
     const theirs = row.pipelinewise;
@@ -70,7 +70,7 @@ const runForPrograms = (run: RunRecord | undefined) =>
         log: run.log ?? null,
       };
 
-/** The same for programs: every key always there, `null` for what is not known. */
+/** The same as JSON: every key is always present, with `null` for unknown values. */
 export function renderStatusJson(rows: readonly StatusRow[]): string {
   const pipelines = rows.map(({ tap, target, pipelinewise, scheduled, lastRun, lastSkip, running }) => ({
     tap,

@@ -7,14 +7,14 @@ import type { LockHolder } from "../../lock/lock.ts";
 import { type EntryId, entryKey, type LockId, lockOf, type PipelineId } from "../../pipeline-id.ts";
 import type { PipelinewiseRow } from "./pipelinewise.ts";
 
-/** One line of `status`: an entry, or a pipeline that PipelineWise knows and no schedule has. */
+/** One line of `status`: an entry, or a pipeline that PipelineWise knows and that is not in a schedule. */
 export interface StatusRow extends PipelineId {
-  /** PipelineWise's own columns; `undefined` when it does not know the pipeline, or could not be asked. */
+  /** PipelineWise's columns; `undefined` if it does not know the pipeline or its status failed. */
   readonly pipelinewise: PipelinewiseRow | undefined;
   readonly scheduled: ScheduledEntry | undefined;
-  /** Newest run; of the entry where there is one, else of the pipeline. */
+  /** Newest run of the entry, or of the pipeline if it has no entry. */
   readonly lastRun: RunRecord | undefined;
-  /** Newest skip, where it is newer than the newest run. */
+  /** Newest skip, if it is newer than the newest run. */
   readonly lastSkip: RunRecord | undefined;
   readonly running: LockHolder | undefined;
 }
@@ -28,7 +28,7 @@ export interface ScheduledEntry {
   readonly undueStarts: number;
 }
 
-/** What is known of the runs under one lock. */
+/** The known runs under one lock. */
 export interface PipelineState {
   readonly last: LastRuns;
   readonly running: LockHolder | undefined;
@@ -36,7 +36,11 @@ export interface PipelineState {
 
 export const pairKey = ({ tap, target }: PipelineId): string => `${target}/${tap}`;
 
-/** When an entry is due next. @param machineZone zone of entries that name none */
+/**
+ * The next time at which an entry is due.
+ *
+ * @param machineZone zone of entries without a time zone
+ */
 export function nextOf(entry: CompiledEntry, after: Date, machineZone: string): Date | undefined {
   const zone = entry.timezone ?? machineZone;
   const times = entry.crons.flatMap((text) => nextRuns(parseCron(text), { zone, after, count: 1 }));
@@ -55,7 +59,7 @@ function lastOf({ last }: PipelineState, entry: EntryId | undefined) {
   return { lastRun, lastSkip: ofEntry && skip.endedAt > (lastRun?.endedAt ?? "") ? skip : undefined };
 }
 
-/** PipelineWise's pipelines in its order, each with its entries, then the entries that it does not know. */
+/** PipelineWise's pipelines in its order, each with its entries, then the entries of unknown pipelines. */
 export function joinStatus(
   known: readonly PipelinewiseRow[],
   scheduled: readonly ScheduledEntry[],
@@ -77,5 +81,5 @@ export function joinStatus(
   return [...ofPipelinewise, ...rest.map((one) => rowOf(one.entry, undefined, one))];
 }
 
-/** A pipeline without entries has a line too. */
+/** A list with at least one element, because a pipeline without entries also has a line. */
 const orOne = <T>(list: readonly T[]): readonly (T | undefined)[] => (list.length > 0 ? list : [undefined]);

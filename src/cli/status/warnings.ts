@@ -17,7 +17,11 @@ async function sourceNotice({ meaning: { name, source } }: InstalledSchedule): P
   }
 }
 
-/** What the user should know of an installed schedule, a sentence each. @param zones what this machine's are like now */
+/**
+ * Warnings about an installed schedule.
+ *
+ * @param zones the current time zones of this machine
+ */
 export async function noticesOf(
   installed: InstalledSchedule,
   hostName: string,
