@@ -101,7 +101,10 @@ export const CONNECTOR_ID = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
 /** Names of schedules and entries. */
 export const NAME = /^[a-z0-9][a-z0-9_-]{0,63}$/;
 
-/** The reason why `id` is not accepted as a tap or target id; `undefined` if it is. PipelineWise puts ids unquoted into shell commands. */
+/**
+ * The reason why `id` is not accepted as a tap or target id; `undefined` if it is. PipelineWise puts ids unquoted into
+ * shell commands.
+ */
 export function connectorIdFault(id: string): string | undefined {
   return CONNECTOR_ID.test(id)
     ? undefined

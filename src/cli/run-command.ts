@@ -20,7 +20,9 @@ export interface RunParts {
   readonly timing?: StopTiming;
 }
 
-/** The state directory of a config directory. A run by hand creates it if it is missing; other runs write nothing here. */
+/**
+ * The state directory of a config directory. A run by hand creates it if it is missing; other runs write nothing here.
+ */
 async function openState(configDir: string, host: Host, request: RunRequest) {
   if (!request.dryRun && !request.scheduled) return openStateFolder(configDir, host.uid);
   return (await findStateFolder(configDir, host.uid)) ?? { paths: statePaths(configDir), warnings: [] };

@@ -16,7 +16,9 @@ interface Login {
 /** The environment variables that are passed on to the owner. Any other may contain a secret of root. */
 const KEPT = /^(?:PATH|TERM|TZ|LANG|LANGUAGE|LC_[A-Z]+|PIPELINEWISE_[A-Z_]+)$/;
 
-/** Node 20.3 to 20.11.0 and 21.0 to 21.6.1 let io_uring, which keeps root's rights, do file operations (CVE-2024-22017). */
+/**
+ * Node 20.3 to 20.11.0 and 21.0 to 21.6.1 let io_uring, which keeps root's rights, do file operations (CVE-2024-22017).
+ */
 const KEEPS_ROOTS_RIGHTS = /^v(?:20\.(?:[3-9]\.|10\.|11\.0$)|21\.(?:[0-5]\.|6\.[01]$))/;
 
 function demandSafeNode({ env }: Host): void {

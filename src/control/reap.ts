@@ -7,31 +7,31 @@ import type { LockId } from "../pipeline-id.ts";
 import { recordLost } from "../run/lost-runs.ts";
 import type { StatePaths } from "../storage/paths.ts";
 
-/** Who acts on a run from outside, and why. */
+/** The user who acts on a run from outside, and the reason. */
 export interface Actor {
   /** `ada on host etl-1`. */
   readonly by: string;
   readonly why: string | undefined;
 }
 
-/** Where one acts, and who hears of it. */
+/** The context of a command that acts on a run from outside. */
 export interface Control {
   readonly paths: StatePaths;
   readonly host: Host;
-  /** Takes one sentence on how far it is. */
+  /** Reports one step to the user. */
   readonly say: (text: string) => void;
 }
 
-/** Who did it, in a record's words: `ada on host etl-1 (maintenance)`. */
+/** The actor as text for a record: `ada on host etl-1 (maintenance)`. */
 export const actorWords = ({ by, why }: Actor): string => (why === undefined ? by : `${by} (${why})`);
 
 type Place = Pick<Control, "paths" | "host">;
 
 /**
- * Clears the lock of a run that is proved dead, and records it as lost, unless someone else was quicker.
+ * Removes the token of a dead run and records the run as lost, unless another process removed the token first.
  *
- * @param how it was found, and by whom
- * @param as "force": on the word of a human, where nothing proves it dead
+ * @param how text for the record: who found the run, and how
+ * @param as "force": a user says that it is dead, and nothing proves it
  */
 export async function buryRun(
   { paths, host }: Place,
@@ -45,7 +45,7 @@ export async function buryRun(
   return { taken, record };
 }
 
-/** The run that a pipeline's lock stands for; those that prove dead on the way are recorded as lost. */
+/** The run that holds a pipeline's lock. Dead runs that it finds are recorded as lost. */
 export async function findRunning({ paths, host }: Place, pipeline: LockId): Promise<LockHolder | undefined> {
   const live = await findLiveHolder(paths, pipeline);
   if (live !== undefined) return live;

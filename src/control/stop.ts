@@ -17,14 +17,16 @@ import { flockFile } from "../storage/paths.ts";
 import { renderDuration } from "../text/format-time.ts";
 import { type Actor, actorWords, buryRun, type Control } from "./reap.ts";
 
-/** What came of a request: `died` without having carried it out; `silent` it never answered; `busy` it did, and goes on. */
+/**
+ * Result of a request: `died` before it stopped the pipeline; `silent`: no answer; `busy`: answered and still running.
+ */
 type Asked = "gone" | "died" | "silent" | "busy";
 
 const POLL_HERE_MS = 100;
 const POLL_AWAY_MS = 1_000;
-/** A holder looks at each heartbeat; it may miss some. */
+/** A holder looks for requests at each heartbeat, and may miss some. */
 const BEATS_TO_ANSWER = 4;
-/** Beyond its own two graces, for what SIGKILL cannot end at once. */
+/** Added to both grace periods, for processes that SIGKILL does not end at once. */
 const EXTRA_MS = 30_000;
 
 function wake({ pid, startTicks }: TokenView): void {
@@ -32,12 +34,12 @@ function wake({ pid, startTicks }: TokenView): void {
   try {
     process.kill(pid, WAKE_SIGNAL);
   } catch (error) {
-    // Another user's: it looks by itself at its next heartbeat.
+    // The process of another user. It looks for requests at its next heartbeat.
     if (errorCode(error) !== "ESRCH" && errorCode(error) !== "EPERM") throw error;
   }
 }
 
-/** Asks a run's wrapper, on whatever host it is, to stop its pipeline, and stays until its lock is gone. */
+/** Asks a run's wrapper, on any host, to stop its pipeline, and waits until its lock is released. */
 async function askHolder(
   { paths, host, say }: Control,
   pipeline: LockId,
@@ -66,20 +68,20 @@ async function askHolder(
     await listen();
     return "gone";
   } finally {
-    // Nobody waits any more: a holder that comes back to life later is not to be surprised by it.
+    // Nobody waits for it any more, so a holder that resumes later must not find this request.
     await removeRequest(address);
     await removeAnswer(address);
   }
 }
 
-/** How a stop ended: `idle` nothing ran; `alive` something still does. `words` read behind the pipeline's name. */
+/** How a stop ended: `idle`: nothing was running; `alive`: something still is. `words` follows the pipeline's name. */
 export interface Stopped {
   readonly kind: "idle" | "gone" | "alive";
   readonly words: string;
 }
 
 export interface StopWish extends Actor {
-  /** Without patience: SIGKILL at once. */
+  /** Send SIGKILL at once. */
   readonly now: boolean;
   readonly timing?: LockTiming;
 }
@@ -95,7 +97,11 @@ async function waitUntilGone(processes: MarkedProcesses, ms: number): Promise<re
   }
 }
 
-/** Ends what a dead wrapper left behind on this host. @returns what could not be ended */
+/**
+ * Ends the processes on this host whose wrapper is dead.
+ *
+ * @returns the processes that could not be ended
+ */
 async function endOrphans(
   { say }: Control,
   processes: MarkedProcesses,
@@ -120,7 +126,7 @@ const alive = (left: readonly number[]): Stopped => ({
   words: `is still running: could not kill ${left.join(", ")}`,
 });
 
-/** What the record of a run that has ended says of it. */
+/** Describes how a run ended, according to its record. */
 async function endWords({ paths }: Control, pipeline: LockId, { holder }: TokenView): Promise<string> {
   const { runs } = await readLast(paths, pipeline);
   const run = [...runs.values()].find(({ id }) => id === holder?.runId);
@@ -143,7 +149,7 @@ async function stopHeld(
     case "died":
       return undefined;
     case "silent": {
-      // A frozen container's, of which we see the pipeline.
+      // The wrapper may be in a frozen container whose pipeline processes are visible here.
       const left = await endOrphans(control, lock.processes(view.token), wish);
       if (left.length > 0) return alive(left);
       return {
@@ -159,8 +165,8 @@ async function stopHeld(
 }
 
 /**
- * Stops the run of a pipeline, wherever it is: its wrapper is asked to, and what a dead wrapper left on this host is ended
- * from here. A run that begins meanwhile is another one, and not meant.
+ * Stops the run of a pipeline on any host: asks its wrapper to stop, or ends the processes on this host whose wrapper is
+ * dead. A run that starts during the stop is not stopped.
  */
 export async function stopRun(control: Control, pipeline: LockId, wish: StopWish): Promise<Stopped> {
   const { paths, host, say } = control;

@@ -13,7 +13,7 @@ function holderWords({ token, pid, holder, silentMs }: TokenView): string {
   return `held by ${who}${run}; last heartbeat ${renderDuration(silentMs)} ago; token ${token}`;
 }
 
-/** Why a holder is believed alive or dead, and what can be done about it. */
+/** Explains whether a holder is alive or dead, and what to do next. */
 function reasonWords({ paths }: Control, pipeline: LockId, { token, pid, state }: TokenView): string {
   const words = `--tap ${pipeline.tap} --target ${pipeline.target}`;
   switch (state.kind) {
@@ -32,7 +32,11 @@ function reasonWords({ paths }: Control, pipeline: LockId, { token, pid, state }
   }
 }
 
-/** What holds a pipeline's lock is said, and what is proved dead is cleared. @returns whether the lock is free now */
+/**
+ * Reports the holders of a pipeline's lock and removes those that are proved dead.
+ *
+ * @returns whether the lock is free now
+ */
 export async function unlock(control: Control, pipeline: LockId): Promise<boolean> {
   const { paths, host, say } = control;
   const lock = await inspectLock(paths, pipeline, host);
@@ -77,11 +81,11 @@ function chooseToken(choices: readonly Choice[], prefix: string): Choice {
 }
 
 /**
- * Removes a token that nothing proves dead. Its run, if it lives after all, finds its lock lost at its next heartbeat and
- * stops its pipeline; until then two may run.
+ * Removes a token whose holder is not proved dead. If its run is still running, it notices the loss at its next heartbeat
+ * and stops its pipeline; until then two runs may be running.
  *
  * @param locks where the token may be
- * @throws SchedError for a run that lives on this host: it can be stopped
+ * @throws SchedError for a run that is running on this host, because it can be stopped
  */
 export async function unlockByForce(
   controlOf: (lock: LockId) => Control,

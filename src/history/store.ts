@@ -81,7 +81,9 @@ function parseLastRuns(text: string): Map<string, RunRecord> | undefined {
   }
 }
 
-/** Without a sync, which would cost a run more than all else: after a power cut the history still has what is lost here. */
+/**
+ * Without a sync, which would cost a run more than all else: after a power cut the history still has what is lost here.
+ */
 async function replaceFile(paths: StatePaths, path: string, text: string, host: Pick<Host, "uid">) {
   await ensureFolder(paths, dirname(path), host.uid);
   const beside = besideOf(path);

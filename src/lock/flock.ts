@@ -91,7 +91,10 @@ const ask = (fd: number, { program, timeoutMs }: FlockOptions, stderr: "ignore" 
     timeoutMs,
   );
 
-/** Locks an open file: flock(1) takes the lock on the descriptor that it shares with us, and leaves it with us. Never rejects. */
+/**
+ * Locks an open file: flock(1) takes the lock on the descriptor that it shares with us, and leaves it with us. Never
+ * rejects.
+ */
 export async function takeFlock(fd: number, options: FlockOptions): Promise<FlockAnswer> {
   const answer = await ask(fd, options, "ignore");
   // busybox ends with 1 after an error too, but not without a word. A pipe costs a millisecond: only now is it worth it.

@@ -19,7 +19,9 @@ interface HiddenState {
   readonly kind: "hidden";
 }
 
-/** One token in a lock folder, as it looks from this host. Nothing is taken, so the kernel's lock proves nothing here. */
+/**
+ * One token in a lock folder, as it looks from this host. Nothing is taken, so the kernel's lock proves nothing here.
+ */
 export interface TokenView {
   readonly token: string;
   /** Of the process that holds it; it means something on its own host only. */

@@ -38,7 +38,10 @@ export interface HeldLock {
   readonly tookOverFrom: LockHolder | undefined;
   /** Rejects never; resolves once when the lock is known to be lost, with why. */
   readonly lost: Promise<string>;
-  /** To be called when no process of the pipeline is left, also after a loss. Fails with a StoreError where the share refuses it. */
+  /**
+   * To be called when no process of the pipeline is left, also after a loss. Fails with a StoreError where the share
+   * refuses it.
+   */
   release(): Promise<void>;
 }
 

@@ -159,7 +159,9 @@ export async function findPipelineProcesses(token: string, flockFile: string): P
   return found;
 }
 
-/** Sends a signal to those processes, each looked at anew just before: a pid may be another's by then. @returns which */
+/**
+ * Sends a signal to those processes, each looked at anew just before: a pid may be another's by then. @returns which
+ */
 async function signalPipelineProcesses(
   token: string,
   flockFile: string,

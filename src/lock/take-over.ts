@@ -206,7 +206,9 @@ export async function watchRemote(scene: Scene, remote: Remote): Promise<Watched
   }
 }
 
-/** Behind the lock folder's name: a token that was taken away, with who took it; a file to ask for the time; a watcher. */
+/**
+ * Behind the lock folder's name: a token that was taken away, with who took it; a file to ask for the time; a watcher.
+ */
 const LEFTOVER = /^\.(?:(?<gone>.+)\.(?<by>[^.]+)\.gone|[0-9a-f]+\.probe|(?<watcher>.+)\.watch)$/;
 
 interface DetachedToken {
@@ -215,7 +217,9 @@ interface DetachedToken {
   readonly untold: string | undefined;
 }
 
-/** Another tap may be called `a.lock.b`: only what cannot be its files is ours. @param before name of the lock folder */
+/**
+ * Another tap may be called `a.lock.b`: only what cannot be its files is ours. @param before name of the lock folder
+ */
 function findLeftover(name: string, before: string): readonly DetachedToken[] {
   const groups = name.startsWith(before) ? LEFTOVER.exec(name.slice(before.length))?.groups : undefined;
   if (groups === undefined) return [];

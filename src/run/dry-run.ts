@@ -9,7 +9,7 @@ import { applyEnvironment, type EnvironmentChange, readEnvironment } from "./pro
 import { nameFastSync } from "./process/pipeline.ts";
 import { findSetpriv } from "./process/process-group.ts";
 
-/** Stands for a value that is not to be seen. */
+/** Shown instead of a secret value. */
 const HIDDEN = "***";
 
 const renderChange = ({ name, value, secret }: EnvironmentChange): string =>
@@ -18,7 +18,7 @@ const renderChange = ({ name, value, secret }: EnvironmentChange): string =>
 const renderSlot = ({ decision }: SlotFinding): string =>
   decision.kind === "run" ? decision.slot.toISOString() : `skipped (${decision.reason}): it ${decision.detail}`;
 
-/** What a run would do; nothing is written, and what would keep it from starting is thrown here too. */
+/** Describes what a run would do. Writes nothing, and throws the same errors as a run. */
 export async function renderDryRun(plan: RunPlan, host: Host): Promise<string> {
   const { entry, paths, manners } = plan;
   const changes = await readEnvironment(plan.environment, paths.configDir, host);

@@ -15,14 +15,14 @@ import { recordOf } from "./record.ts";
 import { skipBlocked, skipOverlap, skipSlot } from "./skip.ts";
 import { openNotes } from "./wrapper-log.ts";
 
-/** The record of a run, however it went. */
+/** The record of a run. */
 const runRecord = (
   { plan, host, start }: Pick<HeldRun, "plan" | "host" | "start">,
   { kind, exitCode }: Outcome,
   more: Pick<RunRecord, "detail" | "log">,
 ): RunRecord => recordOf(plan, host, start, { outcome: kind, exitCode, ...more });
 
-/** From here on no other start runs the slot. What cannot be noted any more does not end a pipeline that runs. */
+/** Records the slot as handled, so that no other start runs it. A failure does not stop a running pipeline. */
 async function settleSlot({ claim, host, notes }: HeldRun): Promise<void> {
   try {
     await claim?.settle();
@@ -37,11 +37,11 @@ async function keepRecord({ plan, host }: HeldRun, record: RunRecord): Promise<v
   await writeLastRun(plan.paths, host, record);
 }
 
-/** Its own check is the last one: of a run that began when we had looked already. */
+/** PipelineWise's own check also finds a foreign run that started after our check. */
 const wasRefusedByPipelineWise = async ({ code, log }: { code: number; log: string | undefined }): Promise<boolean> =>
   code === 1 && log !== undefined && wasRefused(code, await readTail(log));
 
-/** A pipeline that was killed leaves its pidfile, and a log that PipelineWise shows as running for ever. */
+/** A pipeline that was killed leaves its pidfile, and a log that PipelineWise shows as running forever. */
 async function clearOwnLeftovers({ plan, host, notes }: HeldRun, record: RunRecord): Promise<void> {
   try {
     const traces = await findTraces(plan.paths, lockOf(plan.entry), host, { ourRuns: [record] });
@@ -51,7 +51,7 @@ async function clearOwnLeftovers({ plan, host, notes }: HeldRun, record: RunReco
   }
 }
 
-/** What cannot be told is no other end of the run. */
+/** Records missed slots, if the plan says so. A failure does not change the outcome of the run. */
 async function tellWhatWasMissed({ plan, host, start, notes }: HeldRun): Promise<void> {
   if (!plan.manners.tellMissed) return;
   try {
@@ -63,7 +63,7 @@ async function tellWhatWasMissed({ plan, host, start, notes }: HeldRun): Promise
   }
 }
 
-/** Tells of a run that did not succeed: to cron's mail with the last lines, else in a line, as the output was seen. */
+/** Reports a run that did not succeed: with the last lines for cron's mail, or in one line if the output was shown. */
 async function tellEnd({ plan, host }: HeldRun, outcome: Outcome, record: RunRecord): Promise<void> {
   if (outcome.kind === "succeeded") return;
   const log = record.log;
@@ -74,7 +74,11 @@ async function tellEnd({ plan, host }: HeldRun, outcome: Outcome, record: RunRec
   }
 }
 
-/** Starts the pipeline, stays with it, and records how it ended. @returns the code to end with */
+/**
+ * Starts the pipeline, waits until it ends and records the outcome.
+ *
+ * @returns the exit code
+ */
 async function runHoldingLock(run: HeldRun): Promise<number> {
   const { host, lock, notes, signals } = run;
   if (lock.weakness !== undefined) notes.warn(lock.weakness);
@@ -86,7 +90,7 @@ async function runHoldingLock(run: HeldRun): Promise<number> {
   try {
     begun = asked === undefined ? await beginPipeline(run) : undefined;
   } catch (error) {
-    // Nothing was started, and that is a failed run: `status` shows it, cron's mail says why.
+    // Nothing was started. That is a failed run, so that `status` shows it and cron's mail gives the reason.
     const detail = errorMessage(error);
     const exitCode = error instanceof SchedError ? error.exitCode : EXIT.bug;
     notes.error("not started", { detail });
@@ -96,7 +100,7 @@ async function runHoldingLock(run: HeldRun): Promise<number> {
     });
     throw error;
   }
-  // Also where we were asked to stop before anything had started.
+  // Also if a stop was requested before anything was started.
   await settleSlot(run);
   const end = begun === undefined ? { code: 0, cause: asked } : await stayWithPipeline(run, begun);
   await settleSlot(run);
@@ -109,7 +113,7 @@ async function runHoldingLock(run: HeldRun): Promise<number> {
   const record = runRecord(run, outcome, { log, detail });
   const note = outcome.kind === "succeeded" ? notes.info : notes.warn;
   note("ended", { outcome: outcome.kind, code: end.code, exitCode: outcome.exitCode });
-  // Without the lock they may be another run's by now.
+  // Without the lock, the files may already belong to another run.
   if (outcome.kind !== "succeeded" && outcome.kind !== "lock-lost") await clearOwnLeftovers(run, record);
   await tellEnd(run, outcome, record);
   await tellWhatWasMissed(run);
@@ -117,13 +121,17 @@ async function runHoldingLock(run: HeldRun): Promise<number> {
     await keepRecord(run, record);
   } catch (error) {
     if (outcome.exitCode === EXIT.ok) throw error;
-    // The pipeline's own code says more than ours would.
+    // The pipeline's exit code is more useful than this error's.
     host.stderr.write(`pipelinewise-sched: ${errorMessage(error)}\n`);
   }
   return outcome.exitCode;
 }
 
-/** The whole of a run behind the quick look: lock, pipeline, record. @returns the code to end with */
+/**
+ * Executes a run after the quick checks: lock, pipeline, record.
+ *
+ * @returns the exit code
+ */
 export async function execute(plan: RunPlan, host: Host, execution: Execution): Promise<number> {
   const { start, signals } = execution;
   await demandWritableHistory(plan.paths, host);
@@ -152,7 +160,7 @@ export async function execute(plan: RunPlan, host: Host, execution: Execution): 
   }
 }
 
-/** What the share does not let us take away is proved dead by the next start: how the run ended is another matter. */
+/** Releases the lock. A failure does not change the outcome: the next start proves this holder dead. */
 async function giveBack(lock: HeldLock, host: Host): Promise<void> {
   try {
     await lock.release();

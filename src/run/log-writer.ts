@@ -1,6 +1,6 @@
 import { destination, pino } from "pino";
 
-/** What the wrapper notes of itself, beside the history. */
+/** The wrapper log. */
 export interface Log {
   info(text: string, fields?: LogFields): void;
   warn(text: string, fields?: LogFields): void;
@@ -10,8 +10,8 @@ export interface Log {
 export type LogFields = Readonly<Record<string, string | number | undefined>>;
 
 /**
- * A log that writes JSON lines, at once, to an open file. A disk that fills up meanwhile stops nothing: what could not be
- * written is lost, and the history, which shares the disk, says so by failing.
+ * Opens a log that writes JSON lines synchronously to an open file. If the disk is full, lines are lost without an error:
+ * the history is on the same disk and reports it.
  *
  * @param base fields of every line
  */

@@ -13,13 +13,13 @@ interface Task {
   readonly slot: string | undefined;
 }
 
-/** What the record of a lock says that its run is about: `sync_tables#weekly 2026-11-23T12:00:00.000Z`. */
+/** Parses the task of an owner record: `sync_tables#weekly 2026-11-23T12:00:00.000Z`. */
 function parseTask(task = ""): Task {
   const [, command = DEFAULT_COMMAND, entry, slot] = TASK.exec(task) ?? [];
   return { command, entry, slot };
 }
 
-/** The record of a run whose process is gone without having written one. */
+/** The record of a run whose wrapper ended without writing one. */
 function lostRecord(paths: StatePaths, pipeline: LockId, dead: DeadHolder, how: string): RunRecord {
   const { runId: id, startedAt, lastBeatAt, host } = dead;
   const { command, entry, slot } = parseTask(dead.task);
@@ -36,16 +36,16 @@ function lostRecord(paths: StatePaths, pipeline: LockId, dead: DeadHolder, how: 
     slot,
     scheduled: slot !== undefined,
     startedAt: startedAt.toISOString(),
-    // A heartbeat sets whole seconds ahead at times; nothing ends before it began.
+    // A heartbeat is rounded to whole seconds, so it may be before the start.
     endedAt: new Date(Math.max(lastBeatAt.getTime(), startedAt.getTime())).toISOString(),
     log: runLogFile(paths, pipeline, { id, startedAt }),
   };
 }
 
 /**
- * Records a run as lost. To be called by who took its token away, which is one of all that find it dead.
+ * Records a run as lost. Only the process that removed its token calls this.
  *
- * @param how found, and by whom: ends the record's sentence
+ * @param how text for the record: who found the run, and how
  */
 export async function recordLost(
   paths: StatePaths,
@@ -65,10 +65,13 @@ export async function recordLost(
   return record;
 }
 
-/** No more of its pipeline's records than that can have come since. */
+/** Number of records to search: a pipeline cannot have more new records than this. */
 const NEWEST = 100;
 
-/** What the run itself has told, where its process died after that: before `last/` had it, or before its release. */
+/**
+ * The record that the run wrote itself, if its wrapper died after that and before `last/` was updated or the lock
+ * released.
+ */
 async function findTold(paths: StatePaths, { id, tap, target }: RunRecord): Promise<RunRecord | undefined> {
   const { readHistory } = await import("../history/read.ts");
   const { runs } = await readHistory(paths, { tap, target, limit: NEWEST });

@@ -8,8 +8,8 @@ import type { RunPlan } from "./plan.ts";
 import { recordOf, type Start } from "./record.ts";
 
 /**
- * Records as skipped what came due while a run was at work, where its scheduler starts nothing beside it: no start of its
- * own is there to tell of it. To be called before the lock is given back.
+ * Records the due times that passed during a run as skipped, for a scheduler that starts nothing while a run is running:
+ * there is no start that could record them. Call it before the lock is released.
  */
 export async function tellMissed(plan: RunPlan, host: Host, run: Start): Promise<void> {
   const { paths, entry, slot: slotPlan, manners } = plan;

@@ -7,29 +7,29 @@ import { entryLabel } from "../pipeline-id.ts";
 import { open } from "../storage/fs.ts";
 import { renderDuration } from "../text/format-time.ts";
 
-/** Why we stop a pipeline before it has ended by itself. */
+/** The reason why the wrapper stops a pipeline. */
 export type StopCause =
   | { readonly kind: "signal"; readonly signal: string; readonly number: number }
   /** `stop` asked for it. */
   | { readonly kind: "request"; readonly by: string; readonly why: string | undefined }
   | { readonly kind: "lock-lost"; readonly why: string }
-  /** Something failed on our side, so that nobody could stay with it. */
+  /** An internal error: the wrapper can no longer supervise the pipeline. */
   | { readonly kind: "fault"; readonly why: string };
 
 /** How a run ended, for the record, for the reader and for the caller. */
 export interface Outcome {
   readonly kind: Exclude<OutcomeKind, "skipped" | "lost">;
-  /** What `run` ends with. */
+  /** Exit code of `run`. */
   readonly exitCode: number;
-  /** As it reads behind the pipeline's name: `failed with exit code 1`. */
+  /** Sentence fragment that follows the pipeline's name: `failed with exit code 1`. */
   readonly words: string;
 }
 
 const SIGNAL_BASE = 128;
-/** As SIGTERM would have ended it. */
+/** The same exit code as after SIGTERM. */
 const STOPPED_BY_REQUEST = SIGNAL_BASE + 15;
 
-/** Who or what stopped a run. */
+/** The cause of a stop, as text. */
 export function causeWords(cause: StopCause): string {
   if (cause.kind === "signal") return cause.signal;
   if (cause.kind === "lock-lost" || cause.kind === "fault") return cause.why;
@@ -43,9 +43,10 @@ function failureWords(code: number): string {
 }
 
 /**
- * What became of a run. Who was told to stop counts as stopped however it ended: what it did not get to do is unknown.
+ * The outcome of a run. A run that was asked to stop counts as stopped with any exit code, because nobody knows what it
+ * did not finish.
  *
- * @param code the child's own, or 128 + n for signal n
+ * @param code exit code of the pipeline process, or 128 + n for signal n
  */
 export function judgeEnd(code: number, cause: StopCause | undefined): Outcome {
   if (cause?.kind === "signal") {
@@ -99,13 +100,17 @@ export async function readTail(path: string): Promise<string | undefined> {
   }
 }
 
-/** One line for who sees the output anyway. @param words how it ended, such as `failed with exit code 1` */
+/**
+ * One line about the end of a run whose output was shown.
+ *
+ * @param words how it ended, such as `failed with exit code 1`
+ */
 export function renderEnd(record: RunRecord, words: string): string {
   const took = renderDuration(Date.parse(record.endedAt) - Date.parse(record.startedAt));
   return `pipelinewise-sched: ${entryLabel(entryOf(record))} ${words} after ${took}`;
 }
 
-/** What cron's mail says of a failure. */
+/** The report of a failure for cron's mail. */
 export function renderReport(record: RunRecord, words: string, tail: string | undefined): string {
   const lines = tail === undefined ? undefined : lastLines(tail);
   const output =

@@ -15,43 +15,43 @@ import {
 import type { StatePaths } from "../storage/paths.ts";
 import type { SlotPlan } from "./checks/slot.ts";
 
-/** Where the pipeline's environment comes from, beside our own. Nothing of it is read yet. */
+/** Sources of the pipeline's environment, in addition to this process's. They are not read yet. */
 export interface EnvironmentPlan {
   /** As written; values may hold `${file:PATH}` or `${env:NAME}`. */
   readonly values: Readonly<Record<string, string>>;
   /** Absolute. */
   readonly file?: string | undefined;
-  /** Folder that a relative `${file:PATH}` counts from. */
+  /** Directory to which a relative `${file:PATH}` refers. */
   readonly folder: string;
-  /** Virtualenvs of PipelineWise, as install found them; used where our own environment does not say. */
+  /** PIPELINEWISE_HOME as `install` found it; used if the environment does not set it. */
   readonly pipelinewiseHome?: string | undefined;
 }
 
-/** How a run speaks, and what a skip ends with. */
+/** The output of a run, and the exit code of a skip. */
 interface RunManners {
   readonly scheduled: boolean;
-  /** Whether the pipeline's output is passed through; else it goes to the run's log only. */
+  /** Whether the pipeline's output is passed through; otherwise it goes only to the run log. */
   readonly passThrough: boolean;
   readonly skipExitCode: number;
-  /** Whether its scheduler starts nothing while it is at work, so that what comes due meanwhile is told by the run. */
+  /** Whether the run records missed slots, because its scheduler starts nothing while it is running. */
   readonly tellMissed: boolean;
 }
 
-/** All that a run will do, as a value: `--dry-run` prints it, `run` does it. */
+/** Everything that a run will do, as a value: `--dry-run` prints it, `run` executes it. */
 export interface RunPlan {
   readonly entry: EntryId;
   readonly paths: StatePaths;
-  /** PipelineWise's command line; the program may yet have to be found on the PATH. */
+  /** PipelineWise's command line. Its program may be a name to look up on the PATH. */
   readonly words: readonly string[];
-  /** Which word names a fast sync, where nothing installed tells its name: PipelineWise is to be asked. */
+  /** Index of the fast sync command, if its name is not stored and PipelineWise must be asked for it. */
   readonly fastSyncAt?: number | undefined;
   readonly environment: EnvironmentPlan;
   readonly manners: RunManners;
-  /** How the slot is found that it stands for; a run by hand stands for none. */
+  /** How to find the slot of the run; `undefined` for a run by hand. */
   readonly slot?: SlotPlan | undefined;
 }
 
-/** What the words behind `run` ask for. What was not said is `undefined`. */
+/** The parsed arguments of `run`. An option that was not given is `undefined`. */
 export interface RunRequest extends PipelineId {
   readonly command: string | undefined;
   readonly id: string | undefined;
@@ -60,26 +60,26 @@ export interface RunRequest extends PipelineId {
   readonly configDir: string | undefined;
   /** A schedule file to take the entry from, instead of an installed schedule. */
   readonly file: string | undefined;
-  /** Started by a scheduler: silent but for failures. */
+  /** Started by a scheduler: print only failures. */
   readonly scheduled: boolean;
-  /** The due instant that the scheduler means; without it the run finds its own. */
+  /** The slot that the scheduler gives; without it the run finds its slot. */
   readonly slot: Date | undefined;
-  /** Run that slot also when it was handled before. */
+  /** Run the slot even if it was handled before. */
   readonly again: boolean;
-  /** Record as skipped what came due while the run was at work. */
+  /** Record the due times that passed during the run as skipped. */
   readonly tellMissed: boolean;
-  /** Pass the pipeline's output through although scheduled. */
+  /** Pass the pipeline's output through in a scheduled run. */
   readonly output: boolean;
-  /** How long a stop may take until nothing is left; `undefined`: as long as is good for the pipeline. */
+  /** Time from a stop request until SIGKILL; `undefined`: the default. */
   readonly stopWithinSeconds: number | undefined;
-  /** Code of a skip, in place of 0 (scheduled) or 75 (by hand). */
+  /** Exit code of a skip, instead of 0 (scheduled) or 75 (by hand). */
   readonly skipExitCode: number | undefined;
   readonly dryRun: boolean;
-  /** Words behind `--`, for PipelineWise's command. */
+  /** Arguments after `--`, for PipelineWise's command. */
   readonly extraArgs: readonly string[];
 }
 
-/** A schedule, and how this host calls PipelineWise; `host` is absent where only another host installed it. */
+/** A stored schedule and this host's stored install; `host` is absent if only another host installed it. */
 interface Installed {
   readonly meaning: CompiledSchedule;
   readonly host: ResolvedHost | undefined;
@@ -88,7 +88,7 @@ interface Installed {
 type ResolvedHost = Pick<HostSchedule, "command" | "fastSync" | "pipelinewiseHome">;
 type InstalledHost = ResolvedHost & Pick<HostSchedule, "machineZone" | "zones" | "loose">;
 
-/** What a plan is made from, beside the request. */
+/** The input of a plan, in addition to the request. */
 export interface RunPlace {
   readonly paths: StatePaths;
   readonly hostName: string;
@@ -97,7 +97,7 @@ export interface RunPlace {
 
 const PIPELINEWISE = ["pipelinewise"];
 
-/** @throws a `SchedError` with code 66, which says to install again */
+/** The error (exit 66) for something that is not installed. */
 function missing(what: string, again: string): SchedError {
   return new SchedError(what, {
     exitCode: EXIT.noInput,
@@ -141,9 +141,9 @@ function planOf(
 }
 
 /**
- * What a scheduled start runs: exactly what was installed, or nothing.
+ * The plan of a scheduled start: exactly the installed entry, or an error.
  *
- * @param installed the schedule that the line names; `undefined` when there is none
+ * @param installed the schedule that the command line names; `undefined` if there is none
  */
 export function planScheduled(
   request: RunRequest,
@@ -180,7 +180,7 @@ function slotPlan(entry: CompiledEntry, host: InstalledHost, { slot, again }: Ru
   };
 }
 
-/** Whether two commands are one: `fast_sync` and `sync_tables` are. */
+/** Whether two names mean the same command, such as `fast_sync` and `sync_tables`. */
 const isSameCommand = (one: string, other: string): boolean => one === other || (isFastSync(one) && isFastSync(other));
 
 const isEntry = (entry: EntryId, wanted: EntryId): boolean =>
@@ -189,7 +189,7 @@ const isEntry = (entry: EntryId, wanted: EntryId): boolean =>
 const isPair = (entry: EntryId, wanted: RunRequest): boolean =>
   entry.tap === wanted.tap && entry.target === wanted.target;
 
-/** The entry that a run by hand means; `undefined` when the pair has none for this command. */
+/** The installed entry for a run by hand; `undefined` if the pipeline has none for this command. */
 function chooseEntry(
   request: RunRequest,
   wanted: EntryId,
@@ -215,9 +215,9 @@ function chooseEntry(
 }
 
 /**
- * What a run by hand does: as the installed entry has it where there is one, else with the config directory alone.
+ * The plan of a run by hand: the installed entry if there is one, otherwise only the config directory.
  *
- * @param installed every schedule to look in
+ * @param installed all schedules to search
  */
 export function planByHand(request: RunRequest, installed: readonly Installed[], place: RunPlace): RunPlan {
   const having = installed.filter(({ meaning }) => meaning.entries.some((entry) => isPair(entry, request)));

@@ -56,14 +56,18 @@ export function findDue({ crons, clock, since, handled, now }: Tick): Due {
   return missed === undefined ? { kind: "none" } : { kind: "too-late", slot: missed };
 }
 
-/** The due instant in the minute of `at`, as a scheduler names it that has its own list of times; `undefined` for none. */
+/**
+ * The due instant in the minute of `at`, as a scheduler names it that has its own list of times; `undefined` for none.
+ */
 export function dueInMinute({ crons, clock, since }: DueTimes, at: number): number | undefined {
   const minute = at - (at % MINUTE_MS);
   const found = newestRun(crons, clock, { after: minute - 1, upTo: minute + MINUTE_MS - 1 });
   return found !== undefined && found > beginningOf(since) ? found : undefined;
 }
 
-/** Nothing up to here is due: a daemon that loads a crontab in the very second of its tick starts that minute's lines. */
+/**
+ * Nothing up to here is due: a daemon that loads a crontab in the very second of its tick starts that minute's lines.
+ */
 const beginningOf = (since: number | undefined): number =>
   since === undefined ? Number.NEGATIVE_INFINITY : since - (since % MINUTE_MS) - 1;
 

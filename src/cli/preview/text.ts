@@ -87,7 +87,9 @@ function dayWords(day: string, zone: string, lengthMs: number): string {
   return `Runs on ${day} in ${zone}${hours === 24 ? "" : `, a day of ${hours} hours`}.`;
 }
 
-/** A hint if the cron daemon of this machine treats clock changes differently from Debian's, which the preview shows. */
+/**
+ * A hint if the cron daemon of this machine treats clock changes differently from Debian's, which the preview shows.
+ */
 const otherWays = ({ kind }: CronHere): readonly string[] =>
   kind === "busybox" || kind === "systemd" ? [`For its daylight-saving differences, add --daemon ${kind}.`] : [];
 

@@ -91,7 +91,9 @@ export function commandFor(argv: readonly string[], { tap, target, dataDiff = fa
 
 const CHUNK = 16_384;
 
-/** Arguments that a process was started with; empty for a zombie, for a kernel thread, and for a process that has ended. */
+/**
+ * Arguments that a process was started with; empty for a zombie, for a kernel thread, and for a process that has ended.
+ */
 export function argvOf(pid: number | string): readonly string[] {
   try {
     const file = openSync(`/proc/${pid}/cmdline`, "r");
@@ -131,8 +133,8 @@ function configDirOf(pid: string): { readonly path: string; readonly named: stri
 }
 
 /**
- * Whether a process works in our config directory: two users, or a trial beside the real thing, may have pipelines of the
- * same names. Of another user's process only PipelineWise's pidfile tells.
+ * Whether a process uses this config directory: two users, or a test beside production, may have pipelines of the same
+ * names. The processes of other users are detected only by PipelineWise's pidfile.
  */
 async function worksIn(pid: string, configDir: string): Promise<boolean> {
   const directory = configDirOf(pid);

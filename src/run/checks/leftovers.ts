@@ -12,18 +12,18 @@ import { storeFault } from "../../storage/store-error.ts";
 import type { Log } from "../log-writer.ts";
 import { argvOf, commandFor, describeProcess, type ForeignProcess } from "./foreign-runs.ts";
 
-/** What PipelineWise wrote and nobody works with any more. */
+/** Files of PipelineWise that no process uses any more. */
 export interface Leftovers {
   readonly pidfile: { readonly path: string; readonly text: string } | undefined;
   /** Logs that are still called `.running`. */
   readonly logs: readonly string[];
 }
 
-/** What PipelineWise's own files tell of a pipeline that we are about to start. */
+/** Result of the check of PipelineWise's files about a pipeline that is about to start. */
 export type Traces =
-  /** `pidfile` names a live process; it is not shown to be another's. */
+  /** `pidfile` names a running process that may have written it. */
   | { readonly kind: "external"; readonly process: ForeignProcess; readonly pidfile: string }
-  /** Written lately by no run that we know of: perhaps by one on another host. */
+  /** A log that was written recently by an unknown run, perhaps on another host. */
   | { readonly kind: "foreign-log"; readonly path: string; readonly ageMs: number }
   | { readonly kind: "leftovers"; readonly leftovers: Leftovers };
 
@@ -31,12 +31,12 @@ export type Traces =
 const HIGHEST_PID = 4_194_304;
 /** A log that has been silent for so long is nobody's. */
 const QUIET_MS = 30 * 60_000;
-/** A dead run may have gone on for a while after its last heartbeat. */
+/** A dead run may have continued for this time after its last heartbeat. */
 const AFTER_LAST_BEAT_MS = 60_000;
 /** A log of any kind of run but data-diff checks, which run beside others. PipelineWise 0.77 gave some a new name. */
 const RUNNING = /-(\d{4})(\d\d)(\d\d)_(\d\d)(\d\d)(\d\d)\.(?!data_?diff)[a-z_]+\.log\.running$/;
 
-/** `<config_dir>/<target>/<tap>`: PipelineWise's folder of a pipeline. */
+/** `<config_dir>/<target>/<tap>`: PipelineWise's directory of a pipeline. */
 const tapFolder = ({ configDir }: StatePaths, { tap, target }: PipelineId): string => join(configDir, target, tap);
 
 async function unlessAbsent<T>(path: string, act: () => Promise<T>, absent: T): Promise<T> {
@@ -60,7 +60,7 @@ async function readPidfile(path: string): Promise<Leftovers["pidfile"]> {
   return text === undefined ? undefined : { path, text };
 }
 
-/** When a log began, by its name: the clock of its host, which the records of that host's runs go by too. */
+/** The start time in a log's name, by the clock of its host, as in the records of that host's runs. */
 function beganAt(name: string): number | undefined {
   const [, ...parts] = RUNNING.exec(name) ?? [];
   const [year, month, day, hour, minute, second] = parts.map(Number);
@@ -68,7 +68,7 @@ function beganAt(name: string): number | undefined {
   return Date.UTC(year, month - 1, day, hour, minute, second);
 }
 
-/** Whether one of our runs wrote a log that began then. Names have whole seconds. */
+/** Whether a run of this program wrote a log that began at this time. Log names contain whole seconds. */
 function isOurs(at: number, runs: Iterable<RunRecord>): boolean {
   for (const { outcome, startedAt, endedAt } of runs) {
     const end = Date.parse(endedAt) + (outcome === "lost" ? AFTER_LAST_BEAT_MS : 0);
@@ -77,7 +77,7 @@ function isOurs(at: number, runs: Iterable<RunRecord>): boolean {
   return false;
 }
 
-/** How long ago a file last changed: the file server's clock against itself, as hosts' clocks differ. */
+/** The time since a file last changed. Both times are the file server's, because the clocks of hosts differ. */
 async function unchangedMs(path: string, probe: string): Promise<number> {
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
   const timesOf = async (file: string, how: number) => {
@@ -114,15 +114,15 @@ async function mayHaveWritten(pid: number, { pipeline, self, writtenMs }: Pidfil
   if (state.zombie || state.kernelThread || isAncestor(pid, self)) return false;
   if (commandFor(argvOf(pid), pipeline) !== undefined) return true;
   const written = await writtenMs();
-  // Only now: a share may take its time to answer, in which the process grows older.
+  // Read the age last: the process grows older while a slow file system answers.
   return ageMs(state) + SURELY_LATER_MS >= written;
 }
 
 /**
- * What PipelineWise's files tell. Reads only; to be called by who holds the lock and has started nothing yet.
+ * Checks PipelineWise's files. Reads only. Call it while holding the lock and before anything was started.
  *
- * @param options.ourRuns newest runs of ours; what they left is theirs, however lately
- * @param options.foreignMs a log that nobody wrote for so long is nobody's
+ * @param options.ourRuns newest runs of this program; their files are leftovers even if they are recent
+ * @param options.foreignMs a log that was not changed for this time is a leftover
  */
 export async function findTraces(
   paths: StatePaths,
@@ -161,8 +161,8 @@ export async function findTraces(
 }
 
 /**
- * Puts away what a dead run left: PipelineWise would refuse to start beside its pidfile, and show its log as running for
- * ever. `state.json` is never touched. What cannot be put away is noted, and left to PipelineWise.
+ * Removes the files of a dead run: PipelineWise would refuse to start because of its pidfile, and would show its log as
+ * running forever. `state.json` is never touched. A failure is logged and left to PipelineWise.
  */
 export async function clearLeftovers({ pidfile, logs }: Leftovers, notes: Pick<Log, "warn">): Promise<void> {
   const attempt = async (what: string, path: string, act: () => Promise<void>) => {

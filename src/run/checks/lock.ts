@@ -11,7 +11,7 @@ import type { StopTiming } from "../process/terminate.ts";
 import type { Start } from "../record.ts";
 import { doneBefore, renderHandler, type SlotSkip, taskOf, twinOf } from "./slot.ts";
 
-/** For so long a lock may be held before its holder has written who it is. */
+/** Maximum wait for a new holder's owner record. */
 const TWIN_WAIT_MS = 10_000;
 const SHORTEST_PAUSE_MS = 20;
 const LONGEST_PAUSE_MS = 500;
@@ -19,7 +19,7 @@ const LONGEST_PAUSE_MS = 500;
 const NO_SETPRIV =
   "setpriv (util-linux) not found: a pipeline survives if its wrapper is killed, and later runs are skipped until it ends";
 
-/** What a run needs beside its plan and its machine. */
+/** Everything that a run needs in addition to its plan and host. */
 export interface Execution {
   readonly start: Start;
   readonly locks: PipelineLocks;
@@ -27,7 +27,7 @@ export interface Execution {
   readonly timing: StopTiming;
 }
 
-/** The lock, or `undefined` when we were asked to stop while we waited for it. What comes later is given back. */
+/** Acquires the lock; `undefined` if a stop was requested during the wait. A lock acquired after that is released. */
 export async function acquireUnlessStopped(
   plan: RunPlan,
   host: Host,
@@ -62,8 +62,8 @@ export async function acquireUnlessStopped(
 }
 
 /**
- * Now that no one else can: whether another start has done our slot since we looked. That a newer one was skipped is not
- * that: whoever has watched a dead host's run for five minutes runs then, though the ticks after its own went by.
+ * Checks again, now under the lock, whether another start has handled this slot. A newer slot that was only skipped does
+ * not count: after watching a dead host's run for a whole lease, this start still runs.
  */
 export async function findDone(plan: RunPlan, host: Host, { slot }: Start): Promise<SlotSkip | undefined> {
   if (plan.slot === undefined || plan.slot.again || slot === undefined) return undefined;
@@ -73,8 +73,8 @@ export async function findDone(plan: RunPlan, host: Host, { slot }: Start): Prom
 }
 
 /**
- * Whether the start that was quicker than ours is about the same slot, as when two lines of an entry name one minute. Who
- * has only just taken the lock may yet have to say so, on this host or on another one of the share.
+ * Whether the holder runs for the same slot, as when two lines of an entry fire in one minute. A new holder, on this or
+ * another host, may not have written its owner record yet, so this waits for it.
  */
 export async function findTwin(
   plan: RunPlan,

@@ -9,7 +9,7 @@ import { renderDuration } from "../../text/format-time.ts";
 import { findForeign } from "./foreign-runs.ts";
 import { findTraces, type Leftovers } from "./leftovers.ts";
 
-/** What we look at in PipelineWise's config.json; it is not ours, so anything may be missing. */
+/** The parts of PipelineWise's config.json that are read here. Any of them may be missing. */
 interface MainConfig {
   readonly targets?: readonly {
     readonly id?: unknown;
@@ -18,8 +18,8 @@ interface MainConfig {
 }
 
 /**
- * Whether PipelineWise's config.json says that a tap is disabled: PipelineWise would refuse to run it. Whatever cannot be
- * read or understood is left to PipelineWise, which says it better.
+ * Whether PipelineWise's config.json disables a tap, which PipelineWise would refuse to run. An unreadable file counts as
+ * enabled, because PipelineWise reports that error better.
  */
 async function isDisabled(configDir: string, { tap, target }: PipelineId): Promise<boolean> {
   try {
@@ -32,10 +32,10 @@ async function isDisabled(configDir: string, { tap, target }: PipelineId): Promi
   }
 }
 
-/** Whether the way is free for a start that holds the lock. */
+/** Whether a start that holds the lock can run. */
 export type Way =
   | { readonly kind: "free"; readonly leftovers: Leftovers }
-  /** `detail` reads behind the pipeline's name. */
+  /** `detail` is a sentence fragment that follows the pipeline's name. */
   | { readonly kind: "blocked"; readonly reason: SkipReason; readonly detail: string };
 
 const byOthers = (detail: string): Way => ({ kind: "blocked", reason: "external", detail });
@@ -44,7 +44,7 @@ const byOthers = (detail: string): Way => ({ kind: "blocked", reason: "external"
 const needsEnabledTap = (command: string): boolean =>
   command === "run_tap" || command === "partial_sync_table" || isFastSync(command);
 
-/** Looks for a run that was not started through us, and for what a dead one left. Reads only. */
+/** Looks for a foreign run and for leftovers of a dead run. Reads only. */
 export async function lookAhead(paths: StatePaths, entry: EntryId, host: Host): Promise<Way> {
   const lock = lockOf(entry);
   if (needsEnabledTap(entry.command) && (await isDisabled(paths.configDir, entry))) {
@@ -69,9 +69,13 @@ export async function lookAhead(paths: StatePaths, entry: EntryId, host: Host): 
   );
 }
 
-/** PipelineWise's word for a run that found another one's pidfile. It ends with 1, as for every failure. */
+/** PipelineWise's message for a run that found another run's pidfile. The exit code is 1, as for every failure. */
 const REFUSED = /(?:^|log_level=ERROR\s+message=|[\s:])Another instance of the tap is already running\.\s*$/;
 
-/** Whether PipelineWise refused to start beside a run that is not ours. @param tail end of its output */
+/**
+ * Whether PipelineWise refused to start because of another run.
+ *
+ * @param tail end of its output
+ */
 export const wasRefused = (code: number, tail: string | undefined): boolean =>
   code === 1 && tail !== undefined && REFUSED.test(tail);

@@ -14,46 +14,46 @@ import type { StatePaths } from "../../storage/paths.ts";
 import { localtimeMark } from "../../system/localtime.ts";
 import { renderDuration } from "../../text/format-time.ts";
 
-/** What is needed to tell which slot a scheduled start stands for. */
+/** Everything that is needed to find the slot of a scheduled start. */
 export interface SlotPlan {
-  /** As installed; they were checked then. */
+  /** As installed. `install` checked them. */
   readonly crons: readonly string[];
-  /** Of the entry itself; `undefined`: the machine's. */
+  /** Time zone of the entry; `undefined`: the machine's. */
   readonly timezone: string | undefined;
   readonly since: Date | undefined;
-  /** The machine's at install, and what was known of zones then. */
+  /** The machine's time zone at the time of the install. */
   readonly machineZone: string;
   readonly zones: ZoneRecord | undefined;
-  /** Its lines start it also when nothing is due. */
+  /** The entry has candidate lines, which also fire when it is not due. */
   readonly loose: boolean;
-  /** The slot that the scheduler says. Its times may be candidates, some of them not due. */
+  /** The slot that the scheduler gives. It may be a candidate that is not due. */
   readonly given: Date | undefined;
-  /** It is to run also when the slot was handled before: somebody asked the scheduler for it. */
+  /** Run even if the slot was handled before, because somebody asked the scheduler for it. */
   readonly again: boolean;
 }
 
-/** A start that is not to run. */
+/** The decision not to run. */
 export interface SlotSkip {
   readonly kind: "skip";
   readonly reason: SkipReason;
-  /** Reads behind the pipeline's name. */
+  /** Sentence fragment that follows the pipeline's name. */
   readonly detail: string;
-  /** The slot that is given up with it. */
+  /** The slot that counts as handled by this skip. */
   readonly slot?: Date | undefined;
-  /** Nothing to tell: it is counted, and that is all. */
+  /** The start is only counted, without a record. */
   readonly quiet: boolean;
 }
 
 export type SlotDecision = { readonly kind: "run"; readonly slot: Date } | SlotSkip;
 
-/** What a start finds. */
+/** The decision for a start. */
 export interface SlotFinding {
   readonly decision: SlotDecision;
-  /** The machine's zone, where it is another than at install and the lines do not go by it. */
+  /** The machine's time zone, if it has changed since the install and the entry has its own zone. */
   readonly strangeZone: string | undefined;
 }
 
-/** What a run stands for, in the record of its lock. */
+/** Entry and slot of a run, as text for its owner record. */
 export const taskOf = (entry: EntryId, slot: Date): string => `${entryKey(entry)} ${slot.toISOString()}`;
 
 /** A cron expression that was checked when it was installed. */
@@ -69,7 +69,9 @@ function parseInstalled(entry: EntryId, text: string): Cron {
   }
 }
 
-/** The machine's zone: as installed while /etc/localtime is what it was then. Looking closer costs more. */
+/**
+ * The machine's zone. While /etc/localtime is unchanged since the install, the stored zone is used, which is faster.
+ */
 export async function machineZoneNow({ zones, machineZone }: SlotPlan, { root }: Host): Promise<string> {
   if (zones === undefined || localtimeMark(root) === zones.localtime) return machineZone;
   const { readMachineZone } = await import("../../system/time-zone.ts");
@@ -77,15 +79,19 @@ export async function machineZoneNow({ zones, machineZone }: SlotPlan, { root }:
   return sameZone(zone, machineZone) ? machineZone : zone;
 }
 
-/** What is told of a start whose slot was handled before. @param who handled it */
+/**
+ * The skip of a start whose slot was already handled.
+ *
+ * @param who handled it
+ */
 export function doneBefore({ loose, given }: Pick<SlotPlan, "loose" | "given">, slot: Date, who: string): SlotSkip {
   const detail = `was already started for ${slot.toISOString()} (${who})`;
-  // A scheduler that says its slot means that slot: another one has run it.
+  // A slot that the scheduler gave is meant exactly, so another start has handled it.
   const isUndue = loose && given === undefined;
   return { kind: "skip", reason: isUndue ? "not-due" : "slot-done", detail, quiet: isUndue };
 }
 
-/** The skip of a start that found another one at its own slot; `undefined` where the holder is about something else. */
+/** The skip of a start whose slot the lock holder is running; `undefined` if the holder runs for another slot. */
 export function twinOf(
   { entry, slot: slotPlan }: { readonly entry: EntryId; readonly slot?: SlotPlan | undefined },
   { slot }: { readonly slot?: Date | undefined },
@@ -95,10 +101,14 @@ export function twinOf(
   return doneBefore(slotPlan, slot, renderHandler({ host, run: runId }));
 }
 
-/** Who handled a slot. */
+/** The start that handled a slot, as text. */
 export const renderHandler = ({ host, run }: Pick<HandledSlot, "host" | "run">): string => `host ${host}, run ${run}`;
 
-/** When an entry is due. @param zone that it goes by; its own comes first */
+/**
+ * The times at which an entry is due.
+ *
+ * @param zone used if the entry has no time zone
+ */
 export async function dueTimes(plan: SlotPlan, entry: EntryId, host: Host, zone: string): Promise<DueTimes> {
   return {
     crons: plan.crons.map((text) => parseInstalled(entry, text)),
@@ -107,7 +117,7 @@ export async function dueTimes(plan: SlotPlan, entry: EntryId, host: Host, zone:
   };
 }
 
-/** Which slot a scheduled start stands for, or why it stands for none. Reads only. */
+/** Finds the slot of a scheduled start, or the reason why it has none. Reads only. */
 export async function findSlot(
   plan: SlotPlan,
   entry: EntryId,
@@ -115,8 +125,8 @@ export async function findSlot(
 ): Promise<SlotFinding> {
   const now = host.now();
   const handled = await readHandled(paths, entry, now);
-  // Without a zone of its own an entry goes where its machine goes, as its lines do; a scheduler that says its slots was
-  // told the zone that the machine had.
+  // Without its own zone an entry follows the machine's current zone, as its crontab lines do. A scheduler that gives
+  // slots was set up with the zone that the machine had at the install.
   const here = plan.given === undefined ? await machineZoneNow(plan, host) : plan.machineZone;
   const times = await dueTimes(plan, entry, host, here);
   if (plan.given !== undefined) {
@@ -127,7 +137,7 @@ export async function findSlot(
   return { decision: decide(due, plan, handled, now), strangeZone };
 }
 
-/** How late the start comes is the scheduler's own decision. */
+/** Decides for a slot that the scheduler gave. It may be late, because the scheduler decides that. */
 function decideGiven(
   given: Date,
   { timezone, loose, again }: SlotPlan,
@@ -141,7 +151,7 @@ function decideGiven(
   }
   const due = dueInMinute(times, given.getTime());
   if (due === undefined) {
-    // Without a zone of its own it may be that this machine has another one than that which the times were made for.
+    // Without its own zone, the machine's zone may have changed since the install, so this start gets a record.
     const quiet = loose || timezone !== undefined;
     return { kind: "skip", reason: "not-due", detail: `is not due at ${given.toISOString()}`, quiet };
   }

@@ -37,7 +37,9 @@ export interface Copying {
   readonly abandon: () => void;
 }
 
-/** Copies a stream to a reader and to the log. A log that cannot be written stops neither the reader nor the pipeline. */
+/**
+ * Copies a stream to a reader and to the log. A log that cannot be written stops neither the reader nor the pipeline.
+ */
 export function copyOutput(from: Readable, to: TextSink, { file }: RunLog): Copying {
   const passOn = passOnTo(to);
   let waits = true;

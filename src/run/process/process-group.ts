@@ -12,7 +12,10 @@ export function signalGroup(group: number, signal: NodeJS.Signals): void {
   signalProcess(-group, signal);
 }
 
-/** Sends a signal to one process. One that has gone is fine; one that became another user's (sudo) can only be waited for. */
+/**
+ * Sends a signal to one process. One that has gone is fine; one that became another user's (sudo) can only be waited
+ * for.
+ */
 export function signalProcess(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);

@@ -48,7 +48,10 @@ function startFault(program: string, error: unknown): SchedError {
   return new StoreError(`cannot start ${program}: ${errorMessage(error)}`, { cause: error });
 }
 
-/** Starts a pipeline in a process group of its own, so that a stop reaches all of it and Ctrl-C reaches it through us only. */
+/**
+ * Starts a pipeline in a process group of its own, so that a stop reaches all of it and Ctrl-C reaches it through us
+ * only.
+ */
 export async function startPipeline(start: PipelineStart): Promise<Pipeline> {
   const { words, env, cwd, stdin, output, setpriv } = start;
   const [program = "", ...args] = setpriv === undefined ? words : [setpriv, "--pdeathsig", "TERM", ...words];
