@@ -36,7 +36,7 @@ async function* blocksBackward(file: OpenFile, blockBytes: number): AsyncGenerat
     const length = Math.min(blockBytes, end);
     end -= length;
     const block = Buffer.concat([await file.readAt(end, length), rest]);
-    // What stands before the first newline may have begun in the block before.
+    // The text before the first newline may continue a line of the preceding block.
     const first = end === 0 ? 0 : block.indexOf(NEWLINE) + 1;
     if (end > 0 && first === 0) {
       rest = block;
@@ -66,7 +66,7 @@ export async function* linesBackward(path: string, blockBytes = 65_536): AsyncGe
   }
 }
 
-/** Which records are wanted; what is not given does not limit. */
+/** Selects records. A missing field does not limit the selection. */
 export interface HistoryFilter {
   readonly tap?: string | undefined;
   readonly target?: string | undefined;
@@ -141,7 +141,7 @@ async function* mergeNewestFirst(sources: readonly AsyncGenerator<RunRecord>[]):
   }
 }
 
-/** A lost run ended before it was found, so its record stands behind those of later ends. */
+/** A lost run is recorded after it ended, so its record follows records of later runs. */
 const newestFirst = (one: RunRecord, other: RunRecord): number =>
   one.endedAt === other.endedAt ? 0 : one.endedAt < other.endedAt ? 1 : -1;
 

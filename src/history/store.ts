@@ -61,11 +61,11 @@ export interface LastRuns {
   readonly runs: ReadonlyMap<string, RunRecord>;
   /** Newest skip at the lock. */
   readonly skip: RunRecord | undefined;
-  /** Files that could not be understood; the next run writes them anew. */
+  /** Files that could not be understood; the next run rewrites them. */
   readonly faults: readonly string[];
 }
 
-/** The entry that a record tells of. */
+/** The entry of a record. */
 export const entryOf = ({ tap, target, command, entry }: RunRecord): EntryId => ({ tap, target, command, id: entry });
 
 /** The runs in a file's text; `undefined` when it is garbled. */

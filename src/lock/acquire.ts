@@ -16,18 +16,18 @@ import { type LockClock, realClock } from "./processes.ts";
 import { prune, settle, watchRemote } from "./take-over.ts";
 import { LOCK_TIMING, type LockTiming } from "./timing.ts";
 
-/** For so long another start may have the kernel's lock that finds, as we do, what a dead run left. */
+/** How long another start may hold the kernel lock while it, like this one, examines a dead run's record. */
 const CONTENDER_MS = 5_000;
 const CONTENDED_PAUSE_MS = 100;
 
-/** Its record is about to be written, or to be taken away. */
+/** The holder is about to write or to remove its owner record. */
 const UNKNOWN: LockHeld = { kind: "held", holder: undefined, state: { kind: "alive" } };
 
 /** A pipeline's flock file, open. */
 export interface KernelLock {
   /** Asks the kernel for the lock. */
   take(): Promise<FlockAnswer>;
-  /** Gives it back, unless a pipeline has it by now. */
+  /** Closes the file, which releases the lock unless a pipeline has inherited it. */
   close(): Promise<void>;
 }
 
@@ -44,11 +44,11 @@ export interface Contest<K extends KernelLock, L> {
   sceneWith(kernel: K, answer: FlockAnswer): OwnScene;
   /** One try to put our record there; `undefined` when something stands in its place. */
   tryRecord(scene: OwnScene): Promise<L | undefined>;
-  /** As for `settle`. */
+  /** See `settle`. */
   readonly settleMs: number;
 }
 
-/** Both layers are ours. */
+/** This start has acquired both layers. */
 export interface Won<K, L> {
   readonly kind: "won";
   /** Open; ours as far as `answer` says. */
@@ -60,9 +60,8 @@ export interface Won<K, L> {
 }
 
 /**
- * The kernel says that the pipeline runs; the records tell who it is, if they can. `dead`: the run that they tell of is
- * none, so who has the kernel's lock is most likely another start. On another host that one may well leave again, as it
- * cannot tell what we can.
+ * Finds the holder after flock reported the lock as held. `dead`: the records belong to a finished run, so flock is
+ * probably held by another start. If that start is on another host it cannot prove the run dead and will let go.
  */
 async function describeHolder(scene: Scene): Promise<LockHeld | "dead"> {
   const found = await readLockFolder(scene.files, scene.folder);
@@ -72,14 +71,14 @@ async function describeHolder(scene: Scene): Promise<LockHeld | "dead"> {
   return finding !== undefined && finding.leftovers.length > 0 ? "dead" : UNKNOWN;
 }
 
-/** Only time can tell. */
+/** Only watching the holder for its lease can prove it dead. */
 interface Undecided {
   readonly kind: "undecided";
   readonly scene: Scene;
   readonly remote: Remote;
 }
 
-/** Both layers, one after the other. The kernel's is given back unless we get both. */
+/** Tries to acquire both layers, one after the other. The kernel lock is released unless both are acquired. */
 async function tryOnce<K extends KernelLock, L>(
   contest: Contest<K, L>,
   outlasted: Silence | undefined,
@@ -135,7 +134,7 @@ export interface LockOptions {
   /** util-linux's or busybox's flock, by name or path. */
   readonly flockProgram: string;
   readonly flockTimeoutMs: number;
-  /** For how long dead locks may be cleared and others be met before the share counts as broken. */
+  /** Maximum time for conflicts before the network file system counts as broken. */
   readonly settleMs: number;
   readonly files: LockFs;
   readonly clock: LockClock;
@@ -153,7 +152,7 @@ export const LOCK_OPTIONS: LockOptions = {
 
 interface HeldParts {
   readonly lock: RecordLock;
-  /** Open as long as we have the kernel's lock. */
+  /** Open while this process has the kernel lock. */
   readonly flock: FlockFile | undefined;
   readonly weakness: string | undefined;
   readonly tookOverFrom: LockHolder | undefined;
@@ -165,7 +164,7 @@ function heldLock({ lock, flock, weakness, tookOverFrom }: HeldParts): HeldLock 
     try {
       await lock.release();
     } finally {
-      // Last: whoever gets the kernel's lock finds no record of ours any more.
+      // Last, so that the next holder of the kernel lock does not find this owner record.
       await flock?.close();
     }
   };

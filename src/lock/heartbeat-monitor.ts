@@ -7,13 +7,13 @@ export interface WatchdogOptions {
   readonly sinceBootMs: () => number;
   /** Asks the share whether our token is there; ENOENT when it is not. Counts as a sign of life where it is. */
   readonly verify: () => Promise<void>;
-  /** With why. May be said more than once. */
+  /** Reports the loss with its reason. May be called more than once. */
   readonly sayLost: (why: string) => void;
 }
 
 /**
- * Keeps a holder from believing in a lock that it may have lost. It waits for no answer of the share, so one that hangs
- * does not stop it.
+ * Detects that a holder may have lost its lock. It does not wait for the file system, so a file system that hangs does
+ * not stop it.
  */
 export interface Watchdog {
   /** The share has taken a sign of life. @param at when it was sent, which is no later than when it was taken */
@@ -30,7 +30,7 @@ export const GONE = "its owner record no longer exists: somebody removed it, or 
 /** A second, or less where a test's heart beats faster. */
 const pollOf = (heartbeatMs: number): number => Math.min(1_000, heartbeatMs / 4);
 
-/** Later than that by more than a busy machine explains: this process, or the machine, did not run. */
+/** A tick this late means that the process or the machine was suspended. */
 const PAUSE_POLLS = 2.5;
 
 /** Whoever was about to take us over while we did not run has done it, or seen a beat, after so many heartbeats. */

@@ -15,7 +15,7 @@ import { findPipelineProcesses, type LockClock, processLives } from "./processes
 /** Dead is proved, never guessed; everything else is held. */
 export type Verdict = HolderState | { readonly kind: "dead" };
 
-/** Where we stand. */
+/** Identity of this process and the lock that it has. */
 export interface Here extends ProcessIdentity {
   readonly host: string;
   readonly machineId: string;
@@ -25,7 +25,7 @@ export interface Here extends ProcessIdentity {
   readonly leaseMs: number;
 }
 
-/** What can be found out about a holder; asked only for what a verdict needs. */
+/** Observations about a holder. Only those that a verdict needs are made. */
 export interface Witness {
   /** Whether that process runs in our pid namespace. */
   processLives(pid: number, startTicks: number): boolean;
@@ -106,7 +106,7 @@ export async function silentMs({ files, folder, nonce }: Place, token: string): 
 /** A holder that was watched for a whole lease and gave no sign of life: unless it did since, it is dead. */
 export interface Silence {
   readonly token: string;
-  /** Its last one, by the file server's clock. */
+  /** Time of its last heartbeat, by the file server's clock. */
   readonly beatMs: number;
 }
 
@@ -122,9 +122,9 @@ export interface Scene {
   readonly patience: Patience;
   /** Who lives on this machine; /proc tells unless a test does. */
   readonly processes?: Pick<Witness, "processLives" | "pipelineProcesses"> | undefined;
-  /** What we have watched in vain for a sign of life. */
+  /** The holder that was watched for its whole lease without a heartbeat. */
   readonly outlasted?: Silence | undefined;
-  /** Hears of each dead run that was taken away here. */
+  /** Called for each dead run whose token was removed here. */
   readonly onDead?: ((dead: DeadHolder) => Promise<void>) | undefined;
 }
 
@@ -139,7 +139,7 @@ export interface Leftover {
 export interface Remote extends Leftover {
   /** As its record says, where that is whole. */
   readonly heartbeatMs: number;
-  /** For so long it has to be silent: by its record, but no less than ours. */
+  /** Its lease, by its record, but at least this program's lease. */
   readonly leaseMs: number;
 }
 
@@ -191,7 +191,7 @@ export async function judgeTokens(scene: Scene, tokens: readonly string[]): Prom
       if (finding.kind !== "dead") return finding;
       leftovers.push(...finding.leftovers);
     } catch (error) {
-      // It went while we looked at it.
+      // The token was removed during the check.
       if (errorCode(error) !== "ENOENT") throw error;
     }
   }

@@ -36,7 +36,7 @@ export interface HeldLock {
   readonly weakness: string | undefined;
   /** The run that died holding this lock, where we took it over. */
   readonly tookOverFrom: LockHolder | undefined;
-  /** Rejects never; resolves once when the lock is known to be lost, with why. */
+  /** Resolves with the reason when the lock is known to be lost. Never rejects. */
   readonly lost: Promise<string>;
   /**
    * To be called when no process of the pipeline is left, also after a loss. Fails with a StoreError where the share
@@ -47,7 +47,7 @@ export interface HeldLock {
 
 /** Why a lock that we did not get counts as held. */
 export type HolderState =
-  /** Its process lives, or the kernel says that its pipeline does. */
+  /** Its process is running, or flock shows that its pipeline is. */
   | { readonly kind: "alive" }
   /** The process that started the run is gone; these processes of its pipeline are still at work. */
   | { readonly kind: "orphans"; readonly pids: readonly number[] }
@@ -65,7 +65,7 @@ export interface LockHeld {
 
 export type LockAttempt = { readonly kind: "acquired"; readonly lock: HeldLock } | LockHeld;
 
-/** What the record says of us. */
+/** The content of this process's owner record. */
 export interface LockClaim {
   readonly host: string;
   /** Ours: the process that keeps the lock. */
@@ -85,7 +85,7 @@ export interface LockClaim {
   readonly onDead?: ((dead: DeadHolder) => Promise<void>) | undefined;
 }
 
-/** How long an attempt may stay, and who hears of it. */
+/** Limits and notifications of an attempt to acquire the lock. */
 export interface Patience {
   /** Once it resolves, a wait ends: what is not proved dead by then counts as held. */
   readonly giveUp?: Promise<unknown> | undefined;
@@ -97,7 +97,7 @@ export interface Patience {
 export interface PipelineLocks {
   /** A holder on this host that lives, seen from its token and /proc: cheap, starts nothing, loads no library. */
   findLiveHolder(paths: StatePaths, pipeline: LockId): Promise<LockHolder | undefined>;
-  /** Who says that he has it, on whatever host, alive or not: enough to tell what he is about. */
+  /** The holder that an owner record names, on any host, alive or not. */
   findNamedHolder(paths: StatePaths, pipeline: LockId): Promise<LockHolder | undefined>;
   acquire(paths: StatePaths, pipeline: LockId, claim: LockClaim, patience?: Patience): Promise<LockAttempt>;
 }

@@ -14,7 +14,7 @@ import {
 } from "./owner-record.ts";
 import { processLives } from "./processes.ts";
 
-/** Someone has the lock, or only time can tell. */
+/** Another run has the lock, or must be watched for its lease. */
 type Decided = LockHeld | { readonly kind: "remote"; readonly remote: Remote };
 
 /** The folder is ours, or it is not, or not yet. */
@@ -29,7 +29,7 @@ export type TryToLock<T> = () => Promise<T | undefined>;
 const EMPTY_PAUSE_MS = 100;
 const CONTENDED_PAUSE_MS = 10;
 
-/** Not at the same time as the others who wait for the same. */
+/** Waits a random time, so that waiting processes do not retry together. */
 const pause = ({ clock }: Scene, ms: number): Promise<void> => clock.pause(ms * (0.5 + Math.random()));
 
 /**
@@ -84,9 +84,9 @@ async function look(scene: Scene): Promise<Decided | Cleared> {
 }
 
 /**
- * Tries, looks at who is in the way, makes the dead go, and tries again: then anyone may win.
+ * Tries to create the lock. On conflict it removes dead owners and retries; other processes may win the retry.
  *
- * @param withinMs after so long without a result something is wrong with the share: an error, not "held"
+ * @param withinMs time limit; after it the file system counts as broken, which is an error and not "held"
  */
 export async function settle<T>(scene: Scene, tryToLock: TryToLock<T>, withinMs: number): Promise<Settled<T>> {
   const { clock } = scene;
@@ -229,7 +229,7 @@ function findLeftover(name: string, before: string): readonly DetachedToken[] {
   return [{ name, untold: by === OWNER ? undefined : gone }];
 }
 
-/** Where, by whom, and who hears of a dead run. */
+/** Parts of the lock context that pruning needs. */
 type Place = Pick<Scene, "files" | "folder" | "nonce" | "onDead">;
 
 /** Tells of a dead run in the place of who took its token out of the folder, and ended before he was through. */
@@ -262,6 +262,6 @@ export async function prune(place: Place, token: string, olderThanMs: number): P
       else await finishBurial(place, name, untold);
     }
   } catch {
-    // They are in nobody's way.
+    // The files do no harm.
   }
 }

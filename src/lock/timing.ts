@@ -1,14 +1,14 @@
-/** How long things may take. Not settings: they hold each other up (`isSound`); tests pass their own. */
+/** Durations of the lock protocol. They depend on each other (`isSound`), so users cannot set them. */
 export interface LockTiming {
-  /** Between two signs of life of a holder. */
+  /** Time between two heartbeats of a holder. */
   readonly heartbeatMs: number;
-  /** A holder that could not confirm a heartbeat for so long stops its pipeline. */
+  /** A holder that could not confirm a heartbeat for this time stops its pipeline. */
   readonly selfFenceMs: number;
   /** From SIGTERM to the pipeline until its process group gets it too. */
   readonly graceMs: number;
   /** From there until SIGKILL. */
   readonly killGraceMs: number;
-  /** Another host's lock may be judged dead only after so long without a sign of life. */
+  /** A holder on another host counts as dead only after this time without a heartbeat. */
   readonly leaseMs: number;
 }
 

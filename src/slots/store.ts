@@ -40,15 +40,15 @@ function parseHandled(text: string): HandledSlot | undefined {
   }
 }
 
-/** The note as it stands, whatever our clock says. */
+/** The stored slot, without a check against this host's clock. */
 export async function readNote(paths: StatePaths, entry: EntryId): Promise<HandledSlot | undefined> {
   const text = await readStateFile(fileOf(paths, entry));
   return text === undefined ? undefined : parseHandled(text);
 }
 
 /**
- * The newest slot of an entry that was handled; `undefined` for none, and for a text that a power cut left torn: rather
- * run the last slot again than never one more.
+ * The newest slot of an entry that was handled; `undefined` for none, and for a text that a power cut truncated:
+ * running the last slot twice is better than never running again.
  *
  * @throws StoreError when it lies ahead of our clock: it would keep every start away
  */
@@ -63,7 +63,7 @@ export async function readHandled(paths: StatePaths, entry: EntryId, now: Date):
   return handled;
 }
 
-/** A note that is on the disk, and not yet in its place. */
+/** A slot record in a temporary file, ready to be renamed. */
 interface SlotNote {
   put(): Promise<void>;
   drop(): Promise<void>;
