@@ -4,17 +4,17 @@ import type { StatePaths } from "../storage/paths.ts";
 /** Environment variable that every process of a pipeline bears; its value is the lock's token. */
 export const RUN_MARK = "PIPELINEWISE_SCHED_RUN";
 
-/** Who holds a lock, as its record says. */
+/** The holder of a lock, according to its owner record. */
 export interface LockHolder {
   readonly host: string;
   readonly pid: number;
   readonly runId: string;
   readonly startedAt: Date;
-  /** What the run stands for, as its claim says. */
+  /** Entry and slot of the run, according to its claim. */
   readonly task?: string | undefined;
 }
 
-/** A holder that is proved dead, and whose record was taken away. */
+/** A holder that is proved dead and whose owner record was removed. */
 export interface DeadHolder extends LockHolder {
   /** By the clock of its own host, as `startedAt` is. */
   readonly lastBeatAt: Date;
@@ -49,7 +49,7 @@ export interface HeldLock {
 export type HolderState =
   /** Its process is running, or flock shows that its pipeline is. */
   | { readonly kind: "alive" }
-  /** The process that started the run is gone; these processes of its pipeline are still at work. */
+  /** The process that started the run is gone; these processes of its pipeline are still running. */
   | { readonly kind: "orphans"; readonly pids: readonly number[] }
   /** In another container of this machine: these processes of its pipeline are seen at work, its own process is not. */
   | { readonly kind: "contained"; readonly pids: readonly number[] }
@@ -76,7 +76,7 @@ export interface LockClaim {
   readonly startedAt: Date;
   /** What the run stands for, such as an entry's slot: a second start for the same is told from an overlap by it. */
   readonly task?: string | undefined;
-  /** What the run itself cannot do here to keep the lock whole, a sentence each. */
+  /** Sentences about protection that the run cannot provide on this host. */
   readonly lacks?: readonly string[] | undefined;
   /**
    * Called once for each dead run whose record this attempt takes away, whoever gets the lock in the end; of all that

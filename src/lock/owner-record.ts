@@ -58,7 +58,7 @@ export interface LockRecord extends ProcessIdentity {
   readonly startedAt: string;
   readonly heartbeatMs: number;
   readonly leaseMs: number;
-  /** What the run stands for, where it stands for more than itself. */
+  /** Entry and slot of the run. */
   readonly task?: string | undefined;
   /** Which inode's kernel lock the holder has, as `device:inode`; `null` where it could not take one. */
   readonly flock: string | null;
@@ -73,7 +73,7 @@ export const renderRecord = (record: LockRecord): string => `${JSON.stringify(re
 
 function isRecord(value: unknown): value is LockRecord {
   if (typeof value !== "object" || value === null) return false;
-  // Bytes from outside: every field is looked at before it counts as one of ours.
+  // Data from outside: every field is checked.
   const fields = value as Partial<Record<string, unknown>>;
   return (
     fields["format"] === 1 &&

@@ -55,7 +55,7 @@ async function findHolder(
 export const findLiveHolder = (paths: StatePaths, pipeline: LockId): Promise<LockHolder | undefined> =>
   findHolder(paths, pipeline, ownerLives);
 
-/** Who says that he has the lock, on whatever host, alive or not. */
+/** The holder that an owner record names, on any host, alive or not. */
 const findNamedHolder = (paths: StatePaths, pipeline: LockId): Promise<LockHolder | undefined> =>
   findHolder(paths, pipeline, () => true);
 

@@ -26,7 +26,7 @@ function parseStat(text: string): ProcessState {
   };
 }
 
-/** What /proc says of a process; `undefined` where it does not show it. */
+/** State of a process from /proc; `undefined` if /proc does not show it. */
 export function findState(pid: number): ProcessState | undefined {
   try {
     return parseStat(readFileSync(`/proc/${pid}/stat`, "utf8"));
@@ -107,7 +107,7 @@ export function machineId(): string {
 /** Milliseconds since boot, sleep included: a clock that no one sets, to measure waiting with. */
 export const sinceBootMs = (): number => uptime() * 1000;
 
-/** What waiting is measured by, and done with. */
+/** Measures time and waits. */
 export interface LockClock {
   sinceBootMs(): number;
   /** Resolves after `ms`, or with `until`. */
@@ -181,7 +181,7 @@ async function signalPipelineProcesses(
   return told;
 }
 
-/** The live processes of one run's pipeline, found and told by their pids. */
+/** Finds and signals the running processes of one run's pipeline. */
 export interface MarkedProcesses {
   find(): Promise<readonly number[]>;
   /** @param except those that have been told already */
