@@ -77,7 +77,7 @@ async function startsInASecond() {
   const told = records().length;
   const { ms, left } = await storm(TICK);
   if (begun() !== 1 || left.length !== 1) throw new Error(`${begun()} of ${STARTS} starts ran`);
-  if (records().length - told !== STARTS - 1) throw new Error(`${records().length - told} skips are told of`);
+  if (records().length - told !== STARTS - 1) throw new Error(`${records().length - told} skips are recorded`);
   left[0].child.kill("SIGTERM");
   await left[0].ended;
   return { ms, empty };
@@ -182,7 +182,7 @@ async function measure() {
       ratio.toFixed(2),
     ),
     row(
-      `from kill -9 of the wrapper to the next run's pipeline at work, ${Math.max(...of(kills, "starts"))} starts at most`,
+      `from kill -9 of the wrapper until the next run's pipeline is running, at most ${Math.max(...of(kills, "starts"))} starts`,
       spread(of(kills, "after")),
       `from a start on a free lock: ${spread(of(kills, "free"))}`,
       "",

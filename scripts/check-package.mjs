@@ -37,7 +37,7 @@ try {
   const schedule = join(root, "examples", "schedule.yml");
 
   const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-  if (run("--version").trim() !== version) throw new Error("The installed program does not say its version");
+  if (run("--version").trim() !== version) throw new Error("The installed program does not print its version");
   run("validate", schedule);
   const { runs } = JSON.parse(run("preview", schedule, "--count", "2", "--json"));
   if (runs.length !== 10) throw new Error(`preview --count 2 of five pipelines gave ${runs.length} runs`);

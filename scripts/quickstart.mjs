@@ -36,7 +36,7 @@ async function type(words, expected = 0) {
   say(`\n$ pipelinewise-sched ${words.join(" ")}`);
   const code = await start(process.execPath, [program, ...words]).ended;
   if (code !== expected) {
-    throw new Error(`quickstart: \`${words.join(" ")}\` ended with ${code}, and ${expected} was expected`);
+    throw new Error(`quickstart: \`${words.join(" ")}\` ended with ${code}; expected ${expected}`);
   }
   if (code !== 0) say(`(exit code ${code})`);
 }
@@ -66,14 +66,14 @@ async function untilRunning(ended) {
     over = true;
   });
   while (!existsSync(locks)) {
-    if (over) throw new Error("quickstart: the first run ended before the second could meet it");
+    if (over) throw new Error("quickstart: the first run ended before the second started");
     await wait(20);
   }
 }
 
 makeSandbox();
 say(`A sandbox in ${sandbox}: own HOME, own config directory, own crontab file.`);
-say("PipelineWise is played by the stand-in of examples/stand-in: it moves no data.");
+say("The stand-in of examples/stand-in replaces PipelineWise: it moves no data.");
 
 heading("The schedule");
 say(readFileSync(join(sandbox, "schedule.yml"), "utf8").trimEnd());
@@ -85,18 +85,18 @@ const imported = execFileSync(join(standIn, "pipelinewise"), ["import", "--dir",
 });
 say(imported.match(/Taps imported successfully.*/)?.[0] ?? imported);
 
-heading("Is the file right? What would run on a Saturday?");
+heading("Check the file, and preview a Saturday");
 await type(["validate", "schedule.yml"]);
 await type(["preview", "schedule.yml", "--day", "2026-11-28", "--tap", "microserv_3"]);
 await type(["preview", "schedule.yml"]);
 
-heading("Into the crontab (the sandbox's own)");
+heading("Install into the sandbox's own crontab");
 await type(["install", "schedule.yml"]);
 say("\n$ crontab -l");
 say(readFileSync(crontabFile, "utf8").trimEnd());
 await type(["install", "schedule.yml"]);
 
-heading("One pipeline by hand, and a second start meanwhile: skipped");
+heading("Start one pipeline by hand; a second start at the same time is skipped");
 say(`\n$ pipelinewise-sched run ${pair.join(" ")} &`);
 const first = start(process.execPath, [program, "run", ...pair]);
 await untilRunning(first.ended);
@@ -104,17 +104,17 @@ await type(["run", ...pair], 75);
 const code = await first.ended;
 if (code !== 0) throw new Error(`quickstart: the first run ended with ${code}`);
 
-heading("What is installed, what ran");
+heading("Show the installed schedule and its runs");
 await type(["status"]);
 await type(["history"]);
 
-heading("For real");
-say(`Write your own schedule.yml beside your PipelineWise project, then:
+heading("Use it with your own pipelines");
+say(`Write your own schedule.yml next to your PipelineWise project, then:
 
-    npm install --global "$(npm pack --silent)"   # a copy at a path that stays, for cron
+    npm install --global "$(npm pack --silent)"   # a permanent copy for cron
     pipelinewise-sched validate schedule.yml
     pipelinewise-sched preview schedule.yml
     pipelinewise-sched install schedule.yml --dry-run
     pipelinewise-sched install schedule.yml
 
-The sandbox stays in .quickstart/ until the next quickstart; delete it as you like.`);
+The sandbox stays in .quickstart/ until the next quickstart. You can delete it.`);

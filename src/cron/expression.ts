@@ -55,11 +55,11 @@ interface Word {
 export function parseCron(text: string): Cron {
   const broken = /[\r\n\0]/.exec(text);
   if (broken !== null) {
-    throw new CronFault(`a cron is one line, this one holds ${printable(broken[0])}`, broken.index);
+    throw new CronFault(`a cron expression is one line, but this one contains ${printable(broken[0])}`, broken.index);
   }
   const words = [...text.matchAll(/[^ \t]+/g)].map((match): Word => ({ text: match[0], offset: match.index }));
   const [first] = words;
-  if (first === undefined) throw new CronFault("the cron is empty", 0, `Write five fields: ${LAYOUT}.`);
+  if (first === undefined) throw new CronFault("the cron expression is empty", 0, `Write five fields: ${LAYOUT}.`);
   const own = text.slice(first.offset).replace(/[ \t]+$/, "");
   if (first.text.startsWith("@")) return { ...readFields(macroWords(first, words)), text: own };
   return { ...readFields(words), text: own };
@@ -69,17 +69,18 @@ function macroWords({ text, offset }: Word, words: readonly Word[]): readonly Wo
   const meaning = Object.hasOwn(MACROS, text) ? MACROS[text] : undefined;
   if (text === "@reboot") {
     throw new CronFault(
-      "@reboot is no time: cron runs it whenever its daemon starts",
+      "@reboot is not a time: cron runs it whenever its daemon starts",
       offset,
-      "Give times, such as `@daily`.",
+      "Write a time, such as `@daily`.",
     );
   }
   if (meaning === undefined) {
     const known = Object.keys(MACROS).join(" ");
-    throw new CronFault(`cron has no macro ${printable(text)}`, offset, `It has ${known}.`);
+    throw new CronFault(`cron has no macro ${printable(text)}`, offset, `Use ${known}.`);
   }
   const next = words[1];
-  if (next !== undefined) throw new CronFault(`${text} stands alone, but ${printable(next.text)} follows`, next.offset);
+  if (next !== undefined)
+    throw new CronFault(`nothing may follow ${text}, but ${printable(next.text)} does`, next.offset);
   return meaning.split(" ").map((word) => ({ text: word, offset }));
 }
 
@@ -110,9 +111,9 @@ function readFields(words: readonly Word[]): Times {
   } as const;
   if (cron.dayRule === "and" && !cron.months.some((one) => (cron.days[0] ?? 0) <= (LONGEST_MONTH[one - 1] ?? 0))) {
     throw new CronFault(
-      `the cron never fires: day ${day.text} does not come in month ${month.text}`,
+      `the cron expression never fires: month ${month.text} has no day ${day.text}`,
       day.offset,
-      "Choose a day that the month has; cron cannot say its last day.",
+      "Choose a day that the month has; cron has no syntax for the last day of a month.",
     );
   }
   return cron;
@@ -122,12 +123,16 @@ function countFault(words: readonly Word[]): CronFault {
   const [first] = words;
   const offset = first?.offset ?? 0;
   if (first !== undefined && /^[A-Za-z_]+=/.test(first.text)) {
-    return new CronFault(`${printable(first.text)} is no part of a cron`, offset, "Zones go into the key `timezone`.");
+    return new CronFault(
+      `${printable(first.text)} is not part of a cron expression`,
+      offset,
+      "Write time zones in the key `timezone`.",
+    );
   }
   const count = words.length === 1 ? "1 field" : `${words.length} fields`;
-  const message = `a cron has ${FIELD_COUNT} fields, this one has ${count}`;
-  if (words.length < FIELD_COUNT) return new CronFault(message, offset, `Write all five: ${LAYOUT}.`);
+  const message = `a cron expression has ${FIELD_COUNT} fields, but this one has ${count}`;
+  if (words.length < FIELD_COUNT) return new CronFault(message, offset, `Write all five fields: ${LAYOUT}.`);
   const rest = words.slice(1, 1 + FIELD_COUNT).map(({ text }) => text);
   const known = words.length === 6 && first?.text === "0" ? `: write \`${rest.join(" ")}\`` : "";
-  return new CronFault(message, offset, `It has neither seconds nor years, only ${LAYOUT}${known}.`);
+  return new CronFault(message, offset, `Remove seconds or years: the fields are ${LAYOUT}${known}.`);
 }

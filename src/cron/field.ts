@@ -35,32 +35,33 @@ export const WEEKDAY: Field = { name: "weekday", low: 0, high: 7, names: WEEKDAY
 const SIGNS: readonly { readonly sign: RegExp; readonly says: string; readonly hint: (item: string) => string }[] = [
   {
     sign: /^\?/,
-    says: "`?` is Quartz's",
+    says: "`?` is Quartz syntax",
     hint: () => "Write `*`.",
   },
   {
     sign: /^[A-Za-z0-9]+#/,
-    says: "`#` (the n-th weekday of a month) is Quartz's; cron reads what stands before it and ignores the rest",
-    hint: () => "cron cannot say it: days 8-14 together with weekday 1 mean either of them, not the second Monday.",
+    says: "`#` (the n-th weekday of a month) is Quartz syntax; cron ignores it and what follows",
+    hint: () =>
+      "cron has no syntax for this: days 8-14 together with weekday 1 mean either of them, not the second Monday.",
   },
   {
     sign: /^(?:[A-Za-z]{3}|[0-9]+)?L(?:W|-[0-9]+)?$/i,
-    says: "`L` (the last) is Quartz's",
-    hint: () => "cron cannot say the last day of a month: choose the 28th, or the 1st of the next month.",
+    says: "`L` (the last) is Quartz syntax",
+    hint: () => "cron has no syntax for the last day of a month: choose the 28th, or the 1st of the next month.",
   },
   {
     sign: /^[0-9]+W$/i,
-    says: "`W` (the nearest working day) is Quartz's",
-    hint: () => "cron cannot say it: choose a day of the month, or weekdays 1-5.",
+    says: "`W` (the nearest working day) is Quartz syntax",
+    hint: () => "cron has no syntax for this: choose a day of the month, or weekdays 1-5.",
   },
   {
     sign: /^H(?:$|[/(])/,
-    says: "`H` (a value of its choice) is Jenkins's",
+    says: "`H` (a value that Jenkins chooses) is Jenkins syntax",
     hint: () => "Choose a number.",
   },
   {
     sign: /~/,
-    says: "`~` (a random value) is cronie's",
+    says: "`~` (a random value) is cronie syntax",
     hint: () => "Choose a number.",
   },
 ];
@@ -114,12 +115,12 @@ export function parseField(text: string, field: Field, offset: number): readonly
 function itemValues(item: string, field: Field, offset: number): number[] {
   const fault = (message: string, hint?: string): CronFault => new CronFault(message, offset, hint);
   const { name, low, high } = field;
-  if (item === "") throw fault(`${name} has an empty place in its list`, "Take the extra comma away.");
+  if (item === "") throw fault(`${name} has an empty item in its list`, "Remove the extra comma.");
   const parts = ITEM.exec(item);
   if (parts === null) throw explainForeign(item, field, offset);
   const [, firstWord, lastWord, stepWord] = parts;
   const step = stepWord === undefined ? 1 : readNumber(stepWord, `step of ${name}`, offset);
-  if (step === 0) throw fault(`${name} ${item} has a step of 0`, "A step is 1 or more.");
+  if (step === 0) throw fault(`${name} ${item} has a step of 0`, "Use a step of 1 or more.");
   if (firstWord === undefined) return sequence(low, high, step);
 
   const first = readValue(firstWord, item, field, offset);
@@ -133,7 +134,7 @@ function itemValues(item: string, field: Field, offset: number): number[] {
   const last = readValue(lastWord, item, field, offset);
   if (first > last) {
     throw fault(
-      `${name} ${item} runs backwards and selects nothing in cron`,
+      `${name} ${item} is a backward range, which selects nothing in cron`,
       `Write \`${turned(first, last, step, field)}\`.`,
     );
   }

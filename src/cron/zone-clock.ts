@@ -28,10 +28,10 @@ function offsetFormat(zone: string): Intl.DateTimeFormat {
     return new Intl.DateTimeFormat("en-US", { timeZone: zone, timeZoneName: "longOffset" });
   } catch (error) {
     if (hasIntl() && !(error instanceof RangeError)) throw error;
-    throw new SchedError(`this Node's time zone data know no zone ${zone}`, {
+    throw new SchedError(`this Node's time zone data do not contain the zone ${zone}`, {
       exitCode: EXIT.badSchedule,
       cause: error,
-      hint: "Is the name right? Zones that are new, and Nodes that were built small, need another Node.",
+      hint: "Check the name. If the zone is new, or this Node was built without full ICU data, use a newer or official Node build.",
     });
   }
 }
@@ -41,7 +41,7 @@ function offsetReader(zone: string): (at: number) => number {
   const format = offsetFormat(zone);
   return (at) => {
     const parts = /GMT(?:([+-])(\d\d):(\d\d)(?::(\d\d))?)?$/.exec(format.format(at));
-    if (parts === null) throw new Error(`Intl writes the offset of ${zone} in a way we cannot read`);
+    if (parts === null) throw new Error(`Intl shows the offset of ${zone} in an unknown format`);
     const [, sign, hours = "0", minutes = "0", seconds = "0"] = parts;
     const size = (Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds)) * SECOND_MS;
     return sign === "-" ? -size : size;
@@ -60,7 +60,7 @@ function searchedClock(offsetAt: (at: number) => number): ZoneClock {
   return {
     segmentAt: (at) => {
       const found = chunk(Math.floor(at / CHUNK)).find((segment) => at < segment.endAt);
-      if (found === undefined) throw new RangeError(`${at} is no instant`);
+      if (found === undefined) throw new RangeError(`${at} is not an instant`);
       return found;
     },
   };

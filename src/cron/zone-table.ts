@@ -38,7 +38,7 @@ export function tableClock(table: ZoneTable): ZoneClock {
   return {
     segmentAt: (at) => {
       const found = segments.find(({ endAt }) => at < endAt);
-      if (found === undefined) throw new RangeError(`${at} is no instant`);
+      if (found === undefined) throw new RangeError(`${at} is not an instant`);
       return found;
     },
   };

@@ -6,9 +6,9 @@ import type { BlockMark } from "../schedulers/cron/block.ts";
 
 function refuseTaken(name: string, who: string, what: string, theirs: string, ours: string): never {
   throw new StoreError(
-    `the schedule name ${name} is taken: ${who} has it from another ${what}, ${theirs} (here: ${ours})`,
+    `schedule name ${name} is already installed ${who}from another ${what}, ${theirs} (here: ${ours})`,
     {
-      hint: "Give this schedule another `name`, or take that one over: add --replace.",
+      hint: "Give this schedule another `name`, or add --replace to take over the installed one.",
     },
   );
 }
@@ -26,16 +26,16 @@ export function demandOwnName(
 ): void {
   const { name, source, configDir } = mark;
   if (block !== undefined && block.source !== source) {
-    refuseTaken(name, "the crontab", "schedule file", block.source, source);
+    refuseTaken(name, "in the crontab ", "schedule file", block.source, source);
   }
   if (block !== undefined && block.configDir !== configDir) {
-    refuseTaken(name, "the crontab", "config directory", block.configDir, configDir);
+    refuseTaken(name, "in the crontab ", "config directory", block.configDir, configDir);
   }
   if (meaning !== undefined && meaning.source.path !== source) {
-    refuseTaken(name, "this config directory", "schedule file", meaning.source.path, source);
+    refuseTaken(name, "in this config directory ", "schedule file", meaning.source.path, source);
   }
   if (host !== undefined && host.user !== user) {
-    refuseTaken(name, `the install on ${host.host}`, "user", host.user, user);
+    refuseTaken(name, `on ${host.host} `, "user", host.user, user);
   }
 }
 
@@ -51,9 +51,9 @@ export function demandOwnPipelines(schedule: Schedule, others: readonly Compiled
     if (other === undefined) continue;
     const { line, column } = pipeline.place;
     throw new StoreError(
-      `${schedule.source.path}:${line}:${column}  ${entryLabel(pipeline)} is in the installed schedule ${other.name} (${other.source.path}) as well`,
+      `${schedule.source.path}:${line}:${column}  ${entryLabel(pipeline)} is also in the installed schedule ${other.name} (${other.source.path})`,
       {
-        hint: `A pipeline belongs to one schedule: take it out of one of them, or \`uninstall --name ${other.name}\`.`,
+        hint: `An entry belongs to one schedule: remove it from one of the two, or run \`uninstall --name ${other.name}\`.`,
       },
     );
   }

@@ -10,7 +10,7 @@ const PARTS: readonly (readonly [keyof CompiledEntry, string])[] = [
   ["crons", "times"],
   ["timezone", "time zone"],
   ["note", "note"],
-  ["args", "tables or words for PipelineWise"],
+  ["args", "arguments of PipelineWise's command"],
 ];
 
 function entryChange(before: CompiledEntry, after: CompiledEntry): string | undefined {
@@ -40,7 +40,7 @@ export function describeMeaning(before: CompiledSchedule | undefined, after: Com
         ];
   const told = [...lines, ...gone, ...rest].filter((line) => line !== undefined).filter((line) => line !== "");
   if (told.length > 0 || before === undefined || !differs(before, after)) return told;
-  return ["~ the text of the schedule file, not what it means"];
+  return ["~ schedule file changed, but not its meaning"];
 }
 
 /** The same of what one host's install resolved. */
@@ -51,21 +51,22 @@ export function describeHost(before: HostSchedule | undefined, after: HostSchedu
   if (before === undefined) return [`+ installed on ${after.host}`, ...fresh];
   const parts = {
     "PipelineWise's command": differs(before.command, after.command),
-    "the name of PipelineWise's fast sync": before.fastSync !== after.fastSync,
+    "the name of PipelineWise's fast sync command": before.fastSync !== after.fastSync,
     Node: before.node !== after.node,
     "this program": before.program !== after.program,
     PIPELINEWISE_HOME: before.pipelinewiseHome !== after.pipelinewiseHome,
     "the machine's time zone": before.machineZone !== after.machineZone,
     user: before.user !== after.user,
-    "the clock changes of its time zones": before.zones?.data !== after.zones?.data,
-    "for how long the lines hold": before.zones !== undefined && isWorn(before.zones, new Date(after.installedAt)),
+    "the daylight-saving rules of its time zones": before.zones?.data !== after.zones?.data,
+    "the date until which the lines are valid":
+      before.zones !== undefined && isWorn(before.zones, new Date(after.installedAt)),
   };
   const retold = names.filter((name) => told(name, before) !== undefined && told(name, before) !== told(name, after));
   return [
     ...Object.entries(parts)
       .filter(([, changed]) => changed)
       .map(([what]) => `~ ${what}`),
-    ...retold.map((name) => `~ what ${name} is told`),
+    ...retold.map((name) => `~ the schedule in ${name}`),
     ...names.flatMap((name) => movedPlace(name, before, after)),
     ...fresh,
   ];
@@ -76,5 +77,5 @@ function movedPlace(name: string, before: HostSchedule, after: HostSchedule): re
   const [old = {}, now = {}] = [before.on?.[name]?.place, after.on?.[name]?.place];
   return Object.entries(old)
     .filter(([what, value]) => now[what] !== value)
-    .map(([what, value]) => `~ where ${name} has it (${what} was ${value}): what stands there stays`);
+    .map(([what, value]) => `~ ${name} location changed (${what} was ${value}); the old installation is left in place`);
 }

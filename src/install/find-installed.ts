@@ -58,7 +58,7 @@ export async function readOthers(
       if (found !== undefined) others.push(found.meaning);
     } catch (error) {
       if (!(error instanceof SchedError)) throw error;
-      warnings.push(`${error.message}; its pipelines were not compared with these`);
+      warnings.push(`${error.message}; its entries were not compared with this schedule`);
     }
   }
   return { others, warnings };
@@ -106,7 +106,7 @@ export async function listInstalled(text: string, flag: string | undefined, host
 /** The one installed schedule that is meant; throws where none or several may be. */
 export function chooseInstalled(installed: readonly Installed[], { file, name }: InstalledWish, host: Host): Installed {
   if (file !== undefined && name !== undefined)
-    throw new UsageError("a file and --name were given", "Give one of them.");
+    throw new UsageError("both a file and --name were given", "Give only one of them.");
   const source = file === undefined ? undefined : resolve(host.cwd, file);
   const meant = installed.filter(
     (one) => (name === undefined || one.name === name) && (source === undefined || one.source === source),
@@ -115,13 +115,11 @@ export function chooseInstalled(installed: readonly Installed[], { file, name }:
   if (only !== undefined && meant.length === 1) return only;
   const names = installed.map((one) => `${one.name}${one.source === undefined ? "" : ` (${one.source})`}`).join(", ");
   if (only !== undefined)
-    throw new UsageError(`${meant.length} schedules are installed: ${names}`, "Name one: --name NAME.");
+    throw new UsageError(`${meant.length} schedules are installed: ${names}`, "Choose one: --name NAME.");
   const what = source ?? name;
   throw new SchedError(what === undefined ? "no schedule is installed here" : `no schedule ${what} is installed here`, {
     exitCode: EXIT.noInput,
     hint:
-      names === ""
-        ? "Where its config directory is not the default, name it: --config-dir DIR."
-        : `Installed: ${names}.`,
+      names === "" ? "If its config directory is not the default, name it: --config-dir DIR." : `Installed: ${names}.`,
   });
 }

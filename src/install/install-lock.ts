@@ -15,14 +15,14 @@ async function privateFolder(parent: string, uid: number): Promise<string> {
   try {
     await mkdir(folder, { mode: 0o700 });
   } catch (error) {
-    if (errorCode(error) !== "EEXIST") throw storeFault("make the folder", folder, error);
+    if (errorCode(error) !== "EEXIST") throw storeFault("create the directory", folder, error);
   }
   const found = await lstat(folder);
   if (found.isDirectory() && found.uid === uid && (found.mode & 0o022) === 0) return folder;
   throw new StoreError(
-    `${folder} is not a folder of ours (owner ${found.uid}, mode ${(found.mode & 0o777).toString(8)})`,
+    `${folder} is not a directory of this user with mode 700 (owner ${found.uid}, mode ${(found.mode & 0o777).toString(8)})`,
     {
-      hint: "Two installs are kept apart by a lock in it. Someone else made it: have it removed, then try again.",
+      hint: "The install lock is in this directory, and another user created it. Have it removed, then try again.",
     },
   );
 }
@@ -56,8 +56,8 @@ async function lockByFolder(file: string): Promise<() => Promise<void>> {
 }
 
 const stillHeld = (file: string): StoreError =>
-  new StoreError(`another install of this user is at work (lock ${file})`, {
-    hint: `It was waited for ${WAIT_SECONDS} seconds. Try again, or see who it is: fuser ${file}`,
+  new StoreError(`another install of this user is running (lock ${file})`, {
+    hint: `Gave up after ${WAIT_SECONDS} seconds. Try again, or find the process that holds the lock: fuser ${file}`,
   });
 
 /**

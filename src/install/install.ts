@@ -22,9 +22,9 @@ import { type Elsewhere, type InstallPlan, planInstall } from "./plan.ts";
 /** Throws where our own program lies in a place that will be gone when cron looks for it. */
 function demandLastingProgram(program: string): void {
   if (!program.includes("/_npx/")) return;
-  throw new SchedError(`${program} lies in npx's temporary folder, which npm clears when it likes`, {
+  throw new SchedError(`${program} is in npx's temporary directory, which npm may remove at any time`, {
     exitCode: EXIT.usage,
-    hint: "Install it for good, then use that: `npm install --global pipelinewise-sched`.",
+    hint: "Install the program permanently, then run `install` again: `npm install --global pipelinewise-sched`.",
   });
 }
 
@@ -47,19 +47,19 @@ interface KnownTarget {
 function targetsOf(text: string): readonly KnownTarget[] {
   const config: unknown = JSON.parse(text);
   const targets = typeof config === "object" && config !== null && "targets" in config ? config.targets : undefined;
-  if (!Array.isArray(targets)) throw new SyntaxError("it lists no targets");
+  if (!Array.isArray(targets)) throw new SyntaxError("it contains no list of targets");
   return targets.filter((target) => typeof target === "object" && target !== null);
 }
 
 function pipelineWarning(pipeline: Pipeline, targets: readonly KnownTarget[], file: string): string | undefined {
   const target = targets.find(({ id }) => id === pipeline.target);
-  if (target === undefined) return `${entryLabel(pipeline)}: ${file} knows no target ${pipeline.target}`;
+  if (target === undefined) return `${entryLabel(pipeline)}: ${file} does not contain the target ${pipeline.target}`;
   const taps = Array.isArray(target.taps) ? target.taps : [];
   const tap = taps.find((known) => known?.id === pipeline.tap);
   if (tap === undefined)
-    return `${entryLabel(pipeline)}: ${file} knows no tap ${pipeline.tap} of the target ${pipeline.target}`;
+    return `${entryLabel(pipeline)}: ${file} does not contain the tap ${pipeline.tap} for the target ${pipeline.target}`;
   return tap.enabled === false
-    ? `${entryLabel(pipeline)}: the tap is disabled in ${file}, and its runs will fail`
+    ? `${entryLabel(pipeline)}: the tap is disabled in ${file}, so its runs will be skipped`
     : undefined;
 }
 
@@ -72,8 +72,8 @@ async function pipelinewiseWarnings(configDir: string, pipelines: readonly Pipel
     const warnings = pipelines.map((pipeline) => pipelineWarning(pipeline, targets, file));
     return [...new Set(warnings.filter((warning) => warning !== undefined))];
   } catch (error) {
-    const why = errorCode(error) === "ENOENT" ? "there is none" : errorMessage(error);
-    return [`no tap or target was looked up in ${file}: ${why}; \`pipelinewise import\` makes it`];
+    const why = errorCode(error) === "ENOENT" ? "the file does not exist" : errorMessage(error);
+    return [`taps and targets could not be checked against ${file}: ${why}; \`pipelinewise import\` creates it`];
   }
 }
 

@@ -94,7 +94,7 @@ export const changesSomething = ({ crontab, files }: InstallPlan): boolean =>
 function leftBehind(block: BlockMark | undefined, { name, configDir }: BlockMark): readonly string[] {
   if (block === undefined || block.configDir === configDir) return [];
   return [
-    `~ config directory, which was ${block.configDir}: ${name} stays stored there until \`uninstall --name ${name} --config-dir ${block.configDir}\``,
+    `~ config directory changed (it was ${block.configDir}); ${name} stays stored there until \`uninstall --name ${name} --config-dir ${block.configDir}\``,
   ];
 }
 
@@ -104,8 +104,8 @@ function planCrontab(before: string, mark: BlockMark, lines: readonly string[]):
   const after = replaceBlock(before, mark, lines.map(toCrontabText));
   const count = after.split("\n").length - 1;
   if (count > MOST_LINES) {
-    throw new StoreError(`the crontab would have ${count} lines; cron reads ${MOST_LINES} at most`, {
-      hint: "Take something out of the schedule or of the crontab.",
+    throw new StoreError(`the crontab would have ${count} lines; cron accepts at most ${MOST_LINES}`, {
+      hint: "Remove entries from the schedule, or other lines from the crontab.",
     });
   }
   findBlocks(after); // What we would write must be readable to us: a bug must stop here, not in a crontab.
@@ -133,8 +133,8 @@ export function planInstall(found: Found, wanted: Wanted): InstallPlan {
   const inCrontab = found.host?.lines ?? [];
   const compileOnly = found.crontab === undefined && wanted.elsewhere === undefined;
   if (compileOnly && inCrontab.length > 0) {
-    throw new StoreError(`the schedule ${name} stands in the crontab of this machine`, {
-      hint: "Install it without --compile-only, or `uninstall` it first.",
+    throw new StoreError(`the schedule ${name} is already in this machine's crontab`, {
+      hint: "Run `install` without --compile-only, or `uninstall` the schedule first.",
     });
   }
 

@@ -24,8 +24,8 @@ async function demandConfigDir(
   { loss, otherWay = "" }: { readonly loss: string; readonly otherWay?: string },
 ): Promise<StatePaths> {
   if (await isThere(configDir)) return statePaths(await resolveConfigDir(host, { flag: configDir }));
-  throw new StoreError(`the config directory of ${name} is gone: ${configDir}; ${loss}`, {
-    hint: `Bring it back (is the share mounted?)${otherWay}.`,
+  throw new StoreError(`the config directory of ${name} no longer exists: ${configDir}; ${loss}`, {
+    hint: `Restore it (check that the network file system is mounted)${otherWay}.`,
   });
 }
 
@@ -57,16 +57,16 @@ export async function prepareUninstall(
 ): Promise<{ readonly paths: StatePaths; readonly changes: Changes; readonly others: readonly string[] }> {
   const { name, configDir } = installed;
   const paths = await demandConfigDir(installed, host, {
-    loss: "the crontab could not be kept there before the change",
-    otherWay: ", or take the lines between its markers out yourself: `crontab -e`",
+    loss: "`uninstall` could not store a backup of the crontab there",
+    otherWay: ", or remove the lines between the markers by hand: `crontab -e`",
   });
   const stored = await readStoredFiles(paths, name, host);
   const ours = findBlocks(text ?? "").some(({ mark }) => mark.name === name && mark.configDir === configDir);
   const others = Object.keys(stored.host?.on ?? {});
   if (others.length > 0 && !ours && stored.host?.lines.length === 0) {
-    throw new SchedError(`the schedule ${name} is not in the crontab, but on ${others.join(" and ")}`, {
+    throw new SchedError(`the schedule ${name} is not in the crontab; it is installed on ${others.join(" and ")}`, {
       exitCode: EXIT.noInput,
-      hint: `Take it from there: uninstall --on ${others[0]} --name ${name}`,
+      hint: `Uninstall it there: uninstall --on ${others[0]} --name ${name}`,
     });
   }
   const left = stored.host === undefined || others.length === 0 ? undefined : { ...stored.host, lines: [] };
@@ -92,18 +92,18 @@ export async function prepareUninstallElsewhere(
   host: Host,
 ): Promise<UninstallElsewhere> {
   const { name } = installed;
-  const paths = await demandConfigDir(installed, host, { loss: `where it was put on ${on} is stored there` });
+  const paths = await demandConfigDir(installed, host, { loss: `it records where ${name} was installed on ${on}` });
   const stored = await readStoredFiles(paths, name, host);
   const found = stored.host;
   const { [on]: own, ...rest } = found?.on ?? {};
   const others = [...((found?.lines.length ?? 0) > 0 ? ["cron"] : []), ...Object.keys(rest)];
   if (found === undefined || own === undefined) {
-    throw new SchedError(`the schedule ${name} was not put on ${on} from this host`, {
+    throw new SchedError(`the schedule ${name} was not installed on ${on} from this host`, {
       exitCode: EXIT.noInput,
       hint:
         others.length === 0
-          ? "Where it was put there from another host, uninstall it there."
-          : `Here it is on ${others.join(" and ")}.`,
+          ? "If it was installed from another host, uninstall it from that host."
+          : `From this host it is installed on ${others.join(" and ")}.`,
     });
   }
   const stays = others.length > 0 || found.compileOnly === true;

@@ -57,7 +57,7 @@ function absolute(value: unknown, at: string): string {
 
 function oneOf<T extends string>(value: unknown, at: string, known: readonly T[]): T {
   const word = known.find((one) => one === value);
-  if (word === undefined) throw new GarbledError(`${at} is none of ${known.join(", ")}`);
+  if (word === undefined) throw new GarbledError(`${at} is not one of ${known.join(", ")}`);
   return word;
 }
 
@@ -102,8 +102,8 @@ function decodeOn(value: unknown, at: string): OnScheduler {
 function opened(text: string, name: string): Fields {
   const file = object(JSON.parse(text), "the file");
   if (file["format"] !== 1)
-    throw new GarbledError(`its format is ${JSON.stringify(file["format"])}, and this version knows format 1`);
-  if (file["name"] !== name) throw new GarbledError(`it says that it is the schedule ${JSON.stringify(file["name"])}`);
+    throw new GarbledError(`its format is ${JSON.stringify(file["format"])}, but this version only reads format 1`);
+  if (file["name"] !== name) throw new GarbledError(`it contains the schedule ${JSON.stringify(file["name"])}`);
   return file;
 }
 
@@ -125,7 +125,7 @@ export function decodeMeaning(text: string, name: string): CompiledSchedule {
 /** What one host's install resolved, from its stored text. */
 export function decodeHostSchedule(text: string, name: string, host: string): HostSchedule {
   const file = opened(text, name);
-  if (file["host"] !== host) throw new GarbledError(`it says that it is of the host ${JSON.stringify(file["host"])}`);
+  if (file["host"] !== host) throw new GarbledError(`it belongs to the host ${JSON.stringify(file["host"])}`);
   const command = list(file["command"], "command", string);
   absolute(command[0], "command[0]");
   return {

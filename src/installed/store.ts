@@ -24,9 +24,9 @@ function decoded<T>(path: string, decode: () => T): T {
   try {
     return decode();
   } catch (error) {
-    throw new StoreError(`${path} is not a compiled schedule that this version can read: ${errorMessage(error)}`, {
+    throw new StoreError(`${path} is not a stored schedule that this version can read: ${errorMessage(error)}`, {
       cause: error,
-      hint: "Write it anew from its schedule file: `pipelinewise-sched install FILE`.",
+      hint: "Install it again from its schedule file: `pipelinewise-sched install FILE`.",
     });
   }
 }

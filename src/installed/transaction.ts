@@ -31,7 +31,7 @@ async function putBack({ change: { path, before }, path: aside }: Aside): Promis
     await rename(aside, path);
     await syncFolder(dirname(path));
   } catch (error) {
-    throw storeFault("put back", path, error);
+    throw storeFault("restore", path, error);
   }
 }
 
@@ -55,7 +55,7 @@ export async function applyChanges(changes: readonly FileChange[]): Promise<Appl
     for (const { change, path } of asides) {
       if (change.before === undefined) continue;
       await copyStateFile(change.path, path).catch((error) => {
-        throw storeFault("copy aside", change.path, error);
+        throw storeFault("back up", change.path, error);
       });
     }
     for (const aside of asides) {

@@ -31,10 +31,10 @@ export function zoneNotices(
   const notices: string[] = [];
   if (!sameZone(machineZone, host.machineZone)) {
     const harm = isElsewhere
-      ? `on ${others.join(" and ")} pipelines without a timezone of their own go by the old one`
-      : "lines of pipelines with a timezone of their own come at the wrong time";
+      ? `on ${others.join(" and ")}, pipelines without their own timezone still use the old zone`
+      : "crontab lines of pipelines with their own timezone fire at the wrong times";
     notices.push(
-      `the time zone of this machine is ${machineZone}, and was ${host.machineZone} when the schedule ${meaning.name} was installed; ${harm}: ${again}`,
+      `this machine's time zone is now ${machineZone}; it was ${host.machineZone} when the schedule ${meaning.name} was installed; ${harm}: ${again}`,
     );
   }
   const { zones } = host;
@@ -46,7 +46,7 @@ export function zoneNotices(
     zones.data === data ? [] : changedZones(zones.tables, { from: now.getTime(), to: Date.parse(zones.until) });
   if (changed.length > 0) {
     notices.push(
-      `the clock changes of ${changed.join(", ")} are others than when ${meaning.name} was installed (time zone data ${zones.data}, now ${data}): ${again}`,
+      `daylight-saving rules for ${changed.join(", ")} have changed since ${meaning.name} was installed (tz data ${zones.data}, now ${data}): ${again}`,
     );
   }
   return notices;
@@ -58,11 +58,11 @@ function endNotices(name: string, zones: ZoneRecord, now: Date, again: string): 
   const day = zones.until.slice(0, 10);
   if (until <= now.getTime()) {
     return [
-      `the lines of ${name} for other time zones held until ${day}; a clock change since then may lose runs: ${again}`,
+      `the lines of ${name} for other time zones were valid until ${day}; runs may be missed after a later clock change: ${again}`,
     ];
   }
   return until < now.getTime() + SHORT_DAYS * DAY_MS
-    ? [`the lines of ${name} for other time zones hold until ${day}: ${again}`]
+    ? [`the lines of ${name} for other time zones are valid until ${day}: ${again}`]
     : [];
 }
 

@@ -89,6 +89,6 @@ export function* renderDifferences(
     if (count > MOST) continue;
     yield `  ${padText(entryLabel(pipeline), width)}  ${renderBoth(at, zoneOf(pipeline, machineZone))}  only ${only} starts it\n`;
   }
-  if (count === 0) yield `In this time ${daemon} starts everything just when ${other} does.\n`;
+  if (count === 0) yield `In this period ${daemon} starts every pipeline at the same times as ${other}.\n`;
   if (count > MOST) yield `  … and ${count - MOST} more\n`;
 }

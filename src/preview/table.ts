@@ -60,7 +60,7 @@ export function* renderTable(rows: Iterable<Row>, look: Look): Generator<string,
     isEmpty = false;
     yield renderRow(row, columns, look);
   }
-  if (isEmpty) yield "No pipeline runs in this time.\n";
+  if (isEmpty) yield "No pipeline runs in this period.\n";
 }
 
 /** One block for each pipeline: what it is, then its runs. @param blocks in the order of the file */
@@ -80,7 +80,7 @@ export function* renderBlocks(
       isEmpty = false;
       yield `  ${renderRow(row, columns, look)}`;
     }
-    if (isEmpty) yield "  no run in this time\n";
+    if (isEmpty) yield "  no run in this period\n";
     separator = "\n";
   }
 }

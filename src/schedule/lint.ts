@@ -51,24 +51,24 @@ function unevenDoubt(cron: Cron, now: Date): Omit<Doubt, "path"> | undefined {
   const round = unit === "minute" ? 60 : 24;
   if (last === 0) {
     return {
-      message: `${step} is ${unit} 0 of every ${whole}, not every ${size} ${unit}s`,
-      hint: `A step does not reach beyond its ${whole}: write the times out.`,
+      message: `${step} means ${unit} 0 of every ${whole}, not every ${size} ${unit}s`,
+      hint: `A step starts again in each ${whole}. List the times instead.`,
     };
   }
   const even = Array.from({ length: round }, (_, value) => value).filter((value) => value > 1 && round % value === 0);
   const near = [even.findLast((value) => value < size), even.find((value) => value > size)];
   const offers = near.filter((value) => value !== undefined).map((value) => `*/${value}`);
   return {
-    message: `${step} is not every ${size} ${unit}s: ${unit} ${last} is followed by ${unit} 0 of the next ${whole}, ${gap === 1 ? `one ${unit}` : `${gap} ${unit}s`} later`,
-    hint: `${offers.join(" and ")} go${offers.length === 1 ? "es" : ""} evenly into the ${whole}.`,
+    message: `${step} does not mean every ${size} ${unit}s: ${unit} ${last} is followed by ${unit} 0 of the next ${whole}, ${gap === 1 ? `one ${unit}` : `${gap} ${unit}s`} later`,
+    hint: `Use a step that divides the ${whole} evenly, such as ${offers.join(" or ")}.`,
   };
 }
 
 /** @param at the time that the clocks show after their change */
 const WORDS: Readonly<Record<InClockChange["happens"], (on: string, at: string) => string>> = {
-  skipped: (on) => `skipped on ${on}, and nothing runs`,
-  "made up": (on, at) => `skipped on ${on}, and made up at ${at}`,
-  once: (on) => `repeated on ${on}, and run the first time only`,
+  skipped: (on) => `skipped on ${on}, and nothing runs then`,
+  "made up": (on, at) => `skipped on ${on}, and run at ${at} instead`,
+  once: (on) => `repeated on ${on}, and run only the first time`,
   twice: (on) => `repeated on ${on}, and run twice`,
 };
 
@@ -83,8 +83,8 @@ function clockDoubt(cron: Cron, zone: string, now: Date): Omit<Doubt, "path"> | 
   );
   const hours = [...new Set(found.map(({ change }) => changedHours(change)))].join(" and ");
   return {
-    message: `the clock changes of ${zone} meet ${listed(first.walls)}: ${told.join("; ")}`,
-    hint: `Times outside ${hours} come once every day, and so do all in \`timezone: UTC\`.`,
+    message: `the clock changes of ${zone} affect ${listed(first.walls)}: ${told.join("; ")}`,
+    hint: `Use times outside ${hours}, or \`timezone: UTC\`: they occur exactly once a day.`,
   };
 }
 
@@ -106,7 +106,7 @@ async function libraryDoubt(cron: Cron, now: Date): Promise<Omit<Doubt, "path"> 
   const days = (runs: readonly number[]): string => runs.map((at) => iso(at).slice(0, 10)).join(", ");
   return {
     message: `cron runs it ${describeCron(cron)} (${days(parted.cron.runs)}, …); cron-parser would run it ${parted.library.words} (${days(parted.library.runs)}, …)`,
-    hint: `In cron, a day field that begins with * makes both count; many previews rest on cron-parser. ${otherwise(cron)}`,
+    hint: `If a day field starts with \`*\`, cron requires both day fields to match; tools built on cron-parser do not. ${otherwise(cron)}`,
   };
 }
 
@@ -114,7 +114,7 @@ async function libraryDoubt(cron: Cron, now: Date): Promise<Omit<Doubt, "path"> 
 function otherwise({ text }: Cron): string {
   const [, , day = "", , weekday = ""] = text.split(/[ \t]+/);
   const [starred, all] = day.startsWith("*") ? [day, "1-31"] : [weekday, "0-6"];
-  return `Where either day is meant, write \`${starred.replaceAll("*", all)}\` for \`${starred}\`.`;
+  return `If either day is enough, write \`${starred.replaceAll("*", all)}\` instead of \`${starred}\`.`;
 }
 
 const iso = (at: number): string => new Date(at).toISOString();

@@ -30,7 +30,7 @@ export async function checkScheduleFile(file: string, host: Pick<Host, "cwd">): 
     return refused({
       file,
       message: "the file is larger than 1 MiB",
-      hint: "Is it a schedule? 500 pipelines take 50 kB.",
+      hint: "Check that it is a schedule file: 500 pipelines take about 50 kB.",
     });
   }
   const text = decodeUtf8(bytes);
@@ -72,14 +72,14 @@ function readUpTo(fd: number, limit: number): Buffer {
 function readFault(file: string, path: string, cause: unknown): SchedError {
   const code = errorCode(cause);
   if (code === "ENOENT" || code === "ENOTDIR") {
-    const hint = "Name the schedule file; where none is named it is schedule.yml in the working folder.";
+    const hint = "Name the schedule file. The default is schedule.yml in the working directory.";
     return new SchedError(`no such file: ${path}`, { exitCode: EXIT.noInput, hint, cause });
   }
   if (code === "EISDIR") {
-    const hint = `Name the file in it, such as ${file.replace(/\/+$/, "")}/schedule.yml.`;
-    return new SchedError(`${path} is a folder`, { exitCode: EXIT.noInput, hint, cause });
+    const hint = `Name a file in it, such as ${file.replace(/\/+$/, "")}/schedule.yml.`;
+    return new SchedError(`${path} is a directory`, { exitCode: EXIT.noInput, hint, cause });
   }
-  const hint = code === "EACCES" ? "Look at its owner and mode, and those of its folders: `ls -ld`." : undefined;
+  const hint = code === "EACCES" ? "Check the owner and mode of the file and of its directories: `ls -ld`." : undefined;
   return new StoreError(`cannot read ${path}: ${errorMessage(cause)}`, {
     cause,
     ...(hint === undefined ? {} : { hint }),
@@ -116,7 +116,7 @@ function firstBadByte(bytes: Uint8Array): Pick<Problem, "line" | "column" | "mes
   return {
     line: lines.length,
     column: (lines.at(-1)?.length ?? 0) + 1,
-    message: wide ? "the file is UTF-16" : `the byte 0x${byte} is not UTF-8`,
+    message: wide ? "the file is encoded as UTF-16" : `the byte 0x${byte} is not valid UTF-8`,
     hint: "Save the file as UTF-8.",
   };
 }

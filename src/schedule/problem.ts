@@ -99,7 +99,7 @@ export class BadScheduleError extends SchedError {
 
   constructor(file: string, problems: readonly Problem[]) {
     const list = problems.map(renderProblem).join("").trimEnd();
-    super(`${file} cannot be used: ${countProblems(problems)}\n${list}`, { exitCode: EXIT.badSchedule });
+    super(`${file} is not valid: ${countProblems(problems)}\n${list}`, { exitCode: EXIT.badSchedule });
     this.problems = problems;
   }
 }

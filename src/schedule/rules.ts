@@ -68,8 +68,8 @@ function argumentFindings({ written, path }: Entry): readonly Finding[] {
       return [{ at: written.at, path, message: `${command} needs the key \`${key}\``, hint: `Add \`${key}: …\`.` }];
     }
     if (commands.includes(command)) return [];
-    const message = `\`${key}\` goes with \`command: ${commands.join("` or `")}\`, not with ${command}`;
-    const hint = `Take it out, or write \`command: ${commands[0]}\`.`;
+    const message = `the key \`${key}\` is only allowed with \`command: ${commands.join("` or `")}\`, not with ${command}`;
+    const hint = `Remove it, or write \`command: ${commands[0]}\`.`;
     return [{ at: given.keyAt ?? given.at, path: [...path, key], message, hint }];
   });
 }
@@ -99,13 +99,13 @@ function doubleFindings(pipelines: readonly Entry[], placeAt: (offset: number) =
     else if (sameId === undefined) seen.byId.set(id, written);
     if (!known || other === undefined) return [];
     const { line, column } = placeAt(other.at);
-    const stands = `${entryLabel({ tap, target, command })} stands already at line ${line}, column ${column}`;
+    const stands = `${entryLabel({ tap, target, command })} is already defined at line ${line}, column ${column}`;
     if (sameId !== undefined && id !== undefined) {
       const at = written.children.get("id")?.at ?? written.at;
-      const hint = "Give each an id of its own.";
+      const hint = "Give each entry a different `id`.";
       return [{ at, path: [...path, "id"], message: `${stands}, with the same id ${quoted(id)}`, hint }];
     }
-    const hint = "Put the times into one pipeline, as a list: cron: [...]; or give each an `id`.";
+    const hint = "Combine the times in one entry (cron: [...]), or give each entry an `id`.";
     return [{ at: written.at, path, message: stands, hint }];
   });
 }
@@ -121,7 +121,7 @@ function secretFindings(env: Written | undefined): readonly Finding[] {
         at,
         path: ["pipelinewise", "env", name],
         message: `${quoted(String(name))} looks like a secret in plain text`,
-        hint: `Write \${file:PATH} or \${env:NAME}, or use env_file: what stands here is stored at install.`,
+        hint: `Write \${file:PATH} or \${env:NAME}, or use env_file: \`install\` stores the values of this mapping.`,
         severity: "warning",
       },
     ];

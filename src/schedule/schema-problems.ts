@@ -22,7 +22,7 @@ export function shapeFindings(issue: Issue, root: Written): readonly Finding[] {
     case "invalid_value":
       return [notOneOf(issue.values.map(String), path, written)];
     case "too_small":
-      return [{ at: written.at, path, message: "the list is empty", hint: "Give it at least one item." }];
+      return [{ at: written.at, path, message: "the list is empty", hint: "Add at least one item." }];
     case "custom":
       return [fault(issue, path, written)];
     default:
@@ -59,7 +59,7 @@ function unionFindings(
     return meant.flatMap((inner) => shapeFindings({ ...inner, path: [...issue.path, ...inner.path] }, root));
   }
   const path = issue.path.map((step) => (typeof step === "symbol" ? String(step) : step));
-  return [typeFinding("text or a list", "string", path, written)];
+  return [typeFinding("a string or a list", "string", path, written)];
 }
 
 function fault(issue: Issue, path: Path, { at, textAt }: Written): Finding {
@@ -74,16 +74,16 @@ function unknownKey(key: string, path: Path, parent: Written): Finding {
   return {
     at,
     path: [...path, key],
-    message: `unknown key ${quoted(key)}${near === undefined ? "" : `, the nearest known one is "${near}"`}`,
-    hint: near === undefined ? `The keys here are ${known.join(", ")}.` : `Write \`${near}\`, or take it out.`,
+    message: `unknown key ${quoted(key)}${near === undefined ? "" : `; did you mean "${near}"?`}`,
+    hint: near === undefined ? `Allowed keys: ${known.join(", ")}.` : `Write \`${near}\`, or remove the key.`,
   };
 }
 
 function notOneOf(known: readonly string[], path: Path, written: Written): Finding {
-  if (typeof written.value !== "string") return typeFinding("text", "string", path, written);
+  if (typeof written.value !== "string") return typeFinding("a string", "string", path, written);
   const near = nearestWord(written.value, known);
-  const hint = near === undefined ? undefined : `The nearest is ${near}.`;
-  return { at: written.at, path, message: `${quoted(written.value)} is none of ${known.join(", ")}`, hint };
+  const hint = near === undefined ? undefined : `Did you mean ${near}?`;
+  return { at: written.at, path, message: `${quoted(written.value)} is not one of ${known.join(", ")}`, hint };
 }
 
 const TYPES: Readonly<Record<string, string>> = {
@@ -96,20 +96,20 @@ const TYPES: Readonly<Record<string, string>> = {
 
 function wrongType(issue: Issue, path: Path, written: Written): Finding {
   const expected = issue.code === "invalid_type" ? issue.expected : "";
-  return typeFinding(TYPES[expected] ?? "something else", expected, path, written);
+  return typeFinding(TYPES[expected] ?? "another value", expected, path, written);
 }
 
 function typeFinding(wanted: string, expected: string, path: Path, written: Written): Finding {
   return {
     at: written.at,
     path,
-    message: `${kindOf(written)} stands where ${wanted} is meant`,
+    message: `expected ${wanted}, found ${kindOf(written)}`,
     hint: typeHint(expected, path, written),
   };
 }
 
 function kindOf({ value, source }: Written): string {
-  if (value === null) return source === "" || source === undefined ? "nothing" : `${source} (nothing, in YAML)`;
+  if (value === null) return source === "" || source === undefined ? "nothing" : `${source} (null in YAML)`;
   if (Array.isArray(value)) return "a list";
   if (typeof value === "object") return "a mapping";
   if (typeof value === "string") return quoted(value);
@@ -119,11 +119,11 @@ function kindOf({ value, source }: Written): string {
 function typeHint(expected: string, path: Path, { value, source }: Written): string | undefined {
   const key = String(path.findLast((step) => typeof step === "string") ?? "");
   const scalar = typeof value !== "object" || value === null;
-  if (scalar && (source === "" || source === undefined)) return "Give it a value, or take the key out.";
+  if (scalar && (source === "" || source === undefined)) return "Add a value, or remove the key.";
   if (expected === "string" && scalar) return `Put it in quotes: "${source}".`;
   if (expected === "array" && typeof value === "string") return `Write a list: ${key}: [${source}].`;
   if (expected === "array") return `Begin each item with \`- \`.`;
   if (expected === "boolean") return "Write true or false.";
-  if (expected === "object" || expected === "record") return "Write `key: value`, one to a line.";
+  if (expected === "object" || expected === "record") return "Write `key: value`, one per line.";
   return undefined;
 }

@@ -63,31 +63,32 @@ const pipelinewise = z
       z
         .union([
           text((program) => [programText(program)], { description: "A program's name or path." }),
-          listOf(text(commandWord, { description: "One word." }), "A program and its words."),
+          listOf(text(commandWord, { description: "One argument." }), "A program and its arguments."),
         ])
         .check(
           z.meta({
             description:
-              "How PipelineWise is started: a program, or a list of words. Default: pipelinewise, as the PATH has it at install.",
+              "Command that starts PipelineWise: a program, or a list of a program and its arguments. Default: pipelinewise, as found on the PATH at install.",
           }),
         ),
     ),
     config_dir: z.optional(
       text(pathText, {
         description:
-          "PipelineWise's config directory; a relative path counts from this file's folder. Default: $PIPELINEWISE_CONFIG_DIRECTORY, else ~/.pipelinewise.",
+          "PipelineWise's config directory; a relative path is resolved against this file's directory. Default: $PIPELINEWISE_CONFIG_DIRECTORY, else ~/.pipelinewise.",
       }),
     ),
     env: z.optional(
       z.record(text(envName, {}), text(envValue, {})).check(
         z.meta({
-          description: `Environment of each run. Values may hold \${file:PATH} or \${env:NAME}, read when it runs, never stored.`,
+          description: `Environment of each run. Values may hold \${file:PATH} or \${env:NAME}, read at each run, never stored.`,
         }),
       ),
     ),
     env_file: z.optional(
       text(pathText, {
-        description: "File of KEY=VALUE lines (mode 0600) for each run: cron gives it nothing of yours.",
+        description:
+          "File of KEY=VALUE lines (mode 0600) that each run reads: cron does not pass your environment to a run.",
       }),
     ),
   })
@@ -98,15 +99,17 @@ const pipeline = z
     tap: connectorId("The tap's id in PipelineWise."),
     target: connectorId("The target's id in PipelineWise."),
     cron: z
-      .union([cron, listOf(cron, "Several crons; the pipeline runs at each of them.")])
-      .check(z.meta({ description: "When it runs: a cron, or a list of them." })),
-    note: z.optional(text(noteText, { description: "One line for people: stands above the pipeline in the crontab." })),
-    id: z.optional(name("Tells entries apart that have the same tap, target and command.")),
+      .union([cron, listOf(cron, "Several cron expressions; the pipeline runs at the times of each.")])
+      .check(z.meta({ description: "When it runs: a cron expression, or a list of them." })),
+    note: z.optional(
+      text(noteText, { description: "A comment of one line, shown above the pipeline in the crontab." }),
+    ),
+    id: z.optional(name("Distinguishes entries that have the same tap, target and command.")),
     command: z.optional(
       z.enum(ENTRY_COMMANDS).check(
         z.meta({
           description:
-            "PipelineWise's command. fast_sync and sync_tables are two names of one command: a run uses the one that the installed PipelineWise knows. run_data_diff_checks needs PipelineWise 0.78.",
+            "PipelineWise's command. fast_sync and sync_tables are two names for one command: a run uses the name that the installed PipelineWise knows. run_data_diff_checks needs PipelineWise 0.78.",
           default: "run_tap",
         }),
       ),
@@ -141,7 +144,9 @@ const pipeline = z
     ),
     table: z.optional(text(tableName, { description: "Only with `command: partial_sync_table`: the table." })),
     column: z.optional(
-      text(tableName, { description: "Only with `command: partial_sync_table`: the column that start_value is of." }),
+      text(tableName, {
+        description: "Only with `command: partial_sync_table`: the column to which start_value applies.",
+      }),
     ),
     start_value: z.optional(
       text(syncValue, { description: "Only with `command: partial_sync_table`: the first value to sync." }),
@@ -150,18 +155,23 @@ const pipeline = z
       text(syncValue, { description: "Only with `command: partial_sync_table`: the last value to sync." }),
     ),
     extra_log: z.optional(
-      z.boolean().check(z.meta({ description: "Adds --extra_log: the connectors' output too.", default: false })),
+      z.boolean().check(
+        z.meta({
+          description: "Adds PipelineWise's option --extra_log: the log also contains the connectors' output.",
+          default: false,
+        }),
+      ),
     ),
-    timezone: z.optional(timezone("Zone of this pipeline's crons. Default: the schedule's.")),
+    timezone: z.optional(timezone("Time zone of this pipeline's cron expressions. Default: the schedule's.")),
   })
-  .check(z.meta({ description: "One tap into one target, with its times." }));
+  .check(z.meta({ description: "One scheduled command of a pipeline (a tap and a target), with its times." }));
 
 const airflow = z
   .strictObject({
     dags: z.optional(
       text(pathText, {
         description:
-          "Airflow's DAGs folder; a relative path counts from this file's folder. Default: Airflow is asked.",
+          "Airflow's DAGs folder; a relative path is resolved against this file's directory. Default: `airflow config` is asked.",
       }),
     ),
   })
@@ -171,26 +181,26 @@ const cronicle = z
   .strictObject({
     url: z
       .union([
-        text((url) => [serverUrl(url)], { description: "Address of Cronicle.", format: "uri" }),
+        text((url) => [serverUrl(url)], { description: "Base URL of Cronicle.", format: "uri" }),
         listOf(
           text(serverUrl, { format: "uri" }),
-          "Addresses of the primary and of the servers that may take its place.",
+          "URLs of the primary server and of the servers that may replace it.",
         ),
       ])
-      .check(z.meta({ description: "Where Cronicle is. The key is sent to these addresses and to no other." })),
+      .check(z.meta({ description: "URL of Cronicle, or a list. The API key is sent to these URLs only." })),
     key: text(secretReference, {
-      description: `Where the API key is: \${file:PATH} or \${env:NAME}, read at install, never stored.`,
+      description: `Reference to the API key: \${file:PATH} or \${env:NAME}, read at install, never stored.`,
       pattern: "^\\$\\{(file|env):[^}]+\\}$",
     }),
     category: z.optional(
       text(titleText, {
-        description: "Category that the events stand in, by its id or title.",
+        description: "Category of the events: its id or title.",
         default: "pipelinewise",
       }),
     ),
     target: text(serverWord, {
       description:
-        "Server or server group that runs the pipelines. A group whose servers do not share PipelineWise's config directory loses its state.",
+        "Server or server group that runs the pipelines. The servers of a group must share PipelineWise's config directory; otherwise its state is lost.",
     }),
   })
   .check(z.meta({ description: "For `--on cronicle`." }));
@@ -198,14 +208,14 @@ const cronicle = z
 /** A schedule file, as far as one key at a time can say; what keys mean together is in `rules.ts`. */
 export const ScheduleFile = z
   .strictObject({
-    name: z.optional(name("Names our block in the crontab.", { default: "pipelinewise" })),
-    timezone: z.optional(timezone("Zone of the crons. Default: the machine's.")),
+    name: z.optional(name("Name of the schedule, and of its block in the crontab.", { default: "pipelinewise" })),
+    timezone: z.optional(timezone("Time zone of the cron expressions. Default: the machine's.")),
     pipelinewise: z.optional(pipelinewise),
     airflow: z.optional(airflow),
     cronicle: z.optional(cronicle),
-    pipelines: listOf(pipeline, "What runs when."),
+    pipelines: listOf(pipeline, "The entries: which pipeline runs when."),
   })
-  .check(z.meta({ description: "When PipelineWise's pipelines run." }));
+  .check(z.meta({ description: "Schedule file of pipelinewise-sched: when PipelineWise's pipelines run." }));
 
 export type ScheduleFile = z.output<typeof ScheduleFile>;
 
@@ -223,10 +233,10 @@ export const knownKeys = (path: readonly unknown[]): readonly string[] => KNOWN_
 const MISSING: Readonly<Record<string, string>> = {
   tap: "Add `tap: ID`, the tap's id in PipelineWise.",
   target: "Add `target: ID`, the target's id in PipelineWise.",
-  cron: 'Add when it runs: `cron: "0 * * * *"`.',
-  pipelines: 'Add what runs when: `pipelines: [{tap: my_tap, target: my_target, cron: "0 * * * *"}]`.',
-  "cronicle.url": "Add `url: http://HOST:3012`, where Cronicle is.",
-  "cronicle.key": `Add \`key: "\${file:PATH}"\`, the file that holds the API key.`,
+  cron: 'Add the times at which it runs: `cron: "0 * * * *"`.',
+  pipelines: 'Add at least one entry: `pipelines: [{tap: my_tap, target: my_target, cron: "0 * * * *"}]`.',
+  "cronicle.url": "Add `url: http://HOST:3012`, the URL of Cronicle.",
+  "cronicle.key": `Add \`key: "\${file:PATH}"\`, the file that contains the API key.`,
   "cronicle.target": "Add `target: HOST`, the server or server group that runs the pipelines.",
 };
 

@@ -23,7 +23,7 @@ function printableText(text: string): string {
   const { index } = UNPRINTABLE.exec(text) ?? {};
   if (index === undefined) return text;
   const what = text[index] === "\n" ? "a line end" : `the character ${quoted(text.charAt(index)).slice(1, -1)}`;
-  throw new TextFault(`${quoted(text)} holds ${what}`, "Write it on one line, in printable characters.");
+  throw new TextFault(`${quoted(text)} contains ${what}`, "Write it on one line, in printable characters.");
 }
 
 /** @param fault what `connectorIdFault` or `nameFault` says of it */
@@ -43,22 +43,19 @@ export function knownZone(text: string): string {
   const zone = findZone(text);
   if (zone !== undefined) return zone === "UTC" ? zone : text;
   if (!hasIntl()) {
-    const what = `the times of ${quoted(text)} are not known: this Node was built without Intl, so it knows no zone but UTC`;
-    throw new TextFault(what, "Take a Node of nodejs.org or of your system's packages, or write UTC.");
+    const what = `the time zone ${quoted(text)} is not available: this Node was built without Intl and supports only UTC`;
+    throw new TextFault(what, "Use a Node from nodejs.org or from your system's packages, or write UTC.");
   }
   const spelling = zoneInRightCase(text);
-  if (spelling !== undefined) throw new TextFault(`${quoted(text)} is spelt ${spelling}`, `Write ${spelling}.`);
+  if (spelling !== undefined) throw new TextFault(`${quoted(text)} is spelled ${spelling}`, `Write ${spelling}.`);
   const near = text.length > LONGEST_ZONE ? [] : nearestZones(text, 3);
   if (near.length > 0)
-    throw new TextFault(`${quoted(text)} is no time zone known here`, `Near it: ${near.join(", ")}.`);
+    throw new TextFault(`${quoted(text)} is not a known time zone`, `Similar names: ${near.join(", ")}.`);
   // A name of the right form may be newer than this Node's zone data.
   const newer = /^[A-Z]\w+\/[A-Z]\w+/.test(text)
-    ? " If it is a new zone, this Node may not have it yet: node -p process.versions.tz"
+    ? " If the zone is new, this Node's zone data may be too old: node -p process.versions.tz"
     : "";
-  throw new TextFault(
-    `${quoted(text)} is no time zone known here`,
-    `Write an IANA name, such as Europe/London.${newer}`,
-  );
+  throw new TextFault(`${quoted(text)} is not a known time zone`, `Write an IANA name, such as Europe/London.${newer}`);
 }
 
 /** No zone has a longer name, slips of the pen included; comparing takes time. */
@@ -68,9 +65,10 @@ const LONGEST_ZONE = 60;
 export function noteText(text: string): string {
   const note = printableText(text.replace(/\n$/, "")).trim();
   // Debian's `crontab -l` prints a carriage return as these two characters, so install takes such a line for one.
-  if (note.endsWith(String.raw`\r`)) throw new TextFault(String.raw`a note may not end in \r`, "Put a dot behind it.");
+  if (note.endsWith(String.raw`\r`))
+    throw new TextFault(String.raw`a note may not end in \r`, "Add a full stop after it.");
   if (note.length > MAX_NOTE) {
-    throw new TextFault(`the note has ${note.length} characters`, `Keep it to ${MAX_NOTE}.`);
+    throw new TextFault(`the note has ${note.length} characters`, `Shorten it to ${MAX_NOTE} characters.`);
   }
   return note;
 }
@@ -84,44 +82,50 @@ export function programText(text: string): string {
   if (!/\s/.test(program)) return program;
   const list = program.trim().split(/\s+/).join(", ");
   throw new TextFault(
-    `${quoted(text)} would be one program with blanks in its name`,
-    `Write the words as a list: command: [${list}].`,
+    `${quoted(text)} would be one program with spaces in its name`,
+    `Write the program and its arguments as a list: command: [${list}].`,
   );
 }
 
 /** One word of a command. */
 export function commandWord(text: string): string {
-  if (text === "") throw new TextFault("a word of the command is empty", "Take it out.");
+  if (text === "") throw new TextFault("an argument of the command is empty", "Remove it.");
   return printableText(text);
 }
 
 /** A folder or file: absolute, below `~/`, or relative to the schedule's folder. */
 export function pathText(text: string): string {
   const path = printableText(text);
-  if (path.trim() === "") throw new TextFault("the path is empty", "Write a path, or take the key out.");
-  if (path.startsWith("$")) throw new TextFault(`${quoted(text)}: variables are not filled in here`, FROM_HOME);
-  if (/^~[^/]/.test(path)) throw new TextFault(`${quoted(text)}: another user's home cannot be named by ~`, FROM_HOME);
+  if (path.trim() === "") throw new TextFault("the path is empty", "Write a path, or remove the key.");
+  if (path.startsWith("$")) throw new TextFault(`${quoted(text)}: variables are not expanded here`, FROM_HOME);
+  if (/^~[^/]/.test(path)) throw new TextFault(`${quoted(text)}: ~USER is not supported`, FROM_HOME);
   return path;
 }
 
-const FROM_HOME = "Write the path in full, or begin it with ~/ for your home.";
+const FROM_HOME = "Write an absolute path, or begin it with ~/ for your home directory.";
 
 export function envName(text: string): string {
   if (text === "PIPELINEWISE_CONFIG_DIRECTORY") {
-    throw new TextFault(`${text} is set from config_dir`, "Use the key config_dir: locks and history lie there too.");
+    throw new TextFault(
+      `${text} must not be set here`,
+      "Use the key config_dir: the locks and the history are in that directory too.",
+    );
   }
   if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(text)) return text;
-  throw new TextFault(`${quoted(text)} is no variable name`, "Use letters, digits and _, and begin with no digit.");
+  throw new TextFault(
+    `${quoted(text)} is not a valid variable name`,
+    "Use letters, digits and _, and do not begin with a digit.",
+  );
 }
 
 /** A value for the environment; each `${` in it begins `${file:PATH}` or `${env:NAME}`. */
 export function envValue(text: string): string {
   const nul = text.indexOf("\0");
-  if (nul >= 0) throw new TextFault("a variable cannot hold a NUL character", undefined, nul);
+  if (nul >= 0) throw new TextFault("a variable cannot contain a NUL character", undefined, nul);
   for (const { 0: opening, index } of text.matchAll(/\$\{[^}]*\}?/g)) {
     const [, kind, what] = /^\$\{(file|env):([^}]+)\}$/.exec(opening) ?? [];
     if (kind === undefined || what === undefined) {
-      throw new TextFault(`${quoted(opening)} is no reference`, REFERENCES, index);
+      throw new TextFault(`${quoted(opening)} is not a reference`, REFERENCES, index);
     }
     if (kind === "file") pathText(what);
     else envName(what);
@@ -129,20 +133,20 @@ export function envValue(text: string): string {
   return text;
 }
 
-const REFERENCES = `There are \${file:PATH}, a file's content, and \${env:NAME}, a variable.`;
+const REFERENCES = `Use \${file:PATH} for the content of a file, or \${env:NAME} for a variable.`;
 
 /** An address of a server; without its last slash, so that paths can be put behind it. */
 export function serverUrl(text: string): string {
   // Nothing is shown of what may be a password.
   const shown = quoted(text.replace(/^([^/@]*\/\/)?[^/]*@/, "$1…@"));
-  if (!URL.canParse(text)) throw new TextFault(`${shown} is no address`, WHOLE_URL);
+  if (!URL.canParse(text)) throw new TextFault(`${shown} is not a URL`, WHOLE_URL);
   const { protocol, username, password, search, hash, origin, pathname } = new URL(text);
   if (protocol !== "http:" && protocol !== "https:")
-    throw new TextFault(`${shown} is no http or https address`, WHOLE_URL);
+    throw new TextFault(`${shown} is not an http or https URL`, WHOLE_URL);
   if (username !== "" || password !== "") {
-    throw new TextFault(`${shown} holds a user name or password`, "Take it out: Cronicle knows us by its API key.");
+    throw new TextFault(`${shown} contains a user name or password`, "Remove it: the API key is enough for Cronicle.");
   }
-  if (search !== "" || hash !== "") throw new TextFault(`${shown} goes on behind the server's address`, WHOLE_URL);
+  if (search !== "" || hash !== "") throw new TextFault(`${shown} contains more than the server's base URL`, WHOLE_URL);
   return `${origin}${pathname.replace(/\/+$/, "")}`;
 }
 
@@ -153,8 +157,8 @@ export function secretReference(text: string): string {
   const [, kind, what] = /^\$\{(file|env):([^}]+)\}$/.exec(text) ?? [];
   if (kind === undefined || what === undefined) {
     throw new TextFault(
-      "a secret stands in no schedule file, only where it is to be found",
-      `Write \${file:PATH} with a file of mode 0600 that holds it, or \${env:NAME}; if it is there already, change it: others may have read it.`,
+      "secrets are not allowed in the schedule file; use a reference",
+      `Write \${file:PATH} for a file of mode 0600 that contains it, or \${env:NAME}. If the secret was in this file, replace it: others may have read it.`,
     );
   }
   if (kind === "file") pathText(what);
@@ -165,12 +169,12 @@ export function secretReference(text: string): string {
 /** A server or server group of Cronicle's. */
 export function serverWord(text: string): string {
   if (/^[\w.-]+$/.test(text)) return text;
-  throw new TextFault(`${quoted(text)} is no server or group`, "Use A-Z a-z 0-9 _ . - as Cronicle has it.");
+  throw new TextFault(`${quoted(text)} is not a server or group name`, "Use A-Z a-z 0-9 _ . - as Cronicle does.");
 }
 
 /** Words for people, on one line. */
 export function titleText(text: string): string {
-  if (text.trim() === "") throw new TextFault("the name is empty", "Write a name, or take the key out.");
+  if (text.trim() === "") throw new TextFault("the name is empty", "Write a name, or remove the key.");
   return printableText(text);
 }
 

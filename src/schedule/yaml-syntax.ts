@@ -65,7 +65,7 @@ export function readSyntax(text: string): Syntax {
       at: second,
       path: [],
       message: "a second document begins here",
-      hint: "One file holds one schedule: take the `---` out, or make it two files with a name each.",
+      hint: "A file contains one schedule. Remove the `---`, or write two files, each with its own `name`.",
     });
   }
   if (findings.length === 0 && (first === undefined || isEmpty(document?.contents))) {
@@ -86,9 +86,9 @@ function forbiddenCharacters(text: string): readonly Finding[] {
     path: [],
     message:
       character === "\r"
-        ? "a carriage return without a line feed stands here"
-        : `the control character ${quoted(character).slice(1, -1)} stands here`,
-    hint: "Save the file as plain UTF-8 text with LF line ends.",
+        ? "carriage return without a line feed"
+        : `control character ${quoted(character).slice(1, -1)}`,
+    hint: "Save the file as plain UTF-8 text with LF line endings.",
   }));
 }
 
@@ -124,14 +124,14 @@ function firstOfEachLine<T>(
 /** What to do about the errors that people meet; the library's own words say what is wrong. */
 const HINTS: Readonly<Record<string, string>> = {
   TAB_AS_INDENT: "Indent with spaces.",
-  BAD_INDENT: "Look at the spaces before this line, and whether each [ and { above is closed.",
-  BLOCK_AS_IMPLICIT_KEY: "Put a value that holds `: ` in quotes; else look at the spaces before this line.",
-  MULTILINE_IMPLICIT_KEY: "A key wants a `:` behind it; a value of several lines wants quotes.",
+  BAD_INDENT: "Check the indentation of this line, and that each [ and { above is closed.",
+  BLOCK_AS_IMPLICIT_KEY: "Quote values that contain `: `; otherwise check the indentation of this line.",
+  MULTILINE_IMPLICIT_KEY: "Keys must be followed by `:`; quote values that span lines.",
   BAD_DQ_ESCAPE: "In double quotes write \\\\ for a backslash, or use single quotes.",
-  TAG_RESOLVE_FAILED: "Take the tag (the word that begins with !) out.",
+  TAG_RESOLVE_FAILED: "Remove the tag (the part that begins with !).",
 };
 
-const OPEN_QUOTE = "A quote that opens above has no end: look for the line where the texts change places.";
+const OPEN_QUOTE = "A quotation mark above is never closed.";
 
 function syntaxFinding({ code, pos, message }: YAMLError, text: string): Finding {
   const [at] = pos;
@@ -142,7 +142,7 @@ function syntaxFinding({ code, pos, message }: YAMLError, text: string): Finding
     message: printable(`YAML: ${message.charAt(0).toLowerCase()}${message.slice(1)}`),
     hint: message.startsWith("Missing closing")
       ? OPEN_QUOTE
-      : (HINTS[code] ?? "Look at this line and the one above it: quotes, colons, indentation."),
+      : (HINTS[code] ?? "Check quotes, colons and indentation on this line and the one above."),
     ...(unquoted ? unquotedFinding(text, at) : undefined),
   };
 }

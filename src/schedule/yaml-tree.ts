@@ -22,7 +22,7 @@ export interface Written {
 
 /** Far above any schedule, far below what aliases of aliases ("billion laughs") grow to. */
 const MAX_VALUES = 200_000;
-const TOO_MANY = `more than ${MAX_VALUES} values, counting what aliases stand for`;
+const TOO_MANY = `more than ${MAX_VALUES} values, with aliases expanded`;
 
 interface Reading {
   readonly text: string;
@@ -95,7 +95,7 @@ function readMap(node: YAMLMap, path: Path, at: number, reading: Reading): Writt
   for (const { key, value } of node.items) {
     const keyAt = startOf(key, at);
     if (!isScalar(key)) {
-      reading.findings.push({ at: keyAt, path, message: "a key must be plain text", hint: "Write `key: value`." });
+      reading.findings.push({ at: keyAt, path, message: "a key must be a string", hint: "Write `key: value`." });
       continue;
     }
     // As typed: `null: x` and `1: x` have keys too.
@@ -108,7 +108,7 @@ function readMap(node: YAMLMap, path: Path, at: number, reading: Reading): Writt
     const first = children.get(name);
     const written = readNode(value, here, keyAt, reading);
     if (first === undefined) children.set(name, { ...written, keyAt });
-    else reading.findings.push({ at: keyAt, path: here, message: `the key ${quoted(name)} stands twice`, hint: TWICE });
+    else reading.findings.push({ at: keyAt, path: here, message: `duplicate key ${quoted(name)}`, hint: TWICE });
   }
   for (const source of merged) {
     spend(source.children.size, at, path, reading);
@@ -120,7 +120,7 @@ function readMap(node: YAMLMap, path: Path, at: number, reading: Reading): Writt
   return { value: plainObject(children), at, children, size: sizeOf(children) };
 }
 
-const TWICE = "Keep one of the two; several times of one pipeline are a list: cron: [...].";
+const TWICE = "Remove one of the two. For several times, write a list: cron: [...].";
 
 /** What `<<` brings in: one mapping, or a list of them, the earlier winning. */
 function mergeSources(written: Written, path: Path, reading: Reading): readonly Written[] {
@@ -128,8 +128,8 @@ function mergeSources(written: Written, path: Path, reading: Reading): readonly 
   return sources.filter((source) => {
     const isMapping = typeof source.value === "object" && source.value !== null && !Array.isArray(source.value);
     if (!isMapping && source.value !== undefined) {
-      const hint = "Name an anchor: `<<: *common`, where `&common` stands before a mapping.";
-      reading.findings.push({ at: source.at, path, message: "<< merges mappings only", hint });
+      const hint = "Name an anchor: `<<: *common`, where `&common` is before a mapping.";
+      reading.findings.push({ at: source.at, path, message: "<< can only merge mappings", hint });
     }
     return isMapping;
   });
@@ -147,10 +147,10 @@ function readAlias(name: string, at: number, path: Path, reading: Reading): Writ
 }
 
 function aliasFinding(name: string, at: number, path: Path, { anchors, text }: Reading): Finding {
-  const hint = "An alias stands behind the value that bears its anchor; a text that begins with * needs quotes.";
-  if (anchors.has(name)) return { at, path, message: `the alias *${name} stands inside its own anchor`, hint };
+  const hint = "Define the anchor before the alias. If the value is a string that begins with *, quote it.";
+  if (anchors.has(name)) return { at, path, message: `the alias *${name} is inside its own anchor`, hint };
   const slip = /^[\w.-]+$/.test(name) ? undefined : unquotedFinding(text, at);
-  return { at, path, message: `no anchor &${name} stands above`, hint, ...slip };
+  return { at, path, message: `no anchor &${name} is defined above`, hint, ...slip };
 }
 
 /** Counts work and size, so that a small file cannot ask for a huge value; says so once. */
@@ -162,7 +162,7 @@ function spend(count: number, at: number, path: Path, reading: Reading): void {
     at,
     path,
     message: TOO_MANY,
-    hint: "Aliases of aliases multiply: write the values out, or split the schedule.",
+    hint: "Write the values without nested aliases, or split the schedule.",
   });
 }
 

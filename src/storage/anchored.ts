@@ -120,10 +120,13 @@ async function enter(fd: number, name: string, path: string): Promise<number> {
   } catch (error) {
     const link = errorCode(error) === "ENOTDIR" ? await linkAt(step).catch(() => undefined) : undefined;
     if (link === undefined) throw named(error, step, path);
-    throw new StoreError(`${path} is a symbolic link; root enters none in a directory that others can change`, {
-      cause: error,
-      hint: "Run this as the owner of the config directory.",
-    });
+    throw new StoreError(
+      `${path} is a symbolic link; root does not follow links in a directory that others can change`,
+      {
+        cause: error,
+        hint: "Run this as the owner of the config directory.",
+      },
+    );
   }
 }
 
@@ -179,9 +182,9 @@ function createAnchor({ fd: root, path: rootPath, stats }: Reached): Anchor {
     try {
       const found = await statsOf(fd);
       if (found.isFile() && found.nlink === 1 && (found.uid === uid || found.uid === 0)) return fd;
-      const what = found.isFile() ? `user ${found.uid}, with ${found.nlink} names` : "no regular file";
+      const what = found.isFile() ? `user ${found.uid}, with ${found.nlink} names` : "not a regular file";
       throw new StoreError(`${path} is not a file of user ${uid} with one name (${what}), so root does not change it`, {
-        hint: "Look into it, then move it out of the way.",
+        hint: "Check the file, then move it to another directory.",
       });
     } catch (error) {
       await closeIt(fd);
@@ -202,8 +205,8 @@ function createAnchor({ fd: root, path: rootPath, stats }: Reached): Anchor {
         if (errorCode(error) !== "ENOENT") throw error;
       }
     }
-    throw new StoreError(`${path} was made and removed ${TRIES} times while it was opened`, {
-      hint: "Something else writes there. Find it: fuser -v DIRECTORY",
+    throw new StoreError(`${path} was created and removed ${TRIES} times while this process tried to open it`, {
+      hint: "Find the program that writes there: fuser -v DIRECTORY",
     });
   }
 
@@ -213,7 +216,9 @@ function createAnchor({ fd: root, path: rootPath, stats }: Reached): Anchor {
       const [found, above] = [await statsOf(fd), await statsOf(parent)];
       const names = await askLater<string[]>((done) => readdir(`${OPEN_FILES}/${fd}/.`, done));
       if (found.uid !== 0 || found.dev !== above.dev || names.length > 0) {
-        throw new StoreError(`${path} was replaced while root made it`, { hint: "Something else writes there." });
+        throw new StoreError(`${path} was replaced while root created it`, {
+          hint: "Find the program that writes there: fuser -v DIRECTORY",
+        });
       }
       await give(fd);
     } finally {
@@ -267,7 +272,7 @@ export async function enterConfigDir(configDir: string): Promise<string> {
     await closeIt(reached.fd);
     throw new StoreError(
       `${configDir} leads through a symbolic link of user ${stranger} to ${path}, which belongs to user ${stats.uid}`,
-      { hint: `If that is the directory you mean, name it: --config-dir ${path}` },
+      { hint: `If that is the right directory, name it: --config-dir ${path}` },
     );
   }
   if (shared) addAnchor(createAnchor(reached));

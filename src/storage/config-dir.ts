@@ -21,7 +21,7 @@ function homeFolder({ env }: Pick<Host, "env">): string {
   if (home !== undefined && isAbsolute(home)) return home;
   throw new UsageError(
     home === undefined || home === "" ? "HOME is not set" : `HOME is ${JSON.stringify(home)}, not an absolute path`,
-    "Set HOME, or name the config directory: --config-dir DIR, or PIPELINEWISE_CONFIG_DIRECTORY.",
+    "Set HOME, or name the config directory with --config-dir DIR or PIPELINEWISE_CONFIG_DIRECTORY.",
   );
 }
 
@@ -29,7 +29,7 @@ function homeFolder({ env }: Pick<Host, "env">): string {
 export function absolutePath(path: string, folder: string, host: Pick<Host, "env">): string {
   if (path === "~" || path.startsWith("~/")) return join(homeFolder(host), path.slice(1));
   if (path.startsWith("~")) {
-    throw new UsageError(`${path}: another user's home cannot be named by ~`, "Write the path in full.");
+    throw new UsageError(`${path}: ~USER is not supported`, "Write an absolute path.");
   }
   return resolve(folder, path);
 }
@@ -77,10 +77,10 @@ export async function resolveConfigDir(
     if (errorCode(error) !== "ENOENT") throw storeFault("open the config directory", named, error);
     throw new StoreError(`the config directory ${named} does not exist`, {
       cause: error,
-      hint: "`pipelinewise import` makes it; or name another: --config-dir DIR, or PIPELINEWISE_CONFIG_DIRECTORY.",
+      hint: "Create it with `pipelinewise import`, or name another one with --config-dir DIR or PIPELINEWISE_CONFIG_DIRECTORY.",
     });
   }
   throw new StoreError(`the config directory ${named} is not a directory`, {
-    hint: "Name the folder that `pipelinewise import` fills: --config-dir DIR, or PIPELINEWISE_CONFIG_DIRECTORY.",
+    hint: "Name the directory that `pipelinewise import` writes to, with --config-dir DIR or PIPELINEWISE_CONFIG_DIRECTORY.",
   });
 }

@@ -79,8 +79,8 @@ export function answerOf<T>(work: Promise<T>, path: string, ms = ANSWER_MS): Pro
       late = true;
       givenUp += 1;
       reject(
-        new StoreError(`${path} has given no answer for ${ms / 1000} s`, {
-          hint: "The share that it is on hangs, or its server is down: look at its mount. The next start tries again.",
+        new StoreError(`${path} did not respond within ${ms / 1000} s`, {
+          hint: "Check the network file system: it hangs, or its server is down. The next start tries again.",
         }),
       );
     };

@@ -21,7 +21,7 @@ async function lookAt(path: string): Promise<Stats | undefined> {
     return await lstat(path);
   } catch (error) {
     if (errorCode(error) === "ENOENT") return undefined;
-    throw storeFault("look at", path, error);
+    throw storeFault("check", path, error);
   }
 }
 
@@ -32,21 +32,22 @@ async function lookAt(path: string): Promise<Stats | undefined> {
 function demandSafeFolder(path: string, found: Stats, owners: readonly number[]): void {
   if (found.isSymbolicLink()) {
     throw new StoreError(`${path} is a symbolic link; links are refused inside .sched`, {
-      hint: "Put the folder itself there. To keep the state elsewhere, make the config directory itself a link.",
+      hint: "Replace the link with a real directory. To store the state elsewhere, make the config directory itself a link.",
     });
   }
-  if (!found.isDirectory()) throw new StoreError(`${path} is not a directory`, { hint: "Move it out of the way." });
+  if (!found.isDirectory())
+    throw new StoreError(`${path} is not a directory`, { hint: "Move it to another directory." });
   if (!owners.includes(found.uid)) {
     throw new StoreError(
       `${path} belongs to user ${found.uid}, not to ${owners.map((uid) => `user ${uid}`).join(" or ")}`,
       {
-        hint: "Someone else made it. Look into it, then move it out of the way or give it to the config directory's owner.",
+        hint: "Another user created it. Check it, then move it to another directory or give it to the config directory's owner.",
       },
     );
   }
   if ((found.mode & WRITABLE_BY_OTHERS) !== 0) {
     throw new StoreError(`${path} can be written by others (mode ${(found.mode & 0o777).toString(8)})`, {
-      hint: `What stands in it names commands that are run. Look into it, then: chmod go-w ${path}`,
+      hint: `Check its files, which contain commands that are run. Then: chmod go-w ${path}`,
     });
   }
 }
@@ -55,7 +56,7 @@ async function configDirStats(configDir: string): Promise<Stats> {
   try {
     return await (anchorOf(configDir)?.stats() ?? stat(configDir));
   } catch (error) {
-    throw storeFault("look at the config directory", configDir, error);
+    throw storeFault("check the config directory", configDir, error);
   }
 }
 
@@ -63,7 +64,7 @@ async function configDirStats(configDir: string): Promise<Stats> {
 const strangerWarnings = (configDir: string, home: Stats, uid: number): readonly string[] =>
   home.uid === uid || uid === 0
     ? []
-    : [`${configDir} belongs to user ${home.uid}, who cannot use what you write there as user ${uid}`];
+    : [`${configDir} belongs to user ${home.uid}, who cannot use the files that you write there as user ${uid}`];
 
 /** What is odd about writing into a config directory, one sentence each; it is used all the same. */
 export async function configDirWarnings(configDir: string, uid: number): Promise<readonly string[]> {
@@ -95,7 +96,7 @@ async function makeFolder(path: string): Promise<void> {
     await mkdir(path, { mode: FOLDER_MODE });
   } catch (error) {
     // Another process of ours may have been quicker; the look that follows judges what it made.
-    if (errorCode(error) !== "EEXIST") throw storeFault("make the folder", path, error);
+    if (errorCode(error) !== "EEXIST") throw storeFault("create the directory", path, error);
   }
 }
 
@@ -121,12 +122,12 @@ export async function openStateFolder(configDir: string, uid: number): Promise<S
   const home = await configDirStats(configDir);
   if (home.uid !== uid && uid !== 0) {
     throw new StoreError(`the config directory ${configDir} belongs to user ${home.uid}, and you are user ${uid}`, {
-      hint: "Run this as its owner, or name a config directory of your own by --config-dir.",
+      hint: "Run this as its owner, or name your own config directory with --config-dir.",
     });
   }
   await makeFolder(statePaths(configDir).root);
   const made = await findStateFolder(configDir, uid);
-  if (made === undefined) throw new StoreError(`${statePaths(configDir).root} was removed while we used it`);
+  if (made === undefined) throw new StoreError(`${statePaths(configDir).root} was removed while this process used it`);
   return { paths: made.paths, warnings: [...made.warnings, ...strangerWarnings(configDir, home, uid)] };
 }
 
@@ -147,7 +148,7 @@ async function walkFolders(paths: StatePaths, folder: string, uid: number, make:
       await makeFolder(part);
       found = await lookAt(part);
     }
-    if (found === undefined) throw new StoreError(`${dirname(part)} was removed while we used it`);
+    if (found === undefined) throw new StoreError(`${dirname(part)} was removed while this process used it`);
     demandSafeFolder(part, found, owners);
   }
 }

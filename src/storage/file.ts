@@ -25,15 +25,15 @@ export async function readTrustedFile(
   return readVia(path, encoding, async (file) => {
     const { uid, mode } = await file.stat();
     if (!owners.includes(uid)) {
-      throw new StoreError(`${path} belongs to user ${uid}, and its commands are not run for you`, {
-        hint: "Look into it; then install the schedule again as the user whose crontab it is.",
+      throw new StoreError(`${path} belongs to user ${uid}, so its commands are not run for you`, {
+        hint: "Check the file, then install the schedule again as the user who owns the crontab.",
       });
     }
     if ((mode & 0o022) !== 0) {
       throw new StoreError(
         `${path} can be written by others (mode ${(mode & 0o777).toString(8)}), so it is not trusted`,
         {
-          hint: "It names commands that are run. Look into it, then: install the schedule again.",
+          hint: "Check the file, which contains commands that are run. Then install the schedule again.",
         },
       );
     }

@@ -4,15 +4,18 @@ const REASONS: Readonly<Record<string, { readonly why: string; readonly hint?: s
   ENOENT: { why: "it does not exist" },
   ENOTDIR: { why: "a part of the path is not a directory" },
   EISDIR: { why: "it is a directory" },
-  EACCES: { why: "permission denied", hint: "Look at its owner and mode, and at those of the folders above it." },
-  EPERM: { why: "operation not permitted", hint: "Look at its owner and mode, and at those of the folders above it." },
+  EACCES: { why: "permission denied", hint: "Check its owner and mode, and those of its parent directories." },
+  EPERM: { why: "operation not permitted", hint: "Check its owner and mode, and those of its parent directories." },
   EROFS: { why: "the file system is read-only" },
-  ENOSPC: { why: "the disk is full", hint: "Free some space, then try again; what stood there before is untouched." },
+  ENOSPC: { why: "the disk is full", hint: "Free some space, then try again. The previous content is unchanged." },
   EDQUOT: { why: "the disk quota is used up", hint: "Free some space, then try again." },
   ELOOP: { why: "it is a symbolic link, or links run in a circle" },
   EMFILE: { why: "too many open files" },
-  EIO: { why: "the disk or the share reports an input/output error" },
-  ESTALE: { why: "the share no longer knows this file (ESTALE)", hint: "Mount the share again." },
+  EIO: { why: "the disk or the network file system reports an input/output error" },
+  ESTALE: {
+    why: "the network file system no longer has this file (ESTALE)",
+    hint: "Mount the network file system again.",
+  },
 };
 
 /** Node has no name for some codes of network file systems and shows their number only. */

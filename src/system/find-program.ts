@@ -17,7 +17,7 @@ async function lookAt(path: string): Promise<Found> {
   );
 }
 
-const HINT = "Name it by its absolute path in the schedule (pipelinewise.command), or put its folder on the PATH.";
+const HINT = "Write its absolute path in the schedule (pipelinewise.command), or add its directory to the PATH.";
 
 /**
  * Absolute path of a program, as a shell would find it.
@@ -38,11 +38,11 @@ export async function findProgram(word: string, path: string | undefined): Promi
   if (refused !== undefined) {
     throw new SchedError(`${refused} is not executable`, {
       exitCode: EXIT.notExecutable,
-      hint: `If it is the program you mean: chmod +x ${refused}`,
+      hint: `If it is the right program: chmod +x ${refused}`,
     });
   }
   const searched = word.includes("/") ? "" : `; searched PATH: ${path ?? "(not set)"}`;
-  throw new SchedError(`the command ${JSON.stringify(word)} is not found${searched}`, {
+  throw new SchedError(`the command ${JSON.stringify(word)} was not found${searched}`, {
     exitCode: EXIT.notFound,
     hint: HINT,
   });

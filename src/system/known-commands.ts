@@ -33,7 +33,7 @@ export function askKnownCommands(command: readonly string[], env: NodeJS.Process
           reject(
             new StoreError(`cannot ask PipelineWise which commands it knows: ${shown} failed: ${lastLine}`, {
               cause: error,
-              hint: "Run that command by hand. When it works, try again.",
+              hint: "Run that command by hand and fix the problem, then try again.",
             }),
           );
           return;
@@ -51,7 +51,7 @@ export function fastSyncName({ program, knows }: KnownCommands, place: string): 
   if (name !== undefined) return name;
   throw new SchedError(`${place}: ${program} knows neither ${FAST_SYNC_NAMES.join(" nor ")}`, {
     exitCode: EXIT.badSchedule,
-    hint: "Let pipelinewise.command name a PipelineWise whose --help lists one of them.",
+    hint: "Set pipelinewise.command to a PipelineWise whose --help lists one of them.",
   });
 }
 
@@ -60,6 +60,6 @@ export function assertKnowsDataDiff({ program, knows }: KnownCommands, place: st
   if (knows("run_data_diff_checks")) return;
   throw new SchedError(`${place}: ${program} does not know run_data_diff_checks`, {
     exitCode: EXIT.badSchedule,
-    hint: "Update PipelineWise to 0.78 or later, or take this entry out.",
+    hint: "Update PipelineWise to 0.78 or later, or remove this entry.",
   });
 }

@@ -34,7 +34,7 @@ export function readMachineZone(root = "/"): MachineZone {
   const rules = lastLine(bytes);
   const alike = candidates.find((name) => rules !== "" && rules === lastLine(readIfThere(join(root, ZONEINFO, name))));
   if (alike !== undefined) return { zone: alike, source: `${LOCALTIME}, which has its rules` };
-  throw new StoreError(`${LOCALTIME} is a file of no known zone, so we cannot tell when cron runs`, {
+  throw new StoreError(`${LOCALTIME} does not match any known time zone, so the zone that cron uses is unknown`, {
     hint: `Make it a link: ln -sf ${ZONEINFO}/Region/City ${LOCALTIME}`,
   });
 }

@@ -52,7 +52,7 @@ describe("the config directory on the other machine", () => {
 
 test.each([
   [["--node", "node", "--program", "/x"], "--node node is not an absolute path"],
-  [["--node", "/a b/node", "--program", "/x"], 'the path of Node, "/a b/node", cannot stand in a crontab line'],
+  [["--node", "/a b/node", "--program", "/x"], 'the path of Node, "/a b/node", is not safe in a crontab line'],
   [["--node", "/x"], "--program"],
 ])("refuses %j", async (words, message) => {
   expect(await installWorld().run("export", ...words)).toMatchObject({
@@ -73,15 +73,17 @@ describe("zones", () => {
   test("are met by candidate lines for this machine's zone, and the header says so", async () => {
     const { out } = await zoned().run("export", ...WORDS);
     expect(out).toContain(
-      "# The lines are for a machine in the time zone UTC; for another one: export --machine-zone ZONE.\n# They hold until 2027-12-28; export them anew before.\n",
+      "# The lines are for a machine in the time zone UTC. For another one, use export --machine-zone ZONE.\n# They are valid until 2027-12-28. Export them again before that date.\n",
     );
-    expect(out).toContain("# 30 9 * * * Europe/London: at 09:30 every day; a candidate line, the run decides\n");
+    expect(out).toContain(
+      "# 30 9 * * * Europe/London: at 09:30 every day; candidate line: the run checks whether it is due\n",
+    );
     expect(lines(out)).toEqual([expect.stringMatching(/^30 \*\/23,8,9 \* \* \* \/usr/)]);
   });
 
   test("are those of --machine-zone where it is given", async () => {
     const { out } = await zoned().run("export", ...WORDS, "--machine-zone", "Asia/Kolkata");
-    expect(out).toContain("for a machine in the time zone Asia/Kolkata;");
+    expect(out).toContain("for a machine in the time zone Asia/Kolkata.");
     expect(lines(out)).toEqual([expect.stringMatching(/^0 \*\/23,14,15 \* \* \* /)]);
     expect(lines((await zoned().run("export", ...WORDS, "--machine-zone", "Europe/London")).out)).toEqual([
       expect.stringMatching(/^30 9 \* \* \* /),

@@ -113,7 +113,7 @@ pipelines: [{tap: orders, target: redshift, command: sync_tables, id: weekly, ta
     const { code, out } = await world.run("install");
     expect(code).toBe(0);
     expect(out).toMatch(
-      /\+# 0 3 \* \* 1-5 Asia\/Kathmandu: at 03:00 on Monday to Friday; a candidate line, the run decides\n\+15 \*\/23,21 \* \* \* \/usr/,
+      /\+# 0 3 \* \* 1-5 Asia\/Kathmandu: at 03:00 on Monday to Friday; candidate line: the run checks whether it is due\n\+15 \*\/23,21 \* \* \* \/usr/,
     );
     expect((await world.run("install")).err).toContain("nothing to change");
     const stored = JSON.parse(world.text(".pipelinewise/.sched/schedules/pipelinewise.testhost.json") ?? "");
@@ -159,7 +159,7 @@ pipelines: [{tap: orders, target: redshift, command: sync_tables, id: weekly, ta
     const crontab = world.crontab.text();
     world.put("schedule.yml", `# a remark\n${world.text("schedule.yml")}`);
     const { out } = await world.run("install");
-    expect(out).toBe("stored schedule:\n  ~ the text of the schedule file, not what it means\n");
+    expect(out).toBe("stored schedule:\n  ~ schedule file changed, but not its meaning\n");
     expect(world.crontab.text()).toBe(crontab);
   });
 
@@ -167,7 +167,7 @@ pipelines: [{tap: orders, target: redshift, command: sync_tables, id: weekly, ta
     const world = installWorld({ crontab: "CRON_TZ=Asia/Tokyo\n", does: "cronie" });
     expect(await world.run("install")).toMatchObject({
       code: 74,
-      err: expect.stringContaining("line 1 of the crontab says CRON_TZ=Asia/Tokyo, and cronie 1.7.2 would read"),
+      err: expect.stringContaining("line 1 of the crontab sets CRON_TZ=Asia/Tokyo, and cronie 1.7.2 would apply"),
     });
     expect([world.crontab.text(), world.stored()]).toEqual(["CRON_TZ=Asia/Tokyo\n", []]);
     const other = installWorld({ does: "cronie" });
@@ -208,7 +208,7 @@ pipelines: [{tap: orders, target: redshift, command: sync_tables, id: weekly, ta
     await world.run("install");
     expect(await world.run("install", "--compile-only")).toMatchObject({
       code: 74,
-      err: expect.stringContaining("the schedule pipelinewise stands in the crontab of this machine"),
+      err: expect.stringContaining("the schedule pipelinewise is already in this machine's crontab"),
     });
   });
 
@@ -239,29 +239,32 @@ describe("install warns", () => {
     const { code, err } = await world.run("install");
     expect(code).toBe(0);
     expect(err).toContain(
-      "warning: orders → redshift: the tap is disabled in ~/.pipelinewise/config.json, and its runs will fail\n",
+      "warning: orders → redshift: the tap is disabled in ~/.pipelinewise/config.json, so its runs will be skipped\n",
     );
     expect(err).toContain(
-      "warning: stock → redshift: ~/.pipelinewise/config.json knows no tap stock of the target redshift\n",
+      "warning: stock → redshift: ~/.pipelinewise/config.json does not contain the tap stock for the target redshift\n",
     );
   });
 
   test.each([
-    ["[]", "it lists no targets"],
-    ['{"targets": [null, 3, {"id": "redshift", "taps": 7}]}', "knows no tap orders of the target redshift"],
-    ["{", "`pipelinewise import` makes it"],
-    ['{"targets": []}', "knows no target redshift"],
+    ["[]", "it contains no list of targets"],
+    [
+      '{"targets": [null, 3, {"id": "redshift", "taps": 7}]}',
+      "does not contain the tap orders for the target redshift",
+    ],
+    ["{", "`pipelinewise import` creates it"],
+    ['{"targets": []}', "does not contain the target redshift"],
   ])("of a config.json that says %s", async (config, warning) => {
     const world = installWorld();
     world.put(".pipelinewise/config.json", config);
     expect(await world.run("install")).toMatchObject({ code: 0, err: expect.stringContaining(warning) });
   });
 
-  test("of a config.json that is not there", async () => {
+  test("of a config.json that does not exist", async () => {
     const world = installWorld();
     rmSync(join(world.configDir, "config.json"));
     expect((await world.run("install")).err).toContain(
-      "warning: no tap or target was looked up in ~/.pipelinewise/config.json: there is none; `pipelinewise import` makes it\n",
+      "warning: taps and targets could not be checked against ~/.pipelinewise/config.json: the file does not exist; `pipelinewise import` creates it\n",
     );
   });
 
@@ -281,7 +284,7 @@ describe("install warns", () => {
     world.put("schedule.yml", `# changed\n${world.text("schedule.yml")}`);
     expect(await world.run("install")).toMatchObject({
       code: 0,
-      err: expect.stringContaining("garbled.json is not a compiled schedule"),
+      err: expect.stringContaining("garbled.json is not a stored schedule"),
     });
   });
 });
@@ -299,7 +302,7 @@ describe("install refuses, and writes nothing:", () => {
       code: 74,
       out: "",
       err: expect.stringContaining(
-        "the schedule name pipelinewise is taken: the crontab has it from another schedule file, ~/schedule.yml (here: ~/other.yml)",
+        "schedule name pipelinewise is already installed in the crontab from another schedule file, ~/schedule.yml (here: ~/other.yml)",
       ),
     });
     expect([world.crontab.text(), world.stored()]).toEqual(before);
@@ -314,7 +317,7 @@ describe("install refuses, and writes nothing:", () => {
     await world.run("install", "--compile-only");
     expect(await world.run("install", "other.yml")).toMatchObject({
       code: 74,
-      err: expect.stringContaining("this config directory has it"),
+      err: expect.stringContaining("is already installed in this config directory"),
     });
   });
 
@@ -344,7 +347,7 @@ describe("install refuses, and writes nothing:", () => {
     expect(await world.run("install", "other.yml")).toMatchObject({
       code: 74,
       err: expect.stringMatching(
-        /~\/other\.yml:2:\d+ {2}stock → redshift is in the installed schedule pipelinewise \(~\/schedule\.yml\) as well\n.*uninstall --name pipelinewise/,
+        /~\/other\.yml:2:\d+ {2}stock → redshift is also in the installed schedule pipelinewise \(~\/schedule\.yml\)\n.*uninstall --name pipelinewise/,
       ),
     });
     world.put("other.yml", other("second", "third"));
@@ -358,7 +361,7 @@ describe("install refuses, and writes nothing:", () => {
       "line 2 of the crontab: the block pipelinewise ends here, but it did not begin",
     ],
     ["a carriage return", "a\r\n", "line 1 of the crontab ends in a carriage return"],
-    ["a control byte", "a\x07\n", "line 1 of the crontab holds the control byte 0x07"],
+    ["a control byte", "a\x07\n", "line 1 of the crontab contains the control byte 0x07"],
   ])("a crontab with %s", async (_, crontab, message) => {
     const world = installWorld({ crontab });
     expect(await world.run("install")).toMatchObject({ code: 74, out: "", err: expect.stringContaining(message) });
@@ -368,7 +371,7 @@ describe("install refuses, and writes nothing:", () => {
   test.each([
     ["denied", "You (etl) are not allowed to use this program (crontab)"],
     ["broken", "Input/output error"],
-    ["refuses", "the cron of this machine refuses the new crontab"],
+    ["refuses", "this machine's cron rejects the new crontab"],
   ])("where crontab does not let us: %s", async (does, message) => {
     const world = installWorld({ crontab: "a\n", does });
     expect(await world.run("install")).toMatchObject({ code: 74, err: expect.stringContaining(message) });
@@ -397,14 +400,14 @@ describe("install refuses, and writes nothing:", () => {
     rmSync(join(world.home, "bin", "pipelinewise"));
     const { code, err } = await world.run("install");
     expect(code).toBe(127);
-    expect(err).toMatch(/the command "pipelinewise" is not found; searched PATH: ~\/bin:.*\/usr\/bin/);
+    expect(err).toMatch(/the command "pipelinewise" was not found; searched PATH: ~\/bin:.*\/usr\/bin/);
     expect(world.stored()).toEqual([]);
   });
 
   test.each([
     ["missing", "the config directory ~/missing does not exist"],
     ["file", "the config directory ~/file is not a directory"],
-    ["my conf", 'the path of the config directory, "~/my conf", cannot stand in a crontab line'],
+    ["my conf", 'the path of the config directory, "~/my conf", is not safe in a crontab line'],
   ])("a config directory that is no good: %s", async (name, message) => {
     const world = installWorld();
     mkdirSync(join(world.home, "my conf"));
@@ -468,7 +471,7 @@ describe("install --restore", () => {
     expect(world.crontab.text()).toBe(installed);
   });
 
-  test("refuses another host's, another file and one that is not there", async () => {
+  test("refuses another host's, another file and one that does not exist", async () => {
     const world = installWorld({ crontab: "a\n" });
     await world.run("install");
     const theirs = join(world.configDir, ".sched/backups", `other-${user}`);
@@ -491,7 +494,7 @@ describe("install --restore", () => {
   test("says so when nothing is kept", async () => {
     expect(await installWorld().run("install", "--restore")).toMatchObject({
       code: 74,
-      err: expect.stringContaining("is kept in"),
+      err: expect.stringContaining("there is no backup of"),
     });
   });
 

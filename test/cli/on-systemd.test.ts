@@ -124,7 +124,7 @@ describe("install --on systemd", () => {
     world.put(`${FOLDER}/${STOCK}.timer`, "[Timer]\nOnCalendar=daily\n");
     expect(await world.run("install", "--on", "systemd", "--replace")).toMatchObject({
       code: 74,
-      err: expect.stringContaining(`${STOCK}.timer is not ours`),
+      err: expect.stringContaining(`${STOCK}.timer was not written by pipelinewise-sched`),
     });
     expect([world.units(), world.stored()]).toEqual([[`${STOCK}.timer`], []]);
     rmSync(world.path(FOLDER, `${STOCK}.timer`));
@@ -144,7 +144,7 @@ describe("install --on systemd", () => {
     });
     expect(await world.run("install", "--on", "systemd")).toMatchObject({
       code: 74,
-      err: expect.stringContaining("systemd does not take these times: Failed to parse calendar"),
+      err: expect.stringContaining("systemd rejects these times: Failed to parse calendar"),
     });
     expect([world.units(), world.stored()]).toEqual([[], []]);
   });
@@ -154,7 +154,7 @@ describe("install --on systemd", () => {
     const { code, err } = await world.run("install", "--on", "systemd");
     expect([code, world.units(), world.told()]).toEqual([0, UNITS, []]);
     expect(err).toMatch(
-      /no systemd .*runs here.*; where it does: cd \S+ && systemctl (--user )?daemon-reload && systemctl (--user )?enable --now pipelinewise-pipelinewise-\*\.timer\n/,
+      /systemd .*is(?: not)? running here.*; where it is running: cd \S+ && systemctl (--user )?daemon-reload && systemctl (--user )?enable --now pipelinewise-pipelinewise-\*\.timer\n/,
     );
     expect((await world.run("install", "--on", "systemd")).err).toContain("nothing to change");
   });
@@ -179,7 +179,7 @@ describe("an install that fails", () => {
     world.fail("enable");
     expect(await world.run("install", "--on", "systemd")).toMatchObject({
       code: 74,
-      err: expect.stringContaining("the unit files are written, but systemctl enable --now … failed"),
+      err: expect.stringContaining("the unit files were written, but systemctl enable --now … failed"),
     });
     expect(world.stored()).toContain("schedules/pipelinewise.json");
     expect((await world.run("diff", "--on", "systemd")).out).toContain("stopped, then started");
@@ -239,7 +239,9 @@ describe("uninstall --on systemd", () => {
     await world.run("install");
     expect(await world.run("uninstall", "--on", "systemd")).toMatchObject({
       code: 66,
-      err: expect.stringContaining("was not put on systemd from this host\n  Here it is on cron."),
+      err: expect.stringContaining(
+        "was not installed on systemd from this host\n  From this host it is installed on cron.",
+      ),
     });
   });
 
@@ -300,7 +302,7 @@ describe("cron and systemd beside each other", () => {
     expect(await world.run("uninstall")).toMatchObject({
       code: 66,
       err: expect.stringContaining(
-        "is not in the crontab, but on systemd\n  Take it from there: uninstall --on systemd --name pipelinewise",
+        "is not in the crontab; it is installed on systemd\n  Uninstall it there: uninstall --on systemd --name pipelinewise",
       ),
     });
     expect((await world.run("uninstall", "--on", "systemd")).code).toBe(0);

@@ -44,7 +44,7 @@ describe("what a scheduler cannot keep", () => {
     expect(await world.run("validate")).toMatchObject({ code: 0 });
     const { code, out, err } = await world.run("validate", "--on", "cronicle");
     expect([code, err]).toEqual([65, ""]);
-    expect(out).toContain("schedule.yml:1:1  the schedule does not say where Cronicle is\n");
+    expect(out).toContain("schedule.yml:1:1  the schedule has no `cronicle` settings\n");
     const json = await world.run("validate", "--on", "cronicle", "--json");
     expect([json.code, JSON.parse(json.out).problems]).toEqual([
       65,
@@ -57,7 +57,7 @@ describe("what a scheduler cannot keep", () => {
     expect(await world.run(...words, "--on", "cronicle")).toMatchObject({
       code: 65,
       out: "",
-      err: expect.stringContaining("schedule.yml cannot be used: 1 error\n"),
+      err: expect.stringContaining("schedule.yml is not valid: 1 error\n"),
     });
     expect(world.stored()).toEqual([]);
   });

@@ -119,7 +119,7 @@ test.each([
 test("behind the year 9999 nothing runs", async () => {
   const { code, out } = await preview(LONDON, "--from", "9999-12-31T23:50Z");
   expect(code).toBe(0);
-  expect(out).toContain("No pipeline runs in this time.");
+  expect(out).toContain("No pipeline runs in this period.");
 });
 
 test("a local day is as long as its clocks make it, and repeats what cron repeats", async () => {
@@ -234,7 +234,7 @@ test.each<[string, Record<string, string>, boolean]>([
   expect(shown()).not.toContain("\u001b");
 });
 
-test("a schedule that is not there ends with 66, one with mistakes with 65", async () => {
+test("a schedule that does not exist ends with 66, one with mistakes with 65", async () => {
   const host = testHost();
   expect(await main(["preview", "none.yml"], host)).toBe(66);
   expect((await preview("pipelines: 5")).code).toBe(65);

@@ -168,7 +168,7 @@ test("tells when the zones of an install no longer hold, and counts starts that 
   const host = again(box);
   expect(await main(["status", "--json"], host)).toBe(0);
   expect(host.err()).toContain(
-    "warning: the lines of pipelinewise for other time zones hold until 2026-12-06: pipelinewise-sched install ",
+    "warning: the lines of pipelinewise for other time zones are valid until 2026-12-06: pipelinewise-sched install ",
   );
   expect(JSON.parse(host.out()).pipelines[0]).toMatchObject({ undueStarts: 1, nextRunAt: "2026-11-23T18:00:00.000Z" });
 });

@@ -93,7 +93,7 @@ describe("uninstall", () => {
     rmSync(world.configDir, { recursive: true });
     expect(await world.run("uninstall")).toMatchObject({
       code: 74,
-      err: expect.stringContaining("is gone: ~/.pipelinewise"),
+      err: expect.stringContaining("no longer exists: ~/.pipelinewise"),
     });
     expect(world.crontab.text()).toContain("BEGIN");
   });

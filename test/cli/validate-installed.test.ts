@@ -10,7 +10,7 @@ test("validate tells when the zones of the installed schedule near their end", a
   expect((await world.run("validate")).err).not.toContain("warning");
   world.put(HOST_FILE, (world.text(HOST_FILE) ?? "").replace(/"until": "[^"]*"/, '"until": "2026-12-06T00:00:00Z"'));
   expect((await world.run("validate")).err).toContain(
-    "warning: the lines of pipelinewise for other time zones hold until 2026-12-06: pipelinewise-sched install ~/schedule.yml\n",
+    "warning: the lines of pipelinewise for other time zones are valid until 2026-12-06: pipelinewise-sched install ~/schedule.yml\n",
   );
   world.put("other.yml", world.text("schedule.yml") ?? "");
   expect((await world.run("validate", "other.yml")).err).not.toContain("warning");

@@ -27,7 +27,7 @@ test("problems are all listed with their places and counted, exit code 65", asyn
   expect(host.out()).toMatchInlineSnapshot(`
     "schedule.yml:3:39  pipelines[1].cron: minute 75 is outside 0-59
     schedule.yml:3:52  pipelines[1].retries: unknown key "retries"
-        The keys here are tap, target, cron, note, id, command, tables, replication_method_only, force, check, table, column, start_value, end_value, extra_log, timezone.
+        Allowed keys: tap, target, cron, note, id, command, tables, replication_method_only, force, check, table, column, start_value, end_value, extra_log, timezone.
     schedule.yml:4:7  name: "warehouse!" is not a safe name
         Use 1 to 64 of a-z 0-9 _ - and begin with a letter or digit.
     schedule.yml: 3 errors
@@ -53,7 +53,7 @@ test("--json gives the problems as one object, exit code 65", async () => {
         {
           "column": 52,
           "file": "schedule.yml",
-          "hint": "The keys here are tap, target, cron, note, id, command, tables, replication_method_only, force, check, table, column, start_value, end_value, extra_log, timezone.",
+          "hint": "Allowed keys: tap, target, cron, note, id, command, tables, replication_method_only, force, check, table, column, start_value, end_value, extra_log, timezone.",
           "line": 3,
           "message": "unknown key "retries"",
           "path": "pipelines[1].retries",
@@ -84,7 +84,7 @@ test("a warning is shown and passes; --strict takes it for an error", async () =
   const { code, host } = await validate(WARNED);
   expect(host.out()).toMatchInlineSnapshot(`
     "schedule.yml:3:35  warning: pipelinewise.env.DB_PASSWORD: "DB_PASSWORD" looks like a secret in plain text
-        Write \${file:PATH} or \${env:NAME}, or use env_file: what stands here is stored at install.
+        Write \${file:PATH} or \${env:NAME}, or use env_file: \`install\` stores the values of this mapping.
     schedule.yml: 1 warning: 1 pipeline, schedule "pipelinewise"
     "
   `);
@@ -105,10 +105,10 @@ pipelines:
 `;
   const { code, host } = await validate(text);
   expect(host.out()).toMatchInlineSnapshot(`
-    "schedule.yml:3:39  warning: pipelines[0].cron: */7 is not every 7 minutes: minute 56 is followed by minute 0 of the next hour, 4 minutes later
-        */6 and */10 go evenly into the hour.
-    schedule.yml:8:10  warning: pipelines[1].cron[1]: the clock changes of Europe/London meet 01:30: skipped on 2027-03-28, and made up at 02:00; repeated on 2027-10-31, and run the first time only
-        Times outside 01:00-01:59 come once every day, and so do all in \`timezone: UTC\`.
+    "schedule.yml:3:39  warning: pipelines[0].cron: */7 does not mean every 7 minutes: minute 56 is followed by minute 0 of the next hour, 4 minutes later
+        Use a step that divides the hour evenly, such as */6 or */10.
+    schedule.yml:8:10  warning: pipelines[1].cron[1]: the clock changes of Europe/London affect 01:30: skipped on 2027-03-28, and run at 02:00 instead; repeated on 2027-10-31, and run only the first time
+        Use times outside 01:00-01:59, or \`timezone: UTC\`: they occur exactly once a day.
     schedule.yml: 2 warnings: 2 pipelines, schedule "pipelinewise"
     "
   `);
@@ -127,12 +127,12 @@ test("a machine without cron is said to have none", async () => {
   writeFileSync(join(host.cwd, "schedule.yml"), SOUND);
   expect([await main(["validate"], host), host.err()]).toEqual([
     0,
-    "cron on this machine: none: there is no crontab program, and no daemon to be seen\n",
+    "cron on this machine: none: no crontab program and no daemon was found\n",
   ]);
 });
 
 describe("a file that cannot be read", () => {
-  test("is not there: exit code 66, on stderr, with what to do", async () => {
+  test("does not exist: exit code 66, on stderr, with what to do", async () => {
     const host = testHost();
     expect(await main(["validate", "other.yml"], host)).toBe(66);
     expect(host.out()).toBe("");

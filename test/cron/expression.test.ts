@@ -62,29 +62,39 @@ describe("a refusal names the place and, where the meaning is clear, what to wri
     ["5/15 * * * *", 0, "minute 5/15 has a step without a range", "Write `5-59/15`."],
     ["0/15 * * * *", 0, "minute 0/15 has a step without a range", "Write `*/15`."],
     ["0 0 1/2 * *", 4, "day 1/2 has a step without a range", "Write `1-31/2`."],
-    ["0 22-2 * * *", 2, "hour 22-2 runs backwards and selects nothing in cron", "Write `22-23,0-2`."],
-    ["0 23-2 * * *", 2, "hour 23-2 runs backwards and selects nothing in cron", "Write `23,0-2`."],
-    ["0 20-4/2 * * *", 2, "hour 20-4/2 runs backwards and selects nothing in cron", "Write `20,22,0,2,4`."],
-    ["0 0 * * fri-sun", 8, "weekday fri-sun runs backwards and selects nothing in cron", "Write `5-7`."],
-    ["0 0 * * 7-2", 8, "weekday 7-2 runs backwards and selects nothing in cron", "Write `0-2`."],
-    ["*/0 * * * *", 0, "minute */0 has a step of 0", "A step is 1 or more."],
-    ["1,,2 * * * *", 2, "minute has an empty place in its list", "Take the extra comma away."],
+    ["0 22-2 * * *", 2, "hour 22-2 is a backward range, which selects nothing in cron", "Write `22-23,0-2`."],
+    ["0 23-2 * * *", 2, "hour 23-2 is a backward range, which selects nothing in cron", "Write `23,0-2`."],
+    ["0 20-4/2 * * *", 2, "hour 20-4/2 is a backward range, which selects nothing in cron", "Write `20,22,0,2,4`."],
+    ["0 0 * * fri-sun", 8, "weekday fri-sun is a backward range, which selects nothing in cron", "Write `5-7`."],
+    ["0 0 * * 7-2", 8, "weekday 7-2 is a backward range, which selects nothing in cron", "Write `0-2`."],
+    ["*/0 * * * *", 0, "minute */0 has a step of 0", "Use a step of 1 or more."],
+    ["1,,2 * * * *", 2, "minute has an empty item in its list", "Remove the extra comma."],
     ["4294967301 * * * *", 0, "minute 4294967301 has more than 9 digits", undefined],
-    ["0 0 ? * 1", 4, "day ?: `?` is Quartz's", "Write `*`."],
-    ["H 3 * * *", 0, "minute H: `H` (a value of its choice) is Jenkins's", "Choose a number."],
-    ["~ 3 * * *", 0, "minute ~: `~` (a random value) is cronie's", "Choose a number."],
+    ["0 0 ? * 1", 4, "day ?: `?` is Quartz syntax", "Write `*`."],
+    ["H 3 * * *", 0, "minute H: `H` (a value that Jenkins chooses) is Jenkins syntax", "Choose a number."],
+    ["~ 3 * * *", 0, "minute ~: `~` (a random value) is cronie syntax", "Choose a number."],
     ["0 0 * * monday", 8, "weekday monday is not understood", "Names have three letters: write `mon`."],
-    ["0 0 30 2 *", 4, "the cron never fires: day 30 does not come in month 2", expect.any(String)],
+    ["0 0 30 2 *", 4, "the cron expression never fires: month 2 has no day 30", expect.any(String)],
     ["@every", 0, "cron has no macro @every", expect.stringContaining("@hourly")],
     ["@constructor", 0, "cron has no macro @constructor", expect.any(String)],
-    ["@daily 5", 7, "@daily stands alone, but 5 follows", undefined],
-    ["  @reboot", 2, "@reboot is no time: cron runs it whenever its daemon starts", expect.any(String)],
-    ["* * * *", 0, "a cron has 5 fields, this one has 4 fields", expect.stringContaining("minute hour day")],
-    ["0 0 12 * * *", 0, "a cron has 5 fields, this one has 6 fields", expect.stringContaining("`0 12 * * *`")],
-    ["0 3 * * * root", 0, "a cron has 5 fields, this one has 6 fields", expect.any(String)],
-    ["CRON_TZ=UTC 0 3 * * *", 0, "CRON_TZ=UTC is no part of a cron", "Zones go into the key `timezone`."],
-    ["", 0, "the cron is empty", expect.any(String)],
-    ["0 3 * * *\n", 9, "a cron is one line, this one holds \\u000a", undefined],
+    ["@daily 5", 7, "nothing may follow @daily, but 5 does", undefined],
+    ["  @reboot", 2, "@reboot is not a time: cron runs it whenever its daemon starts", expect.any(String)],
+    [
+      "* * * *",
+      0,
+      "a cron expression has 5 fields, but this one has 4 fields",
+      expect.stringContaining("minute hour day"),
+    ],
+    [
+      "0 0 12 * * *",
+      0,
+      "a cron expression has 5 fields, but this one has 6 fields",
+      expect.stringContaining("`0 12 * * *`"),
+    ],
+    ["0 3 * * * root", 0, "a cron expression has 5 fields, but this one has 6 fields", expect.any(String)],
+    ["CRON_TZ=UTC 0 3 * * *", 0, "CRON_TZ=UTC is no part of a cron", "Write time zones in the key `timezone`."],
+    ["", 0, "the cron expression is empty", expect.any(String)],
+    ["0 3 * * *\n", 9, "a cron expression is one line, but this one contains \\u000a", undefined],
     ["*\u00a0 * * * *", 0, "minute *\\u00a0 is not understood", expect.any(String)],
   ])("%j", (text, offset, message, hint) => {
     const fault = faultOf(text);
@@ -96,9 +106,9 @@ describe("a refusal names the place and, where the meaning is clear, what to wri
   });
 
   test.each(["0 0 L * *", "0 0 5L * *", "0 0 15W * *", "0 0 LW * *", "0 0 * * 1#2", "0 0 * * friL"])(
-    "%s cannot be said in cron, and we say so",
+    "%s has no equivalent in cron, and the hint says so",
     (text) => {
-      expect(faultOf(text).hint).toMatch(/cron cannot say/);
+      expect(faultOf(text).hint).toMatch(/cron has no syntax/);
     },
   );
 });

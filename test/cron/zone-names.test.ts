@@ -51,7 +51,7 @@ test("a Node without Intl knows UTC only", () => {
   vi.stubGlobal("Intl", undefined);
   expect(["UTC", "Etc/UTC", "Europe/London"].map(findZone)).toEqual(["UTC", "UTC", undefined]);
   expect(zoneClock("UTC").segmentAt(0)).toMatchObject({ offset: 0 });
-  expect(() => zoneClock("Europe/Lisbon")).toThrow("this Node's time zone data know no zone Europe/Lisbon");
+  expect(() => zoneClock("Europe/Lisbon")).toThrow("this Node's time zone data do not contain the zone Europe/Lisbon");
 });
 
 test("nothing is near to nonsense", () => {

@@ -69,7 +69,9 @@ test.each([
 ])("what somebody else put in its place is refused: %s", async (_, put) => {
   const host = place();
   put(join(host.commonTmp, `pipelinewise-sched-${uid}`));
-  await expect(whileInstalling(host, async () => "in")).rejects.toThrow("is not a folder of ours");
+  await expect(whileInstalling(host, async () => "in")).rejects.toThrow(
+    "is not a directory of this user with mode 700",
+  );
 });
 
 test("a link in place of the lock file is refused", async () => {

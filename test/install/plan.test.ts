@@ -77,7 +77,7 @@ describe("zones", () => {
   test("another one has candidate lines, its own time in words above, and what the run needs is stored", () => {
     const plan = planInstall(NOTHING, wanted({ schedule: schedule("Europe/London") }));
     expect(plan.crontab?.after.split("\n").slice(1, -2)).toEqual([
-      "# 0 * * * * Europe/London: every hour; a candidate line, the run decides",
+      "# 0 * * * * Europe/London: every hour; candidate line: the run checks whether it is due",
       "0 * * * * /usr/bin/node /opt/x run --scheduled --tap tap_0 --target redshift",
     ]);
     const stored = JSON.parse(plan.files[1]?.after ?? "");
@@ -116,9 +116,9 @@ describe("zones", () => {
     expect(isSame(again({ at: new Date("2027-10-28T12:00:00Z") }))).toBe(true);
     const late = again({ at: new Date("2027-10-30T12:00:00Z") });
     expect(isSame(late)).toBe(false);
-    expect(late.notes).toEqual(["~ for how long the lines hold"]);
+    expect(late.notes).toEqual(["~ the date until which the lines are valid"]);
     const newer = again({ zoneData: { data: "2026a", localtime: "link /zoneinfo/Etc/UTC" } });
-    expect(newer.notes).toEqual(["~ the clock changes of its time zones"]);
+    expect(newer.notes).toEqual(["~ the daylight-saving rules of its time zones"]);
   });
 
   test("an unknown name is no zone's", () => {
@@ -133,7 +133,7 @@ describe("zones", () => {
 test("a crontab of more lines than cron reads is refused", () => {
   const crontab = "#\n".repeat(9998);
   expect(() => planInstall({ ...NOTHING, crontab }, wanted())).toThrow(
-    "the crontab would have 10001 lines; cron reads 10000 at most",
+    "the crontab would have 10001 lines; cron accepts at most 10000",
   );
   expect(planInstall({ ...NOTHING, crontab: crontab.slice(2) }, wanted()).crontab?.after).toContain("tap_0");
 });
@@ -203,7 +203,9 @@ describe("another scheduler beside the crontab", () => {
 
   test("--compile-only is refused while lines stand in the crontab, and remembered where none do", () => {
     const cron = planned(NOTHING, {});
-    expect(() => planInstall({ ...cron.found, crontab: undefined }, wanted())).toThrow("stands in the crontab");
+    expect(() => planInstall({ ...cron.found, crontab: undefined }, wanted())).toThrow(
+      "is already in this machine's crontab",
+    );
     const only = planned({ ...NOTHING, crontab: undefined }, {});
     expect(only.host.compileOnly).toBe(true);
     expect(planned(only.found, { elsewhere: systemd }).host.compileOnly).toBe(true);

@@ -118,26 +118,29 @@ describe("refuses a garbled file, naming it, what is wrong and what to do:", () 
     ["", "JSON"],
     ['{"format": 1', "JSON"],
     ["[]", "the file is not an object"],
-    [JSON.stringify({ ...MEANING, format: 2 }), "its format is 2, and this version knows format 1"],
-    [JSON.stringify({ ...MEANING, name: "other" }), 'it says that it is the schedule "other"'],
+    [JSON.stringify({ ...MEANING, format: 2 }), "its format is 2, but this version only reads format 1"],
+    [JSON.stringify({ ...MEANING, name: "other" }), 'it contains the schedule "other"'],
     [JSON.stringify({ ...MEANING, configDir: "x" }), "configDir is not an absolute path"],
     [JSON.stringify({ ...MEANING, env: { A: 1 } }), "env.A is not a string"],
     [JSON.stringify({ ...MEANING, entries: {} }), "entries is not a list"],
-    [JSON.stringify({ ...MEANING, entries: [{ ...entry, command: "rm" }] }), "entries[0].command is none of run_tap"],
+    [
+      JSON.stringify({ ...MEANING, entries: [{ ...entry, command: "rm" }] }),
+      "entries[0].command is not one of run_tap",
+    ],
     [JSON.stringify({ ...MEANING, entries: [entry, { ...entry, tap: "-x" }] }), "entries[1].tap is not a safe word"],
     [JSON.stringify({ ...MEANING, entries: [{ ...entry, args: [1] }] }), "entries[0].args[0] is not a string"],
   ])("%j", async (text, message) => {
     const paths = await store(text);
     await expect(readCompiled(paths, "warehouse", HOST)).rejects.toMatchObject({
       exitCode: 74,
-      message: expect.stringMatching(/warehouse\.json is not a compiled schedule that this version can read: /),
+      message: expect.stringMatching(/warehouse\.json is not a stored schedule that this version can read: /),
       hint: expect.stringContaining("pipelinewise-sched install"),
     });
     await expect(readCompiled(paths, "warehouse", HOST)).rejects.toThrow(message);
   });
 
   test.each([
-    [{ ...OURS, host: "there" }, 'it says that it is of the host "there"'],
+    [{ ...OURS, host: "there" }, 'it belongs to the host "there"'],
     [{ ...OURS, command: ["pipelinewise"] }, "command[0] is not an absolute path"],
     [{ ...OURS, command: [] }, "command[0] is not a string"],
     [{ ...OURS, lines: undefined }, "lines is not a list"],
@@ -170,7 +173,7 @@ describe("refuses a file that names commands and", () => {
     const paths = await store();
     chownSync(hostFile(paths, "warehouse", "here"), 1234, 1234);
     await expect(readCompiled(paths, "warehouse", HOST)).rejects.toThrow(
-      "belongs to user 1234, and its commands are not run for you",
+      "belongs to user 1234, so its commands are not run for you",
     );
   });
 });

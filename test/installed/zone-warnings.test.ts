@@ -29,10 +29,10 @@ describe("what no longer holds of an install's time zones", () => {
   test("says when the lines near their end, and when they are past it", () => {
     expect(zoneNotices(meaning("Europe/London"), host, at("2027-11-28T12:00Z"))).toEqual([]);
     expect(zoneNotices(meaning("Europe/London"), host, at("2027-11-28T12:01Z"))).toEqual([
-      "the lines of warehouse for other time zones hold until 2027-12-28: pipelinewise-sched install /s.yml",
+      "the lines of warehouse for other time zones are valid until 2027-12-28: pipelinewise-sched install /s.yml",
     ]);
     expect(zoneNotices(meaning("Europe/London"), host, at("2027-12-28T12:00Z"))).toEqual([
-      "the lines of warehouse for other time zones held until 2027-12-28; a clock change since then may lose runs: pipelinewise-sched install /s.yml",
+      "the lines of warehouse for other time zones were valid until 2027-12-28; runs may be missed after a later clock change: pipelinewise-sched install /s.yml",
     ]);
   });
 
@@ -42,7 +42,7 @@ describe("what no longer holds of an install's time zones", () => {
 
   test("says when the machine has moved", () => {
     expect(zoneNotices(meaning(), host, at(SOON, { machineZone: "Europe/Berlin" }))).toEqual([
-      "the time zone of this machine is Europe/Berlin, and was UTC when the schedule warehouse was installed; lines of pipelines with a timezone of their own come at the wrong time: pipelinewise-sched install /s.yml",
+      "this machine's time zone is now Europe/Berlin; it was UTC when the schedule warehouse was installed; crontab lines of pipelines with their own timezone fire at the wrong times: pipelinewise-sched install /s.yml",
     ]);
   });
 
@@ -51,7 +51,7 @@ describe("what no longer holds of an install's time zones", () => {
     const elsewhere = { ...host, lines: [], on };
     expect(zoneNotices(meaning("Europe/London"), elsewhere, at("2027-12-28T12:00Z"))).toEqual([]);
     expect(zoneNotices(meaning(), elsewhere, at(SOON, { machineZone: "Europe/Berlin" }))).toEqual([
-      "the time zone of this machine is Europe/Berlin, and was UTC when the schedule warehouse was installed; on systemd pipelines without a timezone of their own go by the old one: pipelinewise-sched install /s.yml --on systemd",
+      "this machine's time zone is now Europe/Berlin; it was UTC when the schedule warehouse was installed; on systemd, pipelines without their own timezone still use the old zone: pipelinewise-sched install /s.yml --on systemd",
     ]);
   });
 
@@ -60,7 +60,7 @@ describe("what no longer holds of an install's time zones", () => {
     expect(zoneNotices(meaning("Europe/London"), host, newer)).toEqual([]);
     const old = { ...zones, tables: { ...zones.tables, "Europe/London": [[Date.parse(zones.until), 60] as const] } };
     expect(zoneNotices(meaning("Europe/London"), { ...host, zones: old }, newer)).toEqual([
-      "the clock changes of Europe/London are others than when warehouse was installed (time zone data 2025b, now 2026z): pipelinewise-sched install /s.yml",
+      "daylight-saving rules for Europe/London have changed since warehouse was installed (tz data 2025b, now 2026z): pipelinewise-sched install /s.yml",
     ]);
   });
 

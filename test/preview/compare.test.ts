@@ -32,9 +32,9 @@ test("each start that only one of the two makes is listed, with its pipeline", (
 });
 
 test("where nothing differs, that is said", () => {
-  expect(told("cronie")).toBe("In this time cronie starts everything just when debian does.\n");
+  expect(told("cronie")).toBe("In this period cronie starts every pipeline at the same times as debian.\n");
   const winter = { ...autumn, from: Date.parse("2026-12-01T00:00Z"), to: Date.parse("2026-12-02T00:00Z") };
-  expect(told("systemd", winter)).toBe("In this time systemd starts everything just when debian does.\n");
+  expect(told("systemd", winter)).toBe("In this period systemd starts every pipeline at the same times as debian.\n");
 });
 
 test("a long list is cut, and its rest counted", () => {

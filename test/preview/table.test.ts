@@ -55,7 +55,7 @@ test("where all is in UTC one column tells the time", () => {
 });
 
 test("a time without runs is said in a sentence", () => {
-  expect(table([pipelineAt("a", ["0 0 1 1 *"])])).toBe("No pipeline runs in this time.\n");
+  expect(table([pipelineAt("a", ["0 0 1 1 *"])])).toBe("No pipeline runs in this period.\n");
 });
 
 test("notes are cut to the terminal, by what its letters take", () => {

@@ -45,18 +45,21 @@ describe("no doubt about", () => {
 });
 
 test.each([
-  ["*/7 * * * *", "*/7 is not every 7 minutes: minute 56 is followed by minute 0 of the next hour, 4 minutes later"],
+  [
+    "*/7 * * * *",
+    "*/7 does not mean every 7 minutes: minute 56 is followed by minute 0 of the next hour, 4 minutes later",
+  ],
   [
     "0-59/9 8-18 * * *",
-    "0-59/9 is not every 9 minutes: minute 54 is followed by minute 0 of the next hour, 6 minutes later",
+    "0-59/9 does not mean every 9 minutes: minute 54 is followed by minute 0 of the next hour, 6 minutes later",
   ],
   [
     "*/59 * * * *",
-    "*/59 is not every 59 minutes: minute 59 is followed by minute 0 of the next hour, one minute later",
+    "*/59 does not mean every 59 minutes: minute 59 is followed by minute 0 of the next hour, one minute later",
   ],
-  ["0 */5 * * *", "*/5 is not every 5 hours: hour 20 is followed by hour 0 of the next day, 4 hours later"],
-  ["*/90 3 * * *", "*/90 is minute 0 of every hour, not every 90 minutes"],
-  ["0 */36 * * *", "*/36 is hour 0 of every day, not every 36 hours"],
+  ["0 */5 * * *", "*/5 does not mean every 5 hours: hour 20 is followed by hour 0 of the next day, 4 hours later"],
+  ["*/90 3 * * *", "*/90 means minute 0 of every hour, not every 90 minutes"],
+  ["0 */36 * * *", "*/36 means hour 0 of every day, not every 36 hours"],
 ])("a step that is no even rhythm: %s", async (text, message) => {
   expect(await lint(text)).toEqual([message]);
 });
@@ -65,27 +68,27 @@ test.each([
   [
     "30 1 * * *",
     "Europe/London",
-    "the clock changes of Europe/London meet 01:30: skipped on 2027-03-28, and made up at 02:00; repeated on 2027-10-31, and run the first time only",
+    "the clock changes of Europe/London affect 01:30: skipped on 2027-03-28, and run at 02:00 instead; repeated on 2027-10-31, and run only the first time",
   ],
   [
     "*/15 1 * * *",
     "Europe/London",
-    "the clock changes of Europe/London meet 01:00 to 01:45: skipped on 2027-03-28, and nothing runs; repeated on 2027-10-31, and run twice",
+    "the clock changes of Europe/London affect 01:00 to 01:45: skipped on 2027-03-28, and nothing runs then; repeated on 2027-10-31, and run twice",
   ],
   [
     "0 0-23 * * 0",
     "Europe/Paris",
-    "the clock changes of Europe/Paris meet 02:00: skipped on 2027-03-28, and made up at 03:00; repeated on 2027-10-31, and run the first time only",
+    "the clock changes of Europe/Paris affect 02:00: skipped on 2027-03-28, and run at 03:00 instead; repeated on 2027-10-31, and run only the first time",
   ],
   [
     "30 */2 * * *",
     "America/New_York",
-    "the clock changes of America/New_York meet 02:30: skipped on 2027-03-14, and nothing runs",
+    "the clock changes of America/New_York affect 02:30: skipped on 2027-03-14, and nothing runs then",
   ],
   [
     "15 2 * * *",
     "Australia/Lord_Howe",
-    "the clock changes of Australia/Lord_Howe meet 02:15: skipped on 2027-10-03, and made up at 02:30",
+    "the clock changes of Australia/Lord_Howe affect 02:15: skipped on 2027-10-03, and run at 02:30 instead",
   ],
 ])("times in a clock change: %s in %s", async (text, zone, message) => {
   expect(await lint(text, zone)).toEqual([message]);
@@ -103,7 +106,7 @@ test("days that cron-parser reads otherwise are told with both readings and date
     path: ["pipelines", 0, "cron", 0],
     message:
       "cron runs it at 00:00 on Monday, only when it is also one of days 1, 3, 5, … 31 of the month (2026-12-07, 2026-12-21, …); cron-parser would run it at 00:00 on days 1, 3, 5, … 31 of the month and also on every Monday (2026-11-25, 2026-11-27, …)",
-    hint: "In cron, a day field that begins with * makes both count; many previews rest on cron-parser. Where either day is meant, write `1-31/2` for `*/2`.",
+    hint: "If a day field starts with `*`, cron requires both day fields to match; tools built on cron-parser do not. If either day is enough, write `1-31/2` instead of `*/2`.",
   });
 });
 

@@ -40,17 +40,17 @@ test("throws every problem of a bad schedule in one error, exit code 65", async 
     exitCode: 65,
     problems: [{ path: "name" }, { path: "pipelines" }],
     message: [
-      "schedule.yml cannot be used: 2 errors",
+      "schedule.yml is not valid: 2 errors",
       'schedule.yml:1:7  name: "A" is not a safe name',
       "    Use 1 to 64 of a-z 0-9 _ - and begin with a letter or digit.",
       "schedule.yml:2:12  pipelines: the list is empty",
-      "    Give it at least one item.",
+      "    Add at least one item.",
     ].join("\n"),
   });
 });
 
 describe("a file that cannot be read", () => {
-  test("is not there: exit code 66, with the path that was looked at", async () => {
+  test("does not exist: exit code 66, with the path that was looked at", async () => {
     const cwd = tempFolder();
     await expect(loadSchedule("schedule.yml", { cwd })).rejects.toMatchObject({
       exitCode: 66,
@@ -59,13 +59,13 @@ describe("a file that cannot be read", () => {
     });
   });
 
-  test("is a folder: exit code 66", async () => {
+  test("is a directory: exit code 66", async () => {
     const cwd = tempFolder();
     mkdirSync(join(cwd, "conf"));
     await expect(loadSchedule("conf/", { cwd })).rejects.toMatchObject({
       exitCode: 66,
-      message: `${join(cwd, "conf")} is a folder`,
-      hint: "Name the file in it, such as conf/schedule.yml.",
+      message: `${join(cwd, "conf")} is a directory`,
+      hint: "Name a file in it, such as conf/schedule.yml.",
     });
   });
 
@@ -113,11 +113,15 @@ describe("a file that is no schedule by its bytes", () => {
     [
       "Latin-1",
       Buffer.from("name: x\n# Zürich\n", "latin1"),
-      { line: 2, column: 4, message: "the byte 0xfc is not UTF-8" },
+      { line: 2, column: 4, message: "the byte 0xfc is not valid UTF-8" },
     ],
     ["a character cut off at the end", Buffer.from("a: ü").subarray(0, 4), { line: 1, column: 4 }],
-    ["a bad byte first", Buffer.from([0x80]), { line: 1, column: 1, message: "the byte 0x80 is not UTF-8" }],
-    ["UTF-16", Buffer.from("\ufeffname: x\n", "utf16le"), { line: 1, column: 1, message: "the file is UTF-16" }],
+    ["a bad byte first", Buffer.from([0x80]), { line: 1, column: 1, message: "the byte 0x80 is not valid UTF-8" }],
+    [
+      "UTF-16",
+      Buffer.from("\ufeffname: x\n", "utf16le"),
+      { line: 1, column: 1, message: "the file is encoded as UTF-16" },
+    ],
   ])("%s is shown where it stands", async (_, bytes, problem) => {
     const { problems } = await checkScheduleFile("schedule.yml", folderWith(bytes));
     expect(problems).toMatchObject([{ ...problem, hint: "Save the file as UTF-8." }]);

@@ -176,16 +176,16 @@ pipelines:
   });
 
   test.each([
-    ["an alias of nothing", "  - *none\n", "3:5  pipelines[1]: no anchor &none stands above"],
+    ["an alias of nothing", "  - *none\n", "3:5  pipelines[1]: no anchor &none is defined above"],
     [
       "an alias in its own anchor",
       "  - &a {tap: *a, target: g, cron: '@daily'}\n",
-      "3:14  pipelines[1].tap: the alias *a stands inside its own anchor",
+      "3:14  pipelines[1].tap: the alias *a is inside its own anchor",
     ],
     [
       "a merge of no mapping",
       '  - {<<: x, tap: a, target: g, cron: "@daily"}\n',
-      '3:10  pipelines[1]["<<"]: << merges mappings only',
+      '3:10  pipelines[1]["<<"]: << can only merge mappings',
     ],
   ])("refuse %s", (_, lines, problem) => {
     expect(problems(withPipeline(lines)).split("\n")[0]).toBe(`schedule.yml:${problem}`);
@@ -209,7 +209,7 @@ pipelines:
       `a: &a {${Array.from({ length: 20_000 }, (_, index) => `k${index}: 1`).join(",")}}\nb: {<<: [${"*a,".repeat(100_000)}]}`,
     ],
   ])("refuse a billion laughs: %s", (_, text) => {
-    expect(problems(text)).toContain("more than 200000 values, counting what aliases stand for");
+    expect(problems(text)).toContain("more than 200000 values, with aliases expanded");
   });
 
   test("come to an end on merges of merges", () => {
@@ -237,26 +237,26 @@ pipelines:
     ).toMatchInlineSnapshot(`
       "schedule.yml:2:7  name: "My Warehouse" is not a safe name
           Use 1 to 64 of a-z 0-9 _ - and begin with a letter or digit.
-      schedule.yml:3:11  timezone: "Europe/Londn" is no time zone known here
-          Near it: Europe/London.
+      schedule.yml:3:11  timezone: "Europe/Londn" is not a known time zone
+          Similar names: Europe/London.
       schedule.yml:4:1  timeout: unknown key "timeout"
-          The keys here are name, timezone, pipelinewise, airflow, cronicle, pipelines.
-      schedule.yml:6:10  pipelines[0].tap: the number 123 stands where text is meant
+          Allowed keys: name, timezone, pipelinewise, airflow, cronicle, pipelines.
+      schedule.yml:6:10  pipelines[0].tap: expected text, found the number 123
           Put it in quotes: "123".
       schedule.yml:7:13  pipelines[0].target: "red shift" is not a safe word
           PipelineWise puts ids unquoted into shell commands; use 1 to 128 of A-Z a-z 0-9 _ . - and begin with a letter, digit or _.
       schedule.yml:8:26  pipelines[0].cron[1]: minute 75 is outside 0-59
-      schedule.yml:8:39  pipelines[0].cron[2]: the number 5 stands where text is meant
+      schedule.yml:8:39  pipelines[0].cron[2]: expected text, found the number 5
           Put it in quotes: "5".
-      schedule.yml:9:5  pipelines[0].notes: unknown key "notes", the nearest known one is "note"
-          Write \`note\`, or take it out.
+      schedule.yml:9:5  pipelines[0].notes: unknown key "notes"; did you mean "note"?
+          Write \`note\`, or remove the key.
       schedule.yml:10:5  pipelines[1]: the key \`target\` is missing
           Add \`target: ID\`, the target's id in PipelineWise.
       schedule.yml:11:14  pipelines[1].cron: hour 25 is outside 0-23
-      schedule.yml:12:11  pipelines[1].note: "two\\nlines" holds a line end
+      schedule.yml:12:11  pipelines[1].note: "two\\nlines" contains a line end
           Write it on one line, in printable characters.
-      schedule.yml:13:5  pipelines[2]: "just text" stands where a mapping is meant
-          Write \`key: value\`, one to a line."
+      schedule.yml:13:5  pipelines[2]: expected a mapping, found "just text"
+          Write \`key: value\`, one per line."
     `);
   });
 
@@ -336,20 +336,23 @@ describe("what other schedulers need", () => {
       "cronicle: {}",
       [
         "Add `url: http://HOST:3012`",
-        'file:PATH}"`, the file that holds the API key.',
+        'file:PATH}"`, the file that contains the API key.',
         "Add `target: HOST`, the server or server group",
       ],
     ],
-    ["cronicle: {urls: http://x}", ['unknown key "urls", the nearest known one is "url"']],
-    ["airflow: {dag: /x}", ['unknown key "dag", the nearest known one is "dags"']],
-    ["airflow: {dags: $AIRFLOW_HOME/dags}", ["variables are not filled in here"]],
-    [`cronicle: {url: cron:3012, key: '\${env:K}', target: t}`, ['"cron:3012" is no http or https address']],
-    [`cronicle: {url: cron, key: '\${env:K}', target: t}`, ['"cron" is no address', "http://HOST:3012"]],
-    [`cronicle: {url: 'http://x:3012/?a=b', key: '\${env:K}', target: t}`, ["goes on behind the server's address"]],
-    [`cronicle: {url: http://x, key: '\${env:K}', target: a b}`, ['"a b" is no server or group']],
+    ["cronicle: {urls: http://x}", ['unknown key "urls"; did you mean "url"?']],
+    ["airflow: {dag: /x}", ['unknown key "dag"; did you mean "dags"?']],
+    ["airflow: {dags: $AIRFLOW_HOME/dags}", ["variables are not expanded here"]],
+    [`cronicle: {url: cron:3012, key: '\${env:K}', target: t}`, ['"cron:3012" is not an http or https URL']],
+    [`cronicle: {url: cron, key: '\${env:K}', target: t}`, ['"cron" is not a URL', "http://HOST:3012"]],
+    [
+      `cronicle: {url: 'http://x:3012/?a=b', key: '\${env:K}', target: t}`,
+      ["contains more than the server's base URL"],
+    ],
+    [`cronicle: {url: http://x, key: '\${env:K}', target: a b}`, ['"a b" is not a server or group name']],
     [`cronicle: {url: http://x, key: '\${env:K}', target: t, category: ''}`, ["the name is empty"]],
     [`cronicle: {url: [], key: '\${env:K}', target: t}`, ["the list is empty"]],
-    [`cronicle: {url: http://x, key: 'k\${env:K}', target: t}`, ["a secret stands in no schedule file"]],
+    [`cronicle: {url: http://x, key: 'k\${env:K}', target: t}`, ["secrets are not allowed in the schedule file"]],
   ])("%s", (lines, messages) => {
     const shown = problems(withPipeline(`${lines}\n`));
     for (const message of messages) expect(shown).toContain(message);
@@ -359,8 +362,8 @@ describe("what other schedulers need", () => {
     const shown = problems(
       withPipeline("cronicle: {url: 'http://me:hunter2@x:3012', key: 5f4dcc3b5aa765d61d83, target: t}\n"),
     );
-    expect(shown).toContain('"http://…@x:3012" holds a user name or password');
-    expect(shown).toContain(`Write \${file:PATH} with a file of mode 0600 that holds it`);
+    expect(shown).toContain('"http://…@x:3012" contains a user name or password');
+    expect(shown).toContain(`Write \${file:PATH} for a file of mode 0600 that contains it`);
     expect(shown).not.toMatch(/hunter2|5f4dcc/);
   });
 });

@@ -22,7 +22,7 @@ test.each([
   [{ cwd: "/", env: { HOME: "" } }, {}, "HOME is not set"],
   [{ cwd: "/", env: { HOME: "etl" } }, {}, 'HOME is "etl", not an absolute path'],
   [{ cwd: "/", env: {} }, { flag: "~/x" }, "HOME is not set"],
-  [host(), { flag: "~root/x" }, "~root/x: another user's home cannot be named by ~"],
+  [host(), { flag: "~root/x" }, "~root/x: ~USER is not supported"],
 ])("says what is missing: %j %j", (where, wish, message) => {
   expect(() => configDirPath(where, wish)).toThrow(message);
 });

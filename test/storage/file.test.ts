@@ -25,7 +25,7 @@ test("writes a file for its owner alone and leaves nothing beside it", async () 
   expect(readdirSync(folder)).toEqual(["a.json"]);
 });
 
-test("what is not there is undefined, and may be removed", async () => {
+test("what does not exist is undefined, and may be removed", async () => {
   const path = join(tempFolder(), "none", "a.json");
   expect(await readStateFile(path)).toBeUndefined();
   await removeStateFile(path);

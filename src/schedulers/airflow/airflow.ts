@@ -65,9 +65,8 @@ async function prepareInstall(
   };
 }
 
-const SOON_FOUND =
-  "Airflow finds a new file within 5 minutes, unless it is configured otherwise; then `airflow dags list` has its DAGs.";
-const SOON_READ = "Airflow reads a changed file within half a minute, unless it is configured otherwise.";
+const SOON_FOUND = "By default, Airflow finds a new file within 5 minutes; then `airflow dags list` shows its DAGs.";
+const SOON_READ = "By default, Airflow reads a changed file within 30 seconds.";
 
 async function prepareUninstall({ name, configDir, place }: ExportedSchedule): Promise<PreparedPlan> {
   const { dags: folder } = place;
@@ -85,7 +84,11 @@ async function prepareUninstall({ name, configDir, place }: ExportedSchedule): P
       changes: isOurs ? [{ kind: "removed", what: `DAG file ${path}`, differences: [] }] : [],
       warnings: isOurs
         ? []
-        : [found.kind === "absent" ? `${path} is gone already` : `${path} is not of this schedule, and stays`],
+        : [
+            found.kind === "absent"
+              ? `${path} was already removed`
+              : `${path} does not belong to this schedule and was left in place`,
+          ],
     },
     place,
     apply: async () => {

@@ -29,7 +29,7 @@ export function dagIdFault(id: string): string | undefined {
   const most = MOST_ID_CHARACTERS - LONGEST_NUMBER;
   return id.length <= most
     ? undefined
-    : `its DAG id would have ${id.length} characters, and Airflow takes ${most} here`;
+    : `its DAG id would have ${id.length} characters, but Airflow accepts at most ${most}`;
 }
 
 /** A pipeline's DAG as the file's list has it: text and lists of text only, which read alike in JSON and in Python. */
@@ -94,15 +94,15 @@ function renderDoc({ crons, note, ...entry }: Pipeline, zone: string, { kind, ti
   const who = `--tap ${entry.tap} --target ${entry.target}`;
   return [
     ...(note === undefined ? [] : [note.trim(), ""]),
-    `**${entryLabel(entry)}**, in the zone ${zone}:`,
+    `**${entryLabel(entry)}**, in the time zone ${zone}:`,
     "",
     ...crons.map((cron) => `- \`${cron.text}\` ${describeCron(cron)}`),
     "",
     ...SURPLUS[kind].map((line) => line.replace("ZONE", timezone)),
-    "A run is *skipped* when the pipeline is at work already, or when another scheduler has run the same time; its log says which.",
-    "*Trigger* runs the pipeline now. *Clear* runs the time of that run once more.",
+    "A run is *skipped* if the pipeline is already running or if another scheduler has handled the same slot; its log shows the reason.",
+    "*Trigger* runs the pipeline now. *Clear* runs the slot of that run again.",
     "",
-    `More is told by \`pipelinewise-sched history ${who}\`.`,
+    `For details: \`pipelinewise-sched history ${who}\`.`,
     "",
   ].join("\n");
 }
@@ -111,11 +111,11 @@ function renderDoc({ crons, note, ...entry }: Pipeline, zone: string, { kind, ti
 const SURPLUS: Readonly<Record<AirflowStarts["kind"], readonly string[]>> = {
   exact: [],
   surplus: [
-    "Airflow starts it more often than that, as it reads these times otherwise; what is not due is *skipped* at once.",
+    "Airflow interprets these times differently from cron, so this DAG is triggered more often; runs that are not due are *skipped* immediately.",
     "",
   ],
   candidates: [
-    "When clocks change Airflow reads these times otherwise than cron. So it starts the pipeline at more times, in ZONE, and what is not due is *skipped* at once.",
+    "Airflow handles daylight-saving changes differently from cron, so this DAG is triggered more often, in ZONE; runs that are not due are *skipped* immediately.",
     "",
   ],
 };

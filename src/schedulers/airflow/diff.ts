@@ -18,7 +18,7 @@ export function demandOurs(
 ): InstalledDags | undefined {
   if (found.kind === "absent") return undefined;
   const installed = found.kind === "file" ? readDagFile(found.text) : undefined;
-  const hint = "Give this schedule another `name`, or move that file away.";
+  const hint = "Give this schedule another `name`, or move that file to another directory.";
   if (installed === undefined) throw new StoreError(`${path} was not written by pipelinewise-sched`, { hint });
   const differing = [
     ["schedule", installed.mark.schedule, mark.schedule],
@@ -27,8 +27,8 @@ export function demandOurs(
   ].find(([, theirs, ours]) => theirs !== ours);
   if (differing === undefined || replace) return installed;
   const [what, theirs, ours] = differing;
-  throw new StoreError(`${path} was written for the ${what} ${theirs} (here: ${ours})`, {
-    hint: "Give this schedule another `name`, or take that one over: add --replace.",
+  throw new StoreError(`${path} belongs to the ${what} ${theirs} (here: ${ours})`, {
+    hint: "Give this schedule another `name`, or add --replace to take over the file.",
   });
 }
 
@@ -49,9 +49,9 @@ export function leftInAirflow(dags: InstalledDags["dags"], { schedule }: Pick<Ma
   const more = dags.size - MOST_DAGS;
   return [
     [
-      "Airflow keeps the history of DAGs that are gone; to take that away too:",
+      "Airflow keeps the history of removed DAGs. To delete that too:",
       ...commands.map((command) => `  ${command}`),
-      ...(more > 0 ? [`  and the same for ${more} more, whose ids begin with ${schedule}. too`] : []),
+      ...(more > 0 ? [`  and the same for ${more} more DAGs whose ids also begin with ${schedule}.`] : []),
     ].join("\n"),
   ];
 }

@@ -43,7 +43,7 @@ export async function writeBackup(place: BackupPlace, crontab: string, at: Date)
   try {
     await createStateFile(path, crontab, { encoding: "latin1", sync: true });
   } catch (error) {
-    throw storeFault("keep a backup of the crontab as", path, error);
+    throw storeFault("write the crontab backup", path, error);
   }
   for (const old of [...taken, name].sort().slice(0, -MOST_KEPT)) await removeStateFile(join(folder, old));
   return path;
@@ -63,15 +63,15 @@ export async function readBackup(
   const names = await listBackups(place);
   const newest = names.at(-1);
   if (newest === undefined) {
-    throw new StoreError(`no crontab of ${place.user} on ${place.host} is kept in ${folder}`, {
-      hint: "One is kept before each change that `install` and `uninstall` make.",
+    throw new StoreError(`there is no backup of ${place.user}'s crontab on ${place.host} in ${folder}`, {
+      hint: "`install` and `uninstall` write a backup before each change.",
     });
   }
   const path =
     wanted === undefined ? join(folder, newest) : wanted.includes("/") ? resolve(cwd, wanted) : join(folder, wanted);
   if (dirname(path) !== folder) {
     throw new StoreError(`${path} is not a backup of ${place.user}'s crontab on ${place.host}`, {
-      hint: `Those lie in ${folder}, the newest is ${newest}. A crontab of another host or user is not put in here; if you want it, read it and use \`crontab FILE\`.`,
+      hint: `Choose one in ${folder}; the newest is ${newest}. To use a crontab of another host or user, check it and install it by hand: \`crontab FILE\`.`,
     });
   }
   // Not those of the config directory's owner for root: they would become root's crontab.
@@ -79,7 +79,7 @@ export async function readBackup(
   const text = NAME.test(basename(path)) ? await readTrustedFile(path, owners, "latin1") : undefined;
   if (text === undefined) {
     throw new StoreError(`there is no backup ${basename(path)} in ${folder}`, {
-      hint: `There are: ${names.join(", ")}`,
+      hint: `Available backups: ${names.join(", ")}`,
     });
   }
   return { path, text };

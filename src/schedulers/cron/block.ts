@@ -72,7 +72,7 @@ export interface Block {
   readonly end: number;
 }
 
-const HOW_TO_MEND = "Nothing was written. Mend it by `crontab -e`, then try again.";
+const HOW_TO_MEND = "Nothing was changed. Fix the line with `crontab -e`, then try again.";
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const CONTROL = /[\x00-\x08\x0b-\x1f\x7f]/;
@@ -81,20 +81,20 @@ const CONTROL = /[\x00-\x08\x0b-\x1f\x7f]/;
 function demandPlainLine(line: string, at: number): void {
   if (line.endsWith("\r") || line.endsWith("\\r")) {
     throw new StoreError(
-      `line ${at} of the crontab ends in a carriage return (crontab -l may show it as \\r): cron takes it for a part of the command`,
-      { hint: `${HOW_TO_MEND} It was probably written on Windows.` },
+      `line ${at} of the crontab ends in a carriage return (crontab -l may show it as \\r): cron treats it as part of the command`,
+      { hint: `${HOW_TO_MEND} The line was probably written on Windows.` },
     );
   }
   const control = CONTROL.exec(line);
   if (control !== null) {
     const code = control[0].charCodeAt(0).toString(16).padStart(2, "0");
-    throw new StoreError(`line ${at} of the crontab holds the control byte 0x${code}`, { hint: HOW_TO_MEND });
+    throw new StoreError(`line ${at} of the crontab contains the control byte 0x${code}`, { hint: HOW_TO_MEND });
   }
 }
 
 function brokenMarkers(at: number, why: string): StoreError {
   return new StoreError(`line ${at} of the crontab: ${why}`, {
-    hint: `${HOW_TO_MEND} A block of ours is one \`# BEGIN pipelinewise-sched NAME …\` line, its entries, and one \`# END pipelinewise-sched NAME\` line.`,
+    hint: `${HOW_TO_MEND} A block of pipelinewise-sched is one \`# BEGIN pipelinewise-sched NAME …\` line, its entries, and one \`# END pipelinewise-sched NAME\` line.`,
   });
 }
 
@@ -115,15 +115,14 @@ export function findBlocks(text: string): readonly Block[] {
     demandPlainLine(line, at);
     const marker = parseMarker(line);
     if (marker === undefined) {
-      if (looksLikeMarker(line)) throw brokenMarkers(at, "this marker of a pipelinewise-sched block was changed");
+      if (looksLikeMarker(line)) throw brokenMarkers(at, "this marker of a pipelinewise-sched block was edited");
     } else if (marker.kind === "begin") {
       const { name } = marker.mark;
       if (open !== undefined) {
         throw brokenMarkers(at, `the block ${name} begins inside the block ${open.mark.name} (line ${open.at})`);
       }
       const twin = blocks.find((block) => block.mark.name === name);
-      if (twin !== undefined)
-        throw brokenMarkers(at, `the block ${name} stands here a second time (first: line ${twin.at})`);
+      if (twin !== undefined) throw brokenMarkers(at, `duplicate block ${name} (first one at line ${twin.at})`);
       open = { mark: marker.mark, addedNewline: marker.addedNewline, lines: [], at, start: offset };
     } else if (open?.mark.name === marker.name) {
       blocks.push({ ...open, lines: all.slice(open.at, index), end: Math.min(next, text.length) });
@@ -131,7 +130,7 @@ export function findBlocks(text: string): readonly Block[] {
     } else {
       throw brokenMarkers(
         at,
-        `the block ${marker.name} ends here, but it did not begin${open === undefined ? "" : ` (open is ${open.mark.name}, line ${open.at})`}`,
+        `the block ${marker.name} ends here, but it did not begin${open === undefined ? "" : ` (the open block is ${open.mark.name}, line ${open.at})`}`,
       );
     }
     offset = next;

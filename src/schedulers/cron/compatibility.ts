@@ -58,8 +58,8 @@ function demandRoom({ kind, name, version = "" }: CronHere, { crontab, isRoot }:
   const most = kind === "busybox" && !isRoot ? BUSYBOX_ENTRIES : isOldCronie ? OLD_CRONIE_ENTRIES : undefined;
   const count = countEntries(crontab);
   if (most === undefined || count <= most) return;
-  throw new StoreError(`the crontab would have ${count} entries, and ${name} reads ${most} of a user's`, {
-    hint: "Divide the pipelines between users, or install Debian's cron or a newer cronie.",
+  throw new StoreError(`the crontab would have ${count} entries, but ${name} accepts at most ${most} per user`, {
+    hint: "Split the pipelines between users, or install Debian's cron or a newer cronie.",
   });
 }
 
@@ -72,8 +72,8 @@ function demandOwnClock({ kind, name, version = "" }: CronHere, { crontab, block
   const zone = above.at(-1);
   if (zone === undefined || sameZone(zone.value, machineZone)) return;
   throw new StoreError(
-    `line ${zone.line} of the crontab says ${zone.name}=${zone.value}, and ${name} would read our lines below it in that zone`,
-    { hint: "Move that line, and those that need it, below our block by `crontab -e`; then try again." },
+    `line ${zone.line} of the crontab sets ${zone.name}=${zone.value}, and ${name} would apply that zone to the block of pipelinewise-sched below it`,
+    { hint: "Move that line and the lines that need it below the block with `crontab -e`, then try again." },
   );
 }
 
@@ -83,8 +83,8 @@ function demandEveryHour({ name }: CronHere, { pipelines, machineZone, now }: Lo
   const other = pipelines.find((pipeline) => foreignZone(pipeline, frameOf(machineZone, now)) !== undefined);
   if (other === undefined) return;
   throw new StoreError(
-    `${entryLabel(other)} is timed in ${other.timezone}, and ${name} starts nothing at all in the hour that the clocks of ${machineZone} repeat`,
-    { hint: `Set the machine to UTC, install Debian's cron, or write its times in ${machineZone}.` },
+    `${entryLabel(other)} uses the time zone ${other.timezone}, but ${name} starts nothing in the hour that ${machineZone} repeats when clocks go back`,
+    { hint: `Set the machine's time zone to UTC, install Debian's cron, or write the times in ${machineZone}.` },
   );
 }
 
@@ -105,13 +105,15 @@ export function fitWarnings(cron: CronHere, load: Load): readonly string[] {
   const warnings: string[] = [];
   if (runs === false) {
     const remedy = inContainer
-      ? "let the image start one, such as `cron -f`"
-      : "start it, such as by `service cron start`";
+      ? "make the image start one, such as `cron -f`"
+      : "start it, for example with `service cron start`";
     warnings.push(
-      `no cron daemon runs ${inContainer ? "in this container" : "on this machine"}, so nothing will start the pipelines; ${remedy}`,
+      `no cron daemon is running ${inContainer ? "in this container" : "on this machine"}, so nothing will start the pipelines; ${remedy}`,
     );
   } else if (kind === "other") {
-    warnings.push(`${name} is here, whose ways with clock changes we do not know; \`history\` tells what ran`);
+    warnings.push(
+      `this machine runs ${name}, whose daylight-saving behaviour is unknown; check \`history\` to see which runs started`,
+    );
   }
   if (kind === "busybox" || kind === "systemd") warnings.push(...lossWarnings(kind, name, load));
   warnings.push(...delayWarnings(cron, load));
@@ -137,7 +139,7 @@ function lossWarnings(daemon: Daemon, name: string, { pipelines, machineZone, no
   if (first === undefined) return [];
   const more = losses.length === 1 ? "" : `, and ${losses.length - 1} more pipeline${losses.length === 2 ? "" : "s"}`;
   return [
-    `${name} does not start what falls into a clock change of ${machineZone}: ${first}${more}; choose other hours, or install Debian's cron`,
+    `${name} does not start runs that are due during a clock change of ${machineZone}: ${first}${more}; choose other hours, or install Debian's cron`,
   ];
 }
 
@@ -146,6 +148,6 @@ function delayWarnings({ kind, name }: CronHere, { crontab }: Load): readonly st
   const delay = [...settingsIn(crontab)].find(({ name, value }) => name === "RANDOM_DELAY" && Number(value) > 0);
   if (delay === undefined) return [];
   return [
-    `line ${delay.line} of the crontab says RANDOM_DELAY=${delay.value}: ${name} starts the pipelines up to so many minutes late`,
+    `line ${delay.line} of the crontab sets RANDOM_DELAY=${delay.value}: ${name} starts the pipelines up to ${delay.value} minutes late`,
   ];
 }

@@ -20,7 +20,7 @@ export interface CrontabAnswer {
 export class NoCrontabProgramError extends StoreError {
   constructor(path: string | undefined) {
     super(`there is no \`crontab\` program on the PATH (${path ?? "not set"})`, {
-      hint: "Install one: `apt-get install cron`, or `dnf install cronie`. Or let systemd start the runs: `install --on systemd`.",
+      hint: "Install one (`apt-get install cron` or `dnf install cronie`), or let systemd start the runs: `install --on systemd`.",
     });
   }
 }
@@ -129,18 +129,18 @@ export interface SystemCrontab {
 
 function refusal(doing: string, { exitCode, stdout, stderr }: CrontabAnswer): StoreError {
   const said = fromCrontabText(stderr.trim() === "" ? stdout.trim() : stderr.trim());
-  const message = `${doing}: crontab ended with ${exitCode ?? "a signal"}${said === "" ? " and said nothing" : `, saying\n    ${said.replaceAll("\n", "\n    ")}`}`;
+  const message = `${doing}: crontab ended with ${exitCode ?? "a signal"}${said === "" ? " and printed nothing" : ` and printed\n    ${said.replaceAll("\n", "\n    ")}`}`;
   if (/not allowed to use this program|not allowed to access to \(crontab\)/.test(said)) {
     return new StoreError(message, {
-      hint: "This user is not in /etc/cron.allow, or is in /etc/cron.deny: ask the administrator, or install as another user.",
+      hint: "/etc/cron.allow or /etc/cron.deny does not allow this user to use cron. Ask the administrator, or install as another user.",
     });
   }
   if (/can't open .*No such file/.test(said)) {
     return new StoreError(message, {
-      hint: "If this user has no crontab yet, make an empty one: `crontab /dev/null` or `echo | crontab -`.",
+      hint: "If this user has no crontab yet, create an empty one: `crontab /dev/null` or `echo | crontab -`.",
     });
   }
-  return new StoreError(message, { hint: "Nothing was changed. Try `crontab -l` by hand." });
+  return new StoreError(message, { hint: "Nothing was changed. Run `crontab -l` by hand to see the problem." });
 }
 
 /** Hands the text to `use` as a file that only we can read. */
@@ -186,7 +186,7 @@ export function systemCrontab(call: CallCrontab, settle: () => Promise<void> = a
 
     async write(text, before) {
       if ((await readCrontab(call)) !== before) {
-        throw new StoreError("the crontab was changed by someone else in this moment; it was left as it is now", {
+        throw new StoreError("the crontab was modified at the same time; nothing was written", {
           hint: "Try again.",
         });
       }
@@ -195,8 +195,8 @@ export function systemCrontab(call: CallCrontab, settle: () => Promise<void> = a
       if ((await readCrontab(call)) === text) return;
       await settle();
       await put(call, before);
-      throw new StoreError("the crontab reads otherwise than it was written; the old one was put back", {
-        hint: "Either someone changed it at the same moment (try again), or this `crontab` program changes what it is given.",
+      throw new StoreError("the installed crontab differs from what was written; the previous one has been restored", {
+        hint: "Try again: somebody may have changed it at the same time. If this happens again, the `crontab` program changes its input.",
       });
     },
 
@@ -204,7 +204,7 @@ export function systemCrontab(call: CallCrontab, settle: () => Promise<void> = a
       const { checkOption } = await findCrontabKind(call);
       if (checkOption === undefined || text === "") return false;
       const answer = await withFile(text, (path) => call([checkOption, path]));
-      if (answer.exitCode !== 0) throw refusal("the cron of this machine refuses the new crontab", answer);
+      if (answer.exitCode !== 0) throw refusal("this machine's cron rejects the new crontab", answer);
       return true;
     },
   };

@@ -122,7 +122,7 @@ export async function findCronHere(root: string, call: CallCrontab): Promise<Cro
   const kind = hasTimers ? "systemd" : kindOf(process?.program, crontab, root);
   const version =
     crontab?.name === kind && crontab.version !== undefined ? crontab.version : packagedVersion(kind, root);
-  const name = kind === "other" ? (process?.program ?? "a cron we do not know") : NAMES[kind];
+  const name = kind === "other" ? (process?.program ?? "an unknown cron") : NAMES[kind];
   return {
     kind,
     name: version === undefined ? name : `${name} ${version}`,
@@ -136,7 +136,7 @@ export async function findCronHere(root: string, call: CallCrontab): Promise<Cro
 /** On one line: `Debian cron 3.0pl1-162, running (pid 123)`. */
 export function describeCronHere({ kind, name, runs, pid, inContainer }: CronHere): string {
   const where = inContainer ? " in this container" : "";
-  if (kind === "none") return `none${where}: there is no crontab program, and no daemon to be seen`;
+  if (kind === "none") return `none${where}: no crontab program and no daemon was found`;
   if (runs === undefined) return name;
   if (!runs) return `${name}, not running${where}`;
   return `${name}, running${pid === undefined ? "" : ` (pid ${pid})`}`;

@@ -45,22 +45,22 @@ function renderNote(note: string): string {
 
 function demandSafeWord(what: string, word: string, remedy: string): void {
   if (isSafeWord(word) && !word.startsWith("-")) return;
-  throw new SchedError(`the path of ${what}, ${JSON.stringify(word)}, cannot stand in a crontab line`, {
+  throw new SchedError(`the path of ${what}, ${JSON.stringify(word)}, is not safe in a crontab line`, {
     exitCode: EXIT.usage,
-    hint: `Only A-Z a-z 0-9 _ . / : = @ , + - mean the same to every cron and shell. ${remedy}`,
+    hint: `Only A-Z a-z 0-9 _ . / : = @ , + - mean the same in every cron and shell. ${remedy}`,
   });
 }
 
 /** Throws where Node, the program or the config directory lies at a path that a crontab line cannot hold safely. */
 function demandSafeCall({ node, program, configDir }: WrapperCall): void {
-  demandSafeWord("Node", node, "Run pipelinewise-sched by a Node that is installed at a plain path.");
+  demandSafeWord("Node", node, "Run pipelinewise-sched with a Node that is installed at such a path.");
   demandSafeWord(
     "pipelinewise-sched",
     program,
-    "Install it at a plain path: npm install --global --prefix /opt/pipelinewise-sched pipelinewise-sched",
+    "Install it at such a path: npm install --global --prefix /opt/pipelinewise-sched pipelinewise-sched",
   );
   if (configDir !== undefined) {
-    demandSafeWord("the config directory", configDir, "Move it, or mount or bind it at a plain path.");
+    demandSafeWord("the config directory", configDir, "Move it, or bind-mount it, to such a path.");
   }
 }
 
@@ -86,7 +86,7 @@ function renderPipeline(pipeline: Pipeline, timings: readonly Timing[], call: Wr
 function demandShort(line: string, pipeline: Pipeline): void {
   if (line.length <= LONGEST_LINE) return;
   throw new SchedError(
-    `the crontab line of ${entryLabel(pipeline)} has ${line.length} characters; cron reads ${LONGEST_LINE} at most`,
+    `the crontab line of ${entryLabel(pipeline)} has ${line.length} characters; cron accepts at most ${LONGEST_LINE}`,
     { exitCode: EXIT.badSchedule, hint: "Shorten its times or ids, or the path of the config directory." },
   );
 }
@@ -205,8 +205,8 @@ export function timingsIn(frame: ZoneFrame, pipeline: Pipeline): readonly Timing
   const zones = { own: zoneClock(zone), machine: zoneClock(frame.machineZone) };
   return pipeline.crons.map((cron) => {
     const times = candidateTimes([cron], zones, frame.horizon);
-    const lines = times.length === 1 ? "a candidate line" : "candidate lines";
-    return { about: `${cron.text} ${zone}: ${describeCron(cron)}; ${lines}, the run decides`, times };
+    const lines = times.length === 1 ? "candidate line" : "candidate lines";
+    return { about: `${cron.text} ${zone}: ${describeCron(cron)}; ${lines}: the run checks whether it is due`, times };
   });
 }
 
@@ -238,13 +238,13 @@ export function renderExport(schedule: Schedule, call: Omit<WrapperCall, "schedu
   const file = basename(schedule.source.path);
   const where = call.configDir === undefined ? "" : ` --config-dir ${call.configDir}`;
   const header = [
-    `The schedule ${schedule.name} (${file}) as lines for another machine's crontab.`,
+    `Crontab lines of the schedule ${schedule.name} (${file}) for another machine.`,
     "",
-    "1. Put the file on that machine, and store what it means, which is what the runs go by:",
+    "1. Copy the schedule file to that machine and store the schedule, which the runs read:",
     `       pipelinewise-sched install --compile-only${where} ${file}`,
     "2. Add these lines to the crontab of the user who runs PipelineWise: crontab -e",
     "",
-    "On a machine that can be logged in to, one command does both: pipelinewise-sched install",
+    "If you can log in to that machine, one command does both: pipelinewise-sched install",
     ...(schedule.pipelines.some(({ timezone }) => timezone !== undefined) ? ["", ...zoneWords(frame)] : []),
   ];
   const timings = (pipeline: Pipeline) => timingsIn(frame, pipeline);
@@ -254,6 +254,6 @@ export function renderExport(schedule: Schedule, call: Omit<WrapperCall, "schedu
 
 /** Lines that go by zones hold on one kind of machine, and for some time. */
 const zoneWords = ({ machineZone, horizon }: ZoneFrame): readonly string[] => [
-  `The lines are for a machine in the time zone ${machineZone}; for another one: export --machine-zone ZONE.`,
-  `They hold until ${new Date(horizon.to).toISOString().slice(0, 10)}; export them anew before.`,
+  `The lines are for a machine in the time zone ${machineZone}. For another one, use export --machine-zone ZONE.`,
+  `They are valid until ${new Date(horizon.to).toISOString().slice(0, 10)}. Export them again before that date.`,
 ];

@@ -28,16 +28,18 @@ export function absoluteReference(reference: string, folder: string, host: Pick<
  */
 export async function readKey(reference: string, { env, uid }: Pick<Host, "env" | "uid">): Promise<string> {
   const [, kind, of = ""] = /^\$\{(env|file):([^}]+)\}$/.exec(reference) ?? [];
-  const [where, absent] = kind === "env" ? [`the variable ${of}`, "not set"] : [of, "not there"];
+  const [where, absent] = kind === "env" ? [`the variable ${of}`, "not set"] : [of, "missing"];
   const text = kind === "env" ? env[of] : await readKeyFile(of, uid);
   if (text === undefined || text.trim() === "") {
     throw new StoreError(`cronicle.key: ${where} is ${text === undefined ? absent : "empty"}`, {
-      hint: "It holds an API key of Cronicle: an administrator makes one under Admin → API Keys.",
+      hint: "It must contain an API key of Cronicle. An administrator creates one under Admin → API Keys.",
     });
   }
   // All that Cronicle takes for a key; anything else would be refused by HTTP with the key in the message.
   if (!/^\w+$/.test(text.trim())) {
-    throw new StoreError(`cronicle.key: what ${where} holds is no API key: those are letters, digits and _ only`);
+    throw new StoreError(
+      `cronicle.key: the content of ${where} is not an API key: a key has only letters, digits and _`,
+    );
   }
   return text.trim();
 }
@@ -53,7 +55,7 @@ async function readKeyFile(path: string, uid: number): Promise<string | undefine
       }
       if ((mode & READABLE_BY_OTHERS) !== 0) {
         throw new StoreError(`cronicle.key: ${path} can be read by others (mode ${(mode & 0o777).toString(8)})`, {
-          hint: `Who has the key can run anything as Cronicle's user: chmod 600 ${path}`,
+          hint: `Run chmod 600 ${path}: anyone with the key can run any command as Cronicle's user.`,
         });
       }
       return await file.readText("utf8");

@@ -38,13 +38,13 @@ export async function applyActions(
         ...category,
         enabled: 1,
         max_children: 0,
-        description: "Made by pipelinewise-sched.",
+        description: "Created by pipelinewise-sched.",
       });
       done++;
     }
     for (const action of todo) {
       if (!(await act(call, action))) {
-        left.push(`${describeAction(action).what} is at work: it is disabled, and not yet deleted`);
+        left.push(`${describeAction(action).what} is running: it was disabled but not deleted`);
       }
       done++;
     }
@@ -98,7 +98,7 @@ function stopped(
   const surelyNothing = error instanceof CronicleRefusal || error instanceof NotReachedError;
   if (!touched && surelyNothing) return new NothingDoneError(errorMessage(error), options);
   return new StoreError(
-    `${errorMessage(error)}\n${done} of ${all} changes at Cronicle were made; the same command again makes the rest`,
+    `${errorMessage(error)}\n${done} of ${all} changes in Cronicle were made; run the same command again to make the rest`,
     options,
   );
 }
@@ -115,13 +115,13 @@ export async function demandSettled(call: CronicleCall, wanted: readonly Cronicl
     const [first, ...spare] = found.filter(({ id }) => id === event.id);
     const fault =
       first === undefined
-        ? "is not there"
+        ? "does not exist"
         : spare.length > 0
-          ? `is there ${spare.length + 1} times`
+          ? `exists ${spare.length + 1} times`
           : eventDifferences(first, event)[0];
     if (fault === undefined) continue;
-    throw new StoreError(`Cronicle took the event ${event.title}, and read back it ${fault}`, {
-      hint: "Did somebody else install, or edit it, at the same time? Do the same again: it mends what is wrong.",
+    throw new StoreError(`Cronicle accepted the event ${event.title}, but a check afterwards shows that it ${fault}`, {
+      hint: "Run the same command again to repair it. Somebody else may have installed or edited the event at the same time.",
     });
   }
 }

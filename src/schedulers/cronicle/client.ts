@@ -10,7 +10,7 @@ export class CronicleRefusal extends StoreError {
 
   constructor(call: string, { code, description }: { readonly code: string; readonly description: string }) {
     const hint = hintFor(description);
-    super(`Cronicle refuses ${call}: ${description}`, hint === undefined ? {} : { hint });
+    super(`Cronicle rejected ${call}: ${description}`, hint === undefined ? {} : { hint });
     this.code = code;
     this.description = description;
   }
@@ -19,14 +19,14 @@ export class CronicleRefusal extends StoreError {
 /** What of a refusal we know to mend. */
 function hintFor(description: string): string | undefined {
   if (/^Invalid API Key|^No Session ID or API Key/.test(description)) {
-    return "Cronicle's administrators see its keys, and make one for us, under Admin → API Keys.";
+    return "Check the key, or ask an administrator for one: Admin → API Keys.";
   }
-  if (/^API Key is disabled/.test(description)) return "An administrator enables it under Admin → API Keys.";
+  if (/^API Key is disabled/.test(description)) return "Ask an administrator to enable it under Admin → API Keys.";
   if (/required privileges/.test(description)) {
-    return "The key needs the privileges create_events, edit_events and delete_events, and our category where it is limited to some: Admin → API Keys.";
+    return "Give the key the privileges create_events, edit_events and delete_events, and access to the category if its categories are limited: Admin → API Keys.";
   }
   if (/not an administrator/.test(description)) {
-    return "Have an administrator make the category, under Admin → Categories, or name one that is there in cronicle.category.";
+    return "Ask an administrator to create the category under Admin → Categories, or set cronicle.category to an existing one.";
   }
   return undefined;
 }
@@ -52,12 +52,13 @@ function readAnswer({ status, location, text }: RawAnswer): Answer {
   const body = parseObject(text);
   if (body?.["code"] === "master") return { kind: "not-primary", primary: originOf(location) };
   if (status >= 300 && status < 400) {
-    return { kind: "strange", what: `sends us on to ${originOf(location) ?? "nowhere"} (status ${status})` };
+    return { kind: "strange", what: `redirects to ${originOf(location) ?? "no address"} (status ${status})` };
   }
   if (body === undefined) return { kind: "strange", what: `${describeText(text)} (status ${status})` };
   if (body["code"] === 0) return { kind: "done", body };
   const { code, description } = body;
-  if (code === undefined) return { kind: "strange", what: `answers JSON that is not Cronicle's (status ${status})` };
+  if (code === undefined)
+    return { kind: "strange", what: `answers with JSON that is not Cronicle's (status ${status})` };
   return {
     kind: "refused",
     code: String(code),
@@ -66,7 +67,7 @@ function readAnswer({ status, location, text }: RawAnswer): Answer {
 }
 
 function describeText(text: string): string {
-  if (text.trim() === "") return "answers nothing";
+  if (text.trim() === "") return "answers with an empty response";
   return /^\s*</.test(text) ? "answers with a web page instead of JSON" : "answers with text instead of JSON";
 }
 
@@ -149,7 +150,7 @@ export function cronicleApi({ urls, key }: CronicleAccess, { tell, timing = TIMI
         failed.push([url, attempt]);
       }
       if (!mayHeal(failed.map(([, attempt]) => attempt)) || performance.now() > until) throw noPrimary(failed);
-      if (round === 0) tell(`Cronicle has no primary: waiting for one, ${timing.electionMs / 1000} s at most`);
+      if (round === 0) tell(`Cronicle has no primary server; waiting up to ${timing.electionMs / 1000} s for one`);
       await sleep(timing.pauseMs);
     }
   };
@@ -168,7 +169,7 @@ async function post(
   { body, key, timing, tell }: Required<CallOptions> & { readonly body: object; readonly key: string },
 ): Promise<Attempt> {
   const silence = setTimeout(() => {
-    tell(`waiting for an answer of Cronicle at ${url}, ${timing.answerMs / 1000} s at most`);
+    tell(`waiting up to ${timing.answerMs / 1000} s for an answer from Cronicle at ${url}`);
   }, timing.silenceMs);
   try {
     const response = await fetch(`${url.replace(/\/+$/, "")}/api/app/${name}/v1`, {
@@ -189,16 +190,16 @@ async function post(
     if (code !== undefined && /CERT|SELF_SIGNED|ISSUER/.test(code)) {
       throw new NotReachedError(`Node does not trust the certificate of ${url} (${code})`, {
         cause: error,
-        hint: "Name the file of the authority that signed it in NODE_EXTRA_CA_CERTS.",
+        hint: "Set NODE_EXTRA_CA_CERTS to the file of the certificate authority that signed it.",
       });
     }
     const why =
       error instanceof Error && error.name === "TimeoutError"
-        ? `has not answered within ${timing.answerMs / 1000} s`
-        : `broke the connection off (${code ?? "no reason given"})`;
-    throw new StoreError(`Cronicle at ${url} ${why}: ${name} may have been done or not`, {
+        ? `did not answer within ${timing.answerMs / 1000} s`
+        : `closed the connection (${code ?? "no reason given"})`;
+    throw new StoreError(`Cronicle at ${url} ${why}: ${name} may or may not have taken effect`, {
       cause: error,
-      hint: "Look at its log, then do the same again: what is done already stays.",
+      hint: "Check Cronicle's log, then run the same command again: it keeps the changes that were made.",
     });
   } finally {
     clearTimeout(silence);
@@ -214,12 +215,14 @@ function noPrimary(failed: readonly (readonly [url: string, attempt: Attempt])[]
   const isForeign = failed.some(([, attempt]) => attempt.kind === "not-primary" && attempt.primary !== undefined);
   const [only = ""] = lines;
   return new NotReachedError(
-    lines.length === 1 ? `Cronicle: ${only}` : `no address of Cronicle is its primary:\n  ${lines.join("\n  ")}`,
+    lines.length === 1
+      ? `Cronicle: ${only}`
+      : `no URL in cronicle.url leads to Cronicle's primary server:\n  ${lines.join("\n  ")}`,
     {
       cause: failed.flatMap(([, attempt]) => (attempt.kind === "not-reached" ? [attempt.cause] : [])).at(0),
       hint: isForeign
-        ? "The key is sent only to addresses that the schedule file names: add the primary's to cronicle.url."
-        : "Is the address in cronicle.url that of Cronicle's own port, 3012 by default, and is it running?",
+        ? "Add the primary's URL to cronicle.url: the key is sent only to the URLs in the schedule file."
+        : "Check that Cronicle is running, and that cronicle.url has Cronicle's own port (3012 by default).",
     },
   );
 }
@@ -228,8 +231,8 @@ function describe(attempt: Attempt): string {
   switch (attempt.kind) {
     case "not-primary":
       return attempt.primary === undefined
-        ? "is not the primary, and knows none"
-        : `is not the primary, which it says is ${attempt.primary}`;
+        ? "is not the primary and does not know it"
+        : `is not the primary; it reports ${attempt.primary} as the primary`;
     case "strange":
     case "not-reached":
       return attempt.what;

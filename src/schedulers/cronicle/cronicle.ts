@@ -25,8 +25,8 @@ export const cronicle: Exporter = {
   prepareUninstall,
 };
 
-const NO_SETTINGS = "the schedule does not say where Cronicle is";
-const SETTINGS_HINT = `Add \`cronicle: {url: http://HOST:3012, key: "\${file:PATH}", target: HOST}\`, PATH a file of mode 0600 with an API key.`;
+const NO_SETTINGS = "the schedule has no `cronicle` settings";
+const SETTINGS_HINT = `Add \`cronicle: {url: http://HOST:3012, key: "\${file:PATH}", target: HOST}\`, where PATH is a file of mode 0600 that contains an API key.`;
 
 function settingsOf({ schedule }: ExportJob): CronicleSettings {
   if (schedule.cronicle !== undefined) return schedule.cronicle;
@@ -47,7 +47,7 @@ const eventsOf = (job: ExportJob, category: string): readonly CronicleEvent[] =>
 /** What `create_event` takes, for people to look at. */
 function renderEvents(job: ExportJob): string {
   const events = eventsOf(job, settingsOf(job).category);
-  const about = `Events of the schedule ${job.schedule.name} for Cronicle's create_event; \`install --on cronicle\` sends them. The server that runs them needs \`install --compile-only\`.`;
+  const about = `Events of the schedule ${job.schedule.name} for Cronicle's create_event. \`install --on cronicle\` sends them. Run \`install --compile-only\` on the server that runs them.`;
   return `${JSON.stringify({ about, events }, undefined, 2)}\n`;
 }
 
@@ -99,7 +99,7 @@ async function prepareUninstall({ name, configDir, place }: ExportedSchedule, ho
       const left = await applyActions(call, actions, undefined);
       if (left.length > 0) throw new StillAtWorkError(left);
       return [
-        "The category stays, as others may use it, and so does the history of the jobs, until Cronicle lets it go.",
+        "The category was left in place because other events may use it. Cronicle keeps the history of the jobs until it expires.",
       ];
     },
   };
@@ -108,6 +108,6 @@ async function prepareUninstall({ name, configDir, place }: ExportedSchedule, ho
 /** Events that could not be deleted: they start nothing any more. */
 class StillAtWorkError extends StoreError {
   constructor(left: readonly string[]) {
-    super(left.join("\n"), { hint: "Let them end, or abort them in Cronicle, and uninstall again." });
+    super(left.join("\n"), { hint: "Wait until they end, or abort them in Cronicle, then uninstall again." });
   }
 }

@@ -155,9 +155,12 @@ function markOf({ notes }: FoundEvent): Mark | undefined {
 
 function demandOurs(event: FoundEvent, { schedule, configDir, source }: Mark): void {
   const theirs = markOf(event);
-  const hint = "Give this schedule another `name`, or take the event over: add --replace.";
+  const hint = "Give this schedule another `name`, or add --replace to take over the event.";
   if (theirs === undefined) {
-    throw new StoreError(`the event ${event.id} of Cronicle does not say in its notes that it is ours`, { hint });
+    throw new StoreError(
+      `the Cronicle event ${event.id} was not created by pipelinewise-sched (its notes have no ownership mark)`,
+      { hint },
+    );
   }
   const differing = [
     ["schedule", theirs.schedule, schedule],
@@ -167,7 +170,7 @@ function demandOurs(event: FoundEvent, { schedule, configDir, source }: Mark): v
   if (differing === undefined) return;
   const [what, before, now] = differing;
   throw new StoreError(
-    `the schedule name ${schedule} is taken: Cronicle has it from another ${what}, ${before} (here: ${now})`,
+    `schedule name ${schedule} is already installed in Cronicle from another ${what}, ${before} (here: ${now})`,
     { hint },
   );
 }

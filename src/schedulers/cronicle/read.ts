@@ -15,8 +15,8 @@ export async function readEvents(call: CronicleCall): Promise<readonly FoundEven
     const events = await readOnce(call);
     if (events !== undefined) return events;
   }
-  throw new StoreError("Cronicle's schedule changes while we read it", {
-    hint: "Somebody else is at work there, or another install: try again when that is done.",
+  throw new StoreError("Cronicle's schedule changed repeatedly while it was read", {
+    hint: "Try again when the other changes in Cronicle are finished.",
   });
 }
 
@@ -82,12 +82,15 @@ export function newCategory(wanted: string, taken: readonly Category[]): Pick<Ca
       .replace(/\W+/g, "_")
       .replace(/^_+|_+$/g, "") || "pipelinewise";
   if (!taken.some((one) => one.id === id)) return { id, title: wanted };
-  throw new StoreError(`Cronicle has no category ${wanted}, and its id would be that of another, ${id}`, {
-    hint: "Make the category in Cronicle, under Admin → Categories, or name another one in cronicle.category.",
-  });
+  throw new StoreError(
+    `Cronicle has no category ${wanted}, and the id of a new one, ${id}, is already used by another category`,
+    {
+      hint: "Create the category in Cronicle under Admin → Categories, or set cronicle.category to another one.",
+    },
+  );
 }
 
 const strange = (what: string): StoreError =>
-  new StoreError(`Cronicle's answer lacks ${what}`, {
-    hint: "Versions 0.9.106 to 0.9.129 are known to work; which one is it?",
+  new StoreError(`Cronicle's answer does not contain ${what}`, {
+    hint: "Check Cronicle's version: 0.9.106 to 0.9.129 are known to work.",
   });

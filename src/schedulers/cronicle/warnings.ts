@@ -21,15 +21,15 @@ export async function findWarnings(
   const { state }: { state?: { enabled?: unknown } } = await call("get_master_state", {});
   const warnings: string[] = [];
   if (state?.enabled !== undefined && state.enabled !== true && state.enabled !== 1) {
-    warnings.push("Cronicle's scheduler is switched off: it starts nothing until somebody switches it on.");
+    warnings.push("Cronicle's scheduler is switched off: it starts nothing until it is switched on.");
   }
   if (category?.enabled === false) {
-    warnings.push(`Cronicle's category ${category.title} is disabled: nothing in it is started.`);
+    warnings.push(`Cronicle's category ${category.title} is disabled: Cronicle does not start its events.`);
   }
   const isKnown = KNOWN_GROUPS.includes(target) || found.some((event) => event["target"] === target);
   if (!isKnown && !(await serverNames(call)).includes(target)) {
     warnings.push(
-      `No server of Cronicle's that we see is called ${target}, and its groups are not shown to a key: is it right? Cronicle takes any word, and then starts nothing.`,
+      `No Cronicle server is named ${target} (API keys cannot list groups, so it may be a group). If it is misspelt, Cronicle accepts the event but never starts it.`,
     );
   }
   return warnings;

@@ -53,14 +53,17 @@ function demandOwn(found: FoundUnit | undefined, folder: string, own: Mark, repl
   if (found === undefined) return;
   const { name, mark } = found;
   if (mark === undefined) {
-    throw new StoreError(`${folder}/${name} is not ours: it does not begin with the line that we write`, {
-      hint: "Look at it, and move it away; nothing was changed.",
-    });
+    throw new StoreError(
+      `${folder}/${name} was not written by pipelinewise-sched: it does not begin with the ownership mark`,
+      {
+        hint: "Nothing was changed. Check the file and move it to another directory.",
+      },
+    );
   }
   if (replace || (isOf(mark, own) && mark.source === own.source)) return;
   throw new StoreError(
     `${folder}/${name} belongs to the schedule ${mark.schedule} of ${mark.source}, config directory ${mark.configDir}`,
-    { hint: "Give this schedule another `name`, or take that one over: add --replace." },
+    { hint: "Give this schedule another `name`, or add --replace to take over the unit." },
   );
 }
 
@@ -81,7 +84,7 @@ function planUnit({ name, text }: Unit, { units, states }: FoundUnits): PlannedC
 
 function stateDifferences(name: string, state: UnitState | undefined): readonly string[] {
   return [
-    ...(state?.isStale === true ? ["not read by systemd since it was changed, then read"] : []),
+    ...(state?.isStale === true ? ["not reloaded by systemd since it changed, then reloaded"] : []),
     ...(isTimer(name) && state?.isEnabled !== true ? ["disabled, then enabled"] : []),
     ...(isTimer(name) && state?.isActive !== true ? ["stopped, then started"] : []),
   ];

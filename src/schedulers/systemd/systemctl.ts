@@ -95,9 +95,9 @@ export async function demandCalendars(units: readonly Unit[], { env }: Pick<Host
   } catch (error) {
     if (errorCode(error) === "ENOENT") return;
     const said = error instanceof Error && "stderr" in error ? String(error.stderr).trim() : "";
-    throw new StoreError(`systemd does not take these times: ${said}`, {
+    throw new StoreError(`systemd rejects these times: ${said}`, {
       cause: error,
-      hint: "Does the machine know the time zone? `timedatectl list-timezones`; Debian's and Ubuntu's tzdata-legacy holds old names.",
+      hint: "Check that the machine knows the time zone: `timedatectl list-timezones`. On Debian and Ubuntu, the package tzdata-legacy contains old names.",
     });
   }
 }
@@ -109,5 +109,5 @@ export async function lingerNote(host: Host): Promise<readonly string[]> {
     () => true,
     () => false,
   );
-  return lingers ? [] : [`timers of ${user} stand still while ${user} is logged out: loginctl enable-linger ${user}`];
+  return lingers ? [] : [`timers of ${user} do not run while ${user} is logged out: loginctl enable-linger ${user}`];
 }

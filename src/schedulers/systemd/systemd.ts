@@ -28,8 +28,8 @@ export const systemd: Exporter = {
 
 /** What is to be done by hand with units that were exported. */
 const REMARKS = [
-  "On the machine, as the user who runs PipelineWise: `pipelinewise-sched install --compile-only FILE` stores what the runs go by.",
-  "The units go into ~/.config/systemd/user; or into /etc/systemd/system, with User= in each service.",
+  "On the machine, as the user who runs PipelineWise: `pipelinewise-sched install --compile-only FILE` stores the schedule that the runs read.",
+  "Copy the units to ~/.config/systemd/user, or to /etc/systemd/system with User= in each service.",
   "Then: systemctl --user daemon-reload; systemctl --user enable --now TIMER…",
 ];
 
@@ -97,9 +97,9 @@ async function changeUnits(
     }
   } catch (error) {
     if (done.length === 0) throw new NothingDoneError(errorMessage(error), { ...hintOf(error), cause: error });
-    throw new StoreError(`${errorMessage(error)}; done before: ${[...new Set(done)].join(", ")}`, {
+    throw new StoreError(`${errorMessage(error)}; already done: ${[...new Set(done)].join(", ")}`, {
       cause: error,
-      hint: "Mend that, then do the same again: it finishes what is left.",
+      hint: "Fix that, then run the same command again: it does the rest.",
     });
   }
 }
@@ -116,9 +116,9 @@ async function afterWriting(
     if (enable.length > 0) await systemctl("enable", "--now", ...enable);
     if (restart.length > 0) await systemctl("restart", ...restart);
   } catch (error) {
-    throw new StoreError(`the unit files are written, but ${errorMessage(error)}`, {
+    throw new StoreError(`the unit files were written, but ${errorMessage(error)}`, {
       cause: error,
-      hint: "Mend that, then do the same again: it finishes what is left.",
+      hint: "Fix that, then run the same command again: it does the rest.",
     });
   }
 }
@@ -128,9 +128,9 @@ function startByHand({ scope, folder }: UnitPlace, schedule: string, host: Host)
   const systemctl = ofUser ? "systemctl --user" : "systemctl";
   const timers = `${PREFIX}${schedule.replaceAll("-", "--")}-*.timer`;
   const why = ofUser
-    ? `no systemd of ${userName(host)} runs here (loginctl enable-linger ${userName(host)} starts it)`
-    : "no systemd runs here";
-  return `${why}; where it does: cd ${folder} && ${systemctl} daemon-reload && ${systemctl} enable --now ${timers}`;
+    ? `no systemd user manager of ${userName(host)} is running here (loginctl enable-linger ${userName(host)} starts it)`
+    : "systemd is not running here";
+  return `${why}; where it is running: cd ${folder} && ${systemctl} daemon-reload && ${systemctl} enable --now ${timers}`;
 }
 
 async function prepareUninstall({ name, configDir, place }: ExportedSchedule, host: Host): Promise<PreparedPlan> {

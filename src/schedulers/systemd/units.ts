@@ -54,7 +54,7 @@ function head({ schedule, call }: ExportJob, { remarks }: UnitFrame): readonly s
   const { name, source } = schedule;
   return [
     renderFileMark({ schedule: name, source: source.path, configDir: call.configDir }),
-    "# The next install writes over changes; what is to stay goes into a drop-in: systemctl edit UNIT",
+    "# The next install overwrites changes to this file. Make lasting changes in a drop-in: systemctl edit UNIT",
     ...remarks.map((remark) => `# ${remark}`),
   ];
 }
@@ -74,10 +74,10 @@ function renderService(pipeline: Pipeline, job: ExportJob, frame: UnitFrame): st
     ...(frame.user === undefined ? [] : [`User=${plain(frame.user)}`]),
     `ExecStart=${words.map(quoteWord).join(" ")}`,
     "SyslogIdentifier=%N",
-    "# The wrapper alone is told to stop, and ends the whole tree of the pipeline; it takes up to 45 s.",
+    "# systemd signals only the wrapper, which ends all processes of the pipeline within 45 s.",
     "KillMode=mixed",
     "TimeoutStopSec=90s",
-    "# Ended by SIGTERM: stopped, not failed.",
+    "# Exit by SIGTERM means stopped, not failed.",
     "SuccessExitStatus=143",
   ]);
 }
@@ -93,10 +93,12 @@ function renderTimer(pipeline: Pipeline, job: ExportJob, frame: UnitFrame): stri
     "[Timer]",
     ...pipeline.crons.map((cron) => `# ${cron.text}${zone}: ${describeCron(cron)}`),
     ...(isLoose
-      ? ["# systemd misreads the clock changes that these meet, so it goes by UTC; a run that is not due is skipped."]
+      ? [
+          "# systemd handles the clock changes at these times differently from cron, so the timer uses UTC; a run that is not due is skipped.",
+        ]
       : []),
     ...specs.map((spec) => `OnCalendar=${spec}`),
-    "# systemd's own is a minute, to wake up less often.",
+    "# systemd's default accuracy is one minute.",
     "AccuracySec=1s",
     "",
     "[Install]",

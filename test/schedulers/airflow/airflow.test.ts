@@ -72,11 +72,11 @@ describe("install --on airflow", () => {
     expect(diff.out).toContain(`      -            "*/5 * * * *"\n      +            "*/10 * * * *"\n`);
     const { code, err } = await one.run("install", ...AIRFLOW);
     expect(code).toBe(0);
-    expect(err).toContain("Airflow reads a changed file within half a minute");
+    expect(err).toContain("By default, Airflow reads a changed file within 30 seconds");
     // 01:30 in London is several crons of UTC.
     const id = "pipelinewise.redshift.stock";
     expect(err).toContain(
-      `to take that away too:\n  airflow dags delete -y ${id}  # Airflow 3\n  for n in 1 2 3; do airflow dags delete -y ${id}__$n; done  # Airflow 2\n`,
+      `To delete that too:\n  airflow dags delete -y ${id}  # Airflow 3\n  for n in 1 2 3; do airflow dags delete -y ${id}__$n; done  # Airflow 2\n`,
     );
   });
 
@@ -99,7 +99,7 @@ describe("install --on airflow", () => {
     const { code, out } = await one.run("install", ...AIRFLOW);
     expect([code, out]).toEqual([
       0,
-      expect.stringContaining("~ where airflow has it (dags was ~/dags): what stands there stays\n"),
+      expect.stringContaining("~ airflow location changed (dags was ~/dags); the old installation is left in place\n"),
     ]);
     expect(one.text(FILE)).toBeDefined();
   });
@@ -127,7 +127,7 @@ describe("install --on airflow", () => {
     one.put(FILE, (one.text(FILE) ?? "").replace('schedule.yml"', 'other.yml"'));
     expect(await one.run("install", ...AIRFLOW)).toMatchObject({
       code: 74,
-      err: expect.stringContaining(`~/${FILE} was written for the schedule file ~/other.yml (here: ~/schedule.yml)\n`),
+      err: expect.stringContaining(`~/${FILE} belongs to the schedule file ~/other.yml (here: ~/schedule.yml)\n`),
     });
     expect(await one.run("install", ...AIRFLOW, "--replace")).toMatchObject({ code: 0 });
     expect(one.text(FILE)).not.toContain("other.yml");
@@ -169,8 +169,8 @@ describe("the DAGs folder", () => {
   });
 
   test.each([
-    ["echo dags", '`airflow config get-value core dags_folder` says "dags", which is no absolute path'],
-    ["echo broken >&2; exit 3", "`airflow config get-value core dags_folder` fails: broken"],
+    ["echo dags", '`airflow config get-value core dags_folder` printed "dags", which is not an absolute path'],
+    ["echo broken >&2; exit 3", "`airflow config get-value core dags_folder` failed: broken"],
     ["echo $HOME/nowhere", "Airflow's DAGs folder ~/nowhere does not exist"],
   ])("an Airflow that says otherwise (%s) is told, with the setting", async (script, message) => {
     const one = installWorld();
@@ -194,7 +194,7 @@ describe("the DAGs folder", () => {
     one.put("schedule.yml", schedule([ORDERS]));
     expect((await one.run("install", ...AIRFLOW)).err).toContain("Airflow's DAGs folder ~/dags does not exist");
     one.put("dags", "");
-    expect((await one.run("install", ...AIRFLOW)).err).toContain("Airflow's DAGs folder ~/dags is no folder");
+    expect((await one.run("install", ...AIRFLOW)).err).toContain("Airflow's DAGs folder ~/dags is not a directory");
   });
 
   test("may not be writable: nothing is stored then", async () => {
@@ -226,8 +226,8 @@ describe("uninstall --on airflow", () => {
   });
 
   test.each([
-    ["is gone already", undefined],
-    ["is not of this schedule, and stays", "# somebody's DAG\n"],
+    ["was already removed", undefined],
+    ["does not belong to this schedule and was left in place", "# somebody's DAG\n"],
   ])("a file that %s keeps nothing from being uninstalled", async (words, text) => {
     const one = world();
     await one.run("install", ...AIRFLOW);
@@ -252,7 +252,7 @@ test("500 pipelines are one file, and their ids are not told one by one", async 
   expect(one.text(FILE)?.match(/"dag_id": /g)).toHaveLength(500);
   const { err } = await one.run("uninstall", ...AIRFLOW);
   expect(err.match(/airflow dags delete/g)?.length).toBeLessThan(25);
-  expect(err).toContain("  and the same for 490 more, whose ids begin with pipelinewise. too\n");
+  expect(err).toContain("  and the same for 490 more DAGs whose ids also begin with pipelinewise.\n");
 });
 
 test("Airflow finds the old file or the new one, at whatever moment it reads", async () => {

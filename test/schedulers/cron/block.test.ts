@@ -66,32 +66,32 @@ describe("refuses, naming the line,", () => {
     [
       "the end of another block",
       `${BEGIN}\n# END pipelinewise-sched other\n`,
-      "line 2 of the crontab: the block other ends here, but it did not begin (open is warehouse, line 1)",
+      "line 2 of the crontab: the block other ends here, but it did not begin (the open block is warehouse, line 1)",
     ],
     [
       "a block that stands twice",
       `${BEGIN}\n${END}\n${BEGIN}\n${END}\n`,
-      "line 3 of the crontab: the block warehouse stands here a second time (first: line 1)",
+      "line 3 of the crontab: duplicate block warehouse (first one at line 1)",
     ],
     [
       "a marker with a word changed",
       `${BEGIN.replace("source", "from")}\n${END}\n`,
-      "line 1 of the crontab: this marker of a pipelinewise-sched block was changed",
+      "line 1 of the crontab: this marker of a pipelinewise-sched block was edited",
     ],
     [
       "a marker with a blank more",
       ` ${BEGIN}\n${END}\n`,
-      "line 1 of the crontab: this marker of a pipelinewise-sched block was changed",
+      "line 1 of the crontab: this marker of a pipelinewise-sched block was edited",
     ],
     [
       "a marker that was cut",
       `${BEGIN.slice(0, 40)}\n${END}\n`,
-      "line 1 of the crontab: this marker of a pipelinewise-sched block was changed",
+      "line 1 of the crontab: this marker of a pipelinewise-sched block was edited",
     ],
     [
       "a marker in capitals",
       `${BEGIN.toUpperCase()}\n`,
-      "line 1 of the crontab: this marker of a pipelinewise-sched block was changed",
+      "line 1 of the crontab: this marker of a pipelinewise-sched block was edited",
     ],
     ["a line that ends in a carriage return", "a\nb\r\n", "line 2 of the crontab ends in a carriage return"],
     [
@@ -99,9 +99,9 @@ describe("refuses, naming the line,", () => {
       "a\nb\\r\n",
       "line 2 of the crontab ends in a carriage return",
     ],
-    ["a control byte", "a\nb\x1b[1m\n", "line 2 of the crontab holds the control byte 0x1b"],
-    ["a NUL", "a\x00\n", "line 1 of the crontab holds the control byte 0x00"],
-    ["a DEL", "a\x7f\n", "line 1 of the crontab holds the control byte 0x7f"],
+    ["a control byte", "a\nb\x1b[1m\n", "line 2 of the crontab contains the control byte 0x1b"],
+    ["a NUL", "a\x00\n", "line 1 of the crontab contains the control byte 0x00"],
+    ["a DEL", "a\x7f\n", "line 1 of the crontab contains the control byte 0x7f"],
   ])("%s", (_, text, message) => {
     expect(() => findBlocks(text)).toThrow(message);
     expect(() => replaceBlock(text, MARK, ["x"])).toThrow(message);

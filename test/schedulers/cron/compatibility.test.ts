@@ -40,13 +40,18 @@ const IN_LONDON = { pipelines: [pipeline("0 3 * * *", "Europe/London")] };
 
 describe("a cron that cannot take the lines is refused", () => {
   test.each([
-    ["busybox and 256 entries", cron("busybox"), { crontab: entries(256) }, "256 entries, and the busybox reads 255"],
+    [
+      "busybox and 256 entries",
+      cron("busybox"),
+      { crontab: entries(256) },
+      "256 entries, but the busybox accepts at most 255",
+    ],
     ["old cronie and 1001 entries", cron("cronie", "1.5.7"), { crontab: entries(1001) }, "1001 entries"],
     [
       "cronie and a zone above",
       cron("cronie", "1.7.2"),
       { crontab: 'A=1\n CRON_TZ = "Asia/Tokyo"\n# BEGIN\n', blockAt: 3 },
-      "line 2 of the crontab says CRON_TZ=Asia/Tokyo",
+      "line 2 of the crontab sets CRON_TZ=Asia/Tokyo",
     ],
     [
       "new systemd-cron and TZ",
@@ -58,7 +63,7 @@ describe("a cron that cannot take the lines is refused", () => {
       "systemd-cron and candidates",
       cron("systemd", "1.15.19"),
       { ...NEW_YORK, ...IN_LONDON },
-      "is timed in Europe/London",
+      "uses the time zone Europe/London",
     ],
   ])("%s", (_, here, more, message) => {
     expect(() => demandFit(here, load(more))).toThrow(message);
@@ -90,15 +95,20 @@ describe("warns of", () => {
       "no daemon",
       cron("debian", undefined, { runs: false }),
       {},
-      [/^no cron daemon runs on this machine.*service cron start/],
+      [/^no cron daemon is running on this machine.*service cron start/],
     ],
     [
       "none in a container",
       cron("none", undefined, { runs: false, inContainer: true }),
       {},
-      [/^no cron daemon runs in this container.*cron -f/],
+      [/^no cron daemon is running in this container.*cron -f/],
     ],
-    ["a cron that we do not know", cron("other"), {}, [/^the other is here, whose ways/]],
+    [
+      "a cron that we do not know",
+      cron("other"),
+      {},
+      [/^this machine runs the other, whose daylight-saving behaviour is unknown/],
+    ],
     [
       "what busybox loses in a gap",
       cron("busybox"),

@@ -40,9 +40,9 @@ test("asks in English and without Debian's header, whatever the environment says
 test.each([
   [
     "denied",
-    "cannot read the crontab: crontab ended with 1, saying\n    You (etl) are not allowed to use this program (crontab)",
+    "cannot read the crontab: crontab ended with 1 and printed\n    You (etl) are not allowed to use this program (crontab)",
   ],
-  ["broken", "cannot read the crontab: crontab ended with 1, saying\n    crontabs/etl: Input/output error"],
+  ["broken", "cannot read the crontab: crontab ended with 1 and printed\n    crontabs/etl: Input/output error"],
 ])("a crontab that cannot be read is an error, not an empty one: %s", async (does, message) => {
   await expect(open(fakeCrontab("a\n", does)).read()).rejects.toThrow(message);
 });
@@ -65,13 +65,13 @@ test("a machine without a crontab program is told what to install", async () => 
 
 test("a crontab that changed since it was read is left alone", async () => {
   const fake = fakeCrontab("theirs\n");
-  await expect(open(fake).write("ours\n", "old\n")).rejects.toThrow("was changed by someone else");
+  await expect(open(fake).write("ours\n", "old\n")).rejects.toThrow("was modified at the same time");
   expect(fake.text()).toBe("theirs\n");
 });
 
 test("a crontab that reads otherwise than it was written is put back", async () => {
   const fake = fakeCrontab("old\n", "mangles");
-  await expect(open(fake).write("run\n", "old\n")).rejects.toThrow("reads otherwise than it was written");
+  await expect(open(fake).write("run\n", "old\n")).rejects.toThrow("differs from what was written");
   expect(fake.text()).toBe("old\n");
 });
 
@@ -87,7 +87,7 @@ test.each([
 
 test("what the daemon's check refuses is shown", async () => {
   await expect(open(fakeCrontab("old\n", "refuses")).check("new\n")).rejects.toThrow(
-    /refuses the new crontab: crontab ended with 1, saying\n.*bad minute/,
+    /rejects the new crontab: crontab ended with 1 and printed\n.*bad minute/,
   );
 });
 

@@ -62,7 +62,7 @@ test.each([
     "Debian's, removed but for its configuration",
     none,
     { ...processes(), ...dpkg(["cron", "3.0pl1-162", "deinstall ok config-files"]) },
-    ["none", "none: there is no crontab program, and no daemon to be seen"],
+    ["none", "none: no crontab program and no daemon was found"],
   ],
   ["cronie", CRONIE, processes([9, "crond"]), ["cronie", "cronie 1.5.7, running (pid 9)"]],
   ["cronie as openSUSE calls it", CRONIE, processes([9, "cron"]), ["cronie", "cronie 1.5.7, running (pid 9)"]],

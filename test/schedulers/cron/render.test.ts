@@ -111,7 +111,7 @@ describe("refuses", () => {
     [
       "a blank in Node's path",
       { ...CALL, node: "/my node" },
-      'the path of Node, "/my node", cannot stand in a crontab line',
+      'the path of Node, "/my node", is not safe in a crontab line',
     ],
     ["a percent sign in the program's path", { ...CALL, program: "/a%b" }, 'the path of pipelinewise-sched, "/a%b"'],
     ["a quote in the config directory", { ...CALL, configDir: "/a'b" }, 'the path of the config directory, "/a\'b"'],
@@ -121,7 +121,7 @@ describe("refuses", () => {
 
   test("a line that cron would cut", () => {
     expect(() => renderEntries([pipeline(["* * * * *"])], { ...CALL, configDir: `/${"x".repeat(990)}` })).toThrow(
-      /the crontab line of orders → redshift has 1\d\d\d characters; cron reads 998 at most/,
+      /the crontab line of orders → redshift has 1\d\d\d characters; cron accepts at most 998/,
     );
   });
 });

@@ -27,13 +27,9 @@ test("a call is a POST of JSON with the key in its header, and gives the answer'
 describe("a refusal comes with status 200", () => {
   test.each([
     ["auth.none", "No Session ID or API Key could be found", "Admin → API Keys"],
-    ["auth.disabled-key", "API Key is disabled: …", "enables it"],
-    [
-      "create_event.no-privilege",
-      "(create_events)",
-      "needs the privileges create_events, edit_events and delete_events",
-    ],
-    ["create_category.not-admin", "User is not an administrator", "name one that is there in cronicle.category"],
+    ["auth.disabled-key", "API Key is disabled: …", "Ask an administrator to enable it"],
+    ["create_event.no-privilege", "(create_events)", "the privileges create_events, edit_events and delete_events"],
+    ["create_category.not-admin", "User is not an administrator", "set cronicle.category to an existing one"],
     ["create_event.timezone-newer-than-tzdata", "Malformed or unknown timezone: Europe/Kyiv", ""],
     ["delete_event.running", "Still has running jobs", ""],
     ["api.unknown", "Unsupported API", ""],
@@ -63,13 +59,13 @@ describe("what is not Cronicle's API is said so", () => {
     ],
     ["a missing page", { status: 404, body: "<html>" }, "a web page instead of JSON (status 404)"],
     ["plain text", replyOf("api.malformed-json"), "answers with text instead of JSON (status 400)"],
-    ["nothing", { status: 502, body: "" }, "answers nothing (status 502)"],
-    ["other JSON", { status: 200, body: { hello: 1 } }, "answers JSON that is not Cronicle's"],
+    ["nothing", { status: 502, body: "" }, "answers with an empty response (status 502)"],
+    ["other JSON", { status: 200, body: { hello: 1 } }, "answers with JSON that is not Cronicle's"],
     ["a list", { status: 200, body: [] }, "answers with text instead of JSON"],
     [
       "a login page elsewhere",
       { status: 302, headers: { location: `https://login.test/?next=${KEY}` }, body: "" },
-      "sends us on to https://login.test (status 302)",
+      "redirects to https://login.test (status 302)",
     ],
   ])("%s", async (_, reply, message) => {
     const { url, seen } = await serve(() => reply);
@@ -98,8 +94,8 @@ describe("the primary", () => {
     const primary = await serve(() => done());
     const backup = await serve(() => ({ ...sentOn, headers: { location: `${primary.url}/api/app/get_event/v1` } }));
     const { text } = await failure(api([backup.url])("get_event", {}));
-    expect(text).toContain(`is not the primary, which it says is ${primary.url}`);
-    expect(text).toContain("add the primary's to cronicle.url");
+    expect(text).toContain(`is not the primary; it reports ${primary.url} as the primary`);
+    expect(text).toContain("Add the primary's URL to cronicle.url");
     expect(primary.seen).toEqual([]);
   });
 
@@ -115,7 +111,7 @@ describe("the primary", () => {
     const { url } = await serve(() => (++asked < 4 ? replyOf("redirect.no-primary-known") : done({ id: "x" })));
     const said: string[] = [];
     expect(await api([url], QUICK, said)("get_event", {})).toEqual({ code: 0, id: "x" });
-    expect(said).toEqual(["Cronicle has no primary: waiting for one, 10 s at most"]);
+    expect(said).toEqual(["Cronicle has no primary server; waiting up to 10 s for one"]);
   });
 
   test("that is down is waited for while there is a backup, which then takes its place", async () => {
@@ -129,7 +125,7 @@ describe("the primary", () => {
   test("is not waited for for ever", async () => {
     const { url } = await serve(() => replyOf("redirect.no-primary-known"));
     const { text } = await failure(api([url], { ...QUICK, electionMs: 20 })("get_event", {}));
-    expect(text).toContain("is not the primary, and knows none");
+    expect(text).toContain("is not the primary and does not know it");
   });
 });
 
@@ -145,7 +141,7 @@ test("a call without an answer in time may have been done: it is not sent again"
   const slow = await serve(() => undefined);
   const other = await serve(() => done());
   const { text } = await failure(api([slow.url, other.url], { ...QUICK, answerMs: 50 })("create_event", {}));
-  expect(text).toContain("has not answered within 0.05 s: create_event may have been done or not");
+  expect(text).toContain("did not answer within 0.05 s: create_event may or may not have taken effect");
   expect(other.seen).toEqual([]);
 });
 
@@ -153,5 +149,5 @@ test("a call that takes its time says that it waits", async () => {
   const said: string[] = [];
   const slow = await serve(() => undefined);
   await failure(api([slow.url], { ...QUICK, answerMs: 200, silenceMs: 20 }, said)("get_event", {}));
-  expect(said).toEqual([`waiting for an answer of Cronicle at ${slow.url}, 0.2 s at most`]);
+  expect(said).toEqual([`waiting up to 0.2 s for an answer from Cronicle at ${slow.url}`]);
 });

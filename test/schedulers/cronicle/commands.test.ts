@@ -40,43 +40,43 @@ describe("an install that has done nothing says why, what to do, and no key; not
     [
       "a wrong key",
       all(unknownKey),
-      `pipelinewise-sched: Cronicle refuses get_schedule: Invalid API Key: …
-  Cronicle's administrators see its keys, and make one for us, under Admin → API Keys.
+      `pipelinewise-sched: Cronicle rejected get_schedule: Invalid API Key: …
+  Check the key, or ask an administrator for one: Admin → API Keys.
 `,
     ],
     [
       "a key without a privilege",
       refused("create_event.no-privilege", "create_category"),
-      `pipelinewise-sched: Cronicle refuses create_category: API Key ('reader') does not have the required privileges to perform this action (create_events).
-  The key needs the privileges create_events, edit_events and delete_events, and our category where it is limited to some: Admin → API Keys.
+      `pipelinewise-sched: Cronicle rejected create_category: API Key ('reader') does not have the required privileges to perform this action (create_events).
+  Give the key the privileges create_events, edit_events and delete_events, and access to the category if its categories are limited: Admin → API Keys.
 `,
     ],
     [
       "no category, and a key that may make none",
       refused("create_category.not-admin", "create_category"),
-      `pipelinewise-sched: Cronicle refuses create_category: User is not an administrator: undefined
-  Have an administrator make the category, under Admin → Categories, or name one that is there in cronicle.category.
+      `pipelinewise-sched: Cronicle rejected create_category: User is not an administrator: undefined
+  Ask an administrator to create the category under Admin → Categories, or set cronicle.category to an existing one.
 `,
     ],
     [
       "a proxy's login page",
       all(page),
       `pipelinewise-sched: Cronicle: http://cronicle answers with a web page instead of JSON (status 200)
-  Is the address in cronicle.url that of Cronicle's own port, 3012 by default, and is it running?
+  Check that Cronicle is running, and that cronicle.url has Cronicle's own port (3012 by default).
 `,
     ],
     [
       "a proxy that sends us on to its login page",
       all(login),
-      `pipelinewise-sched: Cronicle: http://cronicle sends us on to https://login.test (status 302)
-  Is the address in cronicle.url that of Cronicle's own port, 3012 by default, and is it running?
+      `pipelinewise-sched: Cronicle: http://cronicle redirects to https://login.test (status 302)
+  Check that Cronicle is running, and that cronicle.url has Cronicle's own port (3012 by default).
 `,
     ],
     [
       "a backup that names a primary which the file does not",
       all({ ...replyOf("redirect.backup-to-primary"), headers: { location: "http://10.0.0.7:3012/api" } }),
-      `pipelinewise-sched: Cronicle: http://cronicle is not the primary, which it says is http://10.0.0.7:3012
-  The key is sent only to addresses that the schedule file names: add the primary's to cronicle.url.
+      `pipelinewise-sched: Cronicle: http://cronicle is not the primary; it reports http://10.0.0.7:3012 as the primary
+  Add the primary's URL to cronicle.url: the key is sent only to the URLs in the schedule file.
 `,
     ],
   ])("%s", async (_, intercept, said) => {
@@ -96,7 +96,7 @@ describe("an install that has done nothing says why, what to do, and no key; not
       code: 74,
       out: "",
       err: `pipelinewise-sched: Cronicle: http://cronicle cannot be reached (ECONNREFUSED)
-  Is the address in cronicle.url that of Cronicle's own port, 3012 by default, and is it running?
+  Check that Cronicle is running, and that cronicle.url has Cronicle's own port (3012 by default).
 `,
     });
     expect(schedules(stored())).toEqual([]);
@@ -116,10 +116,10 @@ test("two servers that each call the other the primary are named, and not asked 
   const { code, err } = await on("install");
   expect({ code, err: err.replaceAll(two.url, "http://other") }).toEqual({
     code: 74,
-    err: `pipelinewise-sched: no address of Cronicle is its primary:
-  http://cronicle is not the primary, which it says is http://other
-  http://other is not the primary, which it says is http://cronicle
-  The key is sent only to addresses that the schedule file names: add the primary's to cronicle.url.
+    err: `pipelinewise-sched: no URL in cronicle.url leads to Cronicle's primary server:
+  http://cronicle is not the primary; it reports http://other as the primary
+  http://other is not the primary; it reports http://cronicle as the primary
+  Add the primary's URL to cronicle.url: the key is sent only to the URLs in the schedule file.
 `,
   });
   expect(one.seen).toHaveLength(1);
@@ -133,9 +133,9 @@ test("a server that dies half way: what was done is said, and the same command m
   const { code, err } = await on("install");
   expect({ code, err: err.replace(/\(\w+\)/, "(CODE)") }).toEqual({
     code: 74,
-    err: `pipelinewise-sched: Cronicle at http://cronicle broke the connection off (CODE): create_event may have been done or not
-2 of 3 changes at Cronicle were made; the same command again makes the rest
-  Look at its log, then do the same again: what is done already stays.
+    err: `pipelinewise-sched: Cronicle at http://cronicle closed the connection (CODE): create_event may or may not have taken effect
+2 of 3 changes in Cronicle were made; run the same command again to make the rest
+  Check Cronicle's log, then run the same command again: it keeps the changes that were made.
 `,
   });
   expect(schedules(stored())).toHaveLength(2);
@@ -154,7 +154,7 @@ describe("the key", () => {
     const { code, err } = await on("install");
     expect({ code, err }).toEqual({
       code: 65,
-      err: expect.stringContaining("cronicle.key: a secret stands in no schedule file, only where it is to be found"),
+      err: expect.stringContaining("cronicle.key: secrets are not allowed in the schedule file; use a reference"),
     });
     expect(err).toContain("schedule.yml:2:49");
     expect(err).not.toContain(KEY);
@@ -165,13 +165,13 @@ describe("the key", () => {
     [
       FROM_ENV,
       `pipelinewise-sched: cronicle.key: the variable CRONICLE_KEY is not set
-  It holds an API key of Cronicle: an administrator makes one under Admin → API Keys.
+  It must contain an API key of Cronicle. An administrator creates one under Admin → API Keys.
 `,
     ],
     [
       `$\{file:secrets/key}`,
-      `pipelinewise-sched: cronicle.key: ~/secrets/key is not there
-  It holds an API key of Cronicle: an administrator makes one under Admin → API Keys.
+      `pipelinewise-sched: cronicle.key: ~/secrets/key is missing
+  It must contain an API key of Cronicle. An administrator creates one under Admin → API Keys.
 `,
     ],
   ])("that is not where %s says", async (key, said) => {

@@ -42,7 +42,7 @@ async function install(one: ExportJob): Promise<readonly string[]> {
 const kinds = ({ plan }: PreparedPlan) => plan.changes.map(({ kind, what }) => `${kind} ${what}`);
 
 describe("an install", () => {
-  test("makes what is not there, then has nothing to change", async () => {
+  test("makes what does not exist, then has nothing to change", async () => {
     const world = await standIn();
     const first = await prepare(job(world));
     expect(kinds(first)).toEqual([
@@ -97,7 +97,7 @@ describe("an install", () => {
     const id = world.events.find(({ title }) => title === `shop: ${orders?.tap} → warehouse`)?.id ?? "";
     world.busy.add(id);
     expect(await install(job(world, THREE.slice(1)))).toEqual([
-      "event shop: orders → warehouse is at work: it is disabled, and not yet deleted",
+      "event shop: orders → warehouse is running: it was disabled but not deleted",
     ]);
     expect(world.events.find((event) => event.id === id)).toMatchObject({ enabled: 0 });
     world.busy.clear();
@@ -121,7 +121,9 @@ describe("an install", () => {
     world.categories.push({ id: "cmg1", title: "pipelinewise", enabled: 0 });
     const plan = await prepare(job(world));
     expect(kinds(plan)[0]).toBe("created event shop: orders → warehouse");
-    expect(plan.plan.warnings).toEqual(["Cronicle's category pipelinewise is disabled: nothing in it is started."]);
+    expect(plan.plan.warnings).toEqual([
+      "Cronicle's category pipelinewise is disabled: Cronicle does not start its events.",
+    ]);
     await plan.apply();
     expect(world.events[0]).toMatchObject({ category: "cmg1" });
   });
@@ -131,11 +133,11 @@ describe("an install", () => {
     await install(job(world));
     const call = { ...frame().call, configDir: "/other" };
     await expect(prepare(job(world, THREE, { call }))).rejects.toThrow(
-      "the schedule name shop is taken: Cronicle has it from another config directory, /srv/pw (here: /other)",
+      "schedule name shop is already installed in Cronicle from another config directory, /srv/pw (here: /other)",
     );
     expect((await prepare(job(world, THREE, { call }), true)).plan.changes[0]).toMatchObject({ kind: "changed" });
     world.events = world.events.map((event) => ({ ...event, notes: "mine now" }));
-    await expect(prepare(job(world))).rejects.toThrow("does not say in its notes that it is ours");
+    await expect(prepare(job(world))).rejects.toThrow("was not created by pipelinewise-sched");
   });
 
   test("500 pipelines are 500 events, page by page", async () => {
@@ -180,7 +182,7 @@ describe("an install that fails", () => {
         : undefined;
     const failing = (await prepare(job(world))).apply();
     await expect(failing).rejects.toThrow(
-      "Cronicle refuses create_event: Invalid API Key: …\n3 of 4 changes at Cronicle were made; the same command again makes the rest",
+      "Cronicle rejected create_event: Invalid API Key: …\n3 of 4 changes in Cronicle were made; run the same command again to make the rest",
     );
     world.intercept = () => undefined;
     await install(job(world));
@@ -196,7 +198,7 @@ describe("an install that fails", () => {
     });
     const failing = plan.apply();
     await expect(failing).rejects.toBeInstanceOf(NothingDoneError);
-    await expect(failing).rejects.toThrow("Cronicle refuses create_category: User is not an administrator");
+    await expect(failing).rejects.toThrow("Cronicle rejected create_category: User is not an administrator");
   });
 
   test("behind a part of a change has done something", async () => {
@@ -205,7 +207,7 @@ describe("an install that fails", () => {
     world.intercept = ({ call }) => (call === "delete_event" ? replyOf("create_event.no-privilege") : undefined);
     const failing = install(job(world, THREE.slice(1)));
     await expect(failing).rejects.not.toBeInstanceOf(NothingDoneError);
-    await expect(failing).rejects.toThrow("0 of 1 changes at Cronicle were made");
+    await expect(failing).rejects.toThrow("0 of 1 changes in Cronicle were made");
     expect(world.events.map(({ enabled }) => enabled).sort()).toEqual([0, 1, 1]);
   });
 
@@ -214,7 +216,7 @@ describe("an install that fails", () => {
     const [one, other] = [await prepare(job(world)), await prepare(job(world))];
     await one.apply();
     await expect(other.apply()).rejects.toThrow(
-      "Cronicle took the event shop: orders → warehouse, and read back it is there 2 times",
+      "Cronicle accepted the event shop: orders → warehouse, but a check afterwards shows that it exists 2 times",
     );
     await install(job(world));
     expect(world.events).toHaveLength(3);
@@ -248,7 +250,7 @@ describe("an uninstall", () => {
       { name: "shop", configDir: "/srv/pw", place: plan.place },
       host(),
     );
-    await expect(uninstall.apply()).rejects.toThrow("event shop: users → warehouse is at work");
+    await expect(uninstall.apply()).rejects.toThrow("event shop: users → warehouse is running");
     expect(world.events).toMatchObject([{ id: last?.id, enabled: 0 }]);
   });
 });
@@ -277,7 +279,7 @@ describe("the key", () => {
   test.each([
     [{}, "the variable CRONICLE_KEY is not set"],
     [{ CRONICLE_KEY: " " }, "the variable CRONICLE_KEY is empty"],
-    [{ CRONICLE_KEY: `${KEY}\nX-Other: 1` }, "what the variable CRONICLE_KEY holds is no API key"],
+    [{ CRONICLE_KEY: `${KEY}\nX-Other: 1` }, "the content of the variable CRONICLE_KEY is not an API key"],
   ])("%j: %s", async (env, message) => {
     const world = await standIn();
     const failing = cronicle.prepareInstall(job(world), testHost({ env }), { replace: false });
@@ -299,5 +301,5 @@ test("an export shows the events, and holds no key", async () => {
 test("a schedule without Cronicle's address is refused with what to write", async () => {
   const { schedule, ...rest } = job(await standIn());
   const doubts = cronicle.check({ ...rest, schedule: { ...schedule, cronicle: undefined } });
-  expect(doubts).toMatchObject([{ severity: "error", message: "the schedule does not say where Cronicle is" }]);
+  expect(doubts).toMatchObject([{ severity: "error", message: "the schedule has no `cronicle` settings" }]);
 });

@@ -33,7 +33,7 @@ test("a list that others change between two pages is read again", async () => {
 test("a list that does not come to rest is an error", async () => {
   let length = 250;
   const call: CronicleCall = async (_, body) => pages([++length]).call(_, body);
-  await expect(readEvents(call)).rejects.toThrow("Cronicle's schedule changes while we read it");
+  await expect(readEvents(call)).rejects.toThrow("Cronicle's schedule changed repeatedly while it was read");
 });
 
 test.each(["get_schedule.past-the-end", "v0.9.106/get_schedule.past-the-end"])(
@@ -71,9 +71,9 @@ test.each(["get_schedule.one-category-key", "v0.9.106/get_schedule.one-category-
 );
 
 test("an answer without rows is no empty schedule", async () => {
-  await expect(readEvents(async () => ({ code: 0 }))).rejects.toThrow("Cronicle's answer lacks rows");
-  await expect(readEvents(async () => ({ rows: [{}], list: { length: 1 } }))).rejects.toThrow("lacks an id");
-  await expect(readEvents(async () => ({ rows: [] }))).rejects.toThrow("lacks list.length");
+  await expect(readEvents(async () => ({ code: 0 }))).rejects.toThrow("Cronicle's answer does not contain rows");
+  await expect(readEvents(async () => ({ rows: [{}], list: { length: 1 } }))).rejects.toThrow("does not contain an id");
+  await expect(readEvents(async () => ({ rows: [] }))).rejects.toThrow("does not contain list.length");
 });
 
 test("a category is found by its id, else by the title that people see", async () => {

@@ -62,7 +62,7 @@ describe("an ordinary user's units", () => {
       `${host.home}/run/user/1000 --user enable --now ${NAME}.timer`,
     ]);
     expect(notes).toEqual([
-      expect.stringMatching(/timers of (\S+) stand still while \1 is logged out: loginctl enable-linger \1/),
+      expect.stringMatching(/timers of (\S+) do not run while \1 is logged out: loginctl enable-linger \1/),
     ]);
   });
 
@@ -82,7 +82,7 @@ describe("an ordinary user's units", () => {
     const { apply } = await systemd.prepareInstall(job(), host, { replace: false });
     expect(await apply()).toEqual([
       expect.stringMatching(
-        /^no systemd of (\S+) runs here \(loginctl enable-linger \1 starts it\); where it does: cd \S+ && systemctl --user daemon-reload && systemctl --user enable --now pipelinewise-warehouse-\*\.timer$/,
+        /^no systemd user manager of (\S+) is running here \(loginctl enable-linger \1 starts it\); where it is running: cd \S+ && systemctl --user daemon-reload && systemctl --user enable --now pipelinewise-warehouse-\*\.timer$/,
       ),
     ]);
     expect(readdirSync(join(host.home, ".config/systemd/user"))).toHaveLength(2);

@@ -93,7 +93,7 @@ describe("the units of a pipeline", () => {
     expect(service?.name).toBe("pipelinewise-warehouse-redshift-orders.service");
     expect(service?.text).toMatchInlineSnapshot(`
       "# pipelinewise-sched {"schedule":"warehouse","source":"/srv/sch\\u00e9 dule.yml","config-dir":"/srv/pw dir"}
-      # The next install writes over changes; what is to stay goes into a drop-in: systemctl edit UNIT
+      # The next install overwrites changes to this file. Make lasting changes in a drop-in: systemctl edit UNIT
       # Read this.
       [Unit]
       Description=PipelineWise orders → redshift, 100%% of orders \\ (schedule warehouse)
@@ -103,28 +103,28 @@ describe("the units of a pipeline", () => {
       User=etl
       ExecStart=/usr/bin/node /opt/p/bin/p.cjs run --scheduled --config-dir "/srv/pw dir" --schedule warehouse --tap orders --target redshift --tell-missed --output
       SyslogIdentifier=%N
-      # The wrapper alone is told to stop, and ends the whole tree of the pipeline; it takes up to 45 s.
+      # systemd signals only the wrapper, which ends all processes of the pipeline within 45 s.
       KillMode=mixed
       TimeoutStopSec=90s
-      # Ended by SIGTERM: stopped, not failed.
+      # Exit by SIGTERM means stopped, not failed.
       SuccessExitStatus=143
       "
     `);
     expect(timer?.name).toBe("pipelinewise-warehouse-redshift-orders.timer");
     expect(timer?.text).toMatchInlineSnapshot(`
       "# pipelinewise-sched {"schedule":"warehouse","source":"/srv/sch\\u00e9 dule.yml","config-dir":"/srv/pw dir"}
-      # The next install writes over changes; what is to stay goes into a drop-in: systemctl edit UNIT
+      # The next install overwrites changes to this file. Make lasting changes in a drop-in: systemctl edit UNIT
       # Read this.
       [Unit]
       Description=Times of PipelineWise orders → redshift (schedule warehouse)
 
       [Timer]
       # 30 1 * * * Europe/London: at 01:30 every day
-      # systemd misreads the clock changes that these meet, so it goes by UTC; a run that is not due is skipped.
+      # systemd handles the clock changes at these times differently from cron, so the timer uses UTC; a run that is not due is skipped.
       OnCalendar=*-03..10-* 00:30:00 UTC
       OnCalendar=Sun *-03-25..31 01:00:00 UTC
       OnCalendar=*-01..03,10..12-* 01:30:00 UTC
-      # systemd's own is a minute, to wake up less often.
+      # systemd's default accuracy is one minute.
       AccuracySec=1s
 
       [Install]
