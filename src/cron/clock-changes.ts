@@ -23,23 +23,23 @@ export function* clockChanges(clock: ZoneClock, from: number, to: number): Gener
   }
 }
 
-/** cron takes a larger step for a correction: it makes nothing up and holds nothing back. */
+/** cron treats a larger step as a correction of the clock: it neither catches up nor holds back any line. */
 const CORRECTION_MS = 180 * MINUTE_MS;
-/** Smaller ones are a late wake-up, made up for all lines. */
+/** cron treats a smaller step as a late wake-up and runs all lines of the skipped minutes. */
 const LATE_MS = 5 * MINUTE_MS;
 
-/** Times of a cron that a zone's clocks skip, or show twice. */
+/** Times of a cron expression that a zone's clocks skip or repeat. */
 export interface InClockChange {
   readonly change: ClockChange;
-  /** What the clocks show, as if it were UTC, in epoch milliseconds. */
+  /** Local times, as if they were UTC, in epoch milliseconds. */
   readonly walls: readonly number[];
   readonly happens: "skipped" | "made up" | "once" | "twice";
 }
 
 /**
- * What becomes of a cron at the clock changes of its zone; one entry for each change that it meets.
+ * Finds the clock changes of a zone that affect a cron expression, and what cron does then.
  *
- * A wildcard cron of every hour meets none: it goes on in even steps, whatever the clocks show.
+ * A wildcard expression of every hour is never affected: it continues in even steps, whatever the clocks show.
  */
 export function findInClockChanges(
   cron: Cron,
@@ -62,17 +62,17 @@ function whatHappens(cron: Cron, step: number): InClockChange["happens"] {
 }
 
 /**
- * How a cron lies to the clock changes of its zone:
- * - `apart`: what a clock skips or shows twice, to the minute before and behind it, holds none of its times; whoever reads
- *   the zone at all then reads it alike;
- * - `edge`: only the minute before or behind it does;
- * - `every-hour`: some do, but it is a wildcard cron of every hour and the clock changes by whole hours: whoever goes by
- *   what the clock shows, in both passes, starts it in even steps;
- * - `inside`: some do, and it takes cron's own rules to know what becomes of them.
+ * How close the times of a cron expression are to the clock changes of its zone:
+ * - `apart`: none is skipped or repeated, nor within a minute of such a time; every program that supports the zone
+ * agrees;
+ * - `edge`: only a minute next to a skipped or repeated period is affected;
+ * - `every-hour`: some are affected, but it is a wildcard expression of every hour and the clock changes by whole
+ * hours: a program that follows local time in both passes starts it in even steps;
+ * - `inside`: some are affected, and only cron's own rules say when it runs.
  */
 export type ClockContact = "apart" | "edge" | "every-hour" | "inside";
 
-/** How near a cron comes to any clock change within the horizon. */
+/** The closest contact between a cron expression and any clock change within the horizon. */
 export function clockContact(cron: Times, clock: ZoneClock, { from, to }: Horizon): ClockContact {
   let contact: ClockContact = "apart";
   for (const { at, before, after } of clockChanges(clock, from - 1, to)) {

@@ -12,7 +12,7 @@ export interface Segment {
   readonly offset: number;
 }
 
-/** What a zone's clocks show. */
+/** The clocks of a zone. */
 export interface ZoneClock {
   /** The segment around an instant. It may be shorter than the offset lasts; the next one then has the same offset. */
   readonly segmentAt: (at: number) => Segment;
@@ -46,15 +46,16 @@ export interface Stretch {
 }
 
 /**
- * What Debian cron's main loop makes of a zone's clock changes, from an instant on, without end.
+ * Stretches of minutes that Debian cron's main loop handles around a zone's clock changes, from an instant on, without
+ * end.
  *
  * The loop keeps a virtual time, the last minute it has handled, and compares the wall clock with it:
  * - 1 ahead is the normal case; up to 5 ahead every minute is handled, late;
- * - up to 180 ahead (a gap): fixed lines of the skipped minutes are made up at once, wildcard lines lose them;
- * - up to 179 behind (a repeat): wildcard lines run by the clock, fixed lines wait until it has caught up;
- * - anything else is a correction: the virtual time jumps along and nothing is made up or held back.
+ * - up to 180 ahead (a gap): fixed lines of the skipped minutes run at once, wildcard lines miss them;
+ * - up to 179 behind (a repeat): wildcard lines follow the clock, fixed lines wait until it has caught up;
+ * - anything else is a correction: the virtual time follows the clock, and no line runs early or late.
  *
- * It is taken to have been running for long: no start-up in a repeated hour, no machine asleep.
+ * The model assumes a daemon that runs all the time: no start in a repeated hour, no suspended machine.
  */
 export function* stretches(clock: ZoneClock, from: number, handling: ClockHandling): Generator<Stretch, never> {
   // A day before, so that a repeat which still holds fixed lines back at `from` is seen.

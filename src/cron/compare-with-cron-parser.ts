@@ -14,10 +14,10 @@ const MOST_RUNS = 60;
 const SHOWN = 2;
 
 /**
- * Where cron-parser, on which most tools in JavaScript rest, reads a text otherwise than cron does. Only days are
- * compared, as minutes and hours are read alike (of what we take). The library takes 5 MB: import this file lazily.
+ * Compares cron with cron-parser, on which most JavaScript tools are built. Only days are compared, because both read
+ * minutes and hours alike. The library takes 5 MB: import this file lazily.
  *
- * @returns `undefined` where they agree, or the library refuses the text, so that nobody is misled
+ * @returns `undefined` if they agree or the library rejects the expression
  */
 export function parseByLibrary(cron: Cron, from: Date): TwoReadings | undefined {
   // One run a day: that of the first minute of the first hour.
@@ -51,7 +51,7 @@ function readByLibrary(text: string, from: Date) {
     const dayRule = dayOfMonth.isWildcard || dayOfWeek.isWildcard ? ("and" as const) : ("or" as const);
     return { dayRule, next: () => expression.next().getTime() };
   } catch {
-    // It says so in no particular way; what it refuses is no other reading.
+    // The library has no specific error. A rejected expression is not a different reading.
     return undefined;
   }
 }

@@ -15,7 +15,7 @@ const MONTHS = [
   "November",
   "December",
 ];
-/** More clock times than this are told by their pattern. */
+/** Above this number of clock times, the description gives their pattern instead. */
 const MOST_TIMES = 6;
 
 /** A cron in English: "every 5 minutes", "at 00:00 on Saturday". Says what cron does, not what was probably meant. */

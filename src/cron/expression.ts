@@ -6,7 +6,7 @@ import { CronFault, DAY, HOUR, MINUTE, MONTH, parseField, printable, WEEKDAY } f
  */
 export type CronClass = "fixed" | "wildcard";
 
-/** What a crontab(5) expression means to Debian's cron. */
+/** A crontab(5) expression as Debian's cron interprets it. */
 export interface Cron {
   /** As the user wrote it, blanks at the ends taken off. */
   readonly text: string;
@@ -47,8 +47,8 @@ interface Word {
 }
 
 /**
- * Reads an expression as Debian's cron (3.0pl1) does. What cron accepts and then reads otherwise than it looks is
- * refused: junk behind a value, backward ranges, dates that never come.
+ * Parses an expression as Debian's cron (3.0pl1) does. Rejects what cron accepts but interprets unexpectedly:
+ * characters after a value, backward ranges, dates that never come.
  *
  * @throws CronFault
  */

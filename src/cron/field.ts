@@ -1,8 +1,8 @@
-/** Why a text is no cron of ours. What reads a schedule file turns it into a problem with its place there. */
+/** A text is not a valid cron expression. The schedule parser turns this into a problem with its place. */
 export class CronFault extends Error {
-  /** What to write instead, where the meaning is clear; else what cron can do here. */
+  /** The correct syntax if the meaning is clear, otherwise what cron supports. */
   readonly hint: string | undefined;
-  /** Where the offending item begins in the text, from 0. */
+  /** Offset of the invalid item in the text, from 0. */
   readonly offset: number;
 
   constructor(message: string, offset: number, hint?: string) {
@@ -13,7 +13,7 @@ export class CronFault extends Error {
   }
 }
 
-/** One of the five fields: its name in messages, its bounds, and the words that stand for numbers in it. */
+/** One of the five fields: its name in messages, its bounds, and its names for numbers. */
 export interface Field {
   readonly name: string;
   readonly low: number;
@@ -31,7 +31,7 @@ export const MONTH: Field = { name: "month", low: 1, high: 12, names: MONTHS };
 /** 0 and 7 are Sunday. A `*` stands for all eight, so a step of 7 selects 0 and 7, as in cron. */
 export const WEEKDAY: Field = { name: "weekday", low: 0, high: 7, names: WEEKDAYS };
 
-/** The signs of other schedulers, and what cron has instead. The first that fits is told. */
+/** Syntax of other schedulers, and the equivalent in cron. The first match is reported. */
 const SIGNS: readonly { readonly sign: RegExp; readonly says: string; readonly hint: (item: string) => string }[] = [
   {
     sign: /^\?/,
@@ -66,7 +66,7 @@ const SIGNS: readonly { readonly sign: RegExp; readonly says: string; readonly h
   },
 ];
 
-/** A fault that names what an item that is none of cron's was probably meant to be. */
+/** An error that names the scheduler whose syntax the item probably is. */
 function explainForeign(item: string, field: Field, offset: number): CronFault {
   const shown = printable(item);
   const sign = SIGNS.find(({ sign }) => sign.test(item));

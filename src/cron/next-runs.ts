@@ -12,10 +12,10 @@ export interface Span {
 }
 
 /**
- * The instants at which Debian's cron starts a line on a machine in the zone, in order. An instant stands as often as
- * cron starts the line then: fixed lines that a clock change skipped are made up together.
+ * The instants at which Debian's cron starts a line on a machine in the zone, in order. An instant appears once for
+ * each start: cron runs the fixed lines that a clock change skipped together.
  *
- * @param handling another daemon's way with clock changes
+ * @param handling how another daemon handles clock changes
  */
 export const startTimes = (cron: Cron, { zone, from, to }: Span, handling?: ClockHandling): Generator<number, void> =>
   startsByClock(cron, zoneClock(zone), { from, to }, handling);

@@ -3,7 +3,7 @@ import { type ClockHandling, stretches, type ZoneClock } from "./clock-handling.
 import type { Times } from "./expression.ts";
 import type { Horizon } from "./zone-table.ts";
 
-/** 9999-12-31: behind it ISO 8601 needs another form, and no schedule has business there. */
+/** 9999-12-31: later dates need another ISO 8601 form. */
 const LAST_DAY = 2_932_896;
 const DAYS_TO_MARCH_OF_YEAR_0 = 719_468;
 const DAYS_IN_ERA = 146_097;
@@ -78,10 +78,10 @@ const LEEWAY_DAYS = 3;
 const LEEWAY_MS = LEEWAY_DAYS * DAY_MS;
 
 /**
- * The instants at which Debian's cron starts a line on a machine with these clocks, in order. An instant stands as often as
- * cron starts the line then: fixed lines that a clock change skipped are made up together.
+ * The instants at which Debian's cron starts a line on a machine with these clocks, in order. An instant appears once
+ * for each start: cron runs the fixed lines that a clock change skipped together.
  *
- * @param handling another daemon's way with clock changes
+ * @param handling how another daemon handles clock changes
  */
 export function* startsByClock(
   cron: Times,
@@ -94,7 +94,8 @@ export function* startsByClock(
   let resumeAt = from;
   search: for (;;) {
     for (const { startAt, offset, first, end } of stretches(clock, resumeAt, handling)) {
-      // What is made up at the start of the stretch counts if that start does; all else goes by its own minute.
+      // Skipped minutes that run at the start of the stretch count if that start does; all others count by their own
+      // minute.
       const low = startAt >= resumeAt ? first : Math.max(first, Math.ceil((resumeAt + offset) / MINUTE_MS));
       for (let day = nextDay(Math.floor(low / DAY_MINUTES)); day * DAY_MINUTES < end; day = nextDay(day + 1)) {
         for (const minute of minutes) {

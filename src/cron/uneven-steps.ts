@@ -1,14 +1,14 @@
 import type { Cron } from "./expression.ts";
 import { daySearch } from "./occurrences.ts";
 
-/** A step that does not go evenly round its hour or day. */
+/** A step that does not divide its hour or day evenly. */
 export interface UnevenStep {
   /** As typed. */
   readonly step: string;
   readonly unit: "minute" | "hour";
-  /** What people read into it. */
+  /** The interval that the step suggests. */
   readonly size: number;
-  /** The last value before it begins anew at 0. */
+  /** The last value before the step restarts at 0. */
   readonly last: number;
   /** From there to the next 0. */
   readonly gap: number;
@@ -17,11 +17,11 @@ export interface UnevenStep {
 const DAYS_LOOKED_AT = 60;
 
 /**
- * Where a step of minutes or hours is no even rhythm: one of 7 minutes begins anew with every hour, 4 minutes after the
- * 56th.
+ * Finds a step of minutes or hours that is not a regular interval: a step of 7 minutes restarts with every hour, 4
+ * minutes after minute 56.
  *
- * @param from epoch milliseconds from where on the days are looked at
- * @returns `undefined` also where nothing follows on the last value, such as minutes of a single hour
+ * @param from first day to check, in epoch milliseconds
+ * @returns `undefined` also if nothing follows the last value, such as minutes of a single hour
  */
 export function findUnevenStep(cron: Cron, from: number): UnevenStep | undefined {
   const [minutes = "", hours = ""] = cron.text.split(/[ \t]+/);

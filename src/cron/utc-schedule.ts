@@ -118,8 +118,8 @@ export type TimeSet = Pick<Times, "minutes" | "hours" | "days" | "months" | "wee
 type DaysByMinute = Map<number, readonly DayPattern[]>;
 
 /**
- * When crons start a line by a clock that never changes, for schedulers that ask for all five fields. No instant stands
- * in two sets.
+ * The starts of cron expressions by a clock that never changes, for schedulers that require all five fields to match.
+ * No instant is in two sets.
  */
 export function exactSets(crons: readonly Times[]): readonly TimeSet[] {
   const days: DaysByMinute = new Map();
@@ -157,7 +157,7 @@ function setsOf(days: DaysByMinute): readonly TimeSet[] {
   });
 }
 
-/** Minutes of the day as minutes and hours: hours that have the same minutes stand together. */
+/** Minutes of the day as minutes and hours; hours with the same minutes are grouped. */
 function timesOf(minutes: readonly number[]): readonly Pick<TimeSet, "minutes" | "hours">[] {
   const byHour = groupBy(minutes, (minute) => String(Math.floor(minute / HOUR_MINUTES)));
   const minutesIn = new Map(byHour.map(([hour, own]) => [Number(hour), own.map((minute) => minute % HOUR_MINUTES)]));
@@ -217,7 +217,7 @@ function addTimes(days: DaysByMinute, cron: Times, offset: number, months: Reado
   }
 }
 
-/** What cron makes up when a clock has gone forward, at the instant it has. */
+/** Adds the minutes that cron runs after a clock has gone forward, at the instant of the change. */
 function addMadeUp(days: DaysByMinute, cron: Times, clock: ZoneClock, { from, to }: Horizon): void {
   const landings = new Map<number, Date[]>();
   for (const { at, before, after } of clockChanges(clock, from - 1, to)) {

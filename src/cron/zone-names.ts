@@ -33,7 +33,7 @@ US/Eastern US/Hawaii US/Indiana-Starke US/Michigan US/Mountain US/Pacific US/Sam
   .trim()
   .split(/\s+/);
 
-/** What `Intl` lists leaves out the links, and UTC. */
+/** `Intl` does not list the links, nor UTC. */
 let spellings: ReadonlyMap<string, string> | undefined;
 
 /** Every name we know by its lower-case form. */
@@ -54,12 +54,12 @@ function knownSpellings(): ReadonlyMap<string, string> {
  */
 export function findZone(name: string): string | undefined {
   if (!/^[A-Za-z]/.test(name)) return undefined;
-  // What most servers follow, without loading zone data.
+  // Most servers use UTC; answering here avoids loading zone data.
   if (/^(?:Etc\/)?UTC$/.test(name)) return "UTC";
   const canonical = canonicalZone(name);
   if (canonical === undefined) return undefined;
   const spelling = knownSpellings().get(name.toLowerCase());
-  // A name newer than our list is taken as it stands.
+  // Accepts a name that is newer than this list.
   return spelling === undefined || spelling === name ? canonical : undefined;
 }
 

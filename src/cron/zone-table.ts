@@ -14,7 +14,7 @@ export interface Horizon {
   readonly to: number;
 }
 
-/** What a zone's clock shows over a horizon, one row for each stay at an offset. */
+/** Converts a zone's offsets over a horizon to a table, one row for each period with one offset. */
 export function zoneTable(clock: ZoneClock, { from, to }: Horizon): ZoneTable {
   const rows: [number, number][] = [];
   for (let at = from; at < to; ) {

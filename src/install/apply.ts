@@ -5,13 +5,13 @@ import type { SystemCrontab } from "../schedulers/cron/crontab-program.ts";
 import { ensureFolder, openStateFolder } from "../storage/directory.ts";
 import { type StatePaths, schedulesDir } from "../storage/paths.ts";
 
-/** What is changed on this machine: a crontab, stored files, or both. */
+/** Changes on this machine: to a crontab, to stored files, or to both. */
 export interface Changes {
   readonly crontab: { readonly before: string; readonly after: string } | undefined;
   readonly files: readonly FileChange[];
 }
 
-/** Whose backups lie in a config directory when we act here. */
+/** The place for backups of this host and user. */
 export const backupPlace = (paths: StatePaths, host: Host): BackupPlace => ({
   paths,
   host: host.name,
@@ -20,8 +20,8 @@ export const backupPlace = (paths: StatePaths, host: Host): BackupPlace => ({
 });
 
 /**
- * Carries changes out: the cron at hand looks at the new crontab, the old one is kept, the files are written, then the
- * crontab. When any of it fails, files and crontab are as they were before. Gives the path of the backup.
+ * Applies changes: cron checks the new crontab, the old one is backed up, then the files and the crontab are written.
+ * If a step fails, files and crontab are restored. Returns the path of the backup.
  */
 export async function carryOut(
   { crontab, files }: Changes,
@@ -41,8 +41,8 @@ export async function carryOut(
 }
 
 /**
- * Writes the files, then acts. When either fails, the files are as they were before; but when the act failed after it
- * had done something, they stay as it needs them.
+ * Writes the files, then runs `act`. If either fails, the files are restored, unless `act` had already changed
+ * something that needs them.
  */
 export async function withFiles<T>(
   files: readonly FileChange[],

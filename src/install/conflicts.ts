@@ -14,9 +14,9 @@ function refuseTaken(name: string, who: string, what: string, theirs: string, ou
 }
 
 /**
- * Throws where the schedule's name is installed from elsewhere: whose block it is, its marker and its stored files say.
+ * Throws if the schedule's name is already installed from another file, config directory or user.
  *
- * @param block the marker of this name that stands in the crontab
+ * @param block the marker of this name in the crontab
  */
 export function demandOwnName(
   mark: BlockMark,
@@ -39,7 +39,7 @@ export function demandOwnName(
   }
 }
 
-/** Throws where another installed schedule has one of these pipelines: it would run twice as often as either says. */
+/** Throws if another installed schedule has one of these entries, because it would run twice as often as intended. */
 export function demandOwnPipelines(schedule: Schedule, others: readonly CompiledSchedule[]): void {
   for (const pipeline of schedule.pipelines) {
     const other = others.find(({ entries }) =>

@@ -19,8 +19,8 @@ function entryChange(before: CompiledEntry, after: CompiledEntry): string | unde
 }
 
 /**
- * What changes in the stored schedule, a line each, for people: `+` comes, `-` goes, `~` changes. Values are not shown:
- * an environment may hold secrets.
+ * Describes the changes of the stored schedule, one per line: `+` added, `-` removed, `~` changed. Does not show
+ * values, because an environment may contain secrets.
  */
 export function describeMeaning(before: CompiledSchedule | undefined, after: CompiledSchedule): readonly string[] {
   const old = new Map(before?.entries.map((entry) => [keyOf(entry), entry]));
@@ -43,7 +43,7 @@ export function describeMeaning(before: CompiledSchedule | undefined, after: Com
   return ["~ schedule file changed, but not its meaning"];
 }
 
-/** The same of what one host's install resolved. */
+/** Describes the changes of one host's stored install. */
 export function describeHost(before: HostSchedule | undefined, after: HostSchedule): readonly string[] {
   const names = Object.keys(after.on ?? {});
   const told = (name: string, { on }: HostSchedule): string | undefined => on?.[name]?.digest;
@@ -72,7 +72,7 @@ export function describeHost(before: HostSchedule | undefined, after: HostSchedu
   ];
 }
 
-/** What another scheduler has at the place before is out of reach from now on. */
+/** An installation at another scheduler's previous location is no longer under this program's control. */
 function movedPlace(name: string, before: HostSchedule, after: HostSchedule): readonly string[] {
   const [old = {}, now = {}] = [before.on?.[name]?.place, after.on?.[name]?.place];
   return Object.entries(old)

@@ -10,10 +10,10 @@ import { checkFolder, findStateFolder } from "../storage/directory.ts";
 import { readStateFile } from "../storage/file.ts";
 import { hostFile, meaningFile, type StatePaths, schedulesDir, statePaths } from "../storage/paths.ts";
 
-/** The stored files of one schedule, as an install or uninstall finds them. */
+/** The stored files of one schedule, as `install` and `uninstall` find them. */
 export interface StoredFiles {
   readonly meaningText: string | undefined;
-  /** `undefined` also where the text is garbled: an install writes it anew. */
+  /** `undefined` also if the text cannot be decoded: `install` then overwrites it. */
   readonly meaning: CompiledSchedule | undefined;
   readonly hostText: string | undefined;
   readonly host: HostSchedule | undefined;
@@ -27,7 +27,7 @@ function decodedOrNot<T>(decode: () => T): T | undefined {
   }
 }
 
-/** What is stored of a schedule; nothing where there is no `.sched` yet. Makes nothing. */
+/** Reads the stored files of a schedule; all are `undefined` if there is no `.sched` yet. Creates nothing. */
 export async function readStoredFiles(paths: StatePaths, name: string, host: Host): Promise<StoredFiles> {
   const none = { meaningText: undefined, meaning: undefined, hostText: undefined, host: undefined };
   if ((await findStateFolder(paths.configDir, host.uid)) === undefined) return none;
@@ -42,7 +42,10 @@ export async function readStoredFiles(paths: StatePaths, name: string, host: Hos
   };
 }
 
-/** The other schedules of a config directory; one that cannot be read is a warning, as it is not ours to mend here. */
+/**
+ * The other schedules of a config directory. One that cannot be read is only a warning, because `install` cannot repair
+ * it.
+ */
 export async function readOthers(
   paths: StatePaths,
   name: string,
@@ -64,7 +67,7 @@ export async function readOthers(
   return { others, warnings };
 }
 
-/** How the user names an installed schedule: by its file, by its name, or, when there is but one, not at all. */
+/** How the user names an installed schedule: by its file, by its name, or not at all if there is only one. */
 export interface InstalledWish {
   readonly file?: string | undefined;
   readonly name?: string | undefined;
@@ -75,17 +78,17 @@ export interface InstalledWish {
 /** A schedule that is installed here: in the crontab, in a config directory, or in both. */
 export interface Installed {
   readonly name: string;
-  /** Absolute path of its file; `undefined` where its stored text is garbled. */
+  /** Absolute path of its file; `undefined` if its stored text cannot be decoded. */
   readonly source: string | undefined;
   readonly configDir: string;
 }
 
-/** All that is installed here, of the crontab and of the config directory that a command without a schedule means. */
+/** All installed schedules: those in the crontab, and those in the default or named config directory. */
 export async function listInstalled(text: string, flag: string | undefined, host: Host): Promise<readonly Installed[]> {
   const found = new Map<string, Installed>();
   const blocks = findBlocks(text);
   const chosen = await resolveConfigDir(host, { flag }).catch((error) => {
-    // A block says itself where its state lies, so an unknown default is no obstacle to it.
+    // A block names its own config directory, so an unknown default does not matter here.
     if (flag === undefined && blocks.length > 0 && error instanceof SchedError) return undefined;
     throw error;
   });
@@ -103,7 +106,7 @@ export async function listInstalled(text: string, flag: string | undefined, host
   return [...found.values()];
 }
 
-/** The one installed schedule that is meant; throws where none or several may be. */
+/** The installed schedule that the user means; throws if none or several match. */
 export function chooseInstalled(installed: readonly Installed[], { file, name }: InstalledWish, host: Host): Installed {
   if (file !== undefined && name !== undefined)
     throw new UsageError("both a file and --name were given", "Give only one of them.");

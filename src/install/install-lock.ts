@@ -9,7 +9,9 @@ import { storeFault } from "../storage/store-error.ts";
 
 const WAIT_SECONDS = 60;
 
-/** A folder of ours in a place where everyone may write: what someone else put there in our name is refused. */
+/**
+ * Creates a private directory in a world-writable place. Rejects anything that another user put there under that name.
+ */
 async function privateFolder(parent: string, uid: number): Promise<string> {
   const folder = join(parent, `pipelinewise-sched-${uid}`);
   try {
@@ -27,7 +29,10 @@ async function privateFolder(parent: string, uid: number): Promise<string> {
   );
 }
 
-/** Runs util-linux's `flock` on an open file: the lock stays with our descriptor, so it ends with us, whatever ends us. */
+/**
+ * Runs util-linux's `flock` on an open file. The lock belongs to our descriptor, so it ends with this process in every
+ * case.
+ */
 function flock(
   env: Host["env"],
   descriptor: number,
@@ -45,7 +50,7 @@ function flock(
   });
 }
 
-/** Where the machine has no `flock`: a lock folder, which a killed install leaves behind for ten seconds. */
+/** Fallback without `flock`: a lock directory. A killed install leaves it behind for ten seconds. */
 async function lockByFolder(file: string): Promise<() => Promise<void>> {
   try {
     return await lockFolder(file, { stale: 10_000, retries: { retries: WAIT_SECONDS, factor: 1, minTimeout: 1000 } });
@@ -61,10 +66,10 @@ const stillHeld = (file: string): StoreError =>
   });
 
 /**
- * Runs `work` while no other install or uninstall of this user on this host is at work: read, change and write of a
- * crontab are three steps. The lock lies outside the config directory, which other hosts share.
+ * Runs `work` while no other install or uninstall of this user on this host is running, because reading, changing and
+ * writing a crontab are three steps. The lock is outside the config directory, which other hosts share.
  *
- * @param onWait called once when another one has it and we wait
+ * @param onWait called once if another process has the lock
  */
 export async function whileInstalling<T>(
   { uid, commonTmp, env }: Pick<Host, "uid" | "commonTmp" | "env">,

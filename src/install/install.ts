@@ -19,7 +19,7 @@ import { localtimeMark } from "../system/localtime.ts";
 import { readOthers, readStoredFiles } from "./find-installed.ts";
 import { type Elsewhere, type InstallPlan, planInstall } from "./plan.ts";
 
-/** Throws where our own program lies in a place that will be gone when cron looks for it. */
+/** Throws if this program is in a place that will no longer exist when cron starts it. */
 function demandLastingProgram(program: string): void {
   if (!program.includes("/_npx/")) return;
   throw new SchedError(`${program} is in npx's temporary directory, which npm may remove at any time`, {
@@ -28,7 +28,7 @@ function demandLastingProgram(program: string): void {
   });
 }
 
-/** How PipelineWise is called from cron: the program by its absolute path, then its leading words as they are. */
+/** The command by which cron starts PipelineWise: an absolute path, then its leading arguments unchanged. */
 async function resolveCommand(command: readonly string[], host: Pick<Host, "env">): Promise<readonly string[]> {
   const [program = "pipelinewise", ...words] = command;
   return [await findProgram(program, host.env["PATH"]), ...words];
@@ -43,7 +43,7 @@ interface KnownTarget {
   readonly taps?: readonly KnownTap[];
 }
 
-/** The targets of PipelineWise's own config.json; what is not of its shape is passed over. */
+/** The targets of PipelineWise's config.json; ignores entries of another shape. */
 function targetsOf(text: string): readonly KnownTarget[] {
   const config: unknown = JSON.parse(text);
   const targets = typeof config === "object" && config !== null && "targets" in config ? config.targets : undefined;
@@ -63,7 +63,10 @@ function pipelineWarning(pipeline: Pipeline, targets: readonly KnownTarget[], fi
     : undefined;
 }
 
-/** What PipelineWise would not run, as its own `config.json` tells (`pipelinewise import` writes it); one sentence each. */
+/**
+ * Warnings about entries that PipelineWise would not run according to its `config.json`, which `pipelinewise import`
+ * writes.
+ */
 async function pipelinewiseWarnings(configDir: string, pipelines: readonly Pipeline[]): Promise<readonly string[]> {
   const file = join(configDir, "config.json");
   try {
@@ -81,9 +84,9 @@ async function pipelinewiseWarnings(configDir: string, pipelines: readonly Pipel
 export interface Machine {
   readonly host: Host;
   readonly crontab: SystemCrontab;
-  /** Looks for what starts the lines of a crontab here. */
+  /** Finds the cron daemon of this machine. */
   readonly findCron: () => Promise<CronHere>;
-  /** IANA name of the zone that cron goes by. */
+  /** IANA name of cron's time zone. */
   readonly zone: string;
 }
 
@@ -98,19 +101,19 @@ export interface InstallOptions {
   readonly elsewhere?: Elsewhere | undefined;
 }
 
-/** An install, worked out in full: nothing was written yet. */
+/** A complete plan of an install; nothing has been written yet. */
 export interface PreparedInstall {
   readonly paths: StatePaths;
   readonly plan: InstallPlan;
-  /** What will start the lines; `undefined` where another scheduler does. */
+  /** The cron that will start the lines; `undefined` if another scheduler does. */
   readonly cron: CronHere | undefined;
-  /** What the user should know, one sentence each. */
+  /** Warnings for the user, one sentence each. */
   readonly warnings: readonly string[];
 }
 
 /**
- * The config directory that a run under cron finds by itself: cron gives it the user's own home and nothing else of
- * our environment. Where that names another one now, or may do so there (PAM), lines say it themselves.
+ * The config directory that a run under cron finds by itself: cron passes the user's home and nothing else of our
+ * environment. If another directory is set here, or PAM may set one, the lines name it.
  */
 async function defaultConfigDir({ env }: Host): Promise<string | undefined> {
   const home = loginHome();
@@ -118,7 +121,10 @@ async function defaultConfigDir({ env }: Host): Promise<string | undefined> {
   return realpath(join(home, ".pipelinewise")).catch(() => undefined);
 }
 
-/** What PipelineWise here calls its fast sync; nobody asks where the schedule has none. Throws where it is too old. */
+/**
+ * Asks PipelineWise for the name of its fast sync command, only if the schedule uses it. Throws if PipelineWise is too
+ * old.
+ */
 async function askFastSyncName(
   { pipelines, source }: Schedule,
   command: readonly string[],
@@ -134,7 +140,11 @@ async function askFastSyncName(
   return fast === undefined ? undefined : fastSyncName(known, placeOf(fast));
 }
 
-/** Where a schedule's state lies. @param flag `--config-dir` */
+/**
+ * Location of a schedule's state.
+ *
+ * @param flag `--config-dir`
+ */
 export async function scheduleState(
   { pipelinewise, source }: Schedule,
   flag: string | undefined,
@@ -145,7 +155,7 @@ export async function scheduleState(
   return statePaths(await resolveConfigDir(host, { flag, file }));
 }
 
-/** Looks at the schedule's machine and works out what an install changes. Writes nothing. */
+/** Inspects the machine and plans an install. Writes nothing. */
 export async function prepareInstall(
   schedule: Schedule,
   options: InstallOptions,
@@ -198,7 +208,7 @@ export async function prepareInstall(
   };
 }
 
-/** Throws where the cron here cannot take the plan; gives what it does otherwise than Debian's. */
+/** Throws if the cron here cannot run the plan; returns warnings about differences from Debian's cron. */
 function checkFit(
   cron: CronHere,
   { crontab, name }: InstallPlan,

@@ -13,15 +13,18 @@ import { hostFile, meaningFile, type StatePaths } from "../storage/paths.ts";
 import { demandOwnName, demandOwnPipelines } from "./conflicts.ts";
 import { describeHost, describeMeaning } from "./describe-changes.ts";
 
-/** Another scheduler, and what is kept of the schedule's way there. */
+/** Another scheduler, and what is stored about the schedule's installation there. */
 export interface Elsewhere extends Pick<OnScheduler, "place"> {
-  /** The word behind `--on`. */
+  /** The argument of `--on`. */
   readonly name: string;
-  /** Entries, as `entryPath` names them, that it starts also when nothing is due. */
+  /** Entries, by `entryPath`, that it also starts when nothing is due. */
   readonly loose: readonly string[];
 }
 
-/** What any of the schedulers starts also when nothing is due; what was loose stays so while one beside cron has it. */
+/**
+ * Entries that any scheduler also starts when nothing is due. An entry keeps this state while another scheduler than
+ * cron has the schedule.
+ */
 function looseEntries(
   { pipelines }: Schedule,
   before: HostSchedule | undefined,
@@ -32,7 +35,7 @@ function looseEntries(
   return pipelines.filter((pipeline) => known.has(entryPath(pipeline)) || isLooseInCrontab(pipeline)).map(entryPath);
 }
 
-/** Which schedulers have it beside cron, and what each was told. */
+/** The schedulers other than cron that have the schedule, with the digest of what was installed. */
 function onSchedulers(
   before: HostSchedule | undefined,
   elsewhere: Elsewhere | undefined,
@@ -42,15 +45,15 @@ function onSchedulers(
   return { ...before?.on, [elsewhere.name]: { place: elsewhere.place, digest } };
 }
 
-/** Debian's cron reads no longer crontab, comments included. */
+/** Debian's cron accepts no longer crontab, comments included. */
 const MOST_LINES = 10_000;
 
-/** What stands there now. */
+/** The current state of the machine. */
 export interface Found {
-  /** `undefined`: not looked at, as it is not to be changed. */
+  /** `undefined`: not read, because it will not be changed. */
   readonly crontab: string | undefined;
   readonly meaningText: string | undefined;
-  /** `undefined` also where the text is garbled: it is written anew. */
+  /** `undefined` also if the text cannot be decoded: it is then overwritten. */
   readonly meaning: CompiledSchedule | undefined;
   readonly hostText: string | undefined;
   readonly host: HostSchedule | undefined;
@@ -58,39 +61,39 @@ export interface Found {
   readonly others: readonly CompiledSchedule[];
 }
 
-/** What shall stand there, looked up on this machine. */
+/** The intended state, resolved on this machine. */
 export interface Wanted {
   readonly schedule: Schedule;
   readonly paths: StatePaths;
-  /** The config directory that a run under cron finds by itself, where nothing says otherwise. */
+  /** The config directory that a run under cron finds by default. */
   readonly defaultConfigDir: string | undefined;
   readonly envFile: string | undefined;
   readonly resolved: Pick<
     HostSchedule,
     "host" | "user" | "command" | "fastSync" | "node" | "program" | "pipelinewiseHome" | "machineZone"
   >;
-  /** Of the time zones: the version of their data, and what /etc/localtime is. */
+  /** Time zones: the version of their data, and the target of /etc/localtime. */
   readonly zoneData: Pick<ZoneRecord, "data" | "localtime">;
   readonly at: Date;
-  /** Take over a name that is installed from elsewhere. */
+  /** Take over a name that is installed from another place. */
   readonly replace: boolean;
-  /** The other scheduler that is to start it; the crontab's lines stay as they are. */
+  /** The scheduler that will start the schedule; the crontab's lines do not change. */
   readonly elsewhere?: Elsewhere | undefined;
 }
 
-/** Everything an install changes. A dry run prints it, an install carries it out. */
+/** All changes of an install. A dry run prints it; an install applies it. */
 export interface InstallPlan {
   readonly name: string;
   readonly crontab: { readonly before: string; readonly after: string } | undefined;
   readonly files: readonly FileChange[];
-  /** The changes of the stored schedule for people, a line each. */
+  /** Changes of the stored schedule, one per line. */
   readonly notes: readonly string[];
 }
 
 export const changesSomething = ({ crontab, files }: InstallPlan): boolean =>
   (crontab !== undefined && crontab.before !== crontab.after) || files.some(({ before, after }) => before !== after);
 
-/** What is left behind where a name is taken over from another config directory. */
+/** The note about files that stay in the previous config directory after a take-over. */
 function leftBehind(block: BlockMark | undefined, { name, configDir }: BlockMark): readonly string[] {
   if (block === undefined || block.configDir === configDir) return [];
   return [
@@ -114,7 +117,7 @@ function planCrontab(before: string, mark: BlockMark, lines: readonly string[]):
 
 const zonesOf = ({ pipelines }: Schedule): readonly string[] => pipelines.flatMap(({ timezone }) => timezone ?? []);
 
-/** Whether a host file would say nothing new but the hour, and for how long it holds: then it stays as it is. */
+/** Whether a new host file differs only in its time and validity: then the old one is kept. */
 function saysNothingNew(fresh: HostSchedule, found: HostSchedule, text: string, at: Date): boolean {
   const zones = fresh.zones === undefined ? undefined : chooseRecord(found.zones, fresh.zones, at);
   const then: unknown = JSON.parse(encodeCompiled({ ...fresh, installedAt: found.installedAt, zones }));
@@ -122,7 +125,7 @@ function saysNothingNew(fresh: HostSchedule, found: HostSchedule, text: string, 
   return isDeepStrictEqual(then, JSON.parse(text));
 }
 
-/** Works out everything that an install changes; throws where it is refused. */
+/** Plans all changes of an install; throws if the install is not allowed. */
 export function planInstall(found: Found, wanted: Wanted): InstallPlan {
   const { schedule, paths, resolved } = wanted;
   const { name, source } = schedule;

@@ -17,7 +17,11 @@ const isThere = (path: string): Promise<boolean> =>
     (error) => errorCode(error) !== "ENOENT",
   );
 
-/** The paths of an installed schedule's state. @throws StoreError where its config directory is not there */
+/**
+ * The paths of an installed schedule's state.
+ *
+ * @throws StoreError if its config directory does not exist
+ */
 async function demandConfigDir(
   { name, configDir }: Installed,
   host: Host,
@@ -29,7 +33,10 @@ async function demandConfigDir(
   });
 }
 
-/** What is stored, without one scheduler's part; all of it goes with the last scheduler here, and the meaning with the last host. */
+/**
+ * Changes to the stored files when one scheduler is removed: the host's file is deleted with its last scheduler, the
+ * schedule with its last host.
+ */
 async function storedChanges(
   paths: StatePaths,
   { name, meaningText, hostText }: Pick<StoredFiles, "meaningText" | "hostText"> & { readonly name: string },
@@ -75,17 +82,21 @@ export async function prepareUninstall(
   return { paths, changes: { crontab, files }, others };
 }
 
-/** An uninstall from another scheduler, as far as it is known here. */
+/** A plan for uninstalling from another scheduler, as far as this host knows it. */
 export interface UninstallElsewhere {
   readonly paths: StatePaths;
   readonly place: OnScheduler["place"];
-  /** Of what is stored, for afterwards. */
+  /** Changes to the stored files, applied afterwards. */
   readonly files: readonly FileChange[];
-  /** What starts the schedule on this host besides, so that it stays stored. */
+  /** Other schedulers that start the schedule on this host, so that it stays stored. */
   readonly others: readonly string[];
 }
 
-/** Works out an uninstall from another scheduler. @param on the word behind `--on` */
+/**
+ * Plans an uninstall from another scheduler.
+ *
+ * @param on the argument of `--on`
+ */
 export async function prepareUninstallElsewhere(
   installed: Installed,
   on: string,

@@ -5,7 +5,7 @@ import { findUnevenStep } from "../cron/uneven-steps.ts";
 import type { Path } from "./problem.ts";
 import type { Pipeline } from "./schedule.ts";
 
-/** A cron that does what it says, but perhaps not what was meant. */
+/** A warning about a cron expression that is valid but may not do what its author meant. */
 export interface Doubt {
   readonly path: Path;
   readonly message: string;
@@ -18,12 +18,12 @@ export interface LintOptions {
   readonly now: Date;
 }
 
-/** The yearly clock changes of every zone are in it. */
+/** Long enough to contain the yearly clock changes of every zone. */
 const HORIZON_MS = 400 * 86_400_000;
 
 /**
- * Doubts about sound crons, one of each kind for a pipeline: a step that is no even rhythm, times in an hour that a
- * clock change skips or repeats, and days that the usual library reads otherwise than cron.
+ * Warnings about valid cron expressions, at most one of each kind per pipeline: a step that is not a regular interval,
+ * times that a clock change skips or repeats, and days that cron-parser reads differently from cron.
  */
 export async function lintCrons(pipelines: readonly Pipeline[], options: LintOptions): Promise<readonly Doubt[]> {
   const doubts = pipelines.map(async ({ crons, timezone = options.machineZone }, index) => {
@@ -88,11 +88,14 @@ function clockDoubt(cron: Cron, zone: string, now: Date): Omit<Doubt, "path"> | 
   };
 }
 
-/** What the clocks skip or repeat: `01:00-01:59`. */
+/** The clock times that are skipped or repeated: `01:00-01:59`. */
 const changedHours = ({ at, before, after }: ClockChange): string =>
   `${clock(at + Math.min(before, after))}-${clock(at + Math.max(before, after) - 60_000)}`;
 
-/** Both day fields must say something for the two to part: the library takes only a bare `*` for open. */
+/**
+ * Only when both day fields are restricted can the two readings differ: cron-parser treats only a bare `*` as
+ * unrestricted.
+ */
 const mayPart = (cron: Cron): boolean => {
   const [, , day = "*", , weekday = "*"] = cron.text.split(/[ \t]+/);
   return day !== "*" && weekday !== "*";
@@ -110,7 +113,7 @@ async function libraryDoubt(cron: Cron, now: Date): Promise<Omit<Doubt, "path"> 
   };
 }
 
-/** How to say that either day is enough: the same values without a star in front. */
+/** How to write that either day is enough: the same values without a leading star. */
 function otherwise({ text }: Cron): string {
   const [, , day = "", , weekday = ""] = text.split(/[ \t]+/);
   const [starred, all] = day.startsWith("*") ? [day, "1-31"] : [weekday, "0-6"];

@@ -6,14 +6,14 @@ import { type CheckedSchedule, parseSchedule } from "./parse.ts";
 import { BadScheduleError, type Problem } from "./problem.ts";
 import type { Schedule } from "./schedule.ts";
 
-// At once: loading node:fs/promises takes longer than reading a schedule.
-/** 500 pipelines fill a twentieth of it. */
+// Synchronous, because loading node:fs/promises takes longer than reading a schedule.
+/** 500 pipelines need about 5 % of this. */
 const MAX_BYTES = 1024 * 1024;
 
 /**
- * The schedule in a file, checked.
+ * Reads and checks a schedule file.
  *
- * @param file relative to the working folder
+ * @param file relative to the working directory
  * @throws BadScheduleError with all its problems, SchedError (66) when there is no such file, StoreError
  */
 export async function loadSchedule(file: string, host: Pick<Host, "cwd">): Promise<Schedule> {
@@ -22,7 +22,7 @@ export async function loadSchedule(file: string, host: Pick<Host, "cwd">): Promi
   return schedule;
 }
 
-/** As `loadSchedule`, but hands the problems back, warnings too. */
+/** Like `loadSchedule`, but returns the problems, warnings included. */
 export async function checkScheduleFile(file: string, host: Pick<Host, "cwd">): Promise<CheckedSchedule> {
   const path = resolve(host.cwd, file);
   const bytes = readStart(file, path);
@@ -44,7 +44,7 @@ const refused = (problem: Pick<Problem, "file" | "message" | "hint"> & Partial<P
   warn: () => [],
 });
 
-/** The file's bytes, but no more than one above the limit: it may be a device, or a pipe. */
+/** Reads the file up to one byte above the limit: the path may name a device or a pipe. */
 function readStart(file: string, path: string): Buffer {
   try {
     const fd = openSync(path, "r");
@@ -94,7 +94,7 @@ function decodeUtf8(bytes: Uint8Array): string | undefined {
   }
 }
 
-/** Where UTF-8 ends: the longest start that decodes, found by halving. */
+/** Position of the first invalid byte, found by bisecting for the longest prefix that decodes. */
 function firstBadByte(bytes: Uint8Array): Pick<Problem, "line" | "column" | "message" | "hint"> {
   let good = 0;
   let bad = bytes.length;

@@ -8,18 +8,18 @@ import { shapeFindings } from "./schema-problems.ts";
 import { readSyntax } from "./yaml-syntax.ts";
 import { readWritten, type Written } from "./yaml-tree.ts";
 
-/** A schedule file, looked at as a whole. */
+/** The result of checking a schedule file. */
 export interface CheckedSchedule {
-  /** Missing when one of the problems is an error. */
+  /** `undefined` when one of the problems is an error. */
   readonly schedule: Schedule | undefined;
   /** In the order of their places. */
   readonly problems: readonly Problem[];
-  /** Doubts about the schedule with their places, each at the deepest value that its path leads to; warnings if not said. */
+  /** Turns warnings about the schedule into problems with places, each at the deepest value that its path reaches. */
   readonly warn: (doubts: readonly Omit<Finding, "at">[]) => readonly Problem[];
 }
 
 /**
- * What a schedule file says: all that it means, or all that is wrong with it.
+ * Parses a schedule file into a `Schedule`, or into all of its problems.
  *
  * @param source.file as the user named it, for the problems; `path` and `bytes` go into the schedule
  */
@@ -43,13 +43,13 @@ export function parseSchedule(text: string, source: Schedule["source"] & { reado
   const file = ScheduleFile.safeParse(root.value);
   const issues = file.success ? [] : file.error.issues.flatMap((issue) => shapeFindings(issue, root));
   const schedule = file.success ? meaning(file.data, root, source, placeAt) : undefined;
-  // What could not be read is not also called missing or of the wrong type.
+  // A value that could not be read is not also reported as missing or of the wrong type.
   const broken = new Set(findings.map(({ at }) => at));
   const more = [...issues, ...ruleFindings(root, placeAt)].filter(({ at }) => !broken.has(at));
   return checked([...findings, ...more], schedule, root);
 }
 
-/** A single cron is no list: `cron[0]` of it is `cron`. */
+/** Finds the place of a warning. A single cron expression is not a list: `cron[0]` of it is `cron`. */
 function locate(doubt: Omit<Finding, "at">, root: Written): Finding {
   const { path, message, hint, severity = "warning" } = doubt;
   let written = root;
@@ -87,7 +87,7 @@ function meaning(
   };
 }
 
-/** Europe/Kyiv and Europe/Kiev are one zone: all its pipelines have it as the file spells it first. */
+/** Europe/Kyiv and Europe/Kiev are one zone: all pipelines get the spelling that the file uses first. */
 function oneSpelling(): (timezone: string | undefined) => string | undefined {
   const first = new Map<string | undefined, string>();
   return (timezone) => {
@@ -132,7 +132,7 @@ function pipelineMeaning(pipeline: WrittenPipeline, timezone: string | undefined
   };
 }
 
-/** PipelineWise's options for what the keys say. */
+/** Translates the keys of an entry into PipelineWise's options. */
 function pipelineArgs({
   tables,
   table,

@@ -3,7 +3,7 @@ import type { Place } from "./schedule.ts";
 
 type Severity = "error" | "warning";
 
-/** Something wrong in a schedule file, with its place. `validate --json` prints it as it is. */
+/** An error or a warning in a schedule file, with its place. `validate --json` prints it as it is. */
 export interface Problem extends Place {
   /** The file as the user named it. */
   readonly file: string;
@@ -18,14 +18,14 @@ export interface Problem extends Place {
 /** Keys and list positions from the top of the file down. */
 export type Path = readonly (string | number)[];
 
-/** A problem before its place is known in lines. */
+/** A problem whose line and column are not known yet. */
 export interface Finding {
   /** Offset in the text, from 0. */
   readonly at: number;
   readonly path: Path;
   readonly message: string;
   readonly hint?: string | undefined;
-  /** An error where nothing is said. */
+  /** Default: an error. */
   readonly severity?: Severity;
 }
 
@@ -40,11 +40,11 @@ function renderPath(path: Path): string {
     .replace(/^\./, "");
 }
 
-/** A text of the user's in quotes. */
+/** Quotes a text from the user's file. */
 export const quoted = (text: string): string =>
   printable(JSON.stringify(text.length > 60 ? `${text.slice(0, 57)}…` : text));
 
-/** One line, nothing that a terminal would obey, not too long. */
+/** Makes a text printable: one line, no control characters for the terminal, not too long. */
 export function printable(text: string): string {
   const short = text.length > 120 ? `${text.slice(0, 117)}…` : text;
   return short.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, (character) =>
@@ -52,7 +52,7 @@ export function printable(text: string): string {
   );
 }
 
-/** Findings as problems, by place; one that was met again through an alias stands once. */
+/** Converts findings to problems, sorted by place. A finding that an alias repeats appears once. */
 export function toProblems(
   findings: readonly Finding[],
   file: string,
@@ -93,7 +93,7 @@ export function countProblems(problems: readonly Problem[]): string {
     .join(", ");
 }
 
-/** The schedule file holds errors (exit 65); the message shows all of them. */
+/** The schedule file contains errors (exit code 65); the message shows all of them. */
 export class BadScheduleError extends SchedError {
   readonly problems: readonly Problem[];
 

@@ -10,7 +10,7 @@ import { type Finding, type Path, quoted } from "./problem.ts";
 import type { Place } from "./schedule.ts";
 import type { Written } from "./yaml-tree.ts";
 
-/** What keys mean together. Looks at what was written, so that it speaks even where single keys are wrong. */
+/** Checks rules that span several keys. Reads the YAML nodes, so that it works even if single keys are invalid. */
 export function ruleFindings(root: Written, placeAt: (offset: number) => Place): readonly Finding[] {
   const pipelines = [...(root.children.get("pipelines")?.children ?? [])].map(
     ([index, written]): Entry => ({ written, path: ["pipelines", index] }),
@@ -32,7 +32,7 @@ const textOf = (written: Written, key: string): string | undefined => {
   return typeof value === "string" ? value : undefined;
 };
 
-/** The command meant; `undefined` where something else stands. */
+/** The entry's command; `undefined` if the value is not a command. */
 function commandOf(written: Written): EntryCommand | undefined {
   if (!written.children.has("command")) return DEFAULT_COMMAND;
   const text = textOf(written, "command");
@@ -45,7 +45,7 @@ interface Argument {
   readonly required: boolean;
 }
 
-/** Keys that only some commands understand. */
+/** Keys that are only allowed with some commands. */
 const ARGUMENTS: readonly Argument[] = [
   { key: "tables", commands: FAST_SYNC_NAMES, required: false },
   { key: "replication_method_only", commands: FAST_SYNC_NAMES, required: false },
@@ -81,14 +81,14 @@ interface Seen {
   withoutId?: Written;
 }
 
-/** Entries that could not be told apart: the same tap, target and command without ids, or with the same id. */
+/** Entries that cannot be distinguished: the same tap, target and command without ids, or with the same id. */
 function doubleFindings(pipelines: readonly Entry[], placeAt: (offset: number) => Place): readonly Finding[] {
   const triples = new Map<string, Seen>();
   return pipelines.flatMap(({ written, path }): readonly Finding[] => {
     const command = commandOf(written);
     const [tap, target, id] = [textOf(written, "tap"), textOf(written, "target"), textOf(written, "id")];
     if (command === undefined || tap === undefined || target === undefined) return [];
-    // Two names of one command: PipelineWise would do the same twice.
+    // Both names of one command count as the same: PipelineWise would run it twice.
     const key = JSON.stringify([tap, target, isFastSync(command) ? FAST_SYNC_NAMES[0] : command]);
     const seen: Seen = triples.get(key) ?? { first: written, byId: new Map() };
     const known = triples.has(key);
@@ -112,7 +112,7 @@ function doubleFindings(pipelines: readonly Entry[], placeAt: (offset: number) =
 
 const SECRET = /(PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|API_?KEY|ACCESS_KEY|PRIVATE_KEY)$/i;
 
-/** Secrets in plain text: install copies the values into the compiled schedule. */
+/** Secrets in plain text: `install` copies the values into the stored schedule. */
 function secretFindings(env: Written | undefined): readonly Finding[] {
   return [...(env?.children ?? [])].flatMap(([name, { value, at }]): readonly Finding[] => {
     if (typeof value !== "string" || value === "" || value.includes("${") || !SECRET.test(String(name))) return [];

@@ -6,7 +6,7 @@ import type { Written } from "./yaml-tree.ts";
 
 type Issue = z.core.$ZodIssue;
 
-/** What the schema holds against the file, in our words and with places. */
+/** Converts a schema issue into findings with places and plain messages. */
 export function shapeFindings(issue: Issue, root: Written): readonly Finding[] {
   const path = issue.path.map((step) => (typeof step === "symbol" ? String(step) : step));
   const spot = findSpot(root, path);
@@ -46,7 +46,7 @@ function missing(path: Path, parent: Written): Finding {
   return { at: parent.at, path: path.slice(0, -1), message: `the key \`${key}\` is missing`, hint: missingHint(path) };
 }
 
-/** The branch that the value was meant for: the one that takes its type. */
+/** The findings of the union branch that accepts the value's type. */
 function unionFindings(
   issue: Extract<Issue, { code: "invalid_union" }>,
   root: Written,

@@ -23,13 +23,13 @@ import {
 
 const REPLICATION_METHODS = ["full_table", "incremental", "log_based"] as const;
 
-/** What a fault in a text hands to the issue: the hint, and where in the text it is. */
+/** Details that a text's error passes on to the issue: the hint, and the offset in the text. */
 export interface FaultDetail {
   readonly hint: string | undefined;
   readonly offset: number;
 }
 
-/** A text that `read` turns into what it means. Its faults become issues, so that all are shown at once. */
+/** A string that `read` converts. Its errors become issues, so that all problems are shown together. */
 function text<T>(read: (written: string) => T, meta: Readonly<Record<string, unknown>>) {
   const understood = z.transform((written: string, context: z.core.ParsePayload<unknown>): T => {
     try {
@@ -205,7 +205,7 @@ const cronicle = z
   })
   .check(z.meta({ description: "For `--on cronicle`." }));
 
-/** A schedule file, as far as one key at a time can say; what keys mean together is in `rules.ts`. */
+/** The schema of single keys; rules that span several keys are in `rules.ts`. */
 export const ScheduleFile = z
   .strictObject({
     name: z.optional(name("Name of the schedule, and of its block in the crontab.", { default: "pipelinewise" })),
@@ -227,7 +227,7 @@ const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
   pipelines: Object.keys(pipeline.shape),
 };
 
-/** The keys that may stand in the mapping at this path. */
+/** The keys that are allowed in the mapping at this path. */
 export const knownKeys = (path: readonly unknown[]): readonly string[] => KNOWN_KEYS[String(path[0] ?? "")] ?? [];
 
 const MISSING: Readonly<Record<string, string>> = {
@@ -240,7 +240,11 @@ const MISSING: Readonly<Record<string, string>> = {
   "cronicle.target": "Add `target: HOST`, the server or server group that runs the pipelines.",
 };
 
-/** What to write for a key that must be there. @param path with the key at its end */
+/**
+ * The hint for a missing key.
+ *
+ * @param path with the key at its end
+ */
 export function missingHint(path: readonly unknown[]): string | undefined {
   const key = String(path.at(-1) ?? "");
   return MISSING[`${String(path[0])}.${key}`] ?? MISSING[key];

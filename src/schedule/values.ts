@@ -2,10 +2,10 @@ import { isSafeWord } from "../command-line.ts";
 import { findZone, hasIntl, nearestZones, zoneInRightCase } from "../cron/zone-names.ts";
 import { quoted } from "./problem.ts";
 
-/** Why a text of the file cannot be what its key wants. */
+/** A string in the file is not valid for its key. */
 export class TextFault extends Error {
   readonly hint: string | undefined;
-  /** Where the fault begins in the text, from 0. */
+  /** Offset of the error in the text, from 0. */
   readonly offset: number;
 
   constructor(message: string, hint?: string, offset = 0) {
@@ -26,7 +26,11 @@ function printableText(text: string): string {
   throw new TextFault(`${quoted(text)} contains ${what}`, "Write it on one line, in printable characters.");
 }
 
-/** @param fault what `connectorIdFault` or `nameFault` says of it */
+/**
+ * Checks a text against a rule.
+ *
+ * @param fault result of `connectorIdFault` or `nameFault`
+ */
 export function wordText(text: string, fault: string | undefined): string {
   if (fault === undefined) return text;
   const [message = fault, hint] = fault.split(/: (.*)/s);
@@ -36,8 +40,8 @@ export function wordText(text: string, fault: string | undefined): string {
 const sentence = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
 /**
- * A zone that this Node knows, spelt as the user does: its canonical name may be one that is out of use there, such as
- * Asia/Calcutta for Asia/Kolkata. UTC has many names, and one is as good as another.
+ * A zone that this Node knows, in the user's spelling: the canonical name may be outdated, such as Asia/Calcutta for
+ * Asia/Kolkata. All names of UTC are equivalent.
  */
 export function knownZone(text: string): string {
   const zone = findZone(text);
@@ -58,13 +62,14 @@ export function knownZone(text: string): string {
   throw new TextFault(`${quoted(text)} is not a known time zone`, `Write an IANA name, such as Europe/London.${newer}`);
 }
 
-/** No zone has a longer name, slips of the pen included; comparing takes time. */
+/** Longer than any zone name with a typing mistake; comparing takes time. */
 const LONGEST_ZONE = 60;
 
 /** A note becomes a comment line of the crontab. */
 export function noteText(text: string): string {
   const note = printableText(text.replace(/\n$/, "")).trim();
-  // Debian's `crontab -l` prints a carriage return as these two characters, so install takes such a line for one.
+  // Debian's `crontab -l` prints a carriage return as these two characters, so `install` would take such a line for
+  // one.
   if (note.endsWith(String.raw`\r`))
     throw new TextFault(String.raw`a note may not end in \r`, "Add a full stop after it.");
   if (note.length > MAX_NOTE) {
@@ -75,7 +80,7 @@ export function noteText(text: string): string {
 
 const MAX_NOTE = 200;
 
-/** A program by itself; several words want a list. */
+/** A program without arguments; a program with arguments must be a list. */
 export function programText(text: string): string {
   const program = printableText(text);
   if (program.trim() === "") throw new TextFault("the command is empty", "Write `pipelinewise`, or its path.");
@@ -87,13 +92,13 @@ export function programText(text: string): string {
   );
 }
 
-/** One word of a command. */
+/** One argument of a command. */
 export function commandWord(text: string): string {
   if (text === "") throw new TextFault("an argument of the command is empty", "Remove it.");
   return printableText(text);
 }
 
-/** A folder or file: absolute, below `~/`, or relative to the schedule's folder. */
+/** A directory or file: absolute, below `~/`, or relative to the schedule's directory. */
 export function pathText(text: string): string {
   const path = printableText(text);
   if (path.trim() === "") throw new TextFault("the path is empty", "Write a path, or remove the key.");
@@ -135,9 +140,9 @@ export function envValue(text: string): string {
 
 const REFERENCES = `Use \${file:PATH} for the content of a file, or \${env:NAME} for a variable.`;
 
-/** An address of a server; without its last slash, so that paths can be put behind it. */
+/** A server's URL without its last slash, so that paths can be appended. */
 export function serverUrl(text: string): string {
-  // Nothing is shown of what may be a password.
+  // The message must not show what may be a password.
   const shown = quoted(text.replace(/^([^/@]*\/\/)?[^/]*@/, "$1…@"));
   if (!URL.canParse(text)) throw new TextFault(`${shown} is not a URL`, WHOLE_URL);
   const { protocol, username, password, search, hash, origin, pathname } = new URL(text);
@@ -152,7 +157,7 @@ export function serverUrl(text: string): string {
 
 const WHOLE_URL = "Write it as http://HOST:3012 or https://HOST.";
 
-/** A secret by reference. What else stands there may be the secret itself, and is not shown. */
+/** A reference to a secret. Any other value may be the secret itself and is not shown. */
 export function secretReference(text: string): string {
   const [, kind, what] = /^\$\{(file|env):([^}]+)\}$/.exec(text) ?? [];
   if (kind === undefined || what === undefined) {
@@ -166,13 +171,13 @@ export function secretReference(text: string): string {
   return text;
 }
 
-/** A server or server group of Cronicle's. */
+/** A Cronicle server or server group. */
 export function serverWord(text: string): string {
   if (/^[\w.-]+$/.test(text)) return text;
   throw new TextFault(`${quoted(text)} is not a server or group name`, "Use A-Z a-z 0-9 _ . - as Cronicle does.");
 }
 
-/** Words for people, on one line. */
+/** A title of one line. */
 export function titleText(text: string): string {
   if (text.trim() === "") throw new TextFault("the name is empty", "Write a name, or remove the key.");
   return printableText(text);

@@ -3,8 +3,8 @@ import { type Finding, printable, quoted } from "./problem.ts";
 import type { Place } from "./schedule.ts";
 
 /**
- * From offsets in a text to lines and columns. (The YAML library has a `LineCounter`; it misses the lines of a block
- * text that stands where it must not.)
+ * Maps offsets in a text to lines and columns. (The YAML library's `LineCounter` misses the lines of a block scalar in
+ * an invalid position.)
  */
 function placesIn(text: string): (offset: number) => Place {
   const starts = [0, ...[...text.matchAll(/\n/g)].map(({ index }) => index + 1)];
@@ -21,17 +21,17 @@ function placesIn(text: string): (offset: number) => Place {
   };
 }
 
-/** The YAML of a file. `document` is there only when nothing stands against it. */
+/** The YAML of a file. `document` is set only if there are no findings. */
 export interface Syntax {
   readonly document: Document | undefined;
   readonly findings: readonly Finding[];
   readonly placeAt: (offset: number) => Place;
 }
 
-/** A schedule is five levels deep; YAML's own reader recurses, and takes the process down at a few thousand. */
+/** A schedule is five levels deep. The YAML library recurses and would crash the process at a few thousand levels. */
 const MAX_DEPTH = 40;
 
-/** What YAML forbids in a file; tab and line ends aside, a lone carriage return among them. */
+/** Characters that YAML forbids, except tabs and line endings; a lone carriage return is included. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
 const FORBIDDEN = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]|\r(?!\n)/g;
 
@@ -92,7 +92,9 @@ function forbiddenCharacters(text: string): readonly Finding[] {
   }));
 }
 
-/** Where the first token below `MAX_DEPTH` levels begins. Level by level, as recursion is what has to be avoided. */
+/**
+ * Offset of the first token below `MAX_DEPTH` levels. Iterates level by level, because recursion must be avoided here.
+ */
 function findDeep(tokens: readonly CST.Token[]): number | undefined {
   let level: readonly CST.Token[] = tokens;
   for (let depth = 0; depth < MAX_DEPTH; depth++) {
@@ -107,7 +109,7 @@ function findDeep(tokens: readonly CST.Token[]): number | undefined {
 const documentStart = (document: CST.Document): number =>
   document.start.find(({ type }) => type === "doc-start")?.offset ?? document.offset;
 
-/** A line with one slip often gives an error a word; the first tells enough. */
+/** Keeps the first finding of each line: one mistake often causes an error per word. */
 function firstOfEachLine<T>(
   items: readonly T[],
   offsetOf: (item: T) => number,
@@ -121,7 +123,7 @@ function firstOfEachLine<T>(
   return [...lines.values()];
 }
 
-/** What to do about the errors that people meet; the library's own words say what is wrong. */
+/** Hints for common errors; the library's own message says what is wrong. */
 const HINTS: Readonly<Record<string, string>> = {
   TAB_AS_INDENT: "Indent with spaces.",
   BAD_INDENT: "Check the indentation of this line, and that each [ and { above is closed.",
@@ -147,7 +149,7 @@ function syntaxFinding({ code, pos, message }: YAMLError, text: string): Finding
   };
 }
 
-/** A cron without its quotes, the commonest slip: YAML takes `*` for an alias and reserves `@`. */
+/** A cron expression without quotes, the most common mistake: YAML reads `*` as an alias and reserves `@`. */
 export function unquotedFinding(text: string, at: number): Omit<Finding, "path"> | undefined {
   const from = text.lastIndexOf("\n", at - 1) + 1;
   const [line = ""] = text.slice(from, from + 1000).split(/\r?\n/, 1);

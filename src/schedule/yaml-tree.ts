@@ -2,7 +2,7 @@ import { type Document, isAlias, isMap, isScalar, isSeq, type Node, Scalar, type
 import { type Finding, type Path, quoted } from "./problem.ts";
 import { unquotedFinding } from "./yaml-syntax.ts";
 
-/** A value of the file as it was written, aliases and merge keys followed, with its place. */
+/** A value of the file as written, with aliases and merge keys resolved, and its place. */
 export interface Written {
   /** Text, number, true, false, null, a list, or a mapping without a prototype; `undefined` for a broken alias. */
   readonly value: unknown;
@@ -10,17 +10,17 @@ export interface Written {
   readonly at: number;
   /** Offset of its key, for a value in a mapping. */
   readonly keyAt?: number;
-  /** Offset of the value's first character, for a text that stands in the file just as it is meant. */
+  /** Offset of the value's first character, if the file contains the value literally. */
   readonly textAt?: number;
   /** A scalar as typed: `0x10` for 16. */
   readonly source?: string;
   /** By key, or by position in a list. */
   readonly children: ReadonlyMap<string | number, Written>;
-  /** Values in it, itself included, aliases counted as what they stand for. */
+  /** Number of values in it, itself included, with aliases expanded. */
   readonly size: number;
 }
 
-/** Far above any schedule, far below what aliases of aliases ("billion laughs") grow to. */
+/** Far above any schedule, far below the expansion of nested aliases ("billion laughs"). */
 const MAX_VALUES = 200_000;
 const TOO_MANY = `more than ${MAX_VALUES} values, with aliases expanded`;
 
@@ -35,8 +35,8 @@ interface Reading {
 const NO_CHILDREN: ReadonlyMap<string | number, Written> = new Map();
 
 /**
- * The file's content with its places. Duplicate keys, broken aliases and merges are findings; `root` is missing when
- * the aliases ask for more values than any schedule has.
+ * Reads the file's content with its places. Duplicate keys, broken aliases and merges are findings; `root` is
+ * `undefined` if the aliases expand to more values than any schedule has.
  */
 export function readWritten(
   document: Document,
@@ -46,7 +46,7 @@ export function readWritten(
   const root = readNode(document.contents, [], 0, reading);
   const { findings } = reading;
   if (reading.spent <= MAX_VALUES) return { root, findings };
-  // From there on nothing was read, so what was found later is not true.
+  // Nothing was read after that point, so later findings are not reliable.
   return {
     root: undefined,
     findings: findings.slice(0, findings.findIndex(({ message }) => message === TOO_MANY) + 1),
@@ -98,7 +98,7 @@ function readMap(node: YAMLMap, path: Path, at: number, reading: Reading): Writt
       reading.findings.push({ at: keyAt, path, message: "a key must be a string", hint: "Write `key: value`." });
       continue;
     }
-    // As typed: `null: x` and `1: x` have keys too.
+    // Uses the text as typed: `null: x` and `1: x` have keys too.
     const name = typeof key.value === "string" ? key.value : (key.source ?? "");
     const here = [...path, name];
     if (name === "<<" && key.type === Scalar.PLAIN) {
@@ -122,7 +122,7 @@ function readMap(node: YAMLMap, path: Path, at: number, reading: Reading): Writt
 
 const TWICE = "Remove one of the two. For several times, write a list: cron: [...].";
 
-/** What `<<` brings in: one mapping, or a list of them, the earlier winning. */
+/** The mappings that `<<` merges: one mapping, or a list in which earlier ones win. */
 function mergeSources(written: Written, path: Path, reading: Reading): readonly Written[] {
   const sources = Array.isArray(written.value) ? [...written.children.values()] : [written];
   return sources.filter((source) => {
@@ -142,7 +142,7 @@ function readAlias(name: string, at: number, path: Path, reading: Reading): Writ
     return { ...nothing(at), value: undefined };
   }
   spend(target.size, at, path, reading);
-  // A list or mapping is talked of where it is used; a text where its letters stand.
+  // Report a problem of a list or mapping where it is used, and one of a string where its characters are.
   return target.children.size > 0 ? { ...target, at } : target;
 }
 
@@ -153,7 +153,7 @@ function aliasFinding(name: string, at: number, path: Path, { anchors, text }: R
   return { at, path, message: `no anchor &${name} is defined above`, hint, ...slip };
 }
 
-/** Counts work and size, so that a small file cannot ask for a huge value; says so once. */
+/** Counts values, so that a small file cannot expand into a huge one. Reports the limit once. */
 function spend(count: number, at: number, path: Path, reading: Reading): void {
   const before = reading.spent;
   reading.spent += count;

@@ -92,7 +92,12 @@ describe("a refusal names the place and, where the meaning is clear, what to wri
       expect.stringContaining("`0 12 * * *`"),
     ],
     ["0 3 * * * root", 0, "a cron expression has 5 fields, but this one has 6 fields", expect.any(String)],
-    ["CRON_TZ=UTC 0 3 * * *", 0, "CRON_TZ=UTC is no part of a cron", "Write time zones in the key `timezone`."],
+    [
+      "CRON_TZ=UTC 0 3 * * *",
+      0,
+      "CRON_TZ=UTC is not part of a cron expression",
+      "Write time zones in the key `timezone`.",
+    ],
     ["", 0, "the cron expression is empty", expect.any(String)],
     ["0 3 * * *\n", 9, "a cron expression is one line, but this one contains \\u000a", undefined],
     ["*\u00a0 * * * *", 0, "minute *\\u00a0 is not understood", expect.any(String)],
