@@ -1,7 +1,7 @@
-// What the lock costs where it matters. `node bench/lock.mjs [ROUNDS]`; prints Markdown. Needs dist/.
-// `--failover` measures the one figure that takes minutes, with the product's own lease: another host, played by a mount
-// namespace with another boot and machine id (root), is killed, and the pipeline is started on this one.
-// NODE_EXTRA_CA_CERTS is left out: where it is set, node reads it at each start and every ratio looks better than it is.
+// Measures the cost of the lock. `node bench/lock.mjs [ROUNDS]`; prints Markdown. Needs dist/.
+// `--failover` measures what takes minutes, with the default lease: another host, simulated by a mount namespace with
+// another boot and machine id (needs root), is killed, and the pipeline is started on this one.
+// NODE_EXTRA_CA_CERTS is removed: Node would read it at each start, and every ratio would look better than it is.
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";

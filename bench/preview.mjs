@@ -1,5 +1,6 @@
-// What a preview takes, beside an empty node and cron-parser in the same run. `node bench/preview.mjs [ROUNDS]`; prints
-// Markdown. Needs dist/. NODE_EXTRA_CA_CERTS is left out: node reads it at each start, and every ratio looks better than it is.
+// Measures a preview against an empty node and cron-parser in the same run. `node bench/preview.mjs [ROUNDS]`; prints
+// Markdown. Needs dist/. NODE_EXTRA_CA_CERTS is removed: Node would read it at each start, and every ratio would look
+// better than it is.
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";

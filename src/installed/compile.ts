@@ -3,21 +3,21 @@ import { entryPath } from "../pipeline-id.ts";
 import type { Pipeline, Schedule } from "../schedule/schedule.ts";
 import type { CompiledEntry, CompiledSchedule, HostSchedule } from "./schedule.ts";
 
-/** SHA-256 (hex) of what is stored, or was read. In a file of its own: loading node:crypto takes a tick's start milliseconds that it can spare. */
+/** SHA-256 (hex) of a text or of bytes. In its own file so that a scheduled start does not load node:crypto. */
 export const digestOf = (content: string | Uint8Array): string => createHash("sha256").update(content).digest("hex");
 
-/** What a schedule means beside what stands in it. */
+/** Values that a stored schedule needs besides the schedule file. */
 export interface CompileContext {
   /** Absolute. */
   readonly configDir: string;
   /** Absolute. */
   readonly envFile?: string | undefined;
-  /** What is stored under its name by now. */
+  /** The schedule that is stored under this name now. */
   readonly before?: CompiledSchedule | undefined;
   readonly at: Date;
 }
 
-/** What a schedule means, ready to be stored. An entry whose times stay as they were keeps the day they began. */
+/** Converts a schedule to its stored form. An entry whose times are unchanged keeps its `since`. */
 export function compileSchedule(
   schedule: Schedule,
   { configDir, envFile, before, at }: CompileContext,
@@ -42,7 +42,10 @@ function compileEntry(pipeline: Pipeline, before: CompiledEntry | undefined, at:
   return { tap, target, command, id, crons, timezone, since, note, args };
 }
 
-/** Of all that a scheduler is told of a schedule: what is started when, and how. Not of what a run looks up itself. */
+/**
+ * Digest of everything that a scheduler is given: which commands start when, and how. Excludes what a run looks up
+ * itself.
+ */
 export function startsDigest(
   { name, configDir, entries }: CompiledSchedule,
   { node, program, machineZone }: Pick<HostSchedule, "node" | "program" | "machineZone">,

@@ -2,7 +2,7 @@ import type { ZoneTable } from "../cron/zone-table.ts";
 import { connectorIdFault, ENTRY_COMMANDS, type EntryCommand, FAST_SYNC_NAMES, nameFault } from "../pipeline-id.ts";
 import type { CompiledEntry, CompiledSchedule, HostSchedule, OnScheduler, ZoneRecord } from "./schedule.ts";
 
-/** A stored file is not what we would have written. The message says which part. */
+/** A stored file has an invalid part, which the message names. */
 class GarbledError extends Error {}
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -98,7 +98,7 @@ function decodeOn(value: unknown, at: string): OnScheduler {
   return { place: record(on["place"], `${at}.place`, string), digest: string(on["digest"], `${at}.digest`) };
 }
 
-/** The parts of a file that is ours, of this format and of this schedule. */
+/** The fields of a stored file, after checks of its format and its schedule's name. */
 function opened(text: string, name: string): Fields {
   const file = object(JSON.parse(text), "the file");
   if (file["format"] !== 1)
@@ -107,7 +107,7 @@ function opened(text: string, name: string): Fields {
   return file;
 }
 
-/** The meaning that a stored text says. Throws where it is not to the letter what `encodeCompiled` writes. */
+/** Decodes a stored schedule. Throws unless it has the format that `encodeCompiled` writes. */
 export function decodeMeaning(text: string, name: string): CompiledSchedule {
   const file = opened(text, name);
   const source = object(file["source"], "source");
@@ -122,7 +122,7 @@ export function decodeMeaning(text: string, name: string): CompiledSchedule {
   };
 }
 
-/** What one host's install resolved, from its stored text. */
+/** Decodes a stored install of one host. */
 export function decodeHostSchedule(text: string, name: string, host: string): HostSchedule {
   const file = opened(text, name);
   if (file["host"] !== host) throw new GarbledError(`it belongs to the host ${JSON.stringify(file["host"])}`);

@@ -2,7 +2,7 @@ import type { ZoneClock } from "../cron/clock-handling.ts";
 import { tableClock } from "../cron/zone-table.ts";
 import type { ZoneRecord } from "./schedule.ts";
 
-/** A zone's clock at a start: from what install kept, as long as that holds, else looked up, which takes its time. */
+/** A zone's clock at a start: from the stored table while that is valid, otherwise looked up, which is slow. */
 export async function recordedClock(
   record: ZoneRecord | undefined,
   zone: string,

@@ -1,17 +1,17 @@
 import type { ZoneTable } from "../cron/zone-table.ts";
 import type { EntryId, FastSyncName } from "../pipeline-id.ts";
 
-/** One entry as a run needs it: no YAML is read at a tick. */
+/** One entry as a run needs it: a scheduled start reads no YAML. */
 export interface CompiledEntry extends EntryId {
   readonly crons: readonly string[];
   readonly timezone?: string | undefined;
-  /** Since when it has had these times, ISO 8601 UTC: nothing before is due. Absent: it always had them. */
+  /** Since when it has had these times, ISO 8601 UTC: no earlier time is due. Absent: always. */
   readonly since?: string | undefined;
   readonly note?: string | undefined;
   readonly args: readonly string[];
 }
 
-/** `.sched/schedules/<name>.json`: what the schedule means, the same for all hosts. */
+/** The stored schedule, `.sched/schedules/<name>.json`, the same for all hosts. */
 export interface CompiledSchedule {
   readonly format: 1;
   readonly name: string;
@@ -23,7 +23,7 @@ export interface CompiledSchedule {
   readonly entries: readonly CompiledEntry[];
 }
 
-/** `.sched/schedules/<name>.<host>.json`: what the install on one host resolved. */
+/** The stored install of one host, `.sched/schedules/<name>.<host>.json`. */
 export interface HostSchedule {
   readonly format: 1;
   readonly name: string;
@@ -31,15 +31,15 @@ export interface HostSchedule {
   readonly user: string;
   /** ISO 8601 UTC. */
   readonly installedAt: string;
-  /** SHA-256 (hex) of the meaning's text at that time: lines older than the meaning are told so. */
+  /** SHA-256 (hex) of the stored schedule's text at that time; a difference means that the lines are outdated. */
   readonly meaningDigest: string;
-  /** Program absolute, then its leading words. */
+  /** Absolute path of the program, then its leading arguments. */
   readonly command: readonly string[];
-  /** What PipelineWise here calls its fast sync; absent where the schedule has none, so nobody asked. */
+  /** PipelineWise's name of its fast sync command; absent if the schedule has none. */
   readonly fastSync?: FastSyncName | undefined;
   readonly node: string;
   readonly program: string;
-  /** Value of PIPELINEWISE_HOME at install; cron gives a run no environment of the user's. */
+  /** Value of PIPELINEWISE_HOME at install; cron does not pass the user's environment to a run. */
   readonly pipelinewiseHome?: string | undefined;
   /** IANA name of the machine's zone at install. */
   readonly machineZone: string;
@@ -49,27 +49,27 @@ export interface HostSchedule {
   readonly loose?: readonly string[] | undefined;
   /** Lines in the crontab. */
   readonly lines: readonly string[];
-  /** Asked for by --compile-only: starts that we know nothing of need what is stored. */
+  /** Set by --compile-only: starts that this program does not know need the stored files. */
   readonly compileOnly?: boolean | undefined;
-  /** The other schedulers that this host's install has put it on, by the word behind `--on`. */
+  /** The other schedulers on which this host has installed it, by the argument of `--on`. */
   readonly on?: Readonly<Record<string, OnScheduler>> | undefined;
 }
 
-/** What an install kept of another scheduler. */
+/** The part of a stored install that belongs to another scheduler. */
 export interface OnScheduler {
-  /** Where it was put, so that an uninstall needs no schedule file. No secrets. */
+  /** Location of the installation, so that an uninstall needs no schedule file. Contains no secrets. */
   readonly place: Readonly<Record<string, string>>;
-  /** Of what it was told (`startsDigest`): what stands there is older when that has changed since. */
+  /** Digest of what was installed (`startsDigest`); it differs if the installation is outdated. */
   readonly digest: string;
 }
 
-/** What the zones of a schedule do, as its install found it. */
+/** The zones of a schedule, as `install` found them. */
 export interface ZoneRecord {
   /** Version of the zone data that it was found in, such as "2025b". */
   readonly data: string;
   /** Until when the tables and the lines hold, ISO 8601 UTC. */
   readonly until: string;
-  /** What /etc/localtime was (`localtimeMark`): as long as it is that, the machine's zone is `machineZone`. */
+  /** Identity of /etc/localtime (`localtimeMark`): while it is the same, the machine's zone is `machineZone`. */
   readonly localtime: string;
   /** By IANA name: every zone of the schedule, and the machine's. */
   readonly tables: Readonly<Record<string, ZoneTable>>;

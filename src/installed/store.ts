@@ -9,10 +9,10 @@ import { storeFault } from "../storage/store-error.ts";
 import { decodeHostSchedule, decodeMeaning } from "./decode.ts";
 import type { CompiledSchedule, HostSchedule } from "./schedule.ts";
 
-/** A schedule as it lies compiled in a config directory. */
+/** A stored schedule of a config directory, with this host's stored install. */
 export interface InstalledSchedule {
   readonly meaning: CompiledSchedule;
-  /** As stored. When its `digestOf` is not `host.meaningDigest`, this host's lines are older than the meaning. */
+  /** The stored text. If its `digestOf` is not `host.meaningDigest`, this host's lines are outdated. */
   readonly meaningText: string;
   /** `undefined` where this host has not installed it. */
   readonly host: HostSchedule | undefined;
@@ -32,8 +32,8 @@ function decoded<T>(path: string, decode: () => T): T {
 }
 
 /**
- * A compiled schedule, by its name; `undefined` when there is none. It names commands that are run, so a file that
- * others may write, or that belongs to none of `trustedOwners`, is refused, as is a garbled one.
+ * Reads a stored schedule by its name; `undefined` if there is none. The file names commands that are run, so the
+ * function rejects one that is invalid, that others may write, or that belongs to none of `trustedOwners`.
  */
 export async function readCompiled(
   paths: StatePaths,
@@ -64,7 +64,7 @@ async function fileNames(paths: StatePaths): Promise<readonly string[]> {
 
 const ENDING = ".json";
 
-/** Names of the schedules that lie compiled here, in order. */
+/** Names of the stored schedules, in order. */
 export async function listScheduleNames(paths: StatePaths): Promise<readonly string[]> {
   return (await fileNames(paths))
     .filter((file) => file.endsWith(ENDING))
@@ -81,7 +81,7 @@ export async function listScheduleHosts(paths: StatePaths, name: string): Promis
     .map((file) => file.slice(name.length + 1, -ENDING.length));
 }
 
-/** All compiled schedules of a config directory, by name. */
+/** All stored schedules of a config directory, by name. */
 export async function listCompiled(paths: StatePaths, host: Reader): Promise<readonly InstalledSchedule[]> {
   const names = await listScheduleNames(paths);
   const found = await Promise.all(names.map((name) => readCompiled(paths, name, host)));

@@ -11,11 +11,11 @@ export interface FileChange {
   readonly after: string | undefined;
 }
 
-/** Changes that were made and can still be taken back. */
+/** Changes that were made and can still be undone. */
 export interface AppliedChanges {
-  /** Puts back what stood there before. Needs no room on the disk. */
+  /** Restores the previous content. Needs no space on the disk. */
   undo(): Promise<void>;
-  /** Gives up what stood there before. */
+  /** Discards the previous content. */
   keep(): Promise<void>;
 }
 
@@ -36,8 +36,8 @@ async function putBack({ change: { path, before }, path: aside }: Aside): Promis
 }
 
 /**
- * Makes all changes or none: when one fails, those before it are put back and its error is thrown. What stood there is
- * copied aside before anything changes, while there is still room for it.
+ * Makes all changes or none: if one fails, the earlier ones are undone and its error is thrown. The previous content is
+ * copied before anything changes, while there is space for it.
  */
 export async function applyChanges(changes: readonly FileChange[]): Promise<AppliedChanges> {
   const asides: readonly Aside[] = changes

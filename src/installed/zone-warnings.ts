@@ -4,7 +4,7 @@ import { tableClock, type ZoneTable, zoneTable } from "../cron/zone-table.ts";
 import { DAY_MS } from "../time-units.ts";
 import type { CompiledSchedule, HostSchedule, ZoneRecord } from "./schedule.ts";
 
-/** With less than so much left one is told. */
+/** Below this number of days, `status` warns. */
 const SHORT_DAYS = 30;
 
 /** What the machine is like now. */
@@ -15,7 +15,7 @@ export interface ZonesNow {
   readonly machineZone: string;
 }
 
-/** What about an install's time zones no longer holds or soon will not, a sentence each. */
+/** Warnings about an install's time zones that are outdated or soon will be, one sentence each. */
 export function zoneNotices(
   meaning: Pick<CompiledSchedule, "name" | "source" | "entries">,
   host: Pick<HostSchedule, "machineZone" | "zones" | "lines" | "on">,
@@ -40,7 +40,7 @@ export function zoneNotices(
   const { zones } = host;
   // Plain lines in the machine's own zone need no foresight.
   if (!foreign || zones === undefined) return notices;
-  // What other schedulers are told holds for decades.
+  // Other schedulers get times that are valid for decades.
   if (!isElsewhere) notices.push(...endNotices(meaning.name, zones, now, again));
   const changed =
     zones.data === data ? [] : changedZones(zones.tables, { from: now.getTime(), to: Date.parse(zones.until) });
@@ -66,7 +66,7 @@ function endNotices(name: string, zones: ZoneRecord, now: Date, again: string): 
     : [];
 }
 
-/** Zones that the present zone data tell other clock changes of, in what is left of the horizon. */
+/** Zones for which the present zone data have different clock changes in the rest of the horizon. */
 function changedZones(
   tables: Readonly<Record<string, ZoneTable>>,
   span: { readonly from: number; readonly to: number },

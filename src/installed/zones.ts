@@ -3,18 +3,21 @@ import { type Horizon, zoneTable } from "../cron/zone-table.ts";
 import { DAY_MS } from "../time-units.ts";
 import type { ZoneRecord } from "./schedule.ts";
 
-/** For so long what an install finds out about zones holds. */
+/** How long the stored zone tables are valid. */
 const HORIZON_DAYS = 400;
-/** An install that changes nothing else leaves a record that holds for so long. */
+/** An install without other changes keeps a record that is valid for at least this long. */
 const RENEW_DAYS = 60;
 
-/** For how long the lines of an install shall hold. */
+/** The period for which the lines of an install are valid. */
 export const horizonFrom = (at: Date): Horizon => ({
   from: at.getTime(),
   to: at.getTime() + HORIZON_DAYS * DAY_MS,
 });
 
-/** What an install keeps of some zones. As far back as forward, as a slot may have been missed long ago. */
+/**
+ * The zone tables that an install stores. They reach as far back as forward, because a slot may have been missed long
+ * ago.
+ */
 export function recordZones(
   zones: readonly string[],
   { at, data, localtime }: { readonly at: Date } & Pick<ZoneRecord, "data" | "localtime">,
@@ -25,13 +28,13 @@ export function recordZones(
   return { data, until: new Date(to).toISOString(), localtime, tables: Object.fromEntries(tables) };
 }
 
-/** The record to keep: the one that stands there, as long as it says the same of the same zones and is not near its end. */
+/** Chooses the record to store: the existing one, if it has the same content and does not expire soon. */
 export function chooseRecord(before: ZoneRecord | undefined, fresh: ZoneRecord, at: Date): ZoneRecord {
   if (before === undefined || before.data !== fresh.data || before.localtime !== fresh.localtime) return fresh;
   const names = (record: ZoneRecord): string => Object.keys(record.tables).join();
   return names(before) === names(fresh) && !isWorn(before, at) ? before : fresh;
 }
 
-/** Whether a record is so near its end that an install writes it anew. */
+/** Whether a record expires so soon that an install replaces it. */
 export const isWorn = ({ until }: ZoneRecord, at: Date): boolean =>
   Date.parse(until) - at.getTime() < RENEW_DAYS * DAY_MS;

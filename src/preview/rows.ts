@@ -22,7 +22,7 @@ export interface ChangeRow {
   readonly after: number;
 }
 
-/** What a preview shows, line by line, before it is text: what a table, a timeline or a calendar draws. */
+/** A line of a preview before it is rendered as a table, timeline or calendar. */
 export type Row = RunRow | ChangeRow;
 
 /** The runs with the clock changes between them. Lazy, as the runs are. @param window what was asked for */

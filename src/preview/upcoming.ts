@@ -78,10 +78,10 @@ export interface Window {
 export const zoneOf = ({ timezone }: Pipeline, machineZone: string): string => timezone ?? machineZone;
 
 /**
- * What will run, sorted by time, then as the file has it. Lazy: only what is taken is worked out, and that once for
- * pipelines that share their times.
+ * The runs in a window, sorted by time, then in the order of the file. Lazy: times are computed when they are taken,
+ * once for all pipelines that share them.
  *
- * Several crons of a pipeline are one set of times: a minute that two of them name is one run.
+ * Several cron expressions of a pipeline are one set of times: a minute that two of them name is one run.
  */
 export function* plannedRuns({ pipelines }: Pick<Schedule, "pipelines">, window: Window): Generator<PlannedRun, void> {
   const groups = groupByTimes(pipelines, window.machineZone);

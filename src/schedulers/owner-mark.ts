@@ -1,4 +1,4 @@
-/** Whose something at a scheduler is: only what bears our mark is ever changed or taken away. */
+/** Ownership mark. This program only changes or removes objects that carry it. */
 export interface Mark {
   /** Name of the schedule. */
   readonly schedule: string;
@@ -8,13 +8,13 @@ export interface Mark {
   readonly configDir: string;
 }
 
-/** The line by which a file is known as ours: a comment in plain ASCII, whatever the paths are. */
+/** The ownership mark of a file: a comment in plain ASCII, whatever the paths contain. */
 export function renderFileMark({ schedule, source, configDir }: Mark): string {
   const json = JSON.stringify({ schedule, source, "config-dir": configDir });
   return `# pipelinewise-sched ${json.replace(/[^\x20-\x7e]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`)}`;
 }
 
-/** Whose a file is; `undefined` for one that is not ours. */
+/** Reads a file's ownership mark; `undefined` if it has none. */
 export function readFileMark(text: string): Mark | undefined {
   const [, json] = /^# pipelinewise-sched (\{.*\})\r?$/m.exec(text) ?? [];
   if (json === undefined) return undefined;

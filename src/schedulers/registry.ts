@@ -3,25 +3,27 @@ import type { Exporter } from "./scheduler.ts";
 
 /** A scheduler that a schedule can be written for. */
 interface ExporterRow {
-  /** The word behind `--on`. */
+  /** The argument of `--on`. */
   readonly name: string;
-  /** Its files are loaded only when its word is typed. */
+  /** Loads its files, only when it is used. */
   readonly load: () => Promise<Exporter>;
 }
 
-/** Every scheduler beside cron: a new one is one file, and one row here. */
+/** All schedulers other than cron. A new one is one directory and one row here. */
 export const EXPORTERS: readonly ExporterRow[] = [
   { name: "airflow", load: async () => (await import("./airflow/airflow.ts")).airflow },
   { name: "systemd", load: async () => (await import("./systemd/systemd.ts")).systemd },
   { name: "cronicle", load: async () => (await import("./cronicle/cronicle.ts")).cronicle },
 ];
 
-/** After so many years the days of the week fall on the same dates again, and each clock change has been on each of its. */
+/**
+ * After this many years weekdays fall on the same dates again, and each clock change has occurred on each of its dates.
+ */
 const YEARS = 28;
 const YEAR_MS = 365.25 * 86_400_000;
 
 /**
- * For how long what is written for another scheduler shall hold. An export that is made anew differs only where the
- * schedule or the rules of its zones do.
+ * The period for which times written for another scheduler are valid. A repeated export differs only if the schedule or
+ * its zone rules do.
  */
 export const exportHorizon = (at: Date): Horizon => ({ from: at.getTime(), to: at.getTime() + YEARS * YEAR_MS });

@@ -4,7 +4,7 @@ import { StoreError } from "../errors.ts";
 import type { Host } from "../host.ts";
 import type { Schedule } from "../schedule/schedule.ts";
 
-/** What an install kept of where it put a schedule, so that an uninstall finds it without the schedule file. */
+/** The stored location of a schedule at a scheduler, so that an uninstall needs no schedule file. */
 type ExportPlace = Readonly<Record<string, string>>;
 
 /** One thing at a scheduler: a file, a unit, an event. */
@@ -19,23 +19,23 @@ export interface PlannedChange {
 /** All that an install or an uninstall changes at a scheduler. `diff` prints it, `install` carries it out. */
 export interface SchedulerPlan {
   readonly changes: readonly PlannedChange[];
-  /** What the user should know, one sentence each. */
+  /** Warnings for the user, one sentence each. */
   readonly warnings: readonly string[];
 }
 
-/** A plan, and the way to carry it out. */
+/** A plan, and the function that applies it. */
 export interface PreparedPlan {
   readonly plan: SchedulerPlan;
   /** What the host's stored schedule keeps of this install. */
   readonly place: ExportPlace;
-  /** Entries, as `entryPath` names them, that are started also when nothing is due: such a start is nothing to tell. */
+  /** Entries, by `entryPath`, that are also started when nothing is due; such a start is not recorded as a skip. */
   readonly loose?: readonly string[];
   /**
-   * Carries the plan out.
+   * Applies the plan.
    *
-   * @returns what to tell afterwards, one sentence each: what to do next, what stays behind
-   * @throws NothingDoneError when nothing was changed: the stored schedule is then put back as it was
-   * @throws StoreError saying what was done and what was not; the next install finishes it
+   * @returns notes for the user, one sentence each: next steps, and what was left in place
+   * @throws NothingDoneError if nothing was changed: the stored schedule is then restored
+   * @throws StoreError that says what was done and what was not; the next install does the rest
    */
   readonly apply: () => Promise<readonly string[]>;
 }
@@ -46,20 +46,22 @@ export class NothingDoneError extends StoreError {}
 export const planChangesSomething = ({ changes }: SchedulerPlan): boolean =>
   changes.some(({ kind }) => kind !== "unchanged");
 
-/** How another scheduler calls us: it need not know the user's home, so the config directory is always said. */
+/**
+ * How another scheduler calls this program. It may not know the user's home, so the config directory is always given.
+ */
 export interface ExportCall extends WrapperCall {
   /** Absolute. */
   readonly configDir: string;
 }
 
-/** A schedule on its way to another scheduler. */
+/** A schedule that is to be written for another scheduler. */
 export interface ExportJob {
   readonly schedule: Schedule;
   /** On the machine that runs the pipelines. */
   readonly call: ExportCall;
   /** IANA name of that machine's zone: what a pipeline without a zone of its own goes by. */
   readonly machineZone: string;
-  /** For how long what is written shall hold: decades, as nobody comes back to it. */
+  /** The period for which the times must be valid: decades, because nobody renews them. */
   readonly horizon: Horizon;
   readonly at: Date;
 }
@@ -79,7 +81,7 @@ export interface ExportedSchedule {
   readonly place: ExportPlace;
 }
 
-/** Something about a pipeline that the scheduler cannot keep. It refuses the schedule, or it is told. */
+/** Something about a pipeline that the scheduler cannot represent: an error or a warning. */
 export interface ExportDoubt {
   readonly severity: "error" | "warning";
   /** Such as `["pipelines", 2, "cron"]`. */
@@ -88,13 +90,13 @@ export interface ExportDoubt {
   readonly hint?: string | undefined;
 }
 
-/** Another scheduler than cron: how a schedule is written for it, put there, compared and taken away. */
+/** A scheduler other than cron: how to write, install, compare and remove a schedule there. */
 export interface Exporter {
-  /** The word behind `--on`. */
+  /** The argument of `--on`. */
   readonly name: string;
   /** For messages: "Apache Airflow". */
   readonly title: string;
-  /** What it cannot keep of the schedule; nothing is written while one of these is an error. */
+  /** Parts of the schedule that it cannot represent; nothing is written if one of these is an error. */
   readonly check: (job: ExportJob) => readonly ExportDoubt[];
   /**
    * What `export` prints. Pure: the same job gives the same files.
@@ -103,12 +105,12 @@ export interface Exporter {
    *   is taken from it
    */
   readonly render: (job: ExportJob, standing?: (name: string) => string | undefined) => readonly ExportFile[];
-  /** Looks at what stands there and works out an install. Writes nothing. @throws StoreError, SchedError */
+  /** Inspects the scheduler and plans an install. Writes nothing. @throws StoreError, SchedError */
   readonly prepareInstall: (
     job: ExportJob,
     host: Host,
     options: { readonly replace: boolean },
   ) => Promise<PreparedPlan>;
-  /** The same for an uninstall. */
+  /** Plans an uninstall in the same way. */
   readonly prepareUninstall: (installed: ExportedSchedule, host: Host) => Promise<PreparedPlan>;
 }

@@ -5,7 +5,9 @@ import { answerOf } from "./deadline.ts";
 import { lstat, realpath, stat } from "./fs.ts";
 import { storeFault } from "./store-error.ts";
 
-/** Where the user said that the config directory is, in order of weight; the environment and the default come behind. */
+/**
+ * Where the user said that the config directory is, in order of priority; the environment and the default come last.
+ */
 export interface ConfigDirWish {
   /** `--config-dir` */
   readonly flag?: string | undefined;

@@ -9,10 +9,13 @@ const LOCAL_KINDS = new Set(
     "rpc_pipefs nsfs selinuxfs fuse.lxcfs"
   ).split(" "),
 );
-/** systemd's own autofs here mounts no share. */
+/** systemd's own autofs mount here is local. */
 const NO_SHARE = " /proc/sys/fs/binfmt_misc ";
 
-/** proc_pid_mountinfo(5): the kind is the first word behind ` - `. By hand: a tick runs this once, cold. */
+/**
+ * proc_pid_mountinfo(5): the kind is the first word after ` - `. Parsed by hand, because a scheduled start runs this
+ * once, cold.
+ */
 function isLocal(line: string): boolean {
   const kindAt = line.indexOf(" - ") + 3;
   return LOCAL_KINDS.has(line.slice(kindAt, line.indexOf(" ", kindAt))) || line.includes(NO_SHARE);
@@ -38,15 +41,15 @@ function nothingHangs(): boolean {
 
 export type Done<T> = (error: NodeJS.ErrnoException | null, value: T) => void;
 
-/** How long a share may take to answer. NFS itself would wait for ever. */
+/** How long a network file system may take to answer. NFS itself would wait for ever. */
 const ANSWER_MS = 60_000;
-/** The same once it has failed to: what is tidied up after a fault does not wait as long again. */
+/** The timeout after a first failure: cleaning up does not wait as long again. */
 const HURRIED_MS = 1_000;
 
 let asked = 0;
 let givenUp = 0;
 
-/** How many questions the share has not answered yet: a process with such cannot end by itself, nor by `process.exit`. */
+/** Number of unanswered file system calls: a process with such calls cannot end by itself, nor by `process.exit`. */
 export const openQuestions = (): number => asked;
 
 /** Asks through another thread, however long it takes. */
@@ -68,9 +71,9 @@ export const ask = <T>(now: () => T, later: (done: Done<T>) => void): Promise<T>
   nothingHangs() ? atOnce(now) : askLater(later);
 
 /**
- * What `work` gives, unless that takes too long.
+ * Resolves to the result of `work`, unless that takes too long.
  *
- * @throws StoreError after `ms`; whatever comes of it then is not looked at
+ * @throws StoreError after `ms`; a later result is ignored
  */
 export function answerOf<T>(work: Promise<T>, path: string, ms = ANSWER_MS): Promise<T> {
   return new Promise((resolve, reject) => {
@@ -102,7 +105,7 @@ export function answerOf<T>(work: Promise<T>, path: string, ms = ANSWER_MS): Pro
   });
 }
 
-/** The same as `ask`, with an end to the patience. @param path what the user is told of */
+/** Like `ask`, with a timeout. @param path shown to the user */
 export const act = <T>(path: string, now: () => T, later: (done: Done<T>) => void): Promise<T> =>
   nothingHangs() ? atOnce(now) : answerOf(askLater(later), path);
 

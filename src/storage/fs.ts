@@ -41,11 +41,11 @@ import { anchorOf } from "./anchor.ts";
 import { act, actLater, actOnly, answerOf, ask, askLater, askOnly, type Done } from "./deadline.ts";
 
 /**
- * What a tick needs of the file system, as promises. node:fs/promises has it too, but loading it, and each of its trips
- * to another thread, takes a skipped tick longer than all else that it does.
+ * File system functions for a scheduled start, as promises. Loading node:fs/promises, and each of its calls in another
+ * thread, takes a skipped start longer than everything else that it does.
  *
- * So it is asked at once where nothing that is mounted could make us wait for ever, and asynchronously where a share
- * might hang, so that it does not hang us: what has no answer within `ANSWER_MS` is a StoreError.
+ * So calls are synchronous if every mount is local, and asynchronous if a network file system might hang: a call
+ * without an answer within `ANSWER_MS` is a StoreError.
  *
  * In a config directory that others can change, root's steps start at the open directory (`anchor.ts`).
  */
@@ -135,7 +135,7 @@ export async function removeFile(path: string): Promise<void> {
 }
 export const rmdir = (path: string): Promise<void> => onlyAt(path, rmdirSync, rmdirLater);
 
-/** However long it takes: whoever asks has a watch of his own. */
+/** Has no timeout: the caller has its own watchdog. */
 function openToTouch(path: string): Promise<number> {
   const anchor = anchorOf(path);
   if (anchor !== undefined) return anchor.openToTouch(path);
@@ -147,8 +147,8 @@ function openToTouch(path: string): Promise<number> {
 }
 
 /**
- * Sets both times of a file, and never makes it. By opening it: a share's client that has its name in mind would else touch
- * a file that was renamed meanwhile.
+ * Sets atime and mtime; never creates the file. Opens the file first, because an NFS client with a cached name could
+ * otherwise touch a file that has since been renamed.
  */
 export async function touch(path: string, at: Date): Promise<void> {
   const fd = await openToTouch(path);
@@ -168,8 +168,8 @@ export async function touch(path: string, at: Date): Promise<void> {
 const CHUNK = 65_536;
 
 /**
- * All that is left to read. Node's own readFile, given a descriptor, loses the error of a read that fails, and calls what
- * it has so far the whole text.
+ * Reads to the end of a file. Node's own readFile, given a descriptor, ignores a read error and returns the part that
+ * it has read as the whole text.
  */
 export function readToEnd(fd: number, encoding: BufferEncoding, done: Done<string>): void {
   const chunks: Buffer[] = [];

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { type LockId, lockName, type PipelineId } from "../pipeline-id.ts";
 
-/** Where everything of ours lies below `<config_dir>/.sched/`. Pure: nothing is looked up or made. */
+/** The paths below `<config_dir>/.sched/`. Pure: reads and creates nothing. */
 export interface StatePaths {
   /** The PipelineWise config directory, links resolved. */
   readonly configDir: string;

@@ -5,10 +5,10 @@ import { errorCode } from "../errors.ts";
 const LOCALTIME = "/etc/localtime";
 
 /**
- * What /etc/localtime is, as one word: where it leads, or a checksum of a file that is no link. As long as it stays the
- * same, so does the zone that cron follows, and it takes a start no time to ask.
+ * Identifies /etc/localtime: the target of the link, or a checksum of a regular file. While it is the same, so is
+ * cron's zone, and a start need not look it up.
  *
- * @param root folder to take for `/`
+ * @param root directory to use as `/`
  */
 export function localtimeMark(root: string): string {
   const path = join(root, LOCALTIME);

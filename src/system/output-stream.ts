@@ -1,10 +1,9 @@
 import type { TextSink } from "../host.ts";
 
 /**
- * Gives a reader what it takes, at its pace; one that has gone (`preview | head`) gets nothing more, and that is no
- * error.
+ * Writes to a reader at its pace. A reader that has gone (`preview | head`) gets nothing more, which is not an error.
  *
- * @returns hands over one chunk, and resolves when the reader can take the next; `false` when it has gone
+ * @returns a function that writes one chunk and resolves when the reader can take the next; `false` when it has gone
  */
 export function passOnTo(sink: TextSink): (chunk: string | Uint8Array) => Promise<boolean> {
   let gone = false;

@@ -19,7 +19,7 @@ export function editDistance(from: string, to: string): number {
 /** Longer words are no slips of the pen. */
 const LONGEST = 40;
 
-/** The one of `words` that somebody who wrote `word` most likely meant; `undefined` when none is near. */
+/** The one of `words` that is nearest to the mistyped `word`; `undefined` if none is near. */
 export function nearestWord(word: string, words: readonly string[]): string | undefined {
   if (word.length > LONGEST) return undefined;
   const plain = (text: string): string => text.toLowerCase().replaceAll("-", "_");

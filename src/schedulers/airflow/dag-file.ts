@@ -14,7 +14,7 @@ export interface InstalledDags {
 /** What the file is called: Airflow reads whatever ends in `.py`. */
 export const dagFileName = (schedule: string): string => `pipelinewise_sched_${schedule}.py`;
 
-/** Whose the file of a job is. */
+/** The ownership mark of a job's file. */
 export const markOf = ({ schedule, call }: ExportJob): Mark => ({
   schedule: schedule.name,
   source: schedule.source.path,
@@ -40,7 +40,7 @@ export function renderDagFile(job: ExportJob, before?: InstalledDags): string {
   ].join("\n");
 }
 
-/** What a file says, where it is ours. */
+/** Reads a DAG file of this program; `undefined` for any other file. */
 export function readDagFile(text: string): InstalledDags | undefined {
   const mark = readFileMark(text);
   return mark === undefined ? undefined : { mark, dags: new Map(readList(text)) };

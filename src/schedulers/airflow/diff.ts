@@ -9,7 +9,7 @@ import type { FoundFile } from "./dags-folder.ts";
 /** More than these are not told one by one. */
 const MOST_DAGS = 10;
 
-/** What an install finds of ours. @throws StoreError where the file is not ours to write over */
+/** Checks the installed file. @throws StoreError if the file is not owned by this schedule */
 export function demandOurs(
   path: string,
   found: FoundFile,
@@ -32,7 +32,7 @@ export function demandOurs(
   });
 }
 
-/** What becomes of the file. @param text what it is to hold */
+/** Plans the change of the file. @param text its new content */
 export function planFile(path: string, found: FoundFile, text: string, count: number): PlannedChange {
   const what = `DAG file ${path}`;
   if (found.kind !== "file") {
@@ -42,7 +42,7 @@ export function planFile(path: string, found: FoundFile, text: string, count: nu
   return { kind: "changed", what, differences: diffLines(found.text, text) };
 }
 
-/** What Airflow keeps of DAGs that their file has no more, and how it is taken away. */
+/** Commands that delete the history that Airflow keeps of removed DAGs. */
 export function leftInAirflow(dags: InstalledDags["dags"], { schedule }: Pick<Mark, "schedule">): readonly string[] {
   if (dags.size === 0) return [];
   const commands = [...dags].slice(0, MOST_DAGS).flatMap(([id, { crons }]) => deletions(id, crons.length));

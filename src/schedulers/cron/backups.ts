@@ -9,7 +9,7 @@ import { storeFault } from "../../storage/store-error.ts";
 const MOST_KEPT = 20;
 const NAME = /^\d{8}T\d{6}\.\d{3}Z\.crontab$/;
 
-/** Whose backups: one host's, one user's. */
+/** The host and the user whose backups these are. */
 export interface BackupPlace {
   readonly paths: StatePaths;
   readonly host: string;
@@ -31,7 +31,7 @@ async function listBackups(place: BackupPlace): Promise<readonly string[]> {
   }
 }
 
-/** Keeps a crontab as it is before a change, and of all kept ones the newest twenty. Gives the path. @param at now */
+/** Writes a backup of a crontab before a change, and keeps the newest twenty. Returns the path. @param at now */
 export async function writeBackup(place: BackupPlace, crontab: string, at: Date): Promise<string> {
   const folder = folderOf(place);
   await ensureFolder(place.paths, folder, place.uid);
@@ -50,9 +50,9 @@ export async function writeBackup(place: BackupPlace, crontab: string, at: Date)
 }
 
 /**
- * A kept crontab: the newest, or the one that is named, by its path or its bare name.
+ * Reads a backup: the newest, or the one with the given path or name.
  *
- * @param cwd where a relative path counts from
+ * @param cwd directory against which a relative path is resolved
  */
 export async function readBackup(
   place: BackupPlace,

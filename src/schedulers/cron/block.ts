@@ -1,7 +1,7 @@
 import { StoreError } from "../../errors.ts";
 import { nameFault } from "../../pipeline-id.ts";
 
-/** Whose block it is: what its two marker lines say. */
+/** The owner of a block, as its two marker lines say. */
 export interface BlockMark {
   readonly name: string;
   /** Absolute path of the schedule file it was rendered from. */
@@ -16,18 +16,23 @@ export type Marker =
 
 const ADDED_NEWLINE = " newline-added";
 
-/** A JSON string in plain ASCII: no daemon and no terminal reads it otherwise. */
+/** A JSON string in plain ASCII, which every daemon and terminal reads alike. */
 const quoted = (word: string): string =>
   JSON.stringify(word).replace(/[^\x20-\x7e]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
-/** @param addedNewline the crontab did not end in a newline before the block came; taking it away again takes that too */
+/**
+ * The begin marker.
+ *
+ * @param addedNewline the crontab did not end in a newline before the block was added; removing the block removes that
+ * newline too
+ */
 export function renderBegin({ name, source, configDir }: BlockMark, addedNewline: boolean): string {
   return `# BEGIN pipelinewise-sched ${name} source=${quoted(source)} config-dir=${quoted(configDir)}${addedNewline ? ADDED_NEWLINE : ""}`;
 }
 
 export const renderEnd = (name: string): string => `# END pipelinewise-sched ${name}`;
 
-/** Whether a line is a marker of ours or was one before somebody edited it. */
+/** Whether a line is a marker, or was one before somebody edited it. */
 export const looksLikeMarker = (line: string): boolean => /^\s*#\s*(BEGIN|END)\s+pipelinewise-sched(\s|$)/i.test(line);
 
 const BEGIN =
@@ -43,7 +48,7 @@ function unquoted(json: string): string | undefined {
   }
 }
 
-/** The marker that a line is; `undefined` unless it is one to the letter. */
+/** Parses a marker; `undefined` unless the line is exactly a marker. */
 export function parseMarker(line: string): Marker | undefined {
   const end = END.exec(line)?.[1];
   if (end !== undefined) return nameFault(end) === undefined ? { kind: "end", name: end } : undefined;
@@ -54,12 +59,12 @@ export function parseMarker(line: string): Marker | undefined {
   const configDir = unquoted(configDirJson);
   if (nameFault(name) !== undefined || source === undefined || configDir === undefined) return undefined;
   const mark = { name, source, configDir };
-  // What we would not write ourselves was edited: to the letter or not at all.
+  // A marker that differs from what this program writes has been edited.
   if (renderBegin(mark, added !== undefined) !== line) return undefined;
   return { kind: "begin", mark, addedNewline: added !== undefined };
 }
 
-/** A block of ours as it stands in a crontab. */
+/** A block as found in a crontab. */
 export interface Block {
   readonly mark: BlockMark;
   /** The lines between the markers. */
@@ -77,7 +82,7 @@ const HOW_TO_MEND = "Nothing was changed. Fix the line with `crontab -e`, then t
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const CONTROL = /[\x00-\x08\x0b-\x1f\x7f]/;
 
-/** Throws where a line cannot be given back as it was: what `crontab -l` shows of it is not what stands in the file. */
+/** Throws if a line cannot be restored byte for byte, because `crontab -l` shows something different from the file. */
 function demandPlainLine(line: string, at: number): void {
   if (line.endsWith("\r") || line.endsWith("\\r")) {
     throw new StoreError(
@@ -99,10 +104,10 @@ function brokenMarkers(at: number, why: string): StoreError {
 }
 
 /**
- * The blocks of ours in a crontab, in order.
+ * Finds the blocks of a crontab, in order.
  *
- * Throws a `StoreError` that names the line where a marker is broken, nested or doubled, or where a line could not be
- * given back byte for byte.
+ * Throws a `StoreError` that names the line if a marker is broken, nested or duplicate, or if a line could not be
+ * restored byte for byte.
  */
 export function findBlocks(text: string): readonly Block[] {
   const all = text.split("\n");
@@ -142,10 +147,7 @@ export function findBlocks(text: string): readonly Block[] {
 const renderBlock = (mark: BlockMark, lines: readonly string[], addedNewline: boolean): string =>
   [renderBegin(mark, addedNewline), ...lines, renderEnd(mark.name), ""].join("\n");
 
-/**
- * The crontab with our block of this name saying `lines`: in its place where there is one, else at the end. Every other
- * line stays as it was, byte for byte.
- */
+/** Replaces the block of this name with `lines`, or appends it. Every other line stays as it was, byte for byte. */
 export function replaceBlock(text: string, mark: BlockMark, lines: readonly string[]): string {
   const old = findBlocks(text).find((block) => block.mark.name === mark.name);
   if (old !== undefined) {
@@ -155,19 +157,19 @@ export function replaceBlock(text: string, mark: BlockMark, lines: readonly stri
   return `${text}${addedNewline ? "\n" : ""}${renderBlock(mark, lines, addedNewline)}`;
 }
 
-/** The crontab without our block of this name: as it was before `replaceBlock` put it there. */
+/** Removes the block of this name: the crontab is as it was before `replaceBlock` added it. */
 export function removeBlock(text: string, name: string): string {
   const old = findBlocks(text).find((block) => block.mark.name === name);
   if (old === undefined) return text;
-  // A newline that we added may go only while nothing has come behind: two lines must not run together.
+  // Remove the newline that we added only if nothing follows, so that two lines never become one.
   const undoNewline = old.addedNewline && old.end === text.length;
   return text.slice(0, old.start - (undoNewline ? 1 : 0)) + text.slice(old.end);
 }
 
 /**
- * A crontab is bytes, in whatever encoding its lines happen to be; the text of one, everywhere in this room, is those
- * bytes with one character each (latin1), so that a foreign line comes back byte for byte. Our own words go in and out
- * by these two.
+ * Encodes text for a crontab. A crontab is bytes in an unknown encoding, so code in this directory represents it as
+ * latin1, one character per byte; other lines then stay unchanged byte for byte. Our own text is converted by this
+ * function and the next.
  */
 export const toCrontabText = (words: string): string => Buffer.from(words, "utf8").toString("latin1");
 

@@ -11,7 +11,7 @@ import { DAY_MS } from "../../time-units.ts";
 import type { CronHere } from "./daemon.ts";
 import { foreignZone, type ZoneFrame } from "./render.ts";
 
-/** What the cron of a machine is to take. */
+/** The crontab that a machine's cron must run. */
 export interface Load {
   /** The whole crontab, our block included. */
   readonly crontab: string;
@@ -46,7 +46,7 @@ function* settingsIn(crontab: string): Generator<Setting, void> {
 
 const countEntries = (crontab: string): number => crontab.split("\n").filter((line) => /^\s*[\d*@]/.test(line)).length;
 
-/** Throws where this cron would not start, or start at other times, what is installed. */
+/** Throws if this cron would not start the installed lines, or would start them at other times. */
 export function demandFit(cron: CronHere, load: Load): void {
   demandRoom(cron, load);
   demandOwnClock(cron, load);
@@ -63,7 +63,7 @@ function demandRoom({ kind, name, version = "" }: CronHere, { crontab, isRoot }:
   });
 }
 
-/** A zone that a line above ours sets would be ours too. */
+/** Throws if a zone that is set above the block would also apply to it. */
 function demandOwnClock({ kind, name, version = "" }: CronHere, { crontab, blockAt, machineZone }: Load): void {
   const isNewSystemd = kind === "systemd" && !version.startsWith("1.");
   const names = kind === "cronie" ? ["CRON_TZ"] : isNewSystemd ? ["CRON_TZ", "TZ"] : [];
@@ -99,7 +99,7 @@ const changesAhead = (zone: string, now: Date): readonly ClockChange[] =>
 
 const hasClockChanges = (zone: string, now: Date): boolean => changesAhead(zone, now).length > 0;
 
-/** What the user should know of this cron, one sentence each. */
+/** Warnings about this cron, one sentence each. */
 export function fitWarnings(cron: CronHere, load: Load): readonly string[] {
   const { kind, name, runs, inContainer } = cron;
   const warnings: string[] = [];
@@ -120,7 +120,7 @@ export function fitWarnings(cron: CronHere, load: Load): readonly string[] {
   return warnings;
 }
 
-/** Runs that are due at a clock change, and that this daemon does not start. */
+/** Warnings about runs that are due during a clock change and that this daemon does not start. */
 function lossWarnings(daemon: Daemon, name: string, { pipelines, machineZone, now }: Load): readonly string[] {
   const own = pipelines.filter((pipeline) => foreignZone(pipeline, frameOf(machineZone, now)) === undefined);
   const changes = changesAhead(machineZone, now);

@@ -9,7 +9,7 @@ import { storeFault } from "../../storage/store-error.ts";
 import { SECOND_MS } from "../../time-units.ts";
 import { fromCrontabText } from "./block.ts";
 
-/** How the `crontab` program ended, and what it said. Both streams as crontab text (`block.ts`). */
+/** The result of the `crontab` program. Both streams are crontab text (`block.ts`). */
 export interface CrontabAnswer {
   readonly exitCode: number | null;
   readonly stdout: string;
@@ -25,7 +25,7 @@ export class NoCrontabProgramError extends StoreError {
   }
 }
 
-/** Calls the `crontab` program with these words. */
+/** Calls the `crontab` program with these arguments. */
 export type CallCrontab = (args: readonly string[]) => Promise<CrontabAnswer>;
 
 /**
@@ -66,8 +66,8 @@ export interface CrontabKind {
 }
 
 /**
- * Tells the programs apart by what they answer to `-V`: cronie says its version; the others know no such option and
- * show how they are used. Never try `-n` to find out: on cronie it sets the host of a cluster.
+ * Distinguishes the programs by their output for `-V`: cronie prints its version; the others do not know the option and
+ * print their usage. Never try `-n` instead: on cronie it sets the host of a cluster.
  */
 export function recogniseCrontab({ stdout, stderr }: Pick<CrontabAnswer, "stdout" | "stderr">): CrontabKind {
   const said = stdout + stderr;
@@ -95,10 +95,11 @@ const SPOOL = "var/spool/cron/crontabs";
 /**
  * Waits until the second in which the spool last changed is over.
  *
- * Debian's cron learns of a new crontab by the time of that folder, in whole seconds. When two crontabs are written in
- * one second and the daemon looks in between, it never loads the later one (seen with 3.0pl1-162): runs silently lost.
+ * Debian's cron detects a new crontab by the time of that directory, in whole seconds. If two crontabs are written in
+ * one second and the daemon checks in between, it never loads the later one (seen with 3.0pl1-162), and runs are lost
+ * silently.
  *
- * @param pause waits so many milliseconds
+ * @param pause waits for this number of milliseconds
  */
 export async function waitForSpool(
   { root, now }: Pick<Host, "root" | "now">,
@@ -118,12 +119,12 @@ export interface SystemCrontab {
   /** "" when the user has none. */
   read(): Promise<string>;
   /**
-   * Installs the text and reads it back; where that differs, the old one is put back and an error says so.
+   * Installs the text and reads it back; if that differs, restores the previous crontab and throws.
    *
-   * @param before what the text was made from: nothing is written when the crontab is no longer that
+   * @param before the crontab from which the text was made; nothing is written if the crontab has changed since
    */
   write(text: string, before: string): Promise<void>;
-  /** Lets the cron at hand look at the text without installing it. Resolves to `false` where it has no such check. */
+  /** Lets cron check the text without installing it. Resolves to `false` if it has no such check. */
   check(text: string): Promise<boolean>;
 }
 
@@ -171,7 +172,7 @@ async function readCrontab(call: CallCrontab): Promise<string> {
 
 async function put(call: CallCrontab, text: string): Promise<void> {
   const answer = await (text === "" ? call(["-r"]) : withFile(text, (path) => call([path])));
-  // Whoever has none has no crontab to remove.
+  // A user without a crontab has nothing to remove.
   const hadNone = text === "" && /\bno crontab for\b/.test(answer.stderr);
   if (answer.exitCode !== 0 && !hadNone) throw refusal("cannot install the crontab", answer);
 }

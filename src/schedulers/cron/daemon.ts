@@ -69,7 +69,7 @@ function daemonProgram(folder: string): string | undefined {
   return basename(binary).startsWith("busybox") ? "busybox" : comm;
 }
 
-/** What has ended meanwhile, or may not be looked at, tells us nothing. */
+/** A process that has ended, or that this user may not inspect, gives no information. */
 function orNothing<T>(read: () => T): T | undefined {
   try {
     return read();
@@ -86,7 +86,7 @@ const hasCronTimers = (root: string): boolean =>
 
 /** What would start the lines of a crontab on this machine. */
 export interface CronHere {
-  /** `other`: a cron whose ways we do not know. */
+  /** `other`: an unknown cron. */
   readonly kind: Daemon | "other" | "none";
   /** For people, such as "Debian cron 3.0pl1-162". */
   readonly name: string;
@@ -146,7 +146,7 @@ async function crontabKindOrNone(call: CallCrontab): Promise<CrontabKind | undef
   try {
     return await findCrontabKind(call);
   } catch (error) {
-    // One that is not there, or cannot be started, tells nothing; who needs it will say so.
+    // A program that is missing or cannot be started gives no information; later steps report that.
     if (error instanceof StoreError) return undefined;
     throw error;
   }
@@ -154,7 +154,10 @@ async function crontabKindOrNone(call: CallCrontab): Promise<CrontabKind | undef
 
 type Kind = CronHere["kind"];
 
-/** By the process, and by whose `crontab` stands beside it: cronie's and busybox's daemon are both called `crond`. */
+/**
+ * Identifies the cron by its process and its `crontab` program: the daemons of cronie and busybox are both called
+ * `crond`.
+ */
 function kindOf(program: string | undefined, crontab: CrontabKind | undefined, root: string): Kind {
   if (program === undefined && crontab === undefined) return "none";
   if (program === "busybox") return "busybox";

@@ -13,18 +13,18 @@ import type { Pipeline, Schedule } from "../../schedule/schedule.ts";
 import { MINUTE_MS } from "../../time-units.ts";
 import { looksLikeMarker } from "./block.ts";
 
-/** Debian's cron refuses a longer command; busybox and others are content with it too. */
+/** Debian's cron rejects longer commands; busybox and others accept this length too. */
 const LONGEST_LINE = 998;
 const LONGEST_NOTE = 200;
 
 /** Lines that belong together, by their time fields. */
 export interface Timing {
-  /** What stands above them, for people; `undefined` where they say it themselves. */
+  /** Comment above the lines; `undefined` if the lines are clear without it. */
   readonly about?: string | undefined;
   readonly times: readonly string[];
 }
 
-/** A cron in the machine's own zone; where its lines do not show what the user wrote, that stands above in words. */
+/** Times in the machine's own zone, with a comment if the lines differ from the user's expression. */
 const ownTiming = (cron: Cron): Timing => ({
   about: isCanonical(cron) ? undefined : `${cron.text}: ${describeCron(cron)}`,
   times: canonicalLines(cron),
@@ -33,7 +33,7 @@ const ownTiming = (cron: Cron): Timing => ({
 /** When a pipeline in the machine's own zone is started. */
 const ownTimings = ({ crons }: Pipeline): readonly Timing[] => crons.map(ownTiming);
 
-/** A note as one comment line that no daemon takes for anything else, and that is no marker of ours. */
+/** A note as one comment line that no daemon and no marker check can misread. */
 function renderNote(note: string): string {
   const words = note.replace(/[\s\p{Cc}]+/gu, " ").trim();
   const chars = [...words];
@@ -92,9 +92,9 @@ function demandShort(line: string, pipeline: Pipeline): void {
 }
 
 /**
- * All lines of a schedule, as they stand between its markers.
+ * All lines of a schedule, as they appear between its markers.
  *
- * @param timingsOf by which lines a pipeline is started
+ * @param timingsOf the lines by which a pipeline is started
  */
 export function renderEntries(
   pipelines: readonly Pipeline[],
@@ -107,7 +107,10 @@ export function renderEntries(
 
 const HOUR_MINUTES = 60;
 const DAY_MINUTES = 1440;
-/** A step of the clock up to so many minutes is made up by cron for fixed lines; up to the smaller for all. */
+/**
+ * cron catches up on fixed lines after a step of the clock up to this many minutes, and on all lines up to the smaller
+ * one.
+ */
 const MADE_UP = 180;
 const LATE = 5;
 
@@ -118,11 +121,11 @@ export interface ZonePair {
 }
 
 /**
- * The time fields of lines by which a cron in the machine's zone starts an entry whenever it is due in its own, and
- * sometimes when it is not: the run decides.
+ * Time fields of candidate lines, which start an entry whenever it is due in its own zone, and sometimes when it is
+ * not: the run checks that.
  *
- * Day, month and weekday stay open, as a day there is not a day here. Every line is of the wildcard class, its minute or
- * hour beginning with a star: the machine's own clock changes would move a fixed line, or eat it.
+ * Day, month and weekday are open, because dates differ between the zones. Every line is of the wildcard class, so that
+ * the machine's own clock changes neither move nor skip it.
  */
 export function candidateTimes(crons: readonly Cron[], zones: ZonePair, horizon: Horizon): readonly string[] {
   const wanted = new Set<number>();
@@ -210,7 +213,7 @@ export function timingsIn(frame: ZoneFrame, pipeline: Pipeline): readonly Timing
   });
 }
 
-/** Whether the lines of a pipeline start it more often than it is due, so that an undue start is nothing to tell. */
+/** Whether the lines of a pipeline also start it when it is not due, so that such a start is only counted. */
 export function isLoose(pipeline: Pipeline, frame: ZoneFrame): boolean {
   if (foreignZone(pipeline, frame) !== undefined) return true;
   const minutes = new Set<number>();
@@ -233,7 +236,7 @@ const sameTimes = (one: Cron, other: Cron): boolean =>
 const minutesOf = ({ minutes, hours }: Cron): readonly number[] =>
   hours.flatMap((hour) => minutes.map((minute) => hour * 60 + minute));
 
-/** A schedule as lines for another machine's crontab, with a header that says how to bring them there. */
+/** A schedule as crontab lines for another machine, with a header that explains how to install them. */
 export function renderExport(schedule: Schedule, call: Omit<WrapperCall, "schedule">, frame: ZoneFrame): string {
   const file = basename(schedule.source.path);
   const where = call.configDir === undefined ? "" : ` --config-dir ${call.configDir}`;
@@ -252,7 +255,7 @@ export function renderExport(schedule: Schedule, call: Omit<WrapperCall, "schedu
   return `${[...header.map((line) => `# ${line}`.trimEnd()), "", ...entries].join("\n")}\n`;
 }
 
-/** Lines that go by zones hold on one kind of machine, and for some time. */
+/** Lines that depend on zones are valid on one kind of machine and for a limited time. */
 const zoneWords = ({ machineZone, horizon }: ZoneFrame): readonly string[] => [
   `The lines are for a machine in the time zone ${machineZone}. For another one, use export --machine-zone ZONE.`,
   `They are valid until ${new Date(horizon.to).toISOString().slice(0, 10)}. Export them again before that date.`,

@@ -5,7 +5,7 @@ import { absolutePath } from "../../storage/config-dir.ts";
 import { open } from "../../storage/fs.ts";
 import { storeFault } from "../../storage/store-error.ts";
 
-/** How Cronicle is spoken to. */
+/** How to reach Cronicle and authenticate. */
 export interface CronicleAccess {
   /** The primary, then each server that may take its place. The key is sent to these and to no other. */
   readonly urls: readonly string[];

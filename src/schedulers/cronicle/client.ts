@@ -16,7 +16,7 @@ export class CronicleRefusal extends StoreError {
   }
 }
 
-/** What of a refusal we know to mend. */
+/** A hint for the refusals that have a known fix. */
 function hintFor(description: string): string | undefined {
   if (/^Invalid API Key|^No Session ID or API Key/.test(description)) {
     return "Check the key, or ask an administrator for one: Admin → API Keys.";
@@ -31,7 +31,7 @@ function hintFor(description: string): string | undefined {
   return undefined;
 }
 
-/** What an answer of Cronicle's API is, apart from how it came. */
+/** The kinds of answers of Cronicle's API. */
 type Answer =
   | { readonly kind: "done"; readonly body: Readonly<Record<string, unknown>> }
   /** The server is a backup or a worker. `primary`: the address of the one it takes for the primary. */
@@ -89,7 +89,7 @@ function originOf(location: string | undefined): string | undefined {
 /** Calls Cronicle's API. @throws StoreError, CronicleRefusal */
 export type CronicleCall = (name: string, body: object) => Promise<Readonly<Record<string, unknown>>>;
 
-/** How long is waited, in milliseconds. */
+/** Timeouts, in milliseconds. */
 export interface CallTiming {
   /** For an answer. */
   readonly answerMs: number;

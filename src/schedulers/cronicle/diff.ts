@@ -45,8 +45,8 @@ function plain(value: unknown): string {
 const yesOrNo = (value: unknown): string => (plain(value) === "" ? "no" : "yes");
 
 /**
- * What an event at Cronicle has otherwise than it should, a line each: `timeout: 60, then 0`. What is not ours to say is
- * not looked at.
+ * Differences between an event in Cronicle and the intended one, one per line: `timeout: 60, then 0`. Ignores
+ * properties that this program does not set.
  */
 export function eventDifferences(found: FoundEvent, wanted: CronicleEvent): readonly string[] {
   const params = record(found["params"]);

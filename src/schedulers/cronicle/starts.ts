@@ -37,7 +37,7 @@ export function plainTiming(timing: CronicleTiming): CronicleTiming {
   return Object.fromEntries(lists);
 }
 
-/** What one event of a pipeline starts. */
+/** The starts that one event of a pipeline makes. */
 export interface EventStarts {
   readonly timing: CronicleTiming;
   /** IANA name that Cronicle knows. */

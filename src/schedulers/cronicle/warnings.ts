@@ -5,7 +5,7 @@ import type { Category } from "./read.ts";
 /** Groups that every Cronicle begins with. */
 const KNOWN_GROUPS = ["allgrp", "maingrp"];
 
-/** What would keep events from being started, as far as our key may see it. */
+/** Warnings about a state of Cronicle in which it would not start the events, as far as the API key can see it. */
 export async function findWarnings(
   call: CronicleCall,
   {
