@@ -49,8 +49,13 @@ test("what is no file is refused", async () => {
 });
 
 test.each([
-  { what: "is missing", program: () => "no-such-flock", why: /could not be started \(.*(ENOENT|EACCES)/ },
-  { what: "gives no answer", program: () => programThat("exec sleep 600"), timeoutMs: 100, why: /no answer in 0\.1 s/ },
+  { what: "is missing", program: () => "no-such-flock", why: /could not be started: .*(ENOENT|EACCES)/ },
+  {
+    what: "gives no answer",
+    program: () => programThat("exec sleep 600"),
+    timeoutMs: 100,
+    why: /did not answer within 0\.1 s/,
+  },
   {
     what: "complains, as busybox does with code 1",
     program: () => programThat("echo no locks >&2; exit 1"),

@@ -168,13 +168,13 @@ test.each([
   });
 });
 
-test("refuses a lock folder that holds what is not of our making", async () => {
+test("refuses a lock directory that contains a file which this program did not create", async () => {
   const paths = stateFolder();
   mkdirSync(lockFolder(paths, pipeline), { recursive: true, mode: 0o700 });
   writeFileSync(join(lockFolder(paths, pipeline), "notes.txt"), "");
   const contender = await startContender(built.program, paths);
   expect(await contender.ask("take", "a")).toMatchObject({
     name: "StoreError",
-    message: expect.stringContaining('holds "notes.txt"'),
+    message: expect.stringContaining('contains "notes.txt"'),
   });
 });

@@ -13,5 +13,5 @@ test.each([
 ])("no lock is taken with $what", ({ change }) => {
   const timing = { ...LOCK_TIMING, ...change };
   expect(isSound(timing)).toBe(false);
-  expect(() => pipelineLocks({ timing })).toThrow(/do not hold each other up/);
+  expect(() => pipelineLocks({ timing })).toThrow(/the lock timing is inconsistent/);
 });

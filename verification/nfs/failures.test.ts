@@ -57,7 +57,7 @@ describeInLaboratory("what may happen to hosts that share a lock over NFSv4", (l
     await one.guest.thaw();
     expect(await one.ask("await-loss", "frozen")).toMatchObject({
       kind: "lost",
-      why: expect.stringMatching(/took the lock over/),
+      why: expect.stringMatching(/took over the lock/),
     });
     expect(await one.ask("release", "frozen")).toMatchObject({ kind: "released" });
     expect(await third.ask("take", "frozen")).toMatchObject({ kind: "held", by: "etl-2", state: "alive" });

@@ -140,7 +140,7 @@ describe.skipIf(isLeftOut)(`root and another user in that user's config director
     const { code, stderr } = await world.call("root", ["install", "--restore", "--yes"]);
     expect({ code, stderr }).toEqual({
       code: 74,
-      stderr: expect.stringContaining(`belongs to user ${NUMBER_ONLY.uid}, and its commands are not run for you`),
+      stderr: expect.stringContaining(`belongs to user ${NUMBER_ONLY.uid}, so its commands are not run for you`),
     });
     expect(readFileSync(world.env("root")["FAKE_CRONTAB"] ?? "", "utf8")).toBe(before);
   });
@@ -154,7 +154,7 @@ describe.skipIf(isLeftOut)(`root and another user in that user's config director
     run.child.kill("SIGKILL");
     await run.ended;
     for (const who of ["root", "user"] as const) {
-      const words = expect.stringContaining("processes of another user have its lock");
+      const words = expect.stringContaining("processes of another user hold its lock");
       expect(await world.call(who, ["stop", ...PAIR])).toMatchObject({ code: 74, stdout: words });
       expect(await world.call(who, ["unlock"])).toMatchObject({ code: 75, stdout: words });
       expect(await world.call(who, ["status"])).toMatchObject({ code: 0 });
@@ -179,7 +179,7 @@ describe.skipIf(isLeftOut)(`root and another user in that user's config director
     await world.call("user", ["install", world.schedule]);
     const run = await startRun(world, "user");
     const forced = await root("unlock", ...PAIR, "--token", tokenOf(world).slice(0, 12), "--force", "--why", "a test");
-    expect(forced).toMatchObject({ code: 75, stdout: expect.stringContaining("held by host") });
+    expect(forced).toMatchObject({ code: 75, stdout: expect.stringContaining("locked by host") });
     expect(await root("stop", ...PAIR)).toMatchObject({ code: 0, stdout: expect.stringContaining("was stopped") });
     await run.ended;
     // A run of another host: nothing proves it dead.

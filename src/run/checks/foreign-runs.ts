@@ -33,7 +33,7 @@ const isPipelineWise = (word: string): boolean => /^pipelinewise(?!-sched)/.test
 const isOurs = (word: string): boolean => /^pipelinewise-sched(\.cjs)?$/.test(basename(word));
 
 /** Whether an argument is the option: `--tap`, or `--target` and the shorter forms that argparse accepts for it. */
-export const isPipelineOption = (word: string, option: "--tap" | "--target"): boolean =>
+const isPipelineOption = (word: string, option: "--tap" | "--target"): boolean =>
   word === option || (option === "--target" && /^--targ?e?$/.test(word));
 
 /** Values that the arguments give an option, as argparse reads them: `--tap X` or `--tap=X`. */
