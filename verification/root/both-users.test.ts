@@ -179,7 +179,7 @@ describe.skipIf(isLeftOut)(`root and another user in that user's config director
     await world.call("user", ["install", world.schedule]);
     const run = await startRun(world, "user");
     const forced = await root("unlock", ...PAIR, "--token", tokenOf(world).slice(0, 12), "--force", "--why", "a test");
-    expect(forced).toMatchObject({ code: 75, stdout: expect.stringContaining("locked by host") });
+    expect(forced).toMatchObject({ code: 75, stdout: expect.stringContaining("held by host") });
     expect(await root("stop", ...PAIR)).toMatchObject({ code: 0, stdout: expect.stringContaining("was stopped") });
     await run.ended;
     // A run of another host: nothing proves it dead.
