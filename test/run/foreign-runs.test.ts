@@ -20,12 +20,16 @@ describe("a process's arguments", () => {
     ["docker run --rm image partial_sync_table --tap microserv_1 --target redshift", "partial_sync_table"],
     ["docker run --rm wise/pipelinewise:0.81.1 fast_sync --tap microserv_1 --target redshift", "fast_sync"],
     ["python3 -u -m pipelinewise fast_sync --tap microserv_1 --target redshift", "fast_sync"],
+    ["python3 -X dev -m pipelinewise fast_sync --tap microserv_1 --target redshift", "fast_sync"],
+    ["python3 -c code pipelinewise fast_sync --tap microserv_1 --target redshift", "fast_sync"],
+    ["watch -n 600 /bin/true pipelinewise run_tap --tap microserv_1 --target redshift", undefined],
     ["python3 /opt/elt/loader reset_state --tap microserv_1 --target redshift", "reset_state"],
     [
       "pipelinewise --table a --col status --tap microserv_1 --target redshift partial_sync_table",
       "partial_sync_table",
     ],
     ["pipelinewise --mode validate --tap microserv_1 --target redshift fast_sync", "fast_sync"],
+    ["docker exec pipelinewise pipelinewise fast_sync --tap microserv_1 --target redshift", "fast_sync"],
     ["docker exec pipelinewise pipelinewise status --tap microserv_1 --target redshift", undefined],
     // Launchers: what they have started is a process of its own.
     ["timeout 3h pipelinewise run_tap --tap microserv_1 --target redshift", undefined],

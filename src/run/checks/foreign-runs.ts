@@ -45,6 +45,10 @@ function valuesOf(argv: readonly string[], option: "--tap" | "--target"): readon
   });
 }
 
+/** Whether an argument of an interpreter is one of its options, or may be the value of one: `-u`, `-X dev`, `-c CODE`. */
+const isInterpreterOption = (argv: readonly string[], index: number): boolean =>
+  (argv[index] ?? "").startsWith("-") || (index > 1 && (argv[index - 1] ?? "").startsWith("-"));
+
 /**
  * Arguments of the PipelineWise that a process runs; `undefined` when it runs none. The program is the first argument, or
  * follows an interpreter and its options. A launcher such as `timeout` or `tmux` does not count: what it has started is a
@@ -52,15 +56,22 @@ function valuesOf(argv: readonly string[], option: "--tap" | "--target"): readon
  */
 function argumentsOf(argv: readonly string[]): readonly string[] | undefined {
   if (argv.some(isOurs)) return undefined;
-  const isClient = CONTAINER_CLIENTS.includes(basename(argv[0] ?? ""));
-  const script = argv.findIndex((word, index) => index > 0 && !word.startsWith("-"));
-  const program = isClient
-    ? argv.findLastIndex(isPipelineWise)
-    : [0, script].find((index) => isPipelineWise(argv[index] ?? ""));
-  if (program !== undefined && program !== -1) return argv.slice(program + 1);
-  // A script or an image of another name is known by the command that it is given.
-  const command = argv.findIndex((word, index) => index > 0 && WRITING_COMMANDS.includes(word));
-  return command !== -1 && (isClient || command <= script + 1) ? argv.slice(command) : undefined;
+  if (CONTAINER_CLIENTS.includes(basename(argv[0] ?? ""))) {
+    // A container may have that name as well, and a tap: the image or the program is followed by a command.
+    const image = argv.findIndex((word, index) => {
+      const next = argv[index + 1] ?? "";
+      return isPipelineWise(word) && COMMAND.test(next) && !isPipelineWise(next);
+    });
+    const command = argv.findIndex((word) => WRITING_COMMANDS.includes(word));
+    return image !== -1 ? argv.slice(image + 1) : command !== -1 ? argv.slice(command) : undefined;
+  }
+  for (const [index, word] of argv.entries()) {
+    if (isPipelineWise(word)) return argv.slice(index + 1);
+    if (index === 0 || isInterpreterOption(argv, index)) continue;
+    // The script has another name: it is known by the command that it is given.
+    return WRITING_COMMANDS.includes(argv[index + 1] ?? "") ? argv.slice(index + 1) : undefined;
+  }
+  return undefined;
 }
 
 /** The command among PipelineWise's arguments; `undefined` when there is none. */
