@@ -119,7 +119,10 @@ const COMMAND = /^[a-z][a-z0-9_]{0,63}$/;
 /** Commands that do not belong to one pipeline. */
 const NOT_OF_A_PIPELINE = ["init", "import", "import_config"];
 
-/** Throws if this is not a PipelineWise command, or a command that must not or need not run under the lock. */
+/**
+ * Throws if the word is not the name of a PipelineWise command. Also throws for `stop_tap`, which must never be called, and
+ * for a command that needs no lock.
+ */
 function assertCommandForLock(command: string): void {
   const given = `--command: ${JSON.stringify(command)}`;
   if (!COMMAND.test(command)) {

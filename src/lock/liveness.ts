@@ -124,7 +124,7 @@ export interface Scene {
   readonly processes?: Pick<Witness, "processLives" | "pipelineProcesses"> | undefined;
   /** The holder that was watched for its whole lease without a heartbeat. */
   readonly outlasted?: Silence | undefined;
-  /** Called for each dead run whose token was removed here. */
+  /** Called for each dead run whose token this process removed. */
   readonly onDead?: ((dead: DeadHolder) => Promise<void>) | undefined;
 }
 

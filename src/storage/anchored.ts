@@ -233,7 +233,7 @@ function createAnchor({ fd: root, path: rootPath, stats }: Reached): Anchor {
     at: within,
     open: (path, flags, mode) =>
       within(path, (place) => {
-        // It would empty a file before anyone has looked at whose it is.
+        // `O_TRUNC` would empty the file before this code has checked its owner.
         if ((flags & constants.O_TRUNC) !== 0) throw new Error(`${path} is to be truncated`);
         if ((flags & constants.O_CREAT) !== 0) return openOrCreate(place, flags, path, mode);
         return openExisting(place, flags, path, (flags & FOR_WRITING) !== 0);

@@ -32,11 +32,11 @@ const COMMAND = /^[a-z][a-z0-9_]*$/;
 const isPipelineWise = (word: string): boolean => /^pipelinewise(?!-sched)/.test(basename(word));
 const isOurs = (word: string): boolean => /^pipelinewise-sched(\.cjs)?$/.test(basename(word));
 
-/** Whether an argument is the option: `--tap`, or `--target` and the shorter forms that argparse accepts for it. */
+/** Whether an argument is the given option. For `--target`, argparse also accepts shorter forms. */
 const isPipelineOption = (word: string, option: "--tap" | "--target"): boolean =>
   word === option || (option === "--target" && /^--targ?e?$/.test(word));
 
-/** Values that the arguments give an option, as argparse reads them: `--tap X` or `--tap=X`. */
+/** Returns the values of an option in an argument list. Like argparse, it reads both `--tap X` and `--tap=X`. */
 function valuesOf(argv: readonly string[], option: "--tap" | "--target"): readonly string[] {
   return argv.flatMap((word, index) => {
     const equals = word.indexOf("=");

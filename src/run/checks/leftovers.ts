@@ -119,9 +119,10 @@ async function mayHaveWritten(pid: number, { pipeline, self, writtenMs }: Pidfil
 }
 
 /**
- * Checks PipelineWise's files. Reads only. Call it while holding the lock and before anything was started.
+ * Checks PipelineWise's files. Reads only. Call it while holding the lock, before the run starts PipelineWise.
  *
- * @param options.ourRuns newest runs of this program; their files are leftovers even if they are recent
+ * @param options.ourRuns newest runs of this program. A log that a failed or lost run of these left is a leftover,
+ *   even if it changed recently
  * @param options.foreignMs a log that was not changed for this time is a leftover
  */
 export async function findTraces(
