@@ -20,6 +20,7 @@ describe("a process's arguments", () => {
     ["docker run --rm image partial_sync_table --tap microserv_1 --target redshift", "partial_sync_table"],
     ["docker run --rm wise/pipelinewise:0.81.1 fast_sync --tap microserv_1 --target redshift", "fast_sync"],
     ["python3 -u -m pipelinewise fast_sync --tap microserv_1 --target redshift", "fast_sync"],
+    ["pipelinewise full-resync --tap microserv_1 --target redshift", "full-resync"],
     ["python3 -X dev -m pipelinewise fast_sync --tap microserv_1 --target redshift", "fast_sync"],
     ["python3 -c code pipelinewise fast_sync --tap microserv_1 --target redshift", "fast_sync"],
     ["watch -n 600 /bin/true pipelinewise run_tap --tap microserv_1 --target redshift", undefined],

@@ -27,7 +27,7 @@ const VALUE_OPTIONS: readonly string[] = [
 /** Programs whose arguments are the command line of a container, which may have any name. */
 const CONTAINER_CLIENTS: readonly string[] = ["docker", "podman", "nerdctl", "kubectl"];
 
-const COMMAND = /^[a-z][a-z0-9_]*$/;
+const COMMAND = /^[a-z][a-z0-9_-]*$/;
 
 const isPipelineWise = (word: string): boolean => /^pipelinewise(?!-sched)/.test(basename(word));
 const isOurs = (word: string): boolean => /^pipelinewise-sched(\.cjs)?$/.test(basename(word));
