@@ -31,7 +31,7 @@ export interface KernelLock {
   close(): Promise<void>;
 }
 
-/** What a start sees, and what its own record says. */
+/** Lock context of a start, with its own owner record. */
 interface OwnScene extends Scene {
   readonly here: LockRecord;
 }
@@ -39,10 +39,10 @@ interface OwnScene extends Scene {
 /** One start's way to both layers of a lock. */
 export interface Contest<K extends KernelLock, L> {
   openKernelLock(): Promise<K>;
-  /** What is done while the kernel is asked. */
+  /** Work to do while flock(1) runs. */
   meanwhile(): Promise<void>;
   sceneWith(kernel: K, answer: FlockAnswer): OwnScene;
-  /** One try to put our record there; `undefined` when something stands in its place. */
+  /** Tries once to create the lock; `undefined` when something exists at its path. */
   tryRecord(scene: OwnScene): Promise<L | undefined>;
   /** See `settle`. */
   readonly settleMs: number;
@@ -128,7 +128,7 @@ export async function contend<K extends KernelLock, L>(contest: Contest<K, L>): 
   }
 }
 
-/** What tests change; a run takes `LOCK_OPTIONS`. */
+/** Options that tests change. A run uses `LOCK_OPTIONS`. */
 export interface LockOptions {
   readonly timing: LockTiming;
   /** util-linux's or busybox's flock, by name or path. */

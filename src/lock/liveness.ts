@@ -120,7 +120,7 @@ export interface Scene {
   readonly nonce: string;
   readonly clock: LockClock;
   readonly patience: Patience;
-  /** Who lives on this machine; /proc tells unless a test does. */
+  /** Finds live processes on this machine through /proc. A test can replace it. */
   readonly processes?: Pick<Witness, "processLives" | "pipelineProcesses"> | undefined;
   /** The holder that was watched for its whole lease without a heartbeat. */
   readonly outlasted?: Silence | undefined;
@@ -149,7 +149,7 @@ export type Finding =
   | { readonly kind: "dead"; readonly leftovers: readonly Leftover[] }
   | { readonly kind: "remote"; readonly remote: Remote };
 
-/** What a finding is for one who does not wait. */
+/** Result for a caller that does not wait. */
 export const heldBy = ({ holder }: Remote): LockHeld => ({ kind: "held", holder, state: { kind: "unproved" } });
 
 const witnessAt = (scene: Scene): Witness => ({

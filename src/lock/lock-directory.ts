@@ -4,21 +4,21 @@ import { lstat, mkdir, open, readdir, rename, rmdir, touch, unlink } from "../st
 import { systemCode } from "../storage/store-error.ts";
 import { tokenFileName, tokenInName } from "./owner-record.ts";
 
-/** What the file server says of a file. */
+/** File times as the file server reports them. */
 interface FileTimes {
   /** Last change, always by the file server's clock. */
   readonly ctimeMs: number;
-  /** What the last toucher's clock said: a dead run's last sign of life, for people only. */
+  /** Last heartbeat by the clock of the host that wrote it. Only shown to people. */
   readonly mtime: Date;
 }
 
-/** What the lock asks of the share, one step each. A test can fill it by hand, and count or break the steps. */
+/** File operations that the lock needs, one step each. A test can implement them, count them or make them fail. */
 export interface LockFs {
   makeFolder(path: string): Promise<void>;
   /** Fails where the file is there already; resolves when the text is on the disk. */
   create(path: string, text: string): Promise<void>;
   list(path: string): Promise<readonly string[]>;
-  /** What stands at the path itself, links not followed. */
+  /** Kind of the entry at the path. Does not follow links. */
   kind(path: string): Promise<"folder" | "link" | "other">;
   read(path: string): Promise<string>;
   /** Never from a client's cache: NFS shows others' changes for certain only to one who opens the file. */
@@ -83,7 +83,7 @@ export const diskLockFs: LockFs = {
   removeFolder: (path) => orGone(rmdir(path)),
 };
 
-/** What stands where the lock folder is to be. */
+/** State of the lock directory. */
 export type FolderState =
   | { readonly kind: "absent" }
   /** Its maker died, or is about to put its token there. */
@@ -114,7 +114,7 @@ async function lookUnlessAbsent(files: LockFs, folder: string): Promise<FolderSt
   return tokens.length === 0 ? { kind: "empty" } : { kind: "tokens", tokens };
 }
 
-/** Links and strange files are refused, never read around. */
+/** Reads the lock directory. Refuses links and unknown files. */
 export async function readLockFolder(files: LockFs, folder: string): Promise<FolderState> {
   try {
     return await lookUnlessAbsent(files, folder);
@@ -147,7 +147,7 @@ export async function takeOut(files: LockFs, folder: string, token: string, by: 
 /** A holder, as who took its own token away. */
 export const OWNER = "owner";
 
-/** What is left of a token that was taken out of the folder, until who did it is through. */
+/** Path of a token that was moved out of the lock directory, until the process that moved it has finished. */
 export const remainsFile = (folder: string, token: string, by: string): string => `${folder}.${token}.${by}.gone`;
 
 /** @returns whether it was us, of all who try; `to` is to be our own */

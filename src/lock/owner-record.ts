@@ -62,7 +62,7 @@ export interface LockRecord extends ProcessIdentity {
   readonly task?: string | undefined;
   /** Which inode's kernel lock the holder has, as `device:inode`; `null` where it could not take one. */
   readonly flock: string | null;
-  /** What the holder's host lacks for the whole lock, a sentence each; left out where that is nothing. */
+  /** Limits of the lock on the holder's host, one sentence each; absent when there are none. */
   readonly lacks?: readonly string[] | undefined;
 }
 

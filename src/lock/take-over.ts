@@ -22,7 +22,7 @@ export type Settled<T> =
   | { readonly kind: "ours"; readonly lock: T; readonly tookOverFrom: LockHolder | undefined }
   | Decided;
 
-/** One try to make the folder: `undefined` when something stands there. */
+/** Tries once to create the lock; `undefined` when something exists at its path. */
 export type TryToLock<T> = () => Promise<T | undefined>;
 
 /** Long enough for its maker to put its token into a new folder, also on a busy machine. */
@@ -109,7 +109,7 @@ export async function settle<T>(scene: Scene, tryToLock: TryToLock<T>, withinMs:
   }
 }
 
-/** What came of watching a holder: its silence, a sign of life, or `gone`: its record was taken away meanwhile. */
+/** Result of watching a holder: no heartbeat, a heartbeat, or `gone` when its owner record was removed. */
 export type Watched = Silence | "alive" | "gone";
 
 /** A holder that gave a sign of life within so many heartbeats lives, as far as anyone can tell. */
@@ -158,7 +158,7 @@ async function outlast(scene: Scene, { token, heartbeatMs, leaseMs }: Remote): P
 
 const WATCH = /\.([^/]+)\.watch$/;
 
-/** Who is watching this lock, on this host and not by us. */
+/** Other processes of this host that watch this lock. */
 function otherWatchers(scene: Scene, names: readonly string[]): readonly TokenOwner[] {
   const { folder, here } = scene;
   const lives = scene.processes?.processLives ?? processLives;
@@ -170,7 +170,7 @@ function otherWatchers(scene: Scene, names: readonly string[]): readonly TokenOw
     .filter(({ pid, startTicks }) => pid !== here.pid && lives(pid, startTicks));
 }
 
-/** Whether we are the one of this host that watches: of two that begin at once, the older process. */
+/** Whether this process is the watcher of this host. If two begin at once, the older process is. */
 async function alone(scene: Scene): Promise<boolean> {
   const { files, folder, here } = scene;
   const others = otherWatchers(scene, await files.list(dirname(folder)));

@@ -11,7 +11,7 @@ export interface Anchor {
   readonly path: string;
   /** User and group of the config directory: whatever root makes in it is given to them. */
   readonly owner: { readonly uid: number; readonly gid: number };
-  /** What the open directory is like now. */
+  /** Current attributes of the open directory. */
   stats(): Promise<Stats>;
   /** Does `act` at a path that means the same place, whose last name alone is still looked up. Errors name the user's path. */
   at<T>(path: string, act: (safePath: string) => Promise<T>): Promise<T>;

@@ -40,7 +40,7 @@ export const weaknessFile = (paths: StatePaths, host: string): string =>
   join(paths.root, "locks", `${WEAKNESS_PREFIX}${host}.json`);
 export const WEAKNESS_PREFIX = ".weakness-";
 
-/** What others ask of the runs under a lock. */
+/** Stop requests to the runs under a lock. */
 export const requestsDir = (paths: StatePaths, lock: LockId): string =>
   join(paths.root, "requests", lock.target, lockName(lock));
 

@@ -45,7 +45,7 @@ export function askKnownCommands(command: readonly string[], env: NodeJS.Process
   });
 }
 
-/** What PipelineWise calls its fast sync. @param place what needs it, such as `schedule.yml:3:5  a → b (fast_sync)` */
+/** Name that PipelineWise has for its fast sync. @param place the entry that needs it, such as `schedule.yml:3:5  a → b (fast_sync)` */
 export function fastSyncName({ program, knows }: KnownCommands, place: string): FastSyncName {
   const name = FAST_SYNC_NAMES.find(knows);
   if (name !== undefined) return name;

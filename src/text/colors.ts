@@ -1,7 +1,7 @@
 import colours from "picocolors";
 import type { Host } from "../host.ts";
 
-/** How words are set off on a terminal. */
+/** Styles for text on a terminal. */
 export interface Paint {
   readonly strong: (text: string) => string;
   readonly faint: (text: string) => string;

@@ -29,7 +29,7 @@ export type Traces =
 
 /** The kernel gives no higher process id (PID_MAX_LIMIT in include/linux/threads.h). */
 const HIGHEST_PID = 4_194_304;
-/** A log that has been silent for so long is nobody's. */
+/** A log that was not changed for this time does not belong to a running process. */
 const QUIET_MS = 30 * 60_000;
 /** A dead run may have continued for this time after its last heartbeat. */
 const AFTER_LAST_BEAT_MS = 60_000;

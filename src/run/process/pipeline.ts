@@ -20,7 +20,7 @@ import { type StopRequests, watchStopRequests } from "./stop-request.ts";
 import type { StopSignals } from "./stop-signals.ts";
 import { type StopTiming, stopPipeline } from "./terminate.ts";
 
-/** Who has a say in a pipeline's life, and who hears of it. */
+/** Parts that supervise a pipeline: sources of stop requests, and receivers of events. */
 interface Attendance {
   readonly host: Pick<Host, "stdout" | "stderr">;
   readonly log: RunLog;
@@ -28,7 +28,7 @@ interface Attendance {
   readonly lock: Pick<HeldLock, "lost">;
   readonly signals: StopSignals;
   readonly requests: StopRequests;
-  /** What bears this run's mark or has its lock. */
+  /** Processes that carry this run's mark or hold its lock. */
   readonly marked: MarkedProcesses;
   readonly timing: StopTiming;
   /** Said when a stop begins; silent where nobody reads. */
@@ -97,13 +97,13 @@ export interface HeldRun extends Execution {
   readonly host: Host;
   readonly lock: HeldLock;
   readonly notes: Notes;
-  /** What a dead run left in the way. */
+  /** Files that a dead run left. */
   readonly leftovers: Leftovers;
   /** The slot that it stands for, ours as soon as the pipeline has started; none for a run by hand. */
   readonly claim: SlotClaim | undefined;
 }
 
-/** A pipeline at work, and the log of its output. */
+/** A running pipeline and the log of its output. */
 export interface Begun {
   readonly pipeline: Pipeline;
   readonly log: RunLog;
@@ -149,7 +149,7 @@ export async function beginPipeline({ plan, host, lock, start }: HeldRun): Promi
   }
 }
 
-/** What is needed of a run for as long as its pipeline is at work. */
+/** Parts of a run that are needed while its pipeline is running. */
 interface Stay extends Pick<HeldRun, "host" | "lock" | "notes" | "signals" | "timing"> {
   readonly plan: Pick<RunPlan, "paths" | "entry" | "manners">;
 }

@@ -49,7 +49,7 @@ async function isThere(path: string): Promise<boolean> {
 const openRequests = ({ paths, pipeline }: RequestAddress, uid: number): Promise<void> =>
   ensureFolder(paths, requestsDir(paths, pipeline), uid);
 
-/** What a `stop` that was killed left: it is addressed to runs that are over. */
+/** Removes the files of a killed `stop`. They are addressed to runs that have ended. */
 async function removeOthers(address: RequestAddress): Promise<void> {
   const folder = requestsDir(address.paths, address.pipeline);
   for (const name of await readdir(folder)) {
@@ -108,13 +108,13 @@ async function removeUnlessGone(path: string): Promise<void> {
   if (await isThere(path)) await removeStateFile(path);
 }
 
-/** Takes a request away: it was carried out, or nobody waits for that any more. */
+/** Removes a request that was carried out, or that nobody waits for any more. */
 export const removeRequest = (address: RequestAddress): Promise<void> => removeUnlessGone(requestFile(address));
 
-/** Takes an answer away: it was read. */
+/** Removes an answer that was read. */
 export const removeAnswer = (address: RequestAddress): Promise<void> => removeUnlessGone(answerFile(address));
 
-/** What `stop`, on whatever host, asks of a run. */
+/** Stop requests to a run, from any host. */
 export interface StopRequests {
   /** Resolves at the first request. */
   readonly first: Promise<StopCause>;
