@@ -55,7 +55,7 @@ module.exports = {
           "^src/slots/due\\.ts$",
           "^src/text/(?!source-maps\\.ts$)",
           "^src/schedulers/(owner-mark|registry|scheduler)\\.ts$",
-          "^src/schedulers/cron/(block|compatibility|render)\\.ts$",
+          "^src/schedulers/cron/(block|compatibility|plan|render)\\.ts$",
           "^src/schedulers/airflow/(diff|dag|dag-file|timetable)\\.ts$",
           "^src/schedulers/cronicle/(diff|event|starts|time-zones)\\.ts$",
           "^src/schedulers/systemd/(calendar|diff|units)\\.ts$",
@@ -71,6 +71,13 @@ module.exports = {
       comment: "what they share is in schedulers/ itself",
       from: { path: "^src/schedulers/([^/]+)/" },
       to: { path: "^src/schedulers/[^/]+/", pathNot: "^src/schedulers/$1/" },
+    },
+    {
+      name: "install-knows-no-single-scheduler",
+      severity: "error",
+      comment: "a scheduler is known by its interface; only the registry loads the directory of one",
+      from: { path: "^src/(install/|schedulers/scheduler\\.ts$|cli/commands/(?!preview))" },
+      to: { path: "^src/schedulers/[^/]+/" },
     },
     {
       name: "only-the-lock-knows-its-library",

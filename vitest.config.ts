@@ -18,6 +18,18 @@ export default defineConfig({
         test: {
           name: "system",
           include: ["verification/**/*.test.ts"],
+          exclude: ["verification/nfs/**"],
+          globalSetup: ["verification/rig/setup.ts"],
+          fileParallelism: false,
+          testTimeout: 330_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        // Guest machines that share a file server, one laboratory at a time.
+        test: {
+          name: "nfs",
+          include: ["verification/nfs/**/*.test.ts"],
           globalSetup: ["verification/rig/setup.ts"],
           fileParallelism: false,
           testTimeout: 330_000,

@@ -84,10 +84,10 @@ async function startsInASecond() {
 }
 
 function records() {
-  const folder = join(sandbox.env.PIPELINEWISE_CONFIG_DIRECTORY, ".sched", "runs");
-  if (!existsSync(folder)) return [];
-  const files = readdirSync(folder, { recursive: true }).filter((name) => name.endsWith(".jsonl"));
-  return files.flatMap((name) => readFileSync(join(folder, name), "utf8").split("\n").slice(0, -1));
+  const directory = join(sandbox.env.PIPELINEWISE_CONFIG_DIRECTORY, ".sched", "runs");
+  if (!existsSync(directory)) return [];
+  const files = readdirSync(directory, { recursive: true }).filter((name) => name.endsWith(".jsonl"));
+  return files.flatMap((name) => readFileSync(join(directory, name), "utf8").split("\n").slice(0, -1));
 }
 
 /** From a start to its pipeline's first word: on a free lock, and counted from the moment its holder is killed. */

@@ -13,9 +13,9 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const program = join(root, "bin", "pipelinewise-sched.cjs");
 const rounds = Number(process.argv[2] ?? 30);
 const { NODE_EXTRA_CA_CERTS: _certs, NODE_COMPILE_CACHE: _cache, ...env } = process.env;
-const folder = mkdtempSync(join(tmpdir(), "pws-bench-"));
+const directory = mkdtempSync(join(tmpdir(), "pws-bench-"));
 
-const tellMemory = join(folder, "tell-memory.cjs");
+const tellMemory = join(directory, "tell-memory.cjs");
 writeFileSync(
   tellMemory,
   'process.on("exit", () => require("fs").writeSync(2, "\\npeak=" + process.resourceUsage().maxRSS + "\\n"))\n',
@@ -29,7 +29,7 @@ function timed(args) {
   const start = process.hrtime.bigint();
   const { status, stderr } = spawnSync(process.execPath, args, {
     env,
-    cwd: folder,
+    cwd: directory,
     stdio: ["ignore", "ignore", "pipe"],
   });
   if (status !== 0) throw new Error(`node ${args.join(" ")} ended with ${status}\n${stderr}`);
@@ -40,18 +40,18 @@ function timed(args) {
 function peakMemory(args) {
   const words = ["--require", tellMemory, ...args];
   const script = '"$0" "$@" | cat > /dev/null';
-  const { stderr } = spawnSync("sh", ["-c", script, process.execPath, ...words], { env, cwd: folder });
+  const { stderr } = spawnSync("sh", ["-c", script, process.execPath, ...words], { env, cwd: directory });
   return Number(/^peak=(\d+)$/m.exec(stderr.toString())?.[1] ?? Number.NaN) / 1024;
 }
 
 /** Our matcher as it is built, so that it is measured as the program runs it. */
 async function ourMatcher() {
   const build = await rolldown({
-    input: { expression: join(root, "src/cron/expression.ts"), next: join(root, "src/cron/next-runs.ts") },
+    input: { expression: join(root, "src/cron/expression.ts"), next: join(root, "src/cron/run-times.ts") },
   });
-  await build.write({ dir: folder, format: "esm", entryFileNames: "[name].mjs" });
+  await build.write({ dir: directory, format: "esm", entryFileNames: "[name].mjs" });
   await build.close();
-  const load = (name) => import(pathToFileURL(join(folder, `${name}.mjs`)).href);
+  const load = (name) => import(pathToFileURL(join(directory, `${name}.mjs`)).href);
   return { ...(await load("expression")), ...(await load("next")) };
 }
 
@@ -99,7 +99,7 @@ async function firingTimes(zone) {
 }
 
 const schedule = (name, pipelines) => {
-  const file = join(folder, name);
+  const file = join(directory, name);
   writeFileSync(file, `pipelines:\n${pipelines.map((one) => `  - ${one}\n`).join("")}`);
   return file;
 };
@@ -170,5 +170,5 @@ try {
     ].join("\n"),
   );
 } finally {
-  rmSync(folder, { recursive: true, force: true });
+  rmSync(directory, { recursive: true, force: true });
 }

@@ -41,12 +41,12 @@ function peakMemory(args) {
 
 const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 
-async function untilHeld(folder) {
+async function untilHeld(directory) {
   for (let tries = 0; tries < 500; tries++) {
-    if (existsSync(folder)) return;
+    if (existsSync(directory)) return;
     await sleep(20);
   }
-  throw new Error(`no lock in ${folder}`);
+  throw new Error(`no lock in ${directory}`);
 }
 
 const cases = {

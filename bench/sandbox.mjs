@@ -12,8 +12,11 @@ function localtimeMark() {
   }
 }
 
-/** @param program what stands for `pipelinewise`: the text of a shell script */
-export function makeSandbox(program) {
+/**
+ * @param program shell script that replaces `pipelinewise`
+ * @param more fields of the stored schedule, and more taps
+ */
+export function makeSandbox(program, { taps = [], ...more } = {}) {
   const home = realpathSync(mkdtempSync(join(tmpdir(), "pws-bench-")));
   const config = join(home, ".pipelinewise");
   const schedules = join(config, ".sched", "schedules");
@@ -42,7 +45,15 @@ export function makeSandbox(program) {
     source: { path: join(home, "schedule.yml"), digest: "0".repeat(64) },
     configDir: config,
     env: {},
-    entries: [entry("microserv_1"), entry("microserv_2"), candidate, entry("microserv_4"), entry("microserv_5")],
+    entries: [
+      entry("microserv_1"),
+      entry("microserv_2"),
+      candidate,
+      entry("microserv_4"),
+      entry("microserv_5"),
+      ...taps.map(entry),
+    ],
+    ...more,
   };
   const host = process.env.PIPELINEWISE_SCHED_HOST ?? hostname();
   const installed = {
@@ -79,10 +90,10 @@ export function makeSandbox(program) {
     tellMemory,
     /** Makes a tap's slot due again: without it the second start of a minute would be a skip of another kind. */
     forgetSlot(tap) {
-      const folder = join(config, ".sched", "slots", "redshift", tap);
-      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      const directory = join(config, ".sched", "slots", "redshift", tap);
+      mkdirSync(directory, { recursive: true, mode: 0o700 });
       const slot = new Date(Date.now() - 600_000).toISOString();
-      writeFileSync(join(folder, "run_tap.json"), JSON.stringify({ slot, host, run: "before" }), { mode: 0o600 });
+      writeFileSync(join(directory, "run_tap.json"), JSON.stringify({ slot, host, run: "before" }), { mode: 0o600 });
     },
     env: {
       ...env,

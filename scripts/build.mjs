@@ -64,11 +64,11 @@ const packageOf = (id) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(id)?.[0];
 
 const bundled = new Set(output.flatMap(({ modules = {} }) => Object.keys(modules)).map(packageOf));
 bundled.delete(undefined);
-const licences = [...bundled].sort().map((folder) => {
-  const { name, version: theirs, license } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
-  const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry));
+const licences = [...bundled].sort().map((directory) => {
+  const { name, version: theirs, license } = JSON.parse(readFileSync(join(directory, "package.json"), "utf8"));
+  const file = readdirSync(directory).find((entry) => /^licen[cs]e/i.test(entry));
   if (file === undefined) throw new Error(`${name} is bundled and has no licence file`);
-  return `${name} ${theirs} (${license})\n\n${readFileSync(join(folder, file), "utf8").trim()}\n`;
+  return `${name} ${theirs} (${license})\n\n${readFileSync(join(directory, file), "utf8").trim()}\n`;
 });
 mkdirSync(fresh, { recursive: true });
 writeFileSync(

@@ -1,4 +1,4 @@
-// `npm run quickstart`: the whole job in a sandbox folder. Own HOME, own config directory, own crontab file and the
+// `npm run quickstart`: the whole job in a sandbox directory. Own HOME, own config directory, own crontab file and the
 // stand-in for PipelineWise; your crontab and your ~/.pipelinewise are not touched. Safe to run again.
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -46,7 +46,7 @@ function makeSandbox() {
   mkdirSync(join(sandbox, "bin"), { recursive: true });
   mkdirSync(home);
   cpSync(join(root, "examples", "schedule.yml"), join(sandbox, "schedule.yml"));
-  // What `crontab` does, on a file of the sandbox.
+  // A stand-in for `crontab` that uses a file of the sandbox.
   const crontab = `#!/bin/sh
 case "$1" in
   -l) if [ -f '${crontabFile}' ]; then cat '${crontabFile}'; else echo "no crontab for $(id -un)" >&2; exit 1; fi ;;

@@ -1,4 +1,4 @@
-/** Exit codes of this program. Every other exit code of `run` is PipelineWise's. The README shows this table. */
+/** Exit codes of this program. Every other exit code of `run` is PipelineWise's. docs/commands.md shows this table. */
 export const EXIT = {
   ok: 0,
   /** `diff`: something would change. */
@@ -6,6 +6,8 @@ export const EXIT = {
   /** 126 and 127 as in a shell: the program is not executable, or was not found. */
   notExecutable: 126,
   notFound: 127,
+  /** As of timeout(1): a pipeline reached its timeout and was stopped. */
+  timedOut: 124,
   usage: 64,
   badSchedule: 65,
   noInput: 66,
@@ -14,7 +16,23 @@ export const EXIT = {
   skipped: 75,
 } as const;
 
-export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+/**
+ * The signals that would end this process and that it handles, each with the exit code of a shell: 128 + n for signal n
+ * of Linux. Of the other fatal ones, Node cannot handle SIGKILL and the real-time signals, and after SIGBUS, SIGFPE,
+ * SIGILL or SIGSEGV a process may not continue. SIGPIPE and SIGXFSZ are ignored, so their cause is an error of a write.
+ */
+export const EXIT_BY_SIGNAL = {
+  ...{ SIGHUP: 129, SIGINT: 130, SIGQUIT: 131, SIGTRAP: 133, SIGABRT: 134, SIGALRM: 142, SIGTERM: 143 },
+  ...{ SIGSTKFLT: 144, SIGXCPU: 152, SIGVTALRM: 154, SIGPROF: 155, SIGIO: 157, SIGPWR: 158, SIGSYS: 159 },
+} as const;
+
+/** A signal that asks this program to end. */
+export type EndSignal = keyof typeof EXIT_BY_SIGNAL;
+
+/** All signals that ask this program to end. */
+export const END_SIGNALS = Object.keys(EXIT_BY_SIGNAL) as EndSignal[]; // Keys of a literal, typed as string.
+
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT] | (typeof EXIT_BY_SIGNAL)[EndSignal];
 
 /**
  * An error that the user can fix. `message` says what is wrong, with the value and its place; `hint` says what to do next.
@@ -53,5 +71,13 @@ export class StoreError extends SchedError {
 export class UsageError extends SchedError {
   constructor(message: string, hint?: string) {
     super(message, { exitCode: EXIT.usage, ...(hint === undefined ? {} : { hint }) });
+  }
+}
+
+/** A signal asked this process to end. */
+export class InterruptedError extends SchedError {
+  /** @param done what is complete */
+  constructor(signal: EndSignal, done: string) {
+    super(`interrupted by ${signal}; ${done}`, { exitCode: EXIT_BY_SIGNAL[signal] });
   }
 }

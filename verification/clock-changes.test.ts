@@ -8,7 +8,7 @@ import { STEPPED_DAEMONS, TIMER_GENERATORS } from "./rig/daemons.ts";
 import { judge, startsOfLines } from "./rig/judge.ts";
 import { cannotReadTimers } from "./rig/needs.ts";
 import type { PrivateCron } from "./rig/private-cron.ts";
-import { schedWell, testWorld } from "./rig/product.ts";
+import { schedWell, testMachine } from "./rig/product.ts";
 import { stepThrough } from "./rig/run-stepped.ts";
 import { describeOn } from "./rig/suite.ts";
 import { elapses, makeTimers } from "./rig/timers.ts";
@@ -19,10 +19,10 @@ const LOOSE = ["30 1-2 */2 * 0", "*/60 2 * * *"];
 for (const daemon of STEPPED_DAEMONS) {
   describeOn(daemon, "when the clocks change", () => {
     test.each(CHANGE_NIGHTS)("starts what the preview says: $zone $change", async (night) => {
-      const { world, file, tab } = await worldOf(night);
-      const starts = await stepThrough(world, { ...night, tab, daemon });
-      expectForeseen(starts, await preview(world, file, { night, daemon: daemon.kind }), night);
-      // What the others make up after a gap they start several times in one minute, just as often as we say.
+      const { machine, file, tab } = await machineOf(night);
+      const starts = await stepThrough(machine, { ...night, tab, daemon });
+      expectForeseen(starts, await preview(machine, file, { night, daemon: daemon.kind }), night);
+      // After a gap the other daemons start several missed runs in one minute, as often as this program predicts.
       if (daemon.kind !== "busybox")
         expect(starts.map(describe)).toEqual(startsOfLines(tab, night).map(describe).sort());
     });
@@ -32,12 +32,12 @@ for (const daemon of STEPPED_DAEMONS) {
 for (const generator of TIMER_GENERATORS) {
   describeOn({ ...generator, lacking: cannotReadTimers() }, "when the clocks change", () => {
     test.each(CHANGE_NIGHTS)("its timers elapse when the preview says: $zone $change", async (night) => {
-      const { world, file, tab } = await worldOf(night);
+      const { machine, file, tab } = await machineOf(night);
       const starts: CronStart[] = [];
-      for (const { line, calendar } of await makeTimers(world, tab, generator)) {
+      for (const { line, calendar } of await makeTimers(machine, tab, generator)) {
         for (const at of await elapses(calendar, night)) starts.push({ at, command: line });
       }
-      expectForeseen(starts, await preview(world, file, { night, daemon: "systemd" }), night);
+      expectForeseen(starts, await preview(machine, file, { night, daemon: "systemd" }), night);
     });
   });
 }
@@ -45,24 +45,24 @@ for (const generator of TIMER_GENERATORS) {
 const describe = ({ at, command }: CronStart): string => `${at} ${command}`;
 
 /** A machine in the zone, a schedule of the jobs, and the lines that stand for it; their command does nothing. */
-async function worldOf({ zone }: ChangeNight) {
-  const world = await testWorld(zone);
-  const file = join(world.folder, "schedule.yml");
+async function machineOf({ zone }: ChangeNight) {
+  const machine = await testMachine(zone);
+  const file = join(machine.directory, "schedule.yml");
   const lines = CHANGE_CRONS.map((cron, at) => `  - {tap: job_${at}, target: warehouse, cron: "${cron}"}\n`);
   writeFileSync(file, `pipelines:\n${lines.join("")}`);
-  const tab = await schedWell(world, ["export", file, "--node", "/bin/true", "--program", "/bin/true"]);
-  return { world, file, tab };
+  const tab = await schedWell(machine, ["export", file, "--node", "/bin/true", "--program", "/bin/true"]);
+  return { machine, file, tab };
 }
 
 type Runs = readonly { readonly tap: string; readonly at: string }[];
 
 async function preview(
-  world: PrivateCron,
+  machine: PrivateCron,
   file: string,
   { night: { from, to }, daemon }: { readonly night: ChangeNight; readonly daemon: string },
 ): Promise<Runs> {
   const span = ["--from", from.toISOString(), "--to", to.toISOString()];
-  const answer = await schedWell(world, ["preview", file, "--daemon", daemon, ...span, "--json"]);
+  const answer = await schedWell(machine, ["preview", file, "--daemon", daemon, ...span, "--json"]);
   return (JSON.parse(answer) as { readonly runs: Runs }).runs;
 }
 

@@ -1,12 +1,12 @@
 import { expect, test } from "vitest";
 import { canonicalLines } from "../src/cron/canonical.ts";
 import { parseCron } from "../src/cron/expression.ts";
-import { runTimes } from "../src/cron/next-runs.ts";
+import { runTimes } from "../src/cron/run-times.ts";
 import { type CronStart, minute } from "./rig/cron-log.ts";
 import { STEPPED_DAEMONS, TIMER_GENERATORS } from "./rig/daemons.ts";
 import { judge, type Watch } from "./rig/judge.ts";
 import { cannotReadTimers } from "./rig/needs.ts";
-import { testWorld } from "./rig/product.ts";
+import { testMachine } from "./rig/product.ts";
 import { runStepped } from "./rig/run-stepped.ts";
 import { describeOn } from "./rig/suite.ts";
 import { elapses, makeTimers } from "./rig/timers.ts";
@@ -94,9 +94,9 @@ for (const daemon of STEPPED_DAEMONS) {
 for (const generator of TIMER_GENERATORS) {
   describeOn({ ...generator, lacking: cannotReadTimers() }, "a fortnight of hard expressions", () => {
     test("makes timers of our canonical lines that elapse when the expression says", async () => {
-      const world = await testWorld(watch.zone);
+      const machine = await testMachine(watch.zone);
       const starts: CronStart[] = [];
-      for (const { line, calendar } of await makeTimers(world, canonical, generator)) {
+      for (const { line, calendar } of await makeTimers(machine, canonical, generator)) {
         const command = line.split(" ").slice(5).join(" ");
         for (const at of await elapses(calendar, watch)) starts.push({ at, command });
       }
@@ -108,7 +108,7 @@ for (const generator of TIMER_GENERATORS) {
 const minutesOf = (starts: readonly CronStart[], wanted: string): readonly string[] =>
   starts.filter(({ command }) => command === wanted).map(({ at }) => at);
 
-/** What a daemon made of the canonical lines: our starts, and few others, which runs turn away. */
+/** Compares a daemon's starts by the canonical lines with the predicted ones. Runs skip the few others. */
 function expectOurs(starts: readonly CronStart[]): void {
   const verdicts = jobs.map(({ text, command, cron, ours }) => ({
     text,

@@ -2,9 +2,11 @@ import { spawnSync } from "node:child_process";
 import { chmodSync, chownSync, mkdirSync, readdirSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { lockFolder, type StatePaths } from "../src/storage/paths.ts";
-import { buildContender, type Contender, startContender, stateFolder, until } from "../test/lock/processes.ts";
-import { tempFolder } from "../test/support/host.ts";
+import { lockDirectory, type StatePaths } from "../src/storage/paths.ts";
+import { buildContender, type Contender, startContender, stateDirectory } from "../test/lock/processes.ts";
+import { tempDirectory } from "../test/support/host.ts";
+import { poll } from "../test/support/wait.ts";
+import { FAKETIME, removeFaketimeLeftovers } from "./rig/faketime.ts";
 import { SHORTEST } from "./rig/lock-timing.ts";
 
 /** `PWS_LOCK_ROUNDS=200` takes as many as the contract names. */
@@ -12,14 +14,13 @@ const ROUNDS = Number(process.env["PWS_LOCK_ROUNDS"] ?? 8);
 const CROWD = 50;
 /** On two cores, with some room: a round asks each of them for an answer. */
 const CROWD_MS = 60_000 + ROUNDS * 10_000;
-const pipeline = { tap: "a", target: "dwh" };
+const pipeline = { tap: "a", target: "dwh", dataDiff: false };
 /** Between hosts the kernel's lock excludes nobody for certain, so here it is not even there. */
 const RECORD_ALONE = { timing: SHORTEST, flockProgram: "no-such-flock" };
 const LOST_WITHIN_MS = 60_000;
 
 const isRoot = process.getuid?.() === 0;
 const canMount = spawnSync("unshare", ["-m", "true"]).status === 0;
-const FAKETIME = "/usr/bin/faketime";
 const hasFaketime = spawnSync(FAKETIME, ["-f", "+1h", "true"]).status === 0;
 
 let built: Awaited<ReturnType<typeof buildContender>>;
@@ -33,18 +34,18 @@ const start = (paths: StatePaths, options: object = RECORD_ALONE, before: readon
 
 /** Words that start a process as on another kernel: its boot id, and if asked for its machine's, are others. */
 function asOnOtherKernel({ machine }: { machine: boolean }): readonly string[] {
-  const folder = tempFolder();
-  writeFileSync(join(folder, "boot"), "11111111-0000-4000-8000-000000000000\n");
-  writeFileSync(join(folder, "machine"), "f".repeat(32));
-  const mounts = [`mount --bind ${folder}/boot /proc/sys/kernel/random/boot_id`];
-  if (machine) mounts.push(`mount --bind ${folder}/machine /etc/machine-id`);
+  const directory = tempDirectory();
+  writeFileSync(join(directory, "boot"), "11111111-0000-4000-8000-000000000000\n");
+  writeFileSync(join(directory, "machine"), "f".repeat(32));
+  const mounts = [`mount --bind ${directory}/boot /proc/sys/kernel/random/boot_id`];
+  if (machine) mounts.push(`mount --bind ${directory}/machine /etc/machine-id`);
   return ["unshare", "-m", "sh", "-ec", `${mounts.join("; ")}; exec "$@"`, "sh"];
 }
 const onOtherHost = () => asOnOtherKernel({ machine: true });
 
 /** Asks for the lock again and again until it is not held by another. */
 const takeAtLast = (contender: Contender) =>
-  until(
+  poll(
     () => contender.ask("take", "a"),
     ({ kind }) => kind !== "held",
   );
@@ -64,12 +65,12 @@ describe.each([
     }
   }
 
-  test("on a free lock: one gets it, each time", () => oneWinnerEach(stateFolder()), CROWD_MS);
+  test("on a free lock: one gets it, each time", () => oneWinnerEach(stateDirectory()), CROWD_MS);
 
   test(
     "on what a killed holder left: one takes it over, each time",
     async () => {
-      const paths = stateFolder();
+      const paths = stateDirectory();
       const victim = await start(paths, options);
       for (const tap of taps) expect((await victim.ask("take", tap)).kind).toBe("acquired");
       await victim.kill();
@@ -81,7 +82,7 @@ describe.each([
 
 describe.skipIf(!canMount || !isRoot)("a holder on another host", () => {
   test("that is stopped past its lease is taken over, and learns it when it goes on", async () => {
-    const paths = stateFolder();
+    const paths = stateDirectory();
     const holder = await start(paths, RECORD_ALONE, onOtherHost());
     const next = await start(paths);
     expect((await holder.ask("take", "a")).kind).toBe("acquired");
@@ -95,7 +96,7 @@ describe.skipIf(!canMount || !isRoot)("a holder on another host", () => {
   });
 
   test("that is stopped for longer than selfFence, but not taken over, goes on as the owner", async () => {
-    const paths = stateFolder();
+    const paths = stateDirectory();
     const holder = await start(paths, RECORD_ALONE, onOtherHost());
     expect((await holder.ask("take", "a")).kind).toBe("acquired");
     process.kill(holder.pid, "SIGSTOP");
@@ -104,35 +105,37 @@ describe.skipIf(!canMount || !isRoot)("a holder on another host", () => {
     const next = await start(paths);
     // It beats again before the lease that the next one gives it is over.
     for (let looks = 0; looks < 5; looks += 1) expect((await next.ask("take", "a")).kind).toBe("held");
-    const token = readdirSync(lockFolder(paths, pipeline));
+    const token = readdirSync(lockDirectory(paths, pipeline));
     expect(token).toHaveLength(1);
     expect(token[0]).toContain(`.${holder.pid}.`);
   });
 
   test("that is killed is taken over after its lease, by one of the many that want it", async () => {
-    const paths = stateFolder();
+    const paths = stateDirectory();
     const holder = await start(paths, RECORD_ALONE, onOtherHost());
     expect((await holder.ask("take", "a")).kind).toBe("acquired");
     await holder.kill();
     const all = await Promise.all(Array.from({ length: 6 }, () => start(paths)));
     const first = await Promise.race(all.map(async (one) => ({ one, answer: await takeAtLast(one) })));
-    expect(first.answer).toMatchObject({ kind: "acquired", tookOverFrom: { pid: holder.pid } });
-    const tokens = readdirSync(lockFolder(paths, pipeline));
+    // `tookOverFrom` is not certain here: one start may remove the dead token and another win the lock.
+    expect(first.answer.kind).toBe("acquired");
+    const tokens = readdirSync(lockDirectory(paths, pipeline));
     expect(tokens).toHaveLength(1);
     expect(tokens[0]).toContain(`.${first.one.pid}.`);
   });
 
   describe.skipIf(!hasFaketime)("whose clock is wrong by an hour", () => {
     test.each(["+1h", "-1h"])(
-      "(%s) keeps its lock while it lives, and blocks nobody longer once it is dead",
+      "(%s) keeps its lock while it is running, and blocks nobody after it has died",
       async (offset) => {
-        const paths = stateFolder();
+        const paths = stateDirectory();
+        removeFaketimeLeftovers();
         const wrong = [...onOtherHost(), "env", "FAKETIME_DONT_FAKE_MONOTONIC=1", FAKETIME, "-f", offset];
         const holder = await start(paths, RECORD_ALONE, wrong);
         const next = await start(paths);
         expect((await holder.ask("take", "a")).kind).toBe("acquired");
         const beats = Date.now() + 3 * SHORTEST.heartbeatMs;
-        await until(
+        await poll(
           async () => expect((await next.ask("take", "a")).kind).toBe("held"),
           () => Date.now() > beats,
         );
@@ -149,7 +152,7 @@ describe.skipIf(!canMount || !isRoot)("a holder on another host", () => {
 
 describe.skipIf(!canMount || !isRoot)("what this machine held", () => {
   test("before it was booted is taken over after three heartbeats of silence, without waiting for the lease", async () => {
-    const paths = stateFolder();
+    const paths = stateDirectory();
     const holder = await start(paths, RECORD_ALONE, asOnOtherKernel({ machine: false }));
     const next = await start(paths);
     expect((await holder.ask("take", "a")).kind).toBe("acquired");
@@ -162,7 +165,7 @@ describe.skipIf(!canMount || !isRoot)("what this machine held", () => {
     { name: "both layers: at once", options: { timing: SHORTEST } },
     { name: "the record alone: after the lease", options: RECORD_ALONE },
   ])("as process 1 of a container is taken over by process 1 of the next. $name", async ({ options }) => {
-    const paths = stateFolder();
+    const paths = stateDirectory();
     const contained = ["unshare", "-p", "-f", "--mount-proc", "--kill-child"];
     const holder = await start(paths, options, contained);
     expect(holder.pid).toBe(1);
@@ -174,28 +177,28 @@ describe.skipIf(!canMount || !isRoot)("what this machine held", () => {
   });
 });
 
-describe("a lock folder that is meddled with while it is held", () => {
-  const cases: readonly { what: string; meddle: (folder: string) => void; lost: RegExp; next: object }[] = [
+describe("a lock directory that is meddled with while it is held", () => {
+  const cases: readonly { what: string; meddle: (directory: string) => void; lost: RegExp; next: object }[] = [
     {
       what: "renamed",
-      meddle: (folder) => renameSync(folder, `${folder}.moved`),
+      meddle: (directory) => renameSync(directory, `${directory}.moved`),
       lost: /record no longer exists/,
       next: { kind: "acquired" },
     },
     {
       what: "made a symbolic link",
-      meddle(folder) {
-        renameSync(folder, `${folder}.moved`);
-        symlinkSync(dirname(folder), folder);
+      meddle(directory) {
+        renameSync(directory, `${directory}.moved`);
+        symlinkSync(dirname(directory), directory);
       },
       lost: /record no longer exists/,
       next: { kind: "failed", message: expect.stringContaining("is a symbolic link") },
     },
     {
       what: "made a file",
-      meddle(folder) {
-        renameSync(folder, `${folder}.moved`);
-        writeFileSync(folder, "");
+      meddle(directory) {
+        renameSync(directory, `${directory}.moved`);
+        writeFileSync(directory, "");
       },
       lost: /record no longer exists/,
       next: { kind: "failed", message: expect.stringContaining("is not a directory") },
@@ -203,10 +206,10 @@ describe("a lock folder that is meddled with while it is held", () => {
   ];
 
   test.each(cases)("$what: its holder learns it, the next start says what it finds", async ({ meddle, lost, next }) => {
-    const paths = stateFolder();
+    const paths = stateDirectory();
     const [holder, other] = [await start(paths), await start(paths)];
     await holder.ask("take", "a");
-    meddle(lockFolder(paths, pipeline));
+    meddle(lockDirectory(paths, pipeline));
     expect((await holder.ask("lost", "a")).why).toMatch(lost);
     expect(await other.ask("take", "a")).toMatchObject(next);
   });
@@ -215,26 +218,26 @@ describe("a lock folder that is meddled with while it is held", () => {
     const asNobody = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"];
 
     /** A config directory of an ordinary user's. */
-    function foldersOfNobody(): StatePaths {
-      const paths = stateFolder();
+    function directoriesOfNobody(): StatePaths {
+      const paths = stateDirectory();
       for (const path of [paths.configDir, paths.root]) chownSync(path, 65534, 65534);
       chmodSync(paths.configDir, 0o700);
       return paths;
     }
 
     test.each([
-      { what: "given to another user", meddle: (folder: string) => chownSync(folder, 0, 0) },
-      { what: "closed to its owner", meddle: (folder: string) => chmodSync(folder, 0) },
+      { what: "given to another user", meddle: (directory: string) => chownSync(directory, 0, 0) },
+      { what: "closed to its owner", meddle: (directory: string) => chmodSync(directory, 0) },
     ])(
       "$what: nobody gets the lock, and the holder gives up when it could not beat for selfFence",
       async ({ meddle }) => {
-        const paths = foldersOfNobody();
+        const paths = directoriesOfNobody();
         const [holder, other] = [
           await start(paths, RECORD_ALONE, asNobody),
           await start(paths, RECORD_ALONE, asNobody),
         ];
         expect((await holder.ask("take", "a")).kind).toBe("acquired");
-        meddle(lockFolder(paths, pipeline));
+        meddle(lockDirectory(paths, pipeline));
         expect(await other.ask("take", "a")).toMatchObject({
           kind: "failed",
           message: expect.stringMatching(/permission denied/),
@@ -244,15 +247,15 @@ describe("a lock folder that is meddled with while it is held", () => {
       LOST_WITHIN_MS,
     );
 
-    test("sticky and another user's: what is left there cannot be taken away, which is an error and no skip", async () => {
-      const paths = foldersOfNobody();
-      const folder = lockFolder(paths, pipeline);
+    test("a leftover in another user's sticky directory cannot be removed, which is an error and not a skip", async () => {
+      const paths = directoriesOfNobody();
+      const directory = lockDirectory(paths, pipeline);
       const root = await start(paths);
       expect((await root.ask("take", "a")).kind).toBe("acquired");
       await root.kill();
-      mkdirSync(folder, { recursive: true });
-      for (const path of [dirname(dirname(folder)), dirname(folder)]) chownSync(path, 65534, 65534);
-      chmodSync(folder, 0o1777);
+      mkdirSync(directory, { recursive: true });
+      for (const path of [dirname(dirname(directory)), dirname(directory)]) chownSync(path, 65534, 65534);
+      chmodSync(directory, 0o1777);
       const other = await start(paths, RECORD_ALONE, asNobody);
       expect(await other.ask("take", "a")).toMatchObject({ kind: "failed", name: "StoreError" });
     });

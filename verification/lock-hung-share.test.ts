@@ -4,7 +4,7 @@ import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { text } from "node:stream/consumers";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { tempFolder } from "../test/support/host.ts";
+import { tempDirectory } from "../test/support/host.ts";
 
 /**
  * A share whose server never answers, without a server: a FUSE mount that nobody serves. Whoever asks it waits for ever.
@@ -19,7 +19,7 @@ const program = resolve("bin/pipelinewise-sched.cjs");
 
 /** Starts our program with a config directory on the hung share. */
 function startOn(share: string, ...words: readonly string[]): { child: ChildProcess; said: Promise<string> } {
-  const home = tempFolder();
+  const home = tempDirectory();
   const { NODE_EXTRA_CA_CERTS: _, ...env } = process.env;
   const child = spawn("unshare", ["-m", "sh", "-ec", HUNG, "sh", share, process.execPath, program, ...words], {
     env: { ...env, HOME: home, PIPELINEWISE_CONFIG_DIRECTORY: share },
@@ -29,8 +29,8 @@ function startOn(share: string, ...words: readonly string[]): { child: ChildProc
   return { child, said: child.stderr === null ? Promise.resolve("") : text(child.stderr) };
 }
 
-function shareFolder(): string {
-  const share = join(tempFolder(), "share");
+function shareDirectory(): string {
+  const share = join(tempDirectory(), "share");
   mkdirSync(share);
   return share;
 }
@@ -42,7 +42,7 @@ describe.skipIf(!mounts)("a config directory on a share that never answers", () 
     { what: "a scheduled run", words: ["run", "--scheduled", ...PAIR] },
     { what: "a run by hand", words: ["run", ...PAIR] },
   ])("$what says so after a minute and is gone, with no process left behind", async ({ words }) => {
-    const share = shareFolder();
+    const share = shareDirectory();
     const begun = Date.now();
     const { child, said } = startOn(share, ...words);
     const [code, signal] = await once(child, "close");

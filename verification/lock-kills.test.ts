@@ -3,24 +3,24 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
-import { PAIR_WORDS, sandbox } from "../test/run/sandbox.ts";
-import { ended, runToEnd } from "./rig/child.ts";
+import { leadsGroup, pipelineProcesses, sendSignal } from "../test/support/processes.ts";
+import { ended, runToEnd } from "../test/support/run-program.ts";
+import { PAIR_WORDS, sandbox } from "../test/support/sandbox.ts";
+import { waitFor } from "../test/support/wait.ts";
 import { lot } from "./rig/lot.ts";
-import { leadsGroup, pipelineProcesses, sendSignal } from "./rig/processes.ts";
-import { waitFor } from "./rig/wait.ts";
 
 /** `PWS_LOCK_ROUNDS=200` takes as many of each kind as the contract names. */
 const KILLS = Number(process.env["PWS_LOCK_ROUNDS"] ?? 8);
 const KILL_MS = 3_000;
 const PROGRAM = [process.execPath, resolve("bin/pipelinewise-sched.cjs"), "run", ...PAIR_WORDS];
-/** From before the program reads its first line, on a machine that is not busy, to its pipeline at work. */
+/** Times from before the program reads its first line to its running pipeline, on a quiet machine. */
 const START_MS = 200;
 /** From the pipeline's first line to after the program's end. */
 const WORK_MS = 600;
 
 /**
  * Stands for PipelineWise: a pipe whose parts end one after the other, only the first with the lock as its stdin. All of
- * them hold a lock of their own, so whoever begins while anything of another run lives notes it.
+ * them hold a lock of their own, so a pipeline that begins while a process of another run is running records that.
  */
 const PIPELINE = `cd "$(dirname "$0")"
 exec 9>>guard
@@ -55,7 +55,7 @@ function workshop() {
   };
 }
 
-/** Who is killed, of a wrapper that leads a group and its pipeline, if it has one yet. */
+/** The processes to kill: the wrapper, which leads a group, and its pipeline, if it has started. */
 const KINDS: readonly { who: string; victims: (wrapper: number, pipeline: readonly number[]) => readonly number[] }[] =
   [
     { who: "the wrapper", victims: (wrapper) => [wrapper] },
@@ -67,7 +67,7 @@ const KINDS: readonly { who: string; victims: (wrapper: number, pipeline: readon
 
 describe(`kill -9, ${KILLS} times at moments drawn by lot`, () => {
   test.each(KINDS)(
-    "of $who: never two at once, the next start follows, each run is told once",
+    "of $who: never two runs at once, the next start runs, and each run is recorded once",
     async ({ who, victims }) => {
       const draw = lot(20261123 + KINDS.findIndex((kind) => kind.who === who));
       const { start, next, notes, runs, locks } = workshop();
@@ -85,7 +85,7 @@ describe(`kill -9, ${KILLS} times at moments drawn by lot`, () => {
         const begun = notes().length - begunBefore;
         const told = (await runs()).length - toldBefore;
         expect(notes()).not.toContain("two at once");
-        // A wrapper that had the lock is told of even when its pipeline had not begun.
+        // A wrapper that had the lock is recorded even if its pipeline had not started.
         expect(told).toBeGreaterThanOrEqual(begun);
         expect(told).toBeLessThanOrEqual(2);
       }

@@ -1,16 +1,16 @@
 import { mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { environmentOf } from "../test/support/processes.ts";
+import { waitFor } from "../test/support/wait.ts";
 import { cronComplaints, cronStarts } from "./rig/cron-log.ts";
 import type { PrivateCron } from "./rig/private-cron.ts";
-import { environmentOf } from "./rig/processes.ts";
-import { importProject, schedWell, testWorld } from "./rig/product.ts";
+import { importProject, schedWell, testMachine } from "./rig/product.ts";
 import { describeOnRealCron } from "./rig/suite.ts";
 import { addUser, type OrdinaryUser } from "./rig/user.ts";
-import { waitFor } from "./rig/wait.ts";
 
 /**
- * What each tap is told to do: one is still at work when its next minute comes, one fails. A first run copies and then
+ * Instructions for each tap: one is still running when its next minute comes, one fails. A first run copies and then
  * follows, so it takes the seconds twice.
  */
 const TAPS = {
@@ -29,37 +29,37 @@ interface Record {
 }
 
 describeOnRealCron("five pipelines every minute, in real time", () => {
-  test("a run that is still at work makes the next one a skip; only the failing pipeline sends mail; another user's runs are his", async () => {
-    const world = await testWorld();
-    await importProject(world, writeProject(world.folder));
-    await world.startDaemon();
-    const file = join(world.folder, "schedule.yml");
+  test("cron's starts skip a running pipeline, only the failing pipeline sends mail, and another user's runs are that user's", async () => {
+    const machine = await testMachine();
+    await importProject(machine, writeProject(machine.directory));
+    await machine.startDaemon();
+    const file = join(machine.directory, "schedule.yml");
     const lines = Object.keys(TAPS).map((tap) => `  - {tap: ${tap}, target: redshift, cron: "* * * * *"}\n`);
     writeFileSync(file, `pipelines:\n${lines.join("")}`);
-    await schedWell(world, ["install", file]);
-    const user = await addUser(world, "etl", 4711);
-    await installFor(user, world.folder);
+    await schedWell(machine, ["install", file]);
+    const user = await addUser(machine, "etl", 4711);
+    await installFor(user, machine.directory);
 
     // Two minutes of the daemon, and the long run met by the second.
     const environment = await waitFor("the long run", 150_000, () => {
-      const run = world.processes().find(({ words }) => words.includes("run_tap") && words.includes("microserv_2"));
+      const run = machine.processes().find(({ words }) => words.includes("run_tap") && words.includes("microserv_2"));
       return run && environmentOf(run);
     });
     expect(environment).toContain("PATH=/usr/bin:/bin");
-    expect(environment).toContain(`HOME=${world.home}`);
+    expect(environment).toContain(`HOME=${machine.home}`);
     await waitFor("the skip of the next minute", 150_000, async () =>
-      (await history(world)).find(({ outcome }) => outcome === "skipped"),
+      (await history(machine)).find(({ outcome }) => outcome === "skipped"),
     );
-    const { running, lastSkip } = await statusOf("microserv_2", world);
+    const { running, lastSkip } = await statusOf("microserv_2", machine);
     expect(lastSkip?.reason).toBe("overlap");
-    expect(world.processes().map(({ pid }) => pid)).toContain(running?.pid);
-    await schedWell(world, ["uninstall"]);
-    expect(world.spooled()).toBeUndefined();
+    expect(machine.processes().map(({ pid }) => pid)).toContain(running?.pid);
+    await schedWell(machine, ["uninstall"]);
+    expect(machine.spooled()).toBeUndefined();
     await user.sched(["uninstall"]);
-    await waitFor("the runs' own ends", 150_000, () => (world.processes().length === 0 ? true : undefined));
+    await waitFor("the runs' own ends", 150_000, () => (machine.processes().length === 0 ? true : undefined));
 
-    const records = await history(world);
-    const minutes = new Set(cronStarts(world.log()).map(({ at }) => at)).size;
+    const records = await history(machine);
+    const minutes = new Set(cronStarts(machine.log()).map(({ at }) => at)).size;
     expect(minutes).toBeGreaterThanOrEqual(2);
     const ends = (tap: string) =>
       records.filter((record) => record.tap === tap).map(({ outcome, reason }) => reason ?? outcome);
@@ -79,28 +79,28 @@ describeOnRealCron("five pipelines every minute, in real time", () => {
     expect(ofUser.runs.length).toBeGreaterThanOrEqual(1);
     expect(ownersBelow(join(user.home, ".pipelinewise"))).toEqual([user.uid]);
 
-    const mails = world.mails();
+    const mails = machine.mails();
     expect(mails).toHaveLength(minutes);
     for (const mail of mails) {
       expect(mail).toMatch(/^Subject: .*--tap microserv_3 --target redshift/m);
       expect(mail).toContain("microserv_3 → redshift");
       expect(mail).toContain("message=the stand-in's tap was told to end with 3");
     }
-    expect(cronComplaints(world.log())).toEqual([]);
+    expect(cronComplaints(machine.log())).toEqual([]);
   }, 330_000);
 });
 
 /** One pipeline in a user's own crontab, beside root's. */
-async function installFor(user: OrdinaryUser, folder: string): Promise<void> {
-  await user.pipelinewise(["import", "--dir", join(folder, "project")]);
-  const file = join(folder, "etl.yml");
+async function installFor(user: OrdinaryUser, directory: string): Promise<void> {
+  await user.pipelinewise(["import", "--dir", join(directory, "project")]);
+  const file = join(directory, "etl.yml");
   writeFileSync(file, 'pipelines:\n  - {tap: microserv_1, target: redshift, cron: "* * * * *"}\n');
   await user.sched(["install", file]);
 }
 
-/** Whose the files and folders below a folder are. */
-const ownersBelow = (folder: string): readonly number[] => [
-  ...new Set(readdirSync(folder, { recursive: true }).map((name) => statSync(join(folder, String(name))).uid)),
+/** The owners of the files and directories below a directory. */
+const ownersBelow = (directory: string): readonly number[] => [
+  ...new Set(readdirSync(directory, { recursive: true }).map((name) => statSync(join(directory, String(name))).uid)),
 ];
 
 interface Status {
@@ -109,8 +109,8 @@ interface Status {
   readonly lastSkip: { readonly reason: string } | null;
 }
 
-async function statusOf(tap: string, world: PrivateCron): Promise<Status> {
-  const { pipelines } = JSON.parse(await schedWell(world, ["status", "--json"])) as {
+async function statusOf(tap: string, machine: PrivateCron): Promise<Status> {
+  const { pipelines } = JSON.parse(await schedWell(machine, ["status", "--json"])) as {
     readonly pipelines: readonly Status[];
   };
   expect(pipelines.map((pipeline) => pipeline.tap).sort()).toEqual(Object.keys(TAPS));
@@ -119,9 +119,9 @@ async function statusOf(tap: string, world: PrivateCron): Promise<Status> {
   return status;
 }
 
-/** A PipelineWise project with the five taps. @returns its folder */
-function writeProject(folder: string): string {
-  const project = join(folder, "project");
+/** A PipelineWise project with the five taps. @returns its directory */
+function writeProject(directory: string): string {
+  const project = join(directory, "project");
   mkdirSync(project);
   const target = [
     "id: redshift",
@@ -142,7 +142,7 @@ function writeProject(folder: string): string {
   return project;
 }
 
-async function history(world: PrivateCron): Promise<readonly Record[]> {
-  const { runs } = JSON.parse(await schedWell(world, ["history", "--json"])) as { readonly runs: readonly Record[] };
+async function history(machine: PrivateCron): Promise<readonly Record[]> {
+  const { runs } = JSON.parse(await schedWell(machine, ["history", "--json"])) as { readonly runs: readonly Record[] };
   return runs;
 }

@@ -20,7 +20,7 @@ describeOnRealCron("the rig", () => {
     ]);
   });
 
-  test("gives the daemon the machine zone that it is told: Debian's rows for London's spring night come out", async () => {
+  test("gives the daemon another machine zone, and the daemon's starts match Debian's for London's spring night", async () => {
     const starts = await runStepped({
       from: new Date("2026-03-29T00:00:00Z"),
       to: new Date("2026-03-29T02:00:00Z"),
@@ -36,16 +36,16 @@ describeOnRealCron("the rig", () => {
   });
 
   test("sees a crontab that the daemon ignores", async () => {
-    const world = await startPrivateCron();
+    const machine = await startPrivateCron();
     try {
-      await world.setCrontab("* * * * * /bin/true\n");
+      await machine.setCrontab("* * * * * /bin/true\n");
       const spool = "/var/spool/cron/crontabs/root";
-      await world.run(["sh", "-c", `echo '99 * * * * /bin/true' >> ${spool}`]);
-      const log = await world.step(new Date("2026-11-23T12:00:00Z"), new Date("2026-11-23T12:05:00Z"));
+      await machine.run(["sh", "-c", `echo '99 * * * * /bin/true' >> ${spool}`]);
+      const log = await machine.step(new Date("2026-11-23T12:00:00Z"), new Date("2026-11-23T12:05:00Z"));
       expect(cronStarts(log)).toEqual([]);
       expect(cronComplaints(log).join("\n")).toContain("bad minute");
     } finally {
-      await world.stop();
+      await machine.stop();
     }
   });
 });

@@ -6,10 +6,10 @@ import { parseCron } from "../src/cron/expression.ts";
 import { zoneClock } from "../src/cron/zone-clock.ts";
 import { tableClock, zoneTable } from "../src/cron/zone-table.ts";
 import { findDue } from "../src/slots/due.ts";
-import { tempFolder, testHost } from "../test/support/host.ts";
+import { tempDirectory, testHost } from "../test/support/host.ts";
 import { cronComplaints, startLines } from "./rig/cron-log.ts";
 import { OWN_CRON, STEPPED_DAEMONS } from "./rig/daemons.ts";
-import { testWorld } from "./rig/product.ts";
+import { testMachine } from "./rig/product.ts";
 import { describeOn } from "./rig/suite.ts";
 
 /** Six jobs of every kind, each meant in each of the zones. */
@@ -41,9 +41,9 @@ for (const daemon of STEPPED_DAEMONS.filter(({ kind }) => kind !== "busybox")) {
         const jobs = fortnight.zones.flatMap((zone) => CRONS.map((text) => ({ zone, text })));
         const { tab, foreseen } = await render(jobs, fortnight);
         const { from, to, machineZone } = fortnight;
-        const world = await testWorld(machineZone);
-        await world.spool(tab);
-        const log = await world.step(from, to, daemon);
+        const machine = await testMachine(machineZone);
+        await machine.spool(tab);
+        const log = await machine.step(from, to, daemon);
         expect(cronComplaints(log)).toEqual([]);
 
         const starts = startLines(log);
@@ -64,7 +64,7 @@ for (const daemon of STEPPED_DAEMONS.filter(({ kind }) => kind !== "busybox")) {
 /** The lines as they are rendered shortly before, and what the preview then says of the fortnight, job by job. */
 async function render(jobs: readonly { readonly zone: string; readonly text: string }[], fortnight: Fortnight) {
   const { machineZone, from, to } = fortnight;
-  const file = join(tempFolder(), "schedule.yml");
+  const file = join(tempDirectory(), "schedule.yml");
   const lines = jobs.map(
     ({ zone, text }, job) => `  - {tap: job_${job}, target: warehouse, cron: "${text}", timezone: ${zone}}\n`,
   );
@@ -83,7 +83,7 @@ async function render(jobs: readonly { readonly zone: string; readonly text: str
   return { tab, foreseen: jobs.map((_, job) => runs.filter(({ tap }) => tap === `job_${job}`).map(({ at }) => at)) };
 }
 
-/** What runs make of the starts of a job: by the clock table that install stores, and knowing the newest slot taken. */
+/** The starts of a job that runs accept, by the stored clock table and the newest handled slot. */
 function takeSlots(
   stamps: readonly Date[],
   { zone, text, since }: { readonly zone: string; readonly text: string; readonly since: Date },

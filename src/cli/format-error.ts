@@ -2,7 +2,7 @@ import { EXIT, SchedError } from "../errors.ts";
 import { mapStack } from "../text/source-maps.ts";
 
 /** The message and the exit code of an error. Both entry points use it. */
-export function renderFault(error: unknown): { readonly text: string; readonly exitCode: number } {
+export function formatError(error: unknown): { readonly text: string; readonly exitCode: number } {
   if (error instanceof SchedError) {
     const hint = error.hint === undefined ? "" : `  ${error.hint}\n`;
     return { text: `pipelinewise-sched: ${error.message}\n${hint}`, exitCode: error.exitCode };

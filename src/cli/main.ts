@@ -2,12 +2,12 @@ import { Command, CommanderError } from "commander";
 import { EXIT } from "../errors.ts";
 import type { Host } from "../host.ts";
 import type { AddCommand, Finish } from "./command.ts";
-import { renderFault } from "./format-error.ts";
+import { formatError } from "./format-error.ts";
 
 interface CommandRow {
   readonly name: string;
   readonly description: string;
-  /** Loads the command's file, only if the command is used: loading all takes longer than most commands run. */
+  /** Loads the command's file. Called only if the command is used, because loading all files is slow. */
   readonly load: () => Promise<AddCommand>;
 }
 
@@ -53,6 +53,16 @@ const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import("./commands/stop.ts")).addStop,
   },
   {
+    name: "pause",
+    description: "keep pipelines from being started, on all hosts, until they are resumed",
+    load: async () => (await import("./commands/pause.ts")).addPause,
+  },
+  {
+    name: "resume",
+    description: "end a pause",
+    load: async () => (await import("./commands/resume.ts")).addResume,
+  },
+  {
     name: "status",
     description: "show PipelineWise's status with the schedule, next run, last outcome and current run",
     load: async () => (await import("./commands/status.ts")).addStatus,
@@ -63,13 +73,23 @@ const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import("./commands/history.ts")).addHistory,
   },
   {
+    name: "import",
+    description: "import a PipelineWise project while no pipeline is running",
+    load: async () => (await import("./commands/import.ts")).addImport,
+  },
+  {
+    name: "state",
+    description: "restore the state.json of a pipeline from a copy",
+    load: async () => (await import("./commands/state.ts")).addState,
+  },
+  {
     name: "unlock",
     description: "show the lock holders and whether each is alive or dead; clear the locks of dead runs",
     load: async () => (await import("./commands/unlock.ts")).addUnlock,
   },
 ];
 
-/** The command line parser. Only the command that `argv` names has its options. */
+/** The command line parser. Only the command that `argv` names gets its options. */
 async function buildProgram(argv: readonly string[], host: Host, finish: Finish): Promise<Command> {
   const program = new Command("pipelinewise-sched")
     .description(
@@ -84,11 +104,11 @@ async function buildProgram(argv: readonly string[], host: Host, finish: Finish)
     .exitOverride()
     .showSuggestionAfterError()
     .showHelpAfterError("(run with --help for usage)");
-  const [first, second] = argv.filter((word) => !word.startsWith("-"));
-  const typed = first === "help" ? second : first;
+  const [first, second] = argv.filter((argument) => !argument.startsWith("-"));
+  const used = first === "help" ? second : first;
   for (const { name, description, load } of COMMANDS) {
     const command = program.command(name).description(description);
-    if (name === typed) (await load())(command, host, finish);
+    if (name === used) (await load())(command, host, finish);
   }
   return program;
 }
@@ -111,8 +131,8 @@ export async function main(argv: readonly string[], host: Host): Promise<number>
   } catch (error) {
     // commander has already written its message.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-    const fault = renderFault(error);
-    host.stderr.write(fault.text);
-    return fault.exitCode;
+    const { text, exitCode } = formatError(error);
+    host.stderr.write(text);
+    return exitCode;
   }
 }

@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
+import { findChoice } from "../command-line.ts";
 import { UsageError } from "../errors.ts";
-import { connectorIdFault, ENTRY_COMMANDS, nameFault, onlyReads } from "../pipeline-id.ts";
+import { connectorIdError, ENTRY_COMMANDS, nameError, onlyReads } from "../pipeline-id.ts";
 import type { RunRequest } from "../run/plan.ts";
 
 /** An option of `run`. `value` is the name of its value in the help; without it the option is a flag. */
@@ -33,18 +34,23 @@ export const RUN_OPTIONS = [
     value: "TIME",
     help: "with --scheduled: the due time of this start, in ISO 8601 with an offset, or @ and epoch seconds",
   },
-  { name: "again", help: "with --slot: run the slot even if it was already run or skipped" },
   {
-    name: "tell-missed",
+    name: "times",
+    value: "DIGEST",
+    help: "with --scheduled: fail if the times that are stored on this host have another digest",
+  },
+  { name: "rerun", help: "with --slot: run the slot even if it was already run or skipped" },
+  {
+    name: "record-missed",
     help: "with --scheduled: record the due times that passed during the run as skipped (systemd)",
   },
   { name: "output", help: "with --scheduled: pass the pipeline's output through, and report a skip" },
   {
-    name: "stop-within",
+    name: "kill-after",
     value: "SECONDS",
     help: "seconds between a stop request and SIGKILL, 2 to 45 (default: 45)",
   },
-  { name: "skip-exit-code", value: "N", help: "exit code of a skip, 1 to 255 (Airflow: 99)" },
+  { name: "skip-exit-code", value: "N", help: "exit code of a skip, 2 to 255 (Airflow: 99)" },
 ] as const satisfies readonly RunOption[];
 
 type OptionName = (typeof RUN_OPTIONS)[number]["name"];
@@ -117,7 +123,8 @@ function checkedWord(name: string, word: string, faultOf: (word: string) => stri
 
 const COMMAND = /^[a-z][a-z0-9_]{0,63}$/;
 /** Commands that do not belong to one pipeline. */
-const NOT_OF_A_PIPELINE = ["init", "import", "import_config"];
+const NOT_OF_A_PIPELINE = ["init"];
+const IMPORTS = ["import", "import_config"];
 
 /**
  * Throws if the word is not the name of a PipelineWise command. Also throws for `stop_tap`, which must never be called, and
@@ -137,22 +144,30 @@ function assertCommandForLock(command: string): void {
       "Stop the run instead: pipelinewise-sched stop --tap ID --target ID",
     );
   }
+  if (IMPORTS.includes(command)) {
+    throw new UsageError(
+      `${given} concerns all pipelines`,
+      "Import with the locks of all pipelines: pipelinewise-sched import --dir DIR",
+    );
+  }
   if (onlyReads(command) || NOT_OF_A_PIPELINE.includes(command)) {
     throw new UsageError(`${given} does not need a pipeline's lock`, `Run it directly: pipelinewise ${command} …`);
   }
 }
 
-/** Throws where the arguments for PipelineWise name a pipeline: it could be another one than the lock is for. */
+/** Throws where the arguments for PipelineWise choose what runs: it could be another pipeline than the lock is for. */
 function assertSamePipeline(extraArgs: readonly string[]): void {
-  const option = extraArgs.find((word) => /^--ta(p|r|rg|rge|rget)?(=|$)/.test(word));
-  if (option === undefined) return;
+  const word = extraArgs[findChoice(extraArgs)];
+  if (word === undefined) return;
   throw new UsageError(
-    `${option} after -- could name another pipeline than the one that this run locks`,
-    "Name the pipeline before --: run --tap ID --target ID -- OPTIONS",
+    `${word} after -- could choose another pipeline or command than the one that this run locks`,
+    "Choose both before --: run --tap ID --target ID --command NAME -- OPTIONS",
   );
 }
 
 const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)$/;
+
+const TIMES_DIGEST = /^[0-9a-f]{8}$/;
 
 const EPOCH_SECONDS = /^@\d{1,11}$/;
 
@@ -164,6 +179,14 @@ function slot(text: string): Date {
   throw new UsageError(
     `--slot: ${JSON.stringify(text)} is not a point in time`,
     "Write it with an offset: 2026-10-25T01:30:00Z or 2026-10-25T01:30+01:00.",
+  );
+}
+
+function timesDigestOf(word: string | undefined): string | undefined {
+  if (word === undefined || TIMES_DIGEST.test(word)) return word;
+  throw new UsageError(
+    `--times: ${JSON.stringify(word)} is not a digest of 8 hexadecimal digits`,
+    "Copy the whole command as `export` or `install` wrote it.",
   );
 }
 
@@ -181,11 +204,11 @@ export function parseRunArguments(argv: readonly string[]): RunRequest {
   const needed = (name: OptionName): string => {
     const value = text(name);
     if (value === undefined) throw new UsageError(`--${name} is missing: run needs a tap and a target`, HELP_HINT);
-    return checkedWord(name, value, connectorIdFault);
+    return checkedWord(name, value, connectorIdError);
   };
   const named = (name: OptionName): string | undefined => {
     const value = text(name);
-    return value === undefined ? undefined : checkedWord(name, value, nameFault);
+    return value === undefined ? undefined : checkedWord(name, value, nameError);
   };
   const wholeNumber = (name: OptionName, least: number, most: number): number | undefined => {
     const word = text(name);
@@ -208,11 +231,12 @@ export function parseRunArguments(argv: readonly string[]): RunRequest {
     file: text("file"),
     scheduled: values.has("scheduled"),
     slot: due === undefined ? undefined : slot(due),
-    again: values.has("again"),
-    tellMissed: values.has("tell-missed"),
+    times: timesDigestOf(text("times")),
+    rerun: values.has("rerun"),
+    recordMissed: values.has("record-missed"),
     output: values.has("output"),
-    stopWithinSeconds: wholeNumber("stop-within", 2, 45),
-    skipExitCode: wholeNumber("skip-exit-code", 1, 255),
+    killAfterSeconds: wholeNumber("kill-after", 2, 45),
+    skipExitCode: wholeNumber("skip-exit-code", 2, 255),
     dryRun: values.has("dry-run"),
     extraArgs,
   };
@@ -226,8 +250,8 @@ export function parseRunArguments(argv: readonly string[]): RunRequest {
   if (request.slot !== undefined && !request.scheduled) {
     throw new UsageError("--slot needs --scheduled", "Remove --slot: a run by hand has no due time.");
   }
-  if (request.again && request.slot === undefined) {
-    throw new UsageError("--again needs --slot", "Remove --again: a run by hand never checks whether it ran before.");
+  if (request.rerun && request.slot === undefined) {
+    throw new UsageError("--rerun needs --slot", "Remove --rerun: a run by hand never checks whether it ran before.");
   }
   return request;
 }

@@ -2,6 +2,7 @@ import { closeSync, readdirSync, readFileSync } from "node:fs";
 import { userInfo } from "node:os";
 import { errorCode, errorMessage, StoreError } from "../errors.ts";
 import type { Host } from "../host.ts";
+import { SCHEDULERS } from "../schedulers/registry.ts";
 import { anchorOf, dropAnchors } from "../storage/anchor.ts";
 import { resolveConfigDir } from "../storage/config-dir.ts";
 
@@ -21,7 +22,7 @@ const KEPT = /^(?:PATH|TERM|TZ|LANG|LANGUAGE|LC_[A-Z]+|PIPELINEWISE_[A-Z_]+)$/;
  */
 const KEEPS_ROOTS_RIGHTS = /^v(?:20\.(?:[3-9]\.|10\.|11\.0$)|21\.(?:[0-5]\.|6\.[01]$))/;
 
-function demandSafeNode({ env }: Host): void {
+function assertSafeNode({ env }: Host): void {
   const ring = env["UV_USE_IO_URING"] ?? (KEEPS_ROOTS_RIGHTS.test(process.version) ? "1" : "0");
   if (ring === "0") return;
   throw new Error(
@@ -43,10 +44,10 @@ function findLogin(uid: number, gid: number): Login {
   }
 }
 
-/** The types of this version of Node leave out initgroups(3). */
+/** @types/node does not declare initgroups(3). */
 const self: NodeJS.Process & { initgroups?(user: string, extraGroup: number): void } = process;
 
-/** O_CLOEXEC, as fdinfo shows it (proc_pid_fdinfo(5)). */
+/** O_CLOEXEC in fdinfo, see proc_pid_fdinfo(5). */
 const CLOSED_IN_CHILDREN = 0o2_000_000;
 
 /** Closes the descriptors that this process has inherited: programs of the new user would inherit them in turn. */
@@ -58,7 +59,7 @@ function closeInherited(): void {
       const [, flags = "0"] = /^flags:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, "utf8")) ?? [];
       if ((Number.parseInt(flags, 8) & CLOSED_IN_CHILDREN) === 0) closeSync(fd);
     } catch (error) {
-      // It was the descriptor of this very listing.
+      // It was the descriptor of the listing itself.
       if (errorCode(error) !== "ENOENT" && errorCode(error) !== "EBADF") throw error;
     }
   }
@@ -89,7 +90,19 @@ function environmentOf({ name, home }: Login, env: Host["env"]): Host["env"] {
 }
 
 /** Loads the modules that these commands load late, because the owner may not be able to read this program. */
-const loadAll = () => Promise.all([import("../history/read.ts"), import("../run/log-writer.ts")]);
+const loadAll = () =>
+  Promise.all([
+    import("../history/read.ts"),
+    import("../lock/inspect.ts"),
+    import("../installed/former-host.ts"),
+    import("../lock/acquire.ts"),
+    import("../lock/lock-file.ts"),
+    import("../run/containers/find.ts"),
+    import("../run/containers/installed.ts"),
+    import("../run/log-writer.ts"),
+    import("../cron/zone-clock.ts"),
+    ...SCHEDULERS.map(({ load }) => load()),
+  ]);
 
 /**
  * The config directory for a command that reads or controls runs. Root permanently becomes the owner of the directory
@@ -106,7 +119,7 @@ export async function actAsOwner(
   if (owner === undefined || owner.uid === 0) return { host, configDir };
   await loadAll();
   try {
-    demandSafeNode(host);
+    assertSafeNode(host);
     const login = findLogin(owner.uid, owner.gid);
     become(login);
     dropAnchors();

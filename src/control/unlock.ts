@@ -1,35 +1,51 @@
 import { EXIT, SchedError, UsageError } from "../errors.ts";
-import { inspectLock, type LockView, type TokenView } from "../lock/inspect.ts";
+import type { LockView, TokenView } from "../lock/inspect.ts";
 import { LOCK_TIMING } from "../lock/timing.ts";
-import type { LockId } from "../pipeline-id.ts";
-import { openNotes } from "../run/wrapper-log.ts";
-import { flockFile } from "../storage/paths.ts";
+import { renderRemaining } from "../run/checks/holder.ts";
+import { renderContainer } from "../run/containers/find.ts";
+import { findInstalledContainers } from "../run/containers/installed.ts";
+import { readQueue, renderWaitsFor } from "../run/limits/read-queue.ts";
+import { reapRun } from "../run/lost-runs.ts";
+import { type Actor, renderActor, renderLastHeartbeat, type StopContext } from "../run/stop-run.ts";
+import { openWrapperLog } from "../run/wrapper-log.ts";
+import { renderProcesses } from "../system/proc.ts";
 import { renderDuration } from "../text/format-time.ts";
-import { type Actor, actorWords, buryRun, type Control } from "./reap.ts";
 
-function holderWords({ token, pid, holder, silentMs }: TokenView): string {
+function renderTokenHolder({ token, pid, holder, ...view }: TokenView): string {
   const who = holder === undefined ? `pid ${pid} (incomplete owner record)` : `host ${holder.host}, pid ${pid}`;
   const run = holder === undefined ? "" : `, run ${holder.runId} since ${holder.startedAt.toISOString()}`;
-  return `held by ${who}${run}; last heartbeat ${renderDuration(silentMs)} ago; token ${token}`;
+  return `held by ${who}${run}; last heartbeat ${renderLastHeartbeat(view)}; token ${token}`;
 }
 
 /** Explains whether a holder is alive or dead, and what to do next. */
-function reasonWords({ paths }: Control, pipeline: LockId, { token, pid, state }: TokenView): string {
-  const words = `--tap ${pipeline.tap} --target ${pipeline.target}`;
+async function renderState({ store: { lock } }: StopContext, { token, pid, state }: TokenView): Promise<string> {
+  const options = `--tap ${lock.id.tap} --target ${lock.id.target}`;
   switch (state.kind) {
     case "alive":
-      return `ALIVE: process ${pid} runs on this host. To stop it: pipelinewise-sched stop ${words}`;
+      return `ALIVE: process ${pid} runs on this host${renderRemaining(await lock.findRemaining())}. To stop it: pipelinewise-sched stop ${options}`;
     case "orphans":
-      return `ALIVE: process ${pid} has ended, but its pipeline is still running on this host: ${state.pids.join(", ")}. To stop it: pipelinewise-sched stop ${words}`;
+      return `ALIVE: process ${pid} has ended, but its pipeline is still running on this host: ${renderProcesses(state.pids)}. To stop it: pipelinewise-sched stop ${options}`;
     case "hidden":
-      return `ALIVE: process ${pid} has ended, but processes of another user hold its lock. Find and end them as root: fuser -v ${flockFile(paths, pipeline)}`;
+      return `ALIVE: process ${pid} has ended, but processes of another user hold its lock. Find and end them as root: fuser -v ${lock.kernelLockFile}`;
     case "contained":
-      return `ALIVE: it is in another container of this machine, and its pipeline is running: ${state.pids.join(", ")}. To stop it: pipelinewise-sched stop ${words}`;
+      return `ALIVE: it is in another container of this machine, and its pipeline is running: ${renderProcesses(state.pids)}. To stop it: pipelinewise-sched stop ${options}`;
     case "unproved":
-      return `UNKNOWN: it is on another host, or in another container. The next start on this host takes over after ${renderDuration(LOCK_TIMING.leaseMs)} without a heartbeat. If you are sure that it is not running: pipelinewise-sched unlock ${words} --token ${token} --force`;
+      return `UNKNOWN: it is on another host, or in another container. The next start on this host takes over after ${renderDuration(LOCK_TIMING.leaseMs)} without a heartbeat. If you are sure that it is not running: pipelinewise-sched unlock ${options} --token ${token} --force`;
     case "dead":
       return `DEAD: process ${pid} has ended on this host, and no process of its pipeline is left`;
   }
+}
+
+/** Reports the containers of a pipeline without a live wrapper. @returns whether there are any */
+async function reportContainers({ store, host, report }: StopContext): Promise<boolean> {
+  const { tap, target } = store.lock.id;
+  const found = await findInstalledContainers(store, host);
+  for (const container of found) {
+    report(
+      `ALIVE: it ${renderContainer(container)}. To stop it: pipelinewise-sched stop --tap ${tap} --target ${target}`,
+    );
+  }
+  return found.length > 0;
 }
 
 /**
@@ -37,38 +53,44 @@ function reasonWords({ paths }: Control, pipeline: LockId, { token, pid, state }
  *
  * @returns whether the lock is free now
  */
-export async function unlock(control: Control, pipeline: LockId): Promise<boolean> {
-  const { paths, host, say } = control;
-  const lock = await inspectLock(paths, pipeline, host);
-  let free = true;
+export async function unlock(context: StopContext): Promise<boolean> {
+  const { store, report } = context;
+  const lock = await store.lock.inspect();
+  const isOccupied = lock.tokens.every(({ state }) => state.kind === "dead") && (await reportContainers(context));
+  let isFree = !isOccupied;
   for (const view of lock.tokens) {
-    say(holderWords(view));
-    say(reasonWords(control, pipeline, view));
-    if (view.state.kind === "dead") await clear(control, pipeline, lock, view);
-    else free = false;
+    report(renderTokenHolder(view));
+    const queued = view.holder && (await readQueue(store.paths)).get(view.holder.runId);
+    if (queued !== undefined) {
+      report(`QUEUED since ${queued.since.toISOString()}: its pipeline waits for a place: ${renderWaitsFor(queued)}`);
+    }
+    report(await renderState(context, view));
+    if (view.state.kind === "dead" && !isOccupied) await clear({ context, lock, view });
+    else isFree = false;
   }
-  if (lock.tokens.length > 0) return free;
-  const strays = await lock.processes().find();
-  if (strays.length > 0)
-    say(`there is no owner record, but these processes hold the kernel lock: ${strays.join(", ")}`);
-  return strays.length === 0;
+  if (lock.tokens.length > 0) return isFree;
+  const escaped = await lock.processes().find();
+  if (escaped.length > 0) {
+    report(`the owner record is missing, but these processes hold the kernel lock: ${renderProcesses(escaped)}`);
+  }
+  return isFree && escaped.length === 0;
 }
 
-async function clear(control: Control, pipeline: LockId, lock: LockView, view: TokenView): Promise<void> {
-  const how = `found by unlock, on host ${control.host.name}`;
-  const { taken } = await buryRun(control, pipeline, { lock, view, how, as: "bury" });
-  control.say(taken ? "cleared, and the run is recorded as lost" : "another process has already cleared it");
-}
-
+/** One holder of one lock. */
 interface Choice {
-  readonly id: LockId;
+  readonly context: StopContext;
   readonly lock: LockView;
   readonly view: TokenView;
 }
 
+async function clear({ context: { store, host, report }, lock, view }: Choice): Promise<void> {
+  const { taken } = await reapRun(store, { lock, view, how: `found by unlock, on host ${host.name}`, as: "reap" });
+  report(taken ? "cleared, and the run is recorded as lost" : "another process has already cleared it");
+}
+
 function chooseToken(choices: readonly Choice[], prefix: string): Choice {
-  const meant = choices.filter(({ view }) => view.token.startsWith(prefix));
-  const [one, ...others] = meant;
+  const matching = choices.filter(({ view }) => view.token.startsWith(prefix));
+  const [one, ...others] = matching;
   if (one === undefined) {
     throw new SchedError(`no token in this lock begins with ${prefix}`, {
       exitCode: EXIT.noInput,
@@ -76,7 +98,7 @@ function chooseToken(choices: readonly Choice[], prefix: string): Choice {
     });
   }
   if (others.length > 0)
-    throw new UsageError(`${meant.length} tokens begin with ${prefix}`, "Give more characters of the token.");
+    throw new UsageError(`${matching.length} tokens begin with ${prefix}`, "Give more characters of the token.");
   return one;
 }
 
@@ -84,34 +106,33 @@ function chooseToken(choices: readonly Choice[], prefix: string): Choice {
  * Removes a token whose holder is not proved dead. If its run is still running, it notices the loss at its next heartbeat
  * and stops its pipeline; until then two runs may be running.
  *
- * @param locks where the token may be
+ * @param contexts the locks in which the token may be
  * @throws SchedError for a run that is running on this host, because it can be stopped
  */
 export async function unlockByForce(
-  controlOf: (lock: LockId) => Control,
-  locks: readonly LockId[],
+  contexts: readonly StopContext[],
   { prefix, actor }: { readonly prefix: string; readonly actor: Actor },
 ): Promise<void> {
-  const seen = locks.map(async (id): Promise<readonly Choice[]> => {
-    const { paths, host } = controlOf(id);
-    const lock = await inspectLock(paths, id, host);
-    return lock.tokens.map((view) => ({ id, lock, view }));
+  const seen = contexts.map(async (context): Promise<readonly Choice[]> => {
+    const lock = await context.store.lock.inspect();
+    return lock.tokens.map((view) => ({ context, lock, view }));
   });
-  const { id, lock, view } = chooseToken((await Promise.all(seen)).flat(), prefix);
-  const control = controlOf(id);
-  const { paths, host, say } = control;
-  say(holderWords(view));
+  const choice = chooseToken((await Promise.all(seen)).flat(), prefix);
+  const { context, lock, view } = choice;
+  const { store, host, report } = context;
+  report(renderTokenHolder(view));
   if (view.state.kind !== "dead" && view.state.kind !== "unproved") {
-    throw new SchedError(reasonWords(control, id, view), { exitCode: EXIT.skipped });
+    throw new SchedError(await renderState(context, view), { exitCode: EXIT.skipped });
   }
-  if (view.state.kind === "dead") return clear(control, id, lock, view);
-  const how = `its lock was removed by force by ${actorWords(actor)}`;
-  const notes = await openNotes(paths, host, { tap: id.tap, target: id.target });
+  if (view.state.kind === "dead") return clear(choice);
+  const how = `its lock was removed by force by ${renderActor(actor)}`;
+  const { tap, target } = store.lock.id;
+  const log = await openWrapperLog(store.paths, host, { tap, target });
   try {
-    const { taken, record } = await buryRun(control, id, { lock, view, how, as: "force" });
-    notes.warn("lock removed by force", { by: actor.by, why: actor.why, token: view.token, run: record?.id });
-    say(taken ? "removed by force, and the run is recorded as lost" : "it no longer exists");
+    const { taken, record } = await reapRun(store, { lock, view, how, as: "force" });
+    log.warn("lock removed by force", { by: actor.by, why: actor.reason, token: view.token, run: record?.id });
+    report(taken ? "removed by force, and the run is recorded as lost" : "it no longer exists");
   } finally {
-    await notes.close();
+    await log.close();
   }
 }

@@ -1,24 +1,24 @@
-import type { Cron } from "./expression.ts";
+import { type Cron, LONGEST_MONTH } from "./expression.ts";
 
 const LAST_MINUTE = 59;
 const LAST_HOUR = 23;
-/** Of the months 1 to 12, the leap day counted: it comes. */
-const LONGEST_MONTH = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 
 /**
- * The time fields of the crontab lines that stand for a cron: what Debian's cron, cronie, busybox crond and systemd-cron
- * all read alike.
+ * The time fields of the crontab lines for a cron expression, in the form that Debian's cron, cronie, busybox crond and
+ * systemd-cron all read alike.
  *
  * - Numbers only, ascending, each once; weekdays 0-6; no ranges, names or macros.
- * - Days, months and weekdays are `*` or a list. Where either day field is enough, each has a line of its own, as
- *   systemd-cron would ask for both.
- * - Minutes and hours begin with `*` where the user's do and are written out where they do not, so that a line keeps its
- *   class, which decides at clock changes.
+ * - Days, months and weekdays are `*` or a list. If either day field is enough, each has its own line, because
+ *   systemd-cron would require both.
+ * - Minutes and hours begin with `*` if and only if the user's fields do, so that a line keeps its class, which decides
+ *   what happens at clock changes.
  *
- * Their starts together are those of the cron, and in two cases a few more, which the wrapper's due check turns away:
- * a cron that asks for a day of the month *and* a weekday has a line for the day alone, as no text says "and"
- * everywhere; a starred step beyond the field's end (60 minutes), which cronie 1.5 refuses, becomes the largest there is
- * where its star decides the class.
+ * Together the lines start at the times of the expression, and in two cases more often. The wrapper skips those starts,
+ * because nothing is due:
+ * - An expression that requires a day of the month *and* a weekday has a line for the day only, because no syntax means
+ *   "and" in every daemon.
+ * - A starred step beyond the end of its field (60 minutes), which cronie 1.5 rejects, becomes the largest possible step
+ *   if its star decides the class.
  */
 export function canonicalLines(cron: Cron): readonly string[] {
   const times = timeFields(cron);
@@ -26,7 +26,7 @@ export function canonicalLines(cron: Cron): readonly string[] {
   return dayFields(cron).map(({ days, weekdays }) => `${times} ${days} ${months} ${weekdays}`);
 }
 
-/** Whether a cron's own text is what stands in the crontab. */
+/** Whether the crontab line contains the expression as the user typed it. */
 export function isCanonical(cron: Cron): boolean {
   const [line, ...more] = canonicalLines(cron);
   return more.length === 0 && line === cron.text.split(/[ \t]+/).join(" ");
@@ -35,10 +35,10 @@ export function isCanonical(cron: Cron): boolean {
 function timeFields(cron: Cron): string {
   const { minutes, hours, text } = cron;
   const [minuteText = "", hourText = ""] = text.startsWith("@") ? ["", macroHours(cron)] : text.split(/[ \t]+/);
-  const minute = starred(minutes, minuteText, LAST_MINUTE);
-  const hour = starred(hours, hourText, LAST_HOUR);
+  const minute = renderStarred(minutes, minuteText, LAST_MINUTE);
+  const hour = renderStarred(hours, hourText, LAST_HOUR);
   const isWild = cron.class === "wildcard";
-  // Only a star that decides the class is worth the starts that it adds.
+  // Add a star, and with it more starts, only if the class depends on it.
   if (isWild && minute === undefined && hour === undefined) {
     return minuteText.startsWith("*")
       ? `${withStar(minutes, LAST_MINUTE)} ${hours.join()}`
@@ -47,11 +47,11 @@ function timeFields(cron: Cron): string {
   return `${minute ?? minutes.join()} ${hour ?? hours.join()}`;
 }
 
-/** `@hourly` is of the wildcard class and stands for `0 * * * *`; the others are fixed. */
+/** The hour field of a macro: only `@hourly` (`0 * * * *`) has a star. */
 const macroHours = (cron: Cron): string => (cron.class === "wildcard" ? "*" : "");
 
-/** The values by a leading `*`, as in the user's text; `undefined` where that has none, or its step leaves the field. */
-function starred(values: readonly number[], text: string, last: number): string | undefined {
+/** The values with a leading `*`, as in the user's text; `undefined` if that has no star or its step is too large. */
+function renderStarred(values: readonly number[], text: string, last: number): string | undefined {
   if (!text.startsWith("*")) return undefined;
   const own = Number(/^\*\/(\d+)/.exec(text)?.[1] ?? 1);
   const [, second = 0] = values;
@@ -61,7 +61,7 @@ function starred(values: readonly number[], text: string, last: number): string 
   return withStar(values, step);
 }
 
-/** The values behind a star that covers some of them. */
+/** A starred step, followed by the values that it does not cover. */
 const withStar = (values: readonly number[], step: number): string =>
   [`*/${step}`, ...values.filter((value) => value % step !== 0)].join();
 
@@ -80,9 +80,9 @@ function dayFields({ days, months, weekdays, dayRule }: Cron): readonly DayField
   const byWeekday = listOrStar(weekdays, 7);
   if (dayRule === "and") return [{ days: byDay, weekdays: byDay === "*" ? byWeekday : "*" }];
   if (byDay === "*" || byWeekday === "*") return [{ days: "*", weekdays: "*" }];
-  // `0 0 31 2 1` fires on Mondays alone.
-  const comes = months.some((month) => (days[0] ?? 0) <= (LONGEST_MONTH[month - 1] ?? 0));
-  return [...(comes ? [{ days: byDay, weekdays: "*" }] : []), { days: "*", weekdays: byWeekday }];
+  // `0 0 31 2 1` fires on Mondays only: February never has 31 days.
+  const isPossible = months.some((month) => (days[0] ?? 0) <= (LONGEST_MONTH[month - 1] ?? 0));
+  return [...(isPossible ? [{ days: byDay, weekdays: "*" }] : []), { days: "*", weekdays: byWeekday }];
 }
 
 const listOrStar = (values: readonly number[], all: number): string => (values.length === all ? "*" : values.join());

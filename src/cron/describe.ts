@@ -15,19 +15,22 @@ const MONTHS = [
   "November",
   "December",
 ];
-/** Above this number of clock times, the description gives their pattern instead. */
+/** If there are more clock times than this, the description gives their pattern. */
 const MOST_TIMES = 6;
 
-/** A cron in English: "every 5 minutes", "at 00:00 on Saturday". Says what cron does, not what was probably meant. */
+/**
+ * A cron expression in English, such as "every 5 minutes" or "at 00:00 on Saturday". It says what cron does, which may
+ * differ from what the author meant.
+ */
 export function describeCron(cron: Cron): string {
-  const days = dayWords(cron);
-  const times = timeWords(cron);
+  const days = describeDays(cron);
+  const times = describeTimes(cron);
   const everyDay = days === "" && times.startsWith("at ") && !times.endsWith("every hour") ? "every day" : days;
   const months = cron.months.length === 12 ? "" : `in ${listed(cron.months, (month) => MONTHS[month - 1] ?? "")}`;
-  return [times, everyDay, months].filter((words) => words !== "").join(" ");
+  return [times, everyDay, months].filter((part) => part !== "").join(" ");
 }
 
-function timeWords({ minutes, hours }: Cron): string {
+function describeTimes({ minutes, hours }: Cron): string {
   const [minute = 0] = minutes;
   const [firstHour = 0] = hours;
   const lastHour = hours.at(-1) ?? 0;
@@ -52,7 +55,7 @@ function timeWords({ minutes, hours }: Cron): string {
   return `at minute${minutes.length === 1 ? "" : "s"} ${listed(minutes)} of hour${hours.length === 1 ? "" : "s"} ${listed(hours)}`;
 }
 
-function dayWords({ days, weekdays, dayRule }: Cron): string {
+function describeDays({ days, weekdays, dayRule }: Cron): string {
   const allDays = days.length === 31;
   const allWeekdays = weekdays.length === 7;
   const onDays = `day${days.length === 1 ? "" : "s"} ${listed(days)} of the month`;
@@ -64,7 +67,7 @@ function dayWords({ days, weekdays, dayRule }: Cron): string {
     : `on ${onWeekdays}, only when it is also ${days.length === 1 ? "" : "one of "}${onDays}`;
 }
 
-/** The step of values that go evenly round from 0, such as 0, 15, 30, 45 of 60. */
+/** The step of values that divide the range evenly from 0, such as 0, 15, 30, 45 of 60. */
 function evenStep(values: readonly number[], round: number): number | undefined {
   const step = round / values.length;
   return Number.isInteger(step) && values.every((value, index) => value === index * step) ? step : undefined;
@@ -87,6 +90,6 @@ function listed(values: readonly number[], nameOf: (value: number) => string = S
   return joined(values.map(nameOf));
 }
 
-function joined(words: readonly string[]): string {
-  return words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
+function joined(parts: readonly string[]): string {
+  return parts.length < 2 ? parts.join("") : `${parts.slice(0, -1).join(", ")} and ${parts.at(-1)}`;
 }

@@ -1,14 +1,14 @@
-import { CronFault, DAY, HOUR, MINUTE, MONTH, parseField, printable, WEEKDAY } from "./field.ts";
+import { CronSyntaxError, DAY, escapeInvisible, HOUR, MINUTE, MONTH, parseField, WEEKDAY, type Word } from "./field.ts";
 
 /**
- * Which of the two ways Debian cron treats a line around a clock change: `wildcard` when its minute or hour field
- * begins with `*` (or it is `@hourly`), else `fixed`.
+ * How Debian's cron treats a line at a clock change: `wildcard` if its minute or hour field begins with `*` (or it is
+ * `@hourly`), otherwise `fixed`.
  */
 export type CronClass = "fixed" | "wildcard";
 
 /** A crontab(5) expression as Debian's cron interprets it. */
 export interface Cron {
-  /** As the user wrote it, blanks at the ends taken off. */
+  /** As the user wrote it, without blanks at the ends. */
   readonly text: string;
   /** Ascending, 0-59. */
   readonly minutes: readonly number[];
@@ -37,38 +37,45 @@ const MACROS: Readonly<Record<string, string>> = {
 };
 
 const FIELD_COUNT = 5;
+/** A crontab line has at most 998 characters. A schedule file may need more characters for the same times. */
+const LONGEST = 4096;
 const LAYOUT = "minute hour day month weekday";
-/** February's leap day counts: it comes. */
-const LONGEST_MONTH = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-
-interface Word {
-  readonly text: string;
-  readonly offset: number;
-}
+/** Length of each month from January to December; February has its leap day. */
+export const LONGEST_MONTH = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 
 /**
  * Parses an expression as Debian's cron (3.0pl1) does. Rejects what cron accepts but interprets unexpectedly:
- * characters after a value, backward ranges, dates that never come.
+ * characters after a value, backward ranges, and dates that never occur.
  *
- * @throws CronFault
+ * @throws CronSyntaxError
  */
 export function parseCron(text: string): Cron {
+  if (text.length > LONGEST) {
+    throw new CronSyntaxError(
+      `a cron expression has at most ${LONGEST} characters, but this one has ${text.length}`,
+      0,
+    );
+  }
   const broken = /[\r\n\0]/.exec(text);
   if (broken !== null) {
-    throw new CronFault(`a cron expression is one line, but this one contains ${printable(broken[0])}`, broken.index);
+    throw new CronSyntaxError(
+      `a cron expression is one line, but this one contains ${escapeInvisible(broken[0])}`,
+      broken.index,
+    );
   }
   const words = [...text.matchAll(/[^ \t]+/g)].map((match): Word => ({ text: match[0], offset: match.index }));
-  const [first] = words;
-  if (first === undefined) throw new CronFault("the cron expression is empty", 0, `Write five fields: ${LAYOUT}.`);
-  const own = text.slice(first.offset).replace(/[ \t]+$/, "");
-  if (first.text.startsWith("@")) return { ...readFields(macroWords(first, words)), text: own };
-  return { ...readFields(words), text: own };
+  const [first, last] = [words[0], words.at(-1)];
+  if (first === undefined || last === undefined)
+    throw new CronSyntaxError("the cron expression is empty", 0, `Write five fields: ${LAYOUT}.`);
+  const own = text.slice(first.offset, last.offset + last.text.length);
+  if (first.text.startsWith("@")) return { ...parseFields(expandMacro(first, words)), text: own };
+  return { ...parseFields(words), text: own };
 }
 
-function macroWords({ text, offset }: Word, words: readonly Word[]): readonly Word[] {
+function expandMacro({ text, offset }: Word, words: readonly Word[]): readonly Word[] {
   const meaning = Object.hasOwn(MACROS, text) ? MACROS[text] : undefined;
   if (text === "@reboot") {
-    throw new CronFault(
+    throw new CronSyntaxError(
       "@reboot is not a time: cron runs it whenever its daemon starts",
       offset,
       "Write a time, such as `@daily`.",
@@ -76,18 +83,18 @@ function macroWords({ text, offset }: Word, words: readonly Word[]): readonly Wo
   }
   if (meaning === undefined) {
     const known = Object.keys(MACROS).join(" ");
-    throw new CronFault(`cron has no macro ${printable(text)}`, offset, `Use ${known}.`);
+    throw new CronSyntaxError(`cron has no macro ${escapeInvisible(text)}`, offset, `Use ${known}.`);
   }
   const next = words[1];
   if (next !== undefined)
-    throw new CronFault(`nothing may follow ${text}, but ${printable(next.text)} does`, next.offset);
+    throw new CronSyntaxError(`nothing may follow ${text}, but ${escapeInvisible(next.text)} does`, next.offset);
   return meaning.split(" ").map((word) => ({ text: word, offset }));
 }
 
-/** When a cron fires, without the user's text for it. */
+/** The times at which a cron expression fires, without the user's text. */
 export type Times = Omit<Cron, "text">;
 
-function readFields(words: readonly Word[]): Times {
+function parseFields(words: readonly Word[]): Times {
   const [minute, hour, day, month, weekday] = words;
   if (
     minute === undefined ||
@@ -97,20 +104,20 @@ function readFields(words: readonly Word[]): Times {
     weekday === undefined ||
     words.length !== FIELD_COUNT
   ) {
-    throw countFault(words);
+    throw fieldCountError(words);
   }
   const starred = (word: Word): boolean => word.text.startsWith("*");
   const cron = {
-    minutes: parseField(minute.text, MINUTE, minute.offset),
-    hours: parseField(hour.text, HOUR, hour.offset),
-    days: parseField(day.text, DAY, day.offset),
-    months: parseField(month.text, MONTH, month.offset),
-    weekdays: parseField(weekday.text, WEEKDAY, weekday.offset),
+    minutes: parseField(minute, MINUTE),
+    hours: parseField(hour, HOUR),
+    days: parseField(day, DAY),
+    months: parseField(month, MONTH),
+    weekdays: parseField(weekday, WEEKDAY),
     dayRule: starred(day) || starred(weekday) ? "and" : "or",
     class: starred(minute) || starred(hour) ? "wildcard" : "fixed",
   } as const;
   if (cron.dayRule === "and" && !cron.months.some((one) => (cron.days[0] ?? 0) <= (LONGEST_MONTH[one - 1] ?? 0))) {
-    throw new CronFault(
+    throw new CronSyntaxError(
       `the cron expression never fires: month ${month.text} has no day ${day.text}`,
       day.offset,
       "Choose a day that the month has; cron has no syntax for the last day of a month.",
@@ -119,20 +126,20 @@ function readFields(words: readonly Word[]): Times {
   return cron;
 }
 
-function countFault(words: readonly Word[]): CronFault {
+function fieldCountError(words: readonly Word[]): CronSyntaxError {
   const [first] = words;
   const offset = first?.offset ?? 0;
   if (first !== undefined && /^[A-Za-z_]+=/.test(first.text)) {
-    return new CronFault(
-      `${printable(first.text)} is not part of a cron expression`,
+    return new CronSyntaxError(
+      `${escapeInvisible(first.text)} is not part of a cron expression`,
       offset,
       "Write time zones in the key `timezone`.",
     );
   }
   const count = words.length === 1 ? "1 field" : `${words.length} fields`;
   const message = `a cron expression has ${FIELD_COUNT} fields, but this one has ${count}`;
-  if (words.length < FIELD_COUNT) return new CronFault(message, offset, `Write all five fields: ${LAYOUT}.`);
+  if (words.length < FIELD_COUNT) return new CronSyntaxError(message, offset, `Write all five fields: ${LAYOUT}.`);
   const rest = words.slice(1, 1 + FIELD_COUNT).map(({ text }) => text);
   const known = words.length === 6 && first?.text === "0" ? `: write \`${rest.join(" ")}\`` : "";
-  return new CronFault(message, offset, `Remove seconds or years: the fields are ${LAYOUT}${known}.`);
+  return new CronSyntaxError(message, offset, `Remove seconds or years: the fields are ${LAYOUT}${known}.`);
 }

@@ -1,9 +1,9 @@
 import { DAY_MS, MINUTE_MS } from "../time-units.ts";
-import { type ClockHandling, stretches, type ZoneClock } from "./clock-handling.ts";
+import { type ClockHandling, clockIntervals, type ZoneClock } from "./clock-handling.ts";
 import type { Times } from "./expression.ts";
 import type { Horizon } from "./zone-table.ts";
 
-/** 9999-12-31: later dates need another ISO 8601 form. */
+/** 9999-12-31: later dates have a different ISO 8601 form. */
 const LAST_DAY = 2_932_896;
 const DAYS_TO_MARCH_OF_YEAR_0 = 719_468;
 const DAYS_IN_ERA = 146_097;
@@ -17,9 +17,10 @@ interface Month {
 }
 
 /**
- * A search for the days on which a cron fires, by the calendar alone: months that do not match are stepped over.
+ * Returns a function that finds the next day on which a cron expression fires, by the calendar only. It skips months that
+ * do not match.
  *
- * @returns the first such day at or after the given one; `Infinity` when there is none before the year 10000
+ * @returns the first such day at or after the given one; `Infinity` if there is none before the year 10000
  */
 export function daySearch(cron: Times): (from: number) => number {
   const inMonth = members(cron.months, 12);
@@ -51,7 +52,7 @@ function members(values: readonly number[], last: number): readonly boolean[] {
 
 const weekdayOf = (day: number): number => (((day + 4) % 7) + 7) % 7;
 
-/** Howard Hinnant's `civil_from_days`: years that begin in March put the leap day at the end. */
+/** Howard Hinnant's `civil_from_days`. Its years begin in March, so that the leap day is the last day. */
 function monthOf(day: number): Month {
   const shifted = day + DAYS_TO_MARCH_OF_YEAR_0;
   const era = Math.floor(shifted / DAYS_IN_ERA);
@@ -73,41 +74,40 @@ function monthAfter({ year, month, firstDay }: Month): Month {
 }
 
 const DAY_MINUTES = 1440;
-/** More than a wall clock may lie from UTC, or a clock change turn it back. */
+/** More than any offset from UTC, and more than any clock change. */
 const LEEWAY_DAYS = 3;
 const LEEWAY_MS = LEEWAY_DAYS * DAY_MS;
 
 /**
- * The instants at which Debian's cron starts a line on a machine with these clocks, in order. An instant appears once
- * for each start: cron runs the fixed lines that a clock change skipped together.
+ * The instants at which Debian's cron starts a line on a machine with these clocks, in order. An instant appears once for
+ * each start: cron runs all the fixed lines that a clock change skipped at one instant.
  *
- * @param handling how another daemon handles clock changes
+ * @param period.handling how another daemon handles clock changes
  */
 export function* startsByClock(
   cron: Times,
   clock: ZoneClock,
-  { from, to }: Horizon,
-  handling: ClockHandling = cron.class,
+  { from, to, handling = cron.class }: Horizon & { readonly handling?: ClockHandling },
 ): Generator<number, void> {
   const minutes = cron.hours.flatMap((hour) => cron.minutes.map((minute) => hour * 60 + minute));
   const nextDay = daySearch(cron);
   let resumeAt = from;
   search: for (;;) {
-    for (const { startAt, offset, first, end } of stretches(clock, resumeAt, handling)) {
-      // Skipped minutes that run at the start of the stretch count if that start does; all others count by their own
-      // minute.
+    for (const { startAt, offset, first, end } of clockIntervals(clock, { from: resumeAt, handling })) {
+      // Skipped minutes run at the start of the interval, so they count if that start does. All others count by their
+      // own minute.
       const low = startAt >= resumeAt ? first : Math.max(first, Math.ceil((resumeAt + offset) / MINUTE_MS));
       for (let day = nextDay(Math.floor(low / DAY_MINUTES)); day * DAY_MINUTES < end; day = nextDay(day + 1)) {
         for (const minute of minutes) {
-          const wall = day * DAY_MINUTES + minute;
-          if (wall < low) continue;
-          if (wall >= end) break;
-          const at = Math.max(startAt, wall * MINUTE_MS - offset);
+          const wallMinute = day * DAY_MINUTES + minute;
+          if (wallMinute < low) continue;
+          if (wallMinute >= end) break;
+          const at = Math.max(startAt, wallMinute * MINUTE_MS - offset);
           if (at >= to) return;
           yield at;
         }
       }
-      // Over a long way without starts the clock changes between need not be known.
+      // Skip a long period without starts: its clock changes do not matter.
       const nextAt = nextDay(Math.floor(end / DAY_MINUTES) - LEEWAY_DAYS) * DAY_MS - LEEWAY_MS;
       if (nextAt >= to) return;
       if (nextAt > end * MINUTE_MS + LEEWAY_MS) {

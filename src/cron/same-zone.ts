@@ -1,7 +1,7 @@
-/** Node's own name of each zone that was asked for; it takes Node a while to tell. */
+/** Node's canonical name of each zone, cached because looking it up is slow. */
 const canonicalNames = new Map<string, string>();
 
-/** Node's name of a zone, the same for all its aliases; a name that this Node does not know is its own. */
+/** Node's canonical name of a zone, the same for all its aliases. A zone that Node does not know keeps its name. */
 function canonicalName(zone: string): string {
   let name = canonicalNames.get(zone);
   if (name === undefined) {

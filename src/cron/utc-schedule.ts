@@ -1,38 +1,36 @@
-import { MINUTE_MS } from "../time-units.ts";
+import { DAY_MS, MINUTE_MS } from "../time-units.ts";
 import { clockChanges } from "./clock-changes.ts";
 import type { ZoneClock } from "./clock-handling.ts";
-import type { Times } from "./expression.ts";
+import { LONGEST_MONTH, type Times } from "./expression.ts";
 import { startsByClock } from "./occurrences.ts";
 import type { Horizon } from "./zone-table.ts";
 
 const MONTHS = 12;
 const DAYS = 31;
 const WEEKDAYS = 7;
-/** The leap day counts: it comes. */
-const LONGEST_MONTH = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 const EVERY_WEEKDAY = (1 << WEEKDAYS) - 1;
-/** Each may be the last of its month. */
+/** Days that may be the last of their month. */
 const LAST_DAYS = [28, 29, 30, 31];
 const EARLIEST_LAST = 28;
 
 /**
- * Days as a scheduler without years sees them: for each month, and in it for each day to 31, on which weekdays. A
- * character each, its code one bit for each weekday.
+ * The days of any year: one character for each month and each day from 1 to 31. Its code has one bit for each weekday on
+ * which the day is included.
  */
 type DayPattern = string;
 
-/** When a cron fires, by the day. */
+/** The day fields of a cron expression. */
 type DayTimes = Pick<Times, "days" | "months" | "weekdays" | "dayRule">;
 
 /** Days, months and weekdays that must all match. Ascending; a full list for every value. */
 type DayRectangle = Pick<Times, "days" | "months" | "weekdays">;
 
 /**
- * The days of a cron.
+ * The days of a cron expression as a pattern.
  *
- * @param shift -1, 0 or 1: by how many days the date of the clock that they are counted by is ahead. Day 1 may then be
- *   any last day of the month before, whatever the month: more days than are meant, but the same in every month
- * @param within months of the pattern to leave the others out of
+ * @param shift days to add to each date: -1, 0 or 1. The day before day 1 may be any possible last day of the month
+ *   before, so the pattern may contain more days than necessary
+ * @param within months to include; default: all
  */
 function dayPattern(cron: DayTimes, shift: number, within?: ReadonlySet<number>): DayPattern {
   const own = maskOf(cron.weekdays);
@@ -52,7 +50,7 @@ function dayPattern(cron: DayTimes, shift: number, within?: ReadonlySet<number>)
   return String.fromCharCode(...pattern);
 }
 
-/** The days of any of the patterns. */
+/** The union of the patterns. */
 function joinPatterns([first = "", ...more]: readonly DayPattern[]): DayPattern {
   if (more.length === 0) return first;
   const codes = Array.from(first, (_, index) =>
@@ -61,7 +59,7 @@ function joinPatterns([first = "", ...more]: readonly DayPattern[]): DayPattern 
   return String.fromCharCode(...codes);
 }
 
-/** A pattern in parts that have no day in common; each of them comes. */
+/** Splits a pattern into disjoint rectangles, without days that never occur. */
 function dayRectangles(pattern: DayPattern): readonly DayRectangle[] {
   const ofMonth = (month: number): string => pattern.slice((month - 1) * DAYS, month * DAYS);
   return groupBy(upTo(MONTHS), ofMonth).flatMap(([masks, months]) => {
@@ -73,7 +71,7 @@ function dayRectangles(pattern: DayPattern): readonly DayRectangle[] {
   });
 }
 
-/** Values that share a key, in the order in which the keys come up. */
+/** Groups values by key, in the order of the keys' first appearance. */
 function groupBy(
   values: readonly number[],
   keyOf: (value: number) => string,
@@ -111,10 +109,10 @@ const shiftedMask = (mask: number, shift: number): number =>
 
 const HOUR_MINUTES = 60;
 
-/** Starts at every minute whose five values all stand in these lists: ascending, a full list for every value. */
+/** Starts at every minute for which each list contains its value. Ascending; a full list for every value. */
 export type TimeSet = Pick<Times, "minutes" | "hours" | "days" | "months" | "weekdays">;
 
-/** On which days, for each minute of the day. */
+/** The day patterns of each minute of the day. */
 type DaysByMinute = Map<number, readonly DayPattern[]>;
 
 /**
@@ -130,17 +128,16 @@ export function exactSets(crons: readonly Times[]): readonly TimeSet[] {
   return setsOf(days);
 }
 
-/** The minutes of a day at which a cron starts, on the days that it does. */
+/** The minutes of the day at which a cron expression fires. */
 const minutesOfDay = ({ minutes, hours }: Times): readonly number[] =>
   hours.flatMap((hour) => minutes.map((minute) => hour * HOUR_MINUTES + minute));
 
-/** Adds days to a minute. */
 function addDays(days: DaysByMinute, minute: number, pattern: DayPattern): void {
   const known = days.get(minute) ?? [];
   if (!known.includes(pattern)) days.set(minute, [...known, pattern]);
 }
 
-/** As few sets as are easily found; no instant stands in two. */
+/** Combines minutes with the same days into sets. No instant is in two sets. */
 function setsOf(days: DaysByMinute): readonly TimeSet[] {
   const joined = new Map<string, DayPattern>();
   const patternOf = (minute: number): DayPattern => {
@@ -168,15 +165,15 @@ function timesOf(minutes: readonly number[]): readonly Pick<TimeSet, "minutes" |
 }
 
 const DAY_MINUTES = 1440;
-/** Shorter than any month. */
-const STRIDE_MS = 20 * 86_400_000;
+/** Shorter than any month, so that no month is skipped. */
+const STRIDE_MS = 20 * DAY_MS;
 
 /**
- * Times in UTC that hold every instant at which a cron is due by a zone's clock within the horizon, for schedulers whose
- * own reading of a changing clock differs from cron's. The run decides: some are not due.
+ * Times in UTC that include every instant at which a cron expression is due in a zone within the horizon. They are for
+ * schedulers that handle clock changes differently from cron. Some of them are not due; the run checks that.
  *
- * They are close: each offset of the zone has times of its own, in the months only in which the zone keeps it, and on the
- * cron's days as UTC calls them. No instant stands in two sets.
+ * There are few such extra times: each offset of the zone has its own times, only in the months in which the zone has
+ * that offset, on the matching UTC dates. No instant is in two sets.
  */
 export function utcCandidates(crons: readonly Times[], clock: ZoneClock, horizon: Horizon): readonly TimeSet[] {
   const days: DaysByMinute = new Map();
@@ -188,11 +185,11 @@ export function utcCandidates(crons: readonly Times[], clock: ZoneClock, horizon
   return setsOf(days);
 }
 
-/** For each offset of the zone, in minutes, the months (by UTC) in which it may hold. */
+/** The months (in UTC) in which the zone may have each of its offsets, by offset in minutes. */
 function monthsByOffset(clock: ZoneClock, { from, to }: Horizon): ReadonlyMap<number, ReadonlySet<number>> {
   const found = new Map<number, Set<number>>();
   for (let at = from; at < to; ) {
-    const { endAt, offset } = clock.segmentAt(at);
+    const { endAt, offset } = clock.intervalAt(at);
     const minutes = offset / MINUTE_MS;
     const months = found.get(minutes) ?? new Set();
     found.set(minutes, months);
@@ -217,10 +214,10 @@ function addTimes(days: DaysByMinute, cron: Times, offset: number, months: Reado
   }
 }
 
-/** Adds the minutes that cron runs after a clock has gone forward, at the instant of the change. */
+/** Adds the instants of clock changes at which cron runs the lines of the skipped minutes. */
 function addMadeUp(days: DaysByMinute, cron: Times, clock: ZoneClock, { from, to }: Horizon): void {
   const landings = new Map<number, Date[]>();
-  for (const { at, before, after } of clockChanges(clock, from - 1, to)) {
+  for (const { at, before, after } of clockChanges(clock, { from: from - 1, to })) {
     if (after < before || startsByClock(cron, clock, { from: at, to: at + MINUTE_MS }).next().done === true) continue;
     const minute = Math.floor(at / MINUTE_MS) % DAY_MINUTES;
     landings.set(minute, [...(landings.get(minute) ?? []), new Date(at)]);
@@ -228,7 +225,7 @@ function addMadeUp(days: DaysByMinute, cron: Times, clock: ZoneClock, { from, to
   for (const [minute, dates] of landings) addDays(days, minute, dayPattern(daysAround(dates), 0));
 }
 
-/** The dates, and the days of the month between them: in other years the clock goes forward on those. */
+/** The dates and the days of the month between them, because the clock change is on another of these days each year. */
 function daysAround(dates: readonly Date[]): DayTimes {
   const days = dates.map((date) => date.getUTCDate());
   const first = Math.min(...days);

@@ -1,27 +1,31 @@
 import { EXIT, SchedError } from "../errors.ts";
 import { DAY_MS, SECOND_MS } from "../time-units.ts";
-import { FURTHEST, type Segment, type ZoneClock } from "./clock-handling.ts";
+import { MAX_DATE_MS, type OffsetInterval, type ZoneClock } from "./clock-handling.ts";
 import { hasIntl } from "./zone-names.ts";
 
-/** Transitions are looked for and kept by chunks of this length. */
+/** Transitions are searched and cached in chunks of this length. */
 const CHUNK = 48 * DAY_MS;
-/** No zone has changed twice within so short a time since 1970: the shortest pause is Boa Vista's week in 2000. */
+/** No zone has changed twice within this time since 1970: the shortest pause is Boa Vista's week in 2000. */
 const PROBE = 6 * DAY_MS;
 
 const clocks = new Map<string, ZoneClock>();
 
-/** The clock of a zone; what it has found out is kept for the life of the program. @throws SchedError for a zone that this Node does not know */
+/**
+ * The clock of a zone. It caches its transitions for the life of the process.
+ *
+ * @throws SchedError for a zone that this Node does not know
+ */
 export function zoneClock(zone: string): ZoneClock {
   const known = clocks.get(zone);
   if (known !== undefined) return known;
-  // UTC needs no zone data: loading them takes longer than all else that a start does.
+  // UTC needs no zone data, and loading them is the slowest part of a start.
   const clock = /^(?:Etc\/)?UTC$/.test(zone) ? UTC : searchedClock(offsetReader(zone));
   clocks.set(zone, clock);
   return clock;
 }
 
-const FOREVER: Segment = { startAt: -FURTHEST, endAt: FURTHEST, offset: 0 };
-const UTC: ZoneClock = { segmentAt: () => FOREVER };
+const FOREVER: OffsetInterval = { startAt: -MAX_DATE_MS, endAt: MAX_DATE_MS, offset: 0 };
+const UTC: ZoneClock = { intervalAt: () => FOREVER };
 
 function offsetFormat(zone: string): Intl.DateTimeFormat {
   try {
@@ -49,41 +53,41 @@ function offsetReader(zone: string): (at: number) => number {
 }
 
 function searchedClock(offsetAt: (at: number) => number): ZoneClock {
-  const chunks = new Map<number, readonly Segment[]>();
-  const chunk = (index: number): readonly Segment[] => {
+  const chunks = new Map<number, readonly OffsetInterval[]>();
+  const chunk = (index: number): readonly OffsetInterval[] => {
     const known = chunks.get(index);
     if (known !== undefined) return known;
-    const segments = searchSegments(offsetAt, index * CHUNK, (index + 1) * CHUNK);
-    chunks.set(index, segments);
-    return segments;
+    const intervals = searchIntervals(offsetAt, index * CHUNK, (index + 1) * CHUNK);
+    chunks.set(index, intervals);
+    return intervals;
   };
   return {
-    segmentAt: (at) => {
-      const found = chunk(Math.floor(at / CHUNK)).find((segment) => at < segment.endAt);
+    intervalAt: (at) => {
+      const found = chunk(Math.floor(at / CHUNK)).find(({ endAt }) => at < endAt);
       if (found === undefined) throw new RangeError(`${at} is not an instant`);
       return found;
     },
   };
 }
 
-function searchSegments(offsetAt: (at: number) => number, from: number, to: number): readonly Segment[] {
-  const segments: Segment[] = [];
+function searchIntervals(offsetAt: (at: number) => number, from: number, to: number): readonly OffsetInterval[] {
+  const intervals: OffsetInterval[] = [];
   let startAt = from;
   let offset = offsetAt(from);
   for (let probe = from; probe < to; probe += PROBE) {
     const next = offsetAt(probe + PROBE);
     if (next === offset) continue;
     const endAt = changeBetween(offsetAt, probe, probe + PROBE);
-    // A change on the very border belongs to the next chunk.
+    // A change exactly at the end belongs to the next chunk.
     if (endAt === to) break;
-    segments.push({ startAt, endAt, offset });
+    intervals.push({ startAt, endAt, offset });
     startAt = endAt;
     offset = next;
   }
-  return [...segments, { startAt, endAt: to, offset }];
+  return [...intervals, { startAt, endAt: to, offset }];
 }
 
-/** The first instant, to the second, that has another offset than `low`; `high` has. */
+/** The first second after `low` at which the offset differs from that at `low`. It differs at `high`. */
 function changeBetween(offsetAt: (at: number) => number, low: number, high: number): number {
   const before = offsetAt(low);
   let same = low / SECOND_MS;

@@ -1,11 +1,11 @@
 import { editDistance } from "../text/suggest.ts";
 
-/** A Node that was built without Intl knows no zone but UTC. Small-icu does: zone data do not go by language. */
+/** Whether this Node has time zone data. A Node without Intl supports only UTC; one with small-icu has all zones. */
 export const hasIntl = (): boolean => typeof Intl === "object";
 
 /**
- * Names of zones that `Intl` takes but does not list: links and names of former years, from the tz database 2025b.
- * Each as it is spelt there; `Intl` itself does not mind the case.
+ * Names of zones that `Intl` accepts but does not list: links and former names from the tz database 2025b, in its
+ * spelling. (`Intl` ignores the case.)
  */
 const ZONE_ALIASES: readonly string[] = `
 Africa/Asmara Africa/Timbuktu America/Argentina/Buenos_Aires America/Argentina/Catamarca
@@ -33,10 +33,9 @@ US/Eastern US/Hawaii US/Indiana-Starke US/Michigan US/Mountain US/Pacific US/Sam
   .trim()
   .split(/\s+/);
 
-/** `Intl` does not list the links, nor UTC. */
 let spellings: ReadonlyMap<string, string> | undefined;
 
-/** Every name we know by its lower-case form. */
+/** All known zone names, by their lower-case form. */
 function knownSpellings(): ReadonlyMap<string, string> {
   spellings ??= new Map(
     (hasIntl() ? [...Intl.supportedValuesOf("timeZone"), ...ZONE_ALIASES] : ["UTC"]).map((name) => [
@@ -48,9 +47,9 @@ function knownSpellings(): ReadonlyMap<string, string> {
 }
 
 /**
- * A zone's name as canonical in this Node: "Europe/Kyiv" may give "Europe/Kiev", "Etc/UTC" gives "UTC".
+ * Node's canonical name of a zone: "Europe/Kyiv" may give "Europe/Kiev", and "Etc/UTC" gives "UTC".
  *
- * @returns `undefined` for a name that is unknown, is no IANA name ("+05:30"), or is written in another case
+ * @returns `undefined` for a name that is unknown, is not an IANA name ("+05:30"), or has the wrong case
  */
 export function findZone(name: string): string | undefined {
   if (!/^[A-Za-z]/.test(name)) return undefined;
@@ -63,7 +62,58 @@ export function findZone(name: string): string | undefined {
   return spelling === undefined || spelling === name ? canonical : undefined;
 }
 
-/** A zone's right name, where only the case is wrong: "europe/london" gives "Europe/London". */
+const UTC_NAMES = /^(?:UTC|UCT|GMT|GMT0|GMT[+-]0|Greenwich|Universal|Zulu)$/;
+
+/**
+ * Whether a zone name means the same to every program: UTC, or Area/Location.
+ *
+ * Node also accepts abbreviations, and gives some an unexpected meaning: BST is Bangladesh, IST is India. Other programs
+ * do not know them, and Debian 13 no longer installs the short names of the tz database by default.
+ */
+export const isPortableZone = (name: string): boolean =>
+  UTC_NAMES.test(name) || (name.includes("/") && !/^SystemV\//i.test(name));
+
+/** Common meanings of abbreviations and of short names that Node itself cannot resolve. */
+const ABBREVIATIONS: Readonly<Record<string, string>> = {
+  ACT: "Australia/Darwin",
+  AEST: "Australia/Sydney",
+  AET: "Australia/Sydney",
+  AST: "America/Halifax, Asia/Riyadh",
+  BST: "Europe/London, Asia/Dhaka",
+  CEST: "Europe/Paris, Europe/Berlin",
+  CET: "Europe/Paris, Europe/Berlin",
+  CST: "America/Chicago, Asia/Shanghai",
+  CST6CDT: "America/Chicago",
+  CDT: "America/Chicago",
+  EDT: "America/New_York",
+  EET: "Europe/Helsinki, Europe/Athens",
+  EST: "America/New_York, America/Panama",
+  EST5EDT: "America/New_York",
+  HST: "Pacific/Honolulu",
+  IST: "Asia/Kolkata, Europe/Dublin, Asia/Jerusalem",
+  JST: "Asia/Tokyo",
+  MET: "Europe/Paris, Europe/Berlin",
+  MDT: "America/Denver",
+  MSK: "Europe/Moscow",
+  MST: "America/Denver, America/Phoenix",
+  MST7MDT: "America/Denver",
+  NST: "America/St_Johns",
+  PDT: "America/Los_Angeles",
+  PST: "America/Los_Angeles",
+  PST8PDT: "America/Los_Angeles",
+  SST: "Pacific/Pago_Pago, Asia/Singapore",
+  WET: "Europe/Lisbon",
+};
+
+/** The likely zones for an abbreviation or a short name such as Japan; `undefined` if there is no suggestion. */
+export function zonesForShortName(name: string): string | undefined {
+  const known = ABBREVIATIONS[name.toUpperCase()];
+  if (known !== undefined) return known;
+  const canonical = findZone(name);
+  return canonical !== undefined && isPortableZone(canonical) ? canonical : undefined;
+}
+
+/** The correct spelling of a name if only its case is wrong: "europe/london" gives "Europe/London". */
 export function zoneInRightCase(name: string): string | undefined {
   const spelling = knownSpellings().get(name.toLowerCase());
   return spelling === name ? undefined : spelling;
@@ -79,13 +129,13 @@ function canonicalZone(name: string): string | undefined {
   }
 }
 
-/** The known names that look most like a mistyped one, nearest first: its case, a slip, or the city alone. */
+/** The known names most similar to a mistyped one, the most similar first. Compares whole names and cities. */
 export function nearestZones(name: string, count: number): readonly string[] {
   const wanted = name.trim().toLowerCase().replaceAll(" ", "_");
   const wantedCity = cityOf(wanted);
   const scored = [...knownSpellings()].map(([lower, spelling]) => {
     const whole = editDistance(wanted, lower);
-    // The city alone counts nearly as much: regions are what people do not remember.
+    // A matching city counts nearly as much, because people forget the region.
     const city = editDistance(wantedCity, cityOf(lower)) + 0.5;
     return { spelling, score: Math.min(whole, city) + whole / 1000 };
   });

@@ -1,10 +1,9 @@
 import { MINUTE_MS } from "../time-units.ts";
-import { FURTHEST, type ZoneClock } from "./clock-handling.ts";
+import { MAX_DATE_MS, type ZoneClock } from "./clock-handling.ts";
 
 /**
- * The offsets that a zone has over a span of time, as they are stored: until when (epoch milliseconds, exclusive), and
- * minutes east of UTC. Finding them takes the zone data of `Intl`, whose first use takes a third of what a node takes to
- * start; reading them back takes nothing.
+ * The offsets of a zone over a period, as they are stored: when each ends (epoch milliseconds, exclusive), and its minutes
+ * east of UTC. They are stored because the first use of `Intl` takes a third of Node's own start-up time.
  */
 export type ZoneTable = readonly (readonly [untilMs: number, offsetMinutes: number])[];
 
@@ -18,7 +17,7 @@ export interface Horizon {
 export function zoneTable(clock: ZoneClock, { from, to }: Horizon): ZoneTable {
   const rows: [number, number][] = [];
   for (let at = from; at < to; ) {
-    const { endAt, offset } = clock.segmentAt(at);
+    const { endAt, offset } = clock.intervalAt(at);
     const until = Math.min(endAt, to);
     const last = rows.at(-1);
     if (last?.[1] === offset / MINUTE_MS) last[0] = until;
@@ -28,16 +27,16 @@ export function zoneTable(clock: ZoneClock, { from, to }: Horizon): ZoneTable {
   return rows;
 }
 
-/** The clock of a stored table: exact over its horizon; before and after it keeps the first and the last offset. */
+/** The clock of a stored table. Before and after the horizon it keeps the first and the last offset. */
 export function tableClock(table: ZoneTable): ZoneClock {
-  const segments = table.map(([until, minutes], index) => ({
-    startAt: table[index - 1]?.[0] ?? -FURTHEST,
-    endAt: index === table.length - 1 ? FURTHEST : until,
+  const intervals = table.map(([until, minutes], index) => ({
+    startAt: table[index - 1]?.[0] ?? -MAX_DATE_MS,
+    endAt: index === table.length - 1 ? MAX_DATE_MS : until,
     offset: minutes * MINUTE_MS,
   }));
   return {
-    segmentAt: (at) => {
-      const found = segments.find(({ endAt }) => at < endAt);
+    intervalAt: (at) => {
+      const found = intervals.find(({ endAt }) => at < endAt);
       if (found === undefined) throw new RangeError(`${at} is not an instant`);
       return found;
     },

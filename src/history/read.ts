@@ -3,20 +3,23 @@ import { join } from "node:path";
 import { errorCode } from "../errors.ts";
 import { type OpenFile, open, readdir } from "../storage/fs.ts";
 import { runsDir, type StatePaths } from "../storage/paths.ts";
-import { storeFault } from "../storage/store-error.ts";
+import { ioError } from "../storage/store-error.ts";
 import { parseRecordLine, type RunRecord } from "./record.ts";
 
 const NEWLINE = 0x0a;
-const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+/** Names of the history's directories, and of the files in them. */
+const MONTH = /^\d{4}-\d\d$/;
+const RECORDS = /\.jsonl$/;
+const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW;
 
-/** One line, without its end. */
+/** One line of a file, without its newline. */
 export interface PlacedLine {
   readonly text: string;
-  /** Byte in the file at which it begins. */
+  /** Position of its first byte in the file. */
   readonly offset: number;
 }
 
-/** The lines of one block of bytes, last first. @param offset where the block begins in the file */
+/** The lines of one block of bytes, last first. @param offset position of the block in the file */
 function linesOf(block: Buffer, offset: number): PlacedLine[] {
   const lines: PlacedLine[] = [];
   let start = 0;
@@ -29,27 +32,40 @@ function linesOf(block: Buffer, offset: number): PlacedLine[] {
   return lines.reverse();
 }
 
+/** A longer line is cut. A record has less than a thousandth of this. */
+const LONGEST_LINE = 1024 * 1024;
+/** The end of a line that was cut. It makes the line garbled. */
+const CUT = Buffer.from("…");
+
 async function* blocksBackward(file: OpenFile, blockBytes: number): AsyncGenerator<PlacedLine[]> {
   let end = (await file.stat()).size;
-  let rest = Buffer.alloc(0);
+  /**
+   * The parts of a line whose beginning has not been read yet, the last part first. They are joined once, after the
+   * beginning has been read.
+   */
+  let rest: Buffer[] = [];
+  let restBytes = 0;
   while (end > 0) {
     const length = Math.min(blockBytes, end);
     end -= length;
-    const block = Buffer.concat([await file.readAt(end, length), rest]);
+    const block = await file.readAt(end, length);
     // The text before the first newline may continue a line of the preceding block.
     const first = end === 0 ? 0 : block.indexOf(NEWLINE) + 1;
     if (end > 0 && first === 0) {
-      rest = block;
+      restBytes += block.length;
+      if (restBytes <= LONGEST_LINE) rest.push(block);
+      else rest = [CUT];
       continue;
     }
-    rest = block.subarray(0, first);
-    yield linesOf(block.subarray(first), end + first);
+    yield linesOf(Buffer.concat([block.subarray(first), ...rest.reverse()]), end + first);
+    rest = [block.subarray(0, first)];
+    restBytes = first;
   }
 }
 
 /**
- * The lines of a file from its end to its beginning, in handfuls, so that the newest of a million are read at once.
- * Empty lines are left out. Nothing when there is no such file.
+ * The lines of a file from its end to its beginning, in batches, so that the newest lines of a long file are read first.
+ * Leaves out empty lines. Yields nothing if the file does not exist.
  */
 export async function* linesBackward(path: string, blockBytes = 65_536): AsyncGenerator<readonly PlacedLine[]> {
   let file: OpenFile;
@@ -57,7 +73,7 @@ export async function* linesBackward(path: string, blockBytes = 65_536): AsyncGe
     file = await open(path, FLAGS);
   } catch (error) {
     if (errorCode(error) === "ENOENT") return;
-    throw storeFault("read", path, error);
+    throw ioError("read", path, error);
   }
   try {
     yield* blocksBackward(file, blockBytes);
@@ -73,36 +89,43 @@ export interface HistoryFilter {
   readonly limit?: number | undefined;
 }
 
-/** A line that is no record: torn by a crash or a full disk, or changed by someone. */
+/** A garbled line of a history file. A crash, a full disk or an editor can cause it. */
 export interface HistoryFault {
   readonly file: string;
-  /** Byte in the file at which the line begins. */
+  /** Position of the first byte of the line in the file. */
   readonly offset: number;
 }
 
 export interface History {
   /** Newest end first. */
   readonly runs: readonly RunRecord[];
-  /** Of the lines that were read on the way. */
+  /** Garbled lines among those that were read. */
   readonly faults: readonly HistoryFault[];
 }
 
-async function namesIn(folder: string, pattern: RegExp): Promise<string[]> {
+async function namesIn(directory: string, pattern: RegExp): Promise<string[]> {
   try {
-    return (await readdir(folder)).filter((name) => pattern.test(name)).sort();
+    return (await readdir(directory)).filter((name) => pattern.test(name)).sort();
   } catch (error) {
     if (errorCode(error) === "ENOENT") return [];
-    throw storeFault("read", folder, error);
+    throw ioError("read", directory, error);
   }
 }
 
-/** A quick look before a line is parsed; only what it lets through is compared for certain. */
+/** The hosts that have a record in the history, each once for each month. */
+export async function listHistoryHosts(paths: StatePaths): Promise<readonly string[]> {
+  const months = await namesIn(runsDir(paths), MONTH);
+  const files = await Promise.all(months.map((month) => namesIn(join(runsDir(paths), month), RECORDS)));
+  return files.flat().map((name) => name.replace(RECORDS, ""));
+}
+
+/** Texts that a line must contain. They rule out most lines before parsing; the parsed fields decide. */
 const quickTests = ({ tap, target }: HistoryFilter): readonly string[] => [
   ...(tap === undefined ? [] : [`"tap":${JSON.stringify(tap)}`]),
   ...(target === undefined ? [] : [`"target":${JSON.stringify(target)}`]),
 ];
 
-/** The wanted records of one host's month, newest first. Only a line that ends as ours do may be left unparsed. */
+/** The selected records of one host's month, newest first. Parses every line that does not look whole, to report it. */
 async function* recordsBackward(
   file: string,
   filter: HistoryFilter,
@@ -121,7 +144,7 @@ async function* recordsBackward(
   }
 }
 
-/** Several sequences, each newest first, as one. */
+/** Merges sequences that are each sorted newest first. */
 async function* mergeNewestFirst(sources: readonly AsyncGenerator<RunRecord>[]): AsyncGenerator<RunRecord> {
   const heads = await Promise.all(sources.map(async (source) => ({ source, next: await source.next() })));
   try {
@@ -145,20 +168,30 @@ async function* mergeNewestFirst(sources: readonly AsyncGenerator<RunRecord>[]):
 const newestFirst = (one: RunRecord, other: RunRecord): number =>
   one.endedAt === other.endedAt ? 0 : one.endedAt < other.endedAt ? 1 : -1;
 
-/** Runs and skips of all hosts, newest end first. Reads no more than it must. */
+/**
+ * Adds a record, unless there is one of the same run. A run whose lock another process took away has two records: that
+ * process records it as lost, and the run records itself when it notices the loss. The run's own record counts.
+ */
+function addRecord(runs: Map<string, RunRecord>, record: RunRecord): void {
+  const known = runs.get(record.id);
+  if (known === undefined || known.outcome === "lost") runs.set(record.id, record);
+}
+
+/** Reads the runs and skips of all hosts, newest end first. Stops reading at the limit. */
 export async function readHistory(paths: StatePaths, filter: HistoryFilter = {}): Promise<History> {
   const limit = filter.limit ?? Number.POSITIVE_INFINITY;
-  const runs: RunRecord[] = [];
+  const runs = new Map<string, RunRecord>();
   const faults: HistoryFault[] = [];
-  if (limit <= 0) return { runs, faults };
-  for (const month of (await namesIn(runsDir(paths), /^\d{4}-\d\d$/)).reverse()) {
-    const folder = join(runsDir(paths), month);
-    const files = await namesIn(folder, /\.jsonl$/);
-    const sources = files.map((name) => recordsBackward(join(folder, name), filter, faults));
+  const result = (): History => ({ runs: [...runs.values()].sort(newestFirst), faults });
+  if (limit <= 0) return result();
+  for (const month of (await namesIn(runsDir(paths), MONTH)).reverse()) {
+    const directory = join(runsDir(paths), month);
+    const files = await namesIn(directory, RECORDS);
+    const sources = files.map((name) => recordsBackward(join(directory, name), filter, faults));
     for await (const record of mergeNewestFirst(sources)) {
-      runs.push(record);
-      if (runs.length >= limit) return { runs: runs.sort(newestFirst), faults };
+      addRecord(runs, record);
+      if (runs.size >= limit) return result();
     }
   }
-  return { runs: runs.sort(newestFirst), faults };
+  return result();
 }

@@ -1,9 +1,29 @@
 /**
- * How a run ended; the reason a start was skipped. Later outcomes (timed-out, …) join here when they are built. A `lost`
- * run was found dead by another start, or by `status`; its `endedAt` is its last sign of life.
+ * How a run ended. A `lost` run ended without a record, and another process found that; its `endedAt` is its last
+ * heartbeat.
  */
-export type OutcomeKind = "succeeded" | "failed" | "stopped" | "lock-lost" | "lost" | "skipped";
-export type SkipReason = "overlap" | "external" | "disabled" | "slot-done" | "not-due" | "too-late";
+export type OutcomeKind = "succeeded" | "failed" | "timed-out" | "stopped" | "lock-lost" | "lost" | "skipped";
+/** The reason why a policy did not let a pipeline start, which counts as a failed run. */
+export type FailureReason = "state" | "hook";
+export type SkipReason =
+  | "overlap"
+  | "external"
+  | "disabled"
+  | "slot-done"
+  | "not-due"
+  | "too-late"
+  | "paused"
+  | "limit";
+
+/** One attempt of a run that has a retry policy. Instants are ISO 8601 UTC. */
+export interface AttemptRecord {
+  readonly startedAt: string;
+  readonly endedAt: string;
+  readonly exitCode: number;
+  readonly outcome: OutcomeKind;
+  /** Absent if nothing could be started. */
+  readonly log?: string | undefined;
+}
 
 /** One run or one skip, as a line of `runs/<YYYY-MM>/<host>.jsonl`. Instants are ISO 8601 UTC. */
 export interface RunRecord {
@@ -11,20 +31,25 @@ export interface RunRecord {
   readonly tap: string;
   readonly target: string;
   readonly command: string;
-  /** Id of the schedule's entry, where it has one. */
+  /** Id of the entry, if it has one. */
   readonly entry?: string | undefined;
   readonly outcome: OutcomeKind;
-  readonly reason?: SkipReason | undefined;
-  /** One sentence for people: who holds the lock, why it failed. */
+  readonly reason?: SkipReason | FailureReason | undefined;
+  /** Text for people: why the run was skipped, stopped or lost, or why it could not be started. */
   readonly detail?: string | undefined;
   readonly host: string;
-  /** Due instant the run stands for; absent for runs by hand. */
+  /** The due time that the run stands for; absent for runs by hand. */
   readonly slot?: string | undefined;
   readonly scheduled: boolean;
+  /** The run whose end started it, by the policy `after`. */
+  readonly triggeredBy?: string | undefined;
   readonly startedAt: string;
   readonly endedAt: string;
   readonly exitCode?: number | undefined;
+  /** Log of the last attempt. */
   readonly log?: string | undefined;
+  /** In order. Absent if the run ended with its first attempt. */
+  readonly attempts?: readonly AttemptRecord[] | undefined;
 }
 
 /** A record as one line of a history file. */
@@ -32,14 +57,14 @@ export const renderRecordLine = (record: RunRecord): string => `${JSON.stringify
 
 const NEEDED = ["id", "tap", "target", "command", "outcome", "host", "startedAt", "endedAt"] as const;
 
-/** Whether a value from outside has what every record has. */
+/** Whether a value from outside has the fields that every record has. */
 export function isRunRecord(value: unknown): value is RunRecord {
   if (typeof value !== "object" || value === null) return false;
   const fields: Partial<Record<string, unknown>> = { ...value };
   return NEEDED.every((name) => typeof fields[name] === "string");
 }
 
-/** The record of a line; `undefined` when the line is torn or garbled. */
+/** The record of a line; `undefined` if the line is garbled. */
 export function parseRecordLine(line: string): RunRecord | undefined {
   try {
     const value: unknown = JSON.parse(line);
@@ -54,8 +79,8 @@ const TIME_DIGITS = 9;
 const RANDOM_DIGITS = 5;
 
 /**
- * A short name for a run: 14 of 0-9 a-z, the start time in front, so that ids sort as the runs began. Two starts in one
- * millisecond, on whatever hosts, differ by their tail (one in 60 million is equal).
+ * Makes a run id: 14 characters of 0-9 a-z. It begins with the start time, so ids sort by start time. Ids of two starts in
+ * one millisecond, on any hosts, are equal with a probability of one in 60 million.
  *
  * @param random gives a number in [0, 1)
  */
@@ -65,6 +90,11 @@ export function newRunId(startedAt: Date, random: () => number = Math.random): s
   return time + tail.toString(36).padStart(RANDOM_DIGITS, "0");
 }
 
-/** How a run ended, in a word or two: `failed`, `skipped (overlap)`. */
-export const outcomeWords = ({ outcome, reason }: RunRecord): string =>
-  reason === undefined ? outcome : `${outcome} (${reason})`;
+/** The start of a run, which its id begins with. */
+export const startOfRun = (id: string): Date => new Date(Number.parseInt(id.slice(0, TIME_DIGITS), 36));
+
+/** The outcome of a run as text: `failed`, `skipped (overlap)`, `succeeded, 2 attempts`. */
+export function renderOutcome({ outcome, reason, attempts }: RunRecord): string {
+  const text = reason === undefined ? outcome : `${outcome} (${reason})`;
+  return attempts === undefined || attempts.length < 2 ? text : `${text}, ${attempts.length} attempts`;
+}

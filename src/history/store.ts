@@ -2,73 +2,79 @@ import { constants } from "node:fs";
 import { dirname } from "node:path";
 import { StoreError } from "../errors.ts";
 import type { Host } from "../host.ts";
-import { type EntryId, entryKey, type LockId, lockOf } from "../pipeline-id.ts";
-import { ensureFolder } from "../storage/directory.ts";
-import { besideOf, createStateFile, readStateFile } from "../storage/file.ts";
-import { type OpenFile, open, removeFile, rename } from "../storage/fs.ts";
+import { type EntryId, entryKey, isDataDiff, type LockId } from "../pipeline-id.ts";
+import { ensureDirectory } from "../storage/directory.ts";
+import { readStateFile, writeStateFile } from "../storage/file.ts";
+import { lstat, type OpenFile, open } from "../storage/fs.ts";
 import { lastRunFile, lastSkipFile, runsFile, type StatePaths } from "../storage/paths.ts";
-import { storeFault } from "../storage/store-error.ts";
+import { ioError } from "../storage/store-error.ts";
 import { isRunRecord, parseRecordLine, type RunRecord, renderRecordLine } from "./record.ts";
 
 const FLAGS = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW;
 const NEWLINE = 0x0a;
 
-type Writer = Pick<Host, "uid" | "name">;
+type Writer = Pick<Host, "uid" | "name" | "now">;
 
-/** A record belongs to the month in which it was written, so the lines of a file stand in the order of their ends. */
-const fileFor = (paths: StatePaths, host: Writer, endedAt: string): string =>
-  runsFile(paths, endedAt.slice(0, 7), host.name);
-
-async function openForAppend(paths: StatePaths, file: string, uid: number): Promise<OpenFile> {
-  await ensureFolder(paths, dirname(file), uid);
-  try {
-    return await open(file, FLAGS, 0o600);
-  } catch (error) {
-    throw storeFault("write", file, error);
-  }
+/** This host's part of the history. */
+export interface HistoryStore {
+  /** Throws unless a record could be written now. A run that could not be recorded is not started. */
+  assertWritable(): Promise<void>;
+  /** Adds one record, in one write. */
+  append(record: RunRecord): Promise<void>;
 }
 
-/** Throws unless a record could be written now: a run that could not be recorded is not begun. */
-export async function demandWritableHistory(paths: StatePaths, host: Writer & Pick<Host, "now">): Promise<void> {
-  const file = await openForAppend(paths, fileFor(paths, host, host.now().toISOString()), host.uid);
-  await file.close();
-}
-
-/** Whether a crash or a full disk left the last line without its end; our line would be lost in it. */
+/** Whether a crash or a full disk left the last line without its newline. A line after it would be part of it. */
 async function endsTorn(file: OpenFile): Promise<boolean> {
   const { size } = await file.stat();
   if (size === 0) return false;
   return (await file.readAt(size - 1, 1))[0] !== NEWLINE;
 }
 
-/** Adds one record to this host's history, in one write. */
-export async function appendRecord(paths: StatePaths, host: Writer, record: RunRecord): Promise<void> {
-  const path = fileFor(paths, host, record.endedAt);
-  const file = await openForAppend(paths, path, host.uid);
-  try {
-    const line = Buffer.from((await endsTorn(file)) ? `\n${renderRecordLine(record)}` : renderRecordLine(record));
-    if ((await file.write(line)) !== line.length) throw new StoreError(`cannot write ${path}: the disk is full`);
-  } catch (error) {
-    throw error instanceof StoreError ? error : storeFault("write", path, error);
-  } finally {
-    await file.close();
-  }
+/** Opens this host's part of the history. Reads and writes nothing yet. */
+export function openHistory(paths: StatePaths, host: Writer): HistoryStore {
+  /** A record belongs to the month in which it was written, so the lines of a file are ordered by their ends. */
+  const fileFor = (endedAt: string): string => runsFile(paths, endedAt.slice(0, 7), host.name);
+  const openForAppend = async (path: string): Promise<OpenFile> => {
+    await ensureDirectory(paths, dirname(path), host.uid);
+    return open(path, FLAGS, 0o600).catch((error) => {
+      throw ioError("write", path, error);
+    });
+  };
+  return {
+    async assertWritable() {
+      await (await openForAppend(fileFor(host.now().toISOString()))).close();
+    },
+    async append(record) {
+      const path = fileFor(record.endedAt);
+      const file = await openForAppend(path);
+      try {
+        const line = Buffer.from((await endsTorn(file)) ? `\n${renderRecordLine(record)}` : renderRecordLine(record));
+        if ((await file.write(line)) !== line.length) throw new StoreError(`cannot write ${path}: the disk is full`);
+      } catch (error) {
+        throw error instanceof StoreError ? error : ioError("write", path, error);
+      } finally {
+        await file.close();
+      }
+    },
+  };
 }
 
-/** What `status` shows of a pipeline without reading its history. */
+/** The newest records of a lock, which `status` shows without reading the history. */
 export interface LastRuns {
-  /** Newest run of each entry, by `entryKey`. */
+  /** Newest run of each entry, by `entryKey`; empty if neither its file nor the history can be read. */
   readonly runs: ReadonlyMap<string, RunRecord>;
   /** Newest skip at the lock. */
   readonly skip: RunRecord | undefined;
-  /** Files that could not be understood; the next run rewrites them. */
+  /** Sentences about garbled files, which the next run or skip rewrites, and about `unusable` ones. */
   readonly faults: readonly string[];
+  /** Sentences about files that can be neither read nor rewritten. */
+  readonly unusable: readonly string[];
 }
 
 /** The entry of a record. */
 export const entryOf = ({ tap, target, command, entry }: RunRecord): EntryId => ({ tap, target, command, id: entry });
 
-/** The runs in a file's text; `undefined` when it is garbled. */
+/** The runs in a file's text; `undefined` if the text is garbled. */
 function parseLastRuns(text: string): Map<string, RunRecord> | undefined {
   try {
     const value: unknown = JSON.parse(text);
@@ -81,47 +87,121 @@ function parseLastRuns(text: string): Map<string, RunRecord> | undefined {
   }
 }
 
-/**
- * Without a sync, which would cost a run more than all else: after a power cut the history still has what is lost here.
- */
-async function replaceFile(paths: StatePaths, path: string, text: string, host: Pick<Host, "uid">) {
-  await ensureFolder(paths, dirname(path), host.uid);
-  const beside = besideOf(path);
+/** One file of `last/`, as it was read. */
+interface CachedValue<T> {
+  /** `undefined` if the file does not exist or cannot be used. */
+  readonly value: T | undefined;
+  readonly fault: { readonly text: string; readonly kind: "garbled" | "unusable" } | undefined;
+}
+
+/** Describes why a file of `last/` cannot be used, and what to do. */
+async function describeFault(path: string, { message, hint }: StoreError): Promise<string> {
+  const target = dirname(path);
+  for (const part of [dirname(target), target, path]) {
+    const found = await lstat(part).catch(() => undefined);
+    const isFit = found === undefined || (part === path ? found.isFile() : found.isDirectory());
+    if (isFit) continue;
+    return `${part} is not a ${part === path ? "regular file" : "directory"}. Find out who created it, then remove it`;
+  }
+  return hint === undefined ? message : `${message}. ${hint}`;
+}
+
+/** Reads a file of `last/`. Does not throw if that is impossible: the history has all records. */
+async function readCached<T>(path: string, parse: (text: string) => T | undefined): Promise<CachedValue<T>> {
   try {
-    await createStateFile(beside, text, { sync: false });
-    await rename(beside, path);
+    const text = await readStateFile(path);
+    if (text === undefined) return { value: undefined, fault: undefined };
+    const value = parse(text);
+    return { value, fault: value === undefined ? { text: `${path} is garbled`, kind: "garbled" } : undefined };
   } catch (error) {
-    await removeFile(beside).catch(() => {});
-    throw storeFault("write", path, error);
+    if (!(error instanceof StoreError)) throw error;
+    return { value: undefined, fault: { text: await describeFault(path, error), kind: "unusable" } };
   }
 }
 
-/** Notes a run as its entry's newest. To be called by who holds the pipeline's lock. */
-export async function writeLastRun(paths: StatePaths, host: Pick<Host, "uid">, run: RunRecord) {
-  const path = lastRunFile(paths, lockOf(entryOf(run)));
-  const text = await readStateFile(path);
-  const runs = (text === undefined ? undefined : parseLastRuns(text)) ?? new Map<string, RunRecord>();
-  runs.set(entryKey(entryOf(run)), run);
-  await replaceFile(paths, path, `${JSON.stringify(Object.fromEntries(runs))}\n`, host);
+/** Number of records that are read when the newest runs are found in the history. */
+const NEWEST = 1000;
+
+/** The newest run of each entry under a lock, according to the history. */
+async function runsInHistory(paths: StatePaths, lock: LockId): Promise<ReadonlyMap<string, RunRecord>> {
+  const { readHistory } = await import("./read.ts");
+  const { runs } = await readHistory(paths, { tap: lock.tap, target: lock.target, limit: NEWEST });
+  const ofLock = runs.filter((run) => run.outcome !== "skipped" && isDataDiff(run.command) === lock.dataDiff);
+  return new Map(ofLock.reverse().map((run) => [entryKey(entryOf(run)), run]));
 }
 
-/** Notes a skip as the pipeline's newest. */
-export async function writeLastSkip(paths: StatePaths, host: Pick<Host, "uid">, skip: RunRecord) {
-  await replaceFile(paths, lastSkipFile(paths, lockOf(entryOf(skip))), renderRecordLine(skip), host);
+/**
+ * The newest run of each entry under a lock, and the newest skip. These files only save time: the history has all
+ * records, and is read in place of a file that cannot be used.
+ */
+export interface LastRunStore {
+  read(): Promise<LastRuns>;
+  /**
+   * Records a run as its entry's newest.
+   *
+   * @param options.holdsLock whether this process has the lock. If not, a later run may have been recorded, which stays
+   * @throws StoreError with what to do
+   */
+  writeRun(run: RunRecord, options?: { readonly holdsLock: boolean }): Promise<void>;
+  /** Records a skip as the lock's newest. Throws like `writeRun`. */
+  writeSkip(skip: RunRecord): Promise<void>;
 }
 
-/** The newest runs and skip at a lock. */
-export async function readLast(paths: StatePaths, lock: LockId): Promise<LastRuns> {
+const NO_RUNS: ReadonlyMap<string, RunRecord> = new Map();
+
+interface LastRunPlace {
+  readonly paths: StatePaths;
+  readonly lock: LockId;
+  readonly host: Pick<Host, "uid">;
+}
+
+/** Opens the newest records of a lock. Reads and writes nothing yet. */
+export function openLastRuns({ paths, lock, host }: LastRunPlace): LastRunStore {
   const [runFile, skipFile] = [lastRunFile(paths, lock), lastSkipFile(paths, lock)];
-  const [runText, skipText] = await Promise.all([readStateFile(runFile), readStateFile(skipFile)]);
-  const runs = runText === undefined ? new Map<string, RunRecord>() : parseLastRuns(runText);
-  const skip = skipText === undefined ? undefined : parseRecordLine(skipText);
+  /** Does not sync, which would take longer than the rest of a run: the history still has what a power failure removes. */
+  const replaceRecord = async (path: string, text: string): Promise<void> => {
+    try {
+      await ensureDirectory(paths, dirname(path), host.uid);
+      await writeStateFile(path, text, { sync: false });
+    } catch (error) {
+      throw error instanceof StoreError ? new StoreError(await describeFault(path, error), { cause: error }) : error;
+    }
+  };
+  /**
+   * The newest runs, from the history if their file cannot be used.
+   *
+   * @throws StoreError if the history cannot be read
+   */
+  const runsOf = async ({ value, fault }: CachedValue<ReadonlyMap<string, RunRecord>>) =>
+    value ?? (fault === undefined ? NO_RUNS : await runsInHistory(paths, lock));
   return {
-    runs: runs ?? new Map(),
-    skip,
-    faults: [
-      ...(runs === undefined ? [`${runFile} is garbled`] : []),
-      ...(skipText !== undefined && skip === undefined ? [`${skipFile} is garbled`] : []),
-    ],
+    async read() {
+      const [file, skip] = await Promise.all([
+        readCached(runFile, parseLastRuns),
+        readCached(skipFile, parseRecordLine),
+      ]);
+      const faults = [file.fault, skip.fault].filter((fault) => fault !== undefined);
+      const runs = await runsOf(file).catch((error) => {
+        if (!(error instanceof StoreError)) throw error;
+        faults.push({ text: error.message, kind: "unusable" });
+        return NO_RUNS;
+      });
+      return {
+        runs,
+        skip: skip.value,
+        faults: faults.map(({ text }) => text),
+        unusable: faults.filter(({ kind }) => kind === "unusable").map(({ text }) => text),
+      };
+    },
+    async writeRun(run, { holdsLock } = { holdsLock: true }) {
+      const file = await readCached(runFile, parseLastRuns);
+      if (file.fault?.kind === "unusable") throw new StoreError(file.fault.text);
+      const runs = new Map(await runsOf(file));
+      const known = runs.get(entryKey(entryOf(run)));
+      if (!holdsLock && known !== undefined && known.startedAt > run.startedAt) return;
+      runs.set(entryKey(entryOf(run)), run);
+      await replaceRecord(runFile, `${JSON.stringify(Object.fromEntries(runs))}\n`);
+    },
+    writeSkip: (skip) => replaceRecord(skipFile, renderRecordLine(skip)),
   };
 }

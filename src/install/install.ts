@@ -1,144 +1,26 @@
-import { constants } from "node:fs";
-import { realpath } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import { EXIT, errorCode, errorMessage, SchedError } from "../errors.ts";
-import { type Host, loginHome, userName } from "../host.ts";
-import { entryLabel, type FastSyncName, isDataDiff, isFastSync } from "../pipeline-id.ts";
-import type { Pipeline, Schedule } from "../schedule/schedule.ts";
-import { findBlocks } from "../schedulers/cron/block.ts";
-import { demandFit, fitWarnings, type Load } from "../schedulers/cron/compatibility.ts";
-import type { SystemCrontab } from "../schedulers/cron/crontab-program.ts";
-import type { CronHere } from "../schedulers/cron/daemon.ts";
+import { dirname } from "node:path";
+import { type Host, userName } from "../host.ts";
+import { machineFingerprint } from "../installed/former-host.ts";
+import type { StoredInstall } from "../installed/schedule.ts";
+import type { Schedule } from "../schedule/schedule.ts";
+import { sameSource, type TakeOver } from "../schedulers/owner-mark.ts";
+import {
+  type InstallJob,
+  type PreparedInstall,
+  type PreparedRestore,
+  planChangesSomething,
+  type Scheduler,
+} from "../schedulers/scheduler.ts";
 import { absolutePath, resolveConfigDir } from "../storage/config-dir.ts";
 import { configDirWarnings } from "../storage/directory.ts";
-import { open } from "../storage/fs.ts";
-import { type StatePaths, statePaths } from "../storage/paths.ts";
-import { findProgram } from "../system/find-program.ts";
-import { askKnownCommands, assertKnowsDataDiff, fastSyncName } from "../system/known-commands.ts";
-import { localtimeMark } from "../system/localtime.ts";
-import { readOthers, readStoredFiles } from "./find-installed.ts";
-import { type Elsewhere, type InstallPlan, planInstall } from "./plan.ts";
-
-/** Throws if this program is in a place that will no longer exist when cron starts it. */
-function demandLastingProgram(program: string): void {
-  if (!program.includes("/_npx/")) return;
-  throw new SchedError(`${program} is in npx's temporary directory, which npm may remove at any time`, {
-    exitCode: EXIT.usage,
-    hint: "Install the program permanently, then run `install` again: `npm install --global pipelinewise-sched`.",
-  });
-}
-
-/** The command by which cron starts PipelineWise: an absolute path, then its leading arguments unchanged. */
-async function resolveCommand(command: readonly string[], host: Pick<Host, "env">): Promise<readonly string[]> {
-  const [program = "pipelinewise", ...words] = command;
-  return [await findProgram(program, host.env["PATH"]), ...words];
-}
-
-interface KnownTap {
-  readonly id?: unknown;
-  readonly enabled?: unknown;
-}
-interface KnownTarget {
-  readonly id?: unknown;
-  readonly taps?: readonly KnownTap[];
-}
-
-/** The targets of PipelineWise's config.json; ignores entries of another shape. */
-function targetsOf(text: string): readonly KnownTarget[] {
-  const config: unknown = JSON.parse(text);
-  const targets = typeof config === "object" && config !== null && "targets" in config ? config.targets : undefined;
-  if (!Array.isArray(targets)) throw new SyntaxError("it contains no list of targets");
-  return targets.filter((target) => typeof target === "object" && target !== null);
-}
-
-function pipelineWarning(pipeline: Pipeline, targets: readonly KnownTarget[], file: string): string | undefined {
-  const target = targets.find(({ id }) => id === pipeline.target);
-  if (target === undefined) return `${entryLabel(pipeline)}: ${file} does not contain the target ${pipeline.target}`;
-  const taps = Array.isArray(target.taps) ? target.taps : [];
-  const tap = taps.find((known) => known?.id === pipeline.tap);
-  if (tap === undefined)
-    return `${entryLabel(pipeline)}: ${file} does not contain the tap ${pipeline.tap} for the target ${pipeline.target}`;
-  return tap.enabled === false
-    ? `${entryLabel(pipeline)}: the tap is disabled in ${file}, so its runs will be skipped`
-    : undefined;
-}
-
-/**
- * Warnings about entries that PipelineWise would not run according to its `config.json`, which `pipelinewise import`
- * writes.
- */
-async function pipelinewiseWarnings(configDir: string, pipelines: readonly Pipeline[]): Promise<readonly string[]> {
-  const file = join(configDir, "config.json");
-  try {
-    const config = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
-    const targets = targetsOf(await config.readText("utf8").finally(() => config.close()));
-    const warnings = pipelines.map((pipeline) => pipelineWarning(pipeline, targets, file));
-    return [...new Set(warnings.filter((warning) => warning !== undefined))];
-  } catch (error) {
-    const why = errorCode(error) === "ENOENT" ? "the file does not exist" : errorMessage(error);
-    return [`taps and targets could not be checked against ${file}: ${why}; \`pipelinewise import\` creates it`];
-  }
-}
-
-/** The machine that a schedule is installed on. */
-export interface Machine {
-  readonly host: Host;
-  readonly crontab: SystemCrontab;
-  /** Finds the cron daemon of this machine. */
-  readonly findCron: () => Promise<CronHere>;
-  /** IANA name of cron's time zone. */
-  readonly zone: string;
-}
-
-export interface InstallOptions {
-  /** `--config-dir` */
-  readonly configDir: string | undefined;
-  /** Take over a name that is installed from elsewhere. */
-  readonly replace: boolean;
-  /** Store the schedule for runs that another scheduler starts; leave the crontab alone. */
-  readonly compileOnly: boolean;
-  /** Another scheduler is to start it; the crontab is left alone. */
-  readonly elsewhere?: Elsewhere | undefined;
-}
-
-/** A complete plan of an install; nothing has been written yet. */
-export interface PreparedInstall {
-  readonly paths: StatePaths;
-  readonly plan: InstallPlan;
-  /** The cron that will start the lines; `undefined` if another scheduler does. */
-  readonly cron: CronHere | undefined;
-  /** Warnings for the user, one sentence each. */
-  readonly warnings: readonly string[];
-}
-
-/**
- * The config directory that a run under cron finds by itself: cron passes the user's home and nothing else of our
- * environment. If another directory is set here, or PAM may set one, the lines name it.
- */
-async function defaultConfigDir({ env }: Host): Promise<string | undefined> {
-  const home = loginHome();
-  if (home === undefined || (env["PIPELINEWISE_CONFIG_DIRECTORY"] ?? "") !== "") return undefined;
-  return realpath(join(home, ".pipelinewise")).catch(() => undefined);
-}
-
-/**
- * Asks PipelineWise for the name of its fast sync command, only if the schedule uses it. Throws if PipelineWise is too
- * old.
- */
-async function askFastSyncName(
-  { pipelines, source }: Schedule,
-  command: readonly string[],
-  host: Pick<Host, "env">,
-): Promise<FastSyncName | undefined> {
-  const fast = pipelines.find((pipeline) => isFastSync(pipeline.command));
-  const dataDiff = pipelines.find((pipeline) => isDataDiff(pipeline.command));
-  if (fast === undefined && dataDiff === undefined) return undefined;
-  const known = await askKnownCommands(command, host.env);
-  const placeOf = (pipeline: Pipeline) =>
-    `${source.path}:${pipeline.place.line}:${pipeline.place.column}  ${entryLabel(pipeline)}`;
-  if (dataDiff !== undefined) assertKnowsDataDiff(known, placeOf(dataDiff));
-  return fast === undefined ? undefined : fastSyncName(known, placeOf(fast));
-}
+import { ANY_HOST, type StatePaths, statePaths } from "../storage/paths.ts";
+import { holdSignals } from "../system/hold-signals.ts";
+import { localtimeFingerprint } from "../system/localtime.ts";
+import { withRollback } from "./apply.ts";
+import { readOthers, readStoredFiles, type StoredFiles } from "./find-installed.ts";
+import { findFormerInstall } from "./former-install.ts";
+import type { ResolvedPrograms } from "./pipelinewise.ts";
+import { changesFiles, planStored, type StoredPlan } from "./plan.ts";
 
 /**
  * Location of a schedule's state.
@@ -151,79 +33,166 @@ export async function scheduleState(
   host: Host,
 ): Promise<StatePaths> {
   const { configDir } = pipelinewise;
-  const file = configDir === undefined ? undefined : { value: configDir, folder: dirname(source.path) };
+  const file = configDir === undefined ? undefined : { value: configDir, directory: dirname(source.path) };
   return statePaths(await resolveConfigDir(host, { flag, file }));
 }
 
-/** Inspects the machine and plans an install. Writes nothing. */
-export async function prepareInstall(
+/**
+ * The input for writing a schedule to a scheduler.
+ *
+ * @param isExport whether the commands are for another machine, so that no stored schedule is written with them
+ */
+export function installJob(
   schedule: Schedule,
-  options: InstallOptions,
-  { host, crontab, findCron, zone }: Machine,
-): Promise<PreparedInstall> {
-  const { pipelinewise, source, name } = schedule;
-  const folder = dirname(source.path);
-  const paths = await scheduleState(schedule, options.configDir, host);
-  demandLastingProgram(host.program);
-  const command = await resolveCommand(pipelinewise.command, host);
-  const text = options.compileOnly || options.elsewhere !== undefined ? undefined : await crontab.read();
-  const stored = await readStoredFiles(paths, name, host);
-  const { others, warnings } = await readOthers(paths, name, host);
+  {
+    scheduler,
+    call,
+    machineZone,
+    at,
+    isExport = false,
+  }: Pick<InstallJob, "call" | "machineZone" | "at"> & { scheduler: Scheduler; isExport?: boolean },
+): InstallJob {
+  const { hasWorkers } = scheduler;
+  const checkTimes = hasWorkers || isExport ? { zone: hasWorkers ? machineZone : undefined } : undefined;
+  return {
+    schedule,
+    call: { ...call, checkTimes, isOnPath: hasWorkers && call.isOnPath === true },
+    machineZone,
+    horizon: scheduler.horizon(at),
+    at,
+  };
+}
 
-  const pipelinewiseHome = host.env["PIPELINEWISE_HOME"] || undefined;
-  const plan = planInstall(
-    { crontab: text, ...stored, others },
+export interface InstallOptions {
+  /** Take over a name that is installed from elsewhere. */
+  readonly replace: boolean;
+  /** Store the schedule for runs that the scheduler starts; leave the scheduler alone. */
+  readonly compileOnly: boolean;
+}
+
+/** A schedule that passed the checks of an install on this machine. */
+export interface CheckedJob {
+  readonly job: InstallJob;
+  readonly paths: StatePaths;
+  readonly resolved: ResolvedPrograms;
+}
+
+/** A planned install. Nothing has been written yet. */
+export interface PlannedInstall {
+  readonly paths: StatePaths;
+  readonly stored: StoredPlan;
+  /** The changes at the scheduler; `undefined` with --compile-only. */
+  readonly prepared: PreparedInstall | undefined;
+  /** Warnings for the user, one sentence each. */
+  readonly warnings: readonly string[];
+  readonly isNoOp: boolean;
+}
+
+/** Inspects the machine and the scheduler, and plans an install. Writes nothing. */
+export async function planInstall(
+  scheduler: Scheduler,
+  { job, paths, resolved }: CheckedJob,
+  options: InstallOptions,
+  host: Host,
+): Promise<PlannedInstall> {
+  const { schedule, call, machineZone } = job;
+  const found = await readStoredFiles(paths, schedule.name, host);
+  const { former, warnings: ofFormer } = await findFormer(paths, found, host);
+  const earlier = found.host ?? former?.host;
+  const home = pipelinewiseHome(host, earlier);
+  const { others, warnings } = await readOthers(paths, schedule.name, host);
+  const takeOver: TakeOver = {
+    replace: options.replace,
+    isSameSource: sameSource(schedule.source.path, { goneCounts: earlier !== undefined }),
+  };
+  const prepared = options.compileOnly ? undefined : await scheduler.prepareInstall(job, host, takeOver);
+  const stored = planStored(
+    { ...found, others, former },
     {
       schedule,
       paths,
-      defaultConfigDir: await defaultConfigDir(host),
-      envFile: pipelinewise.envFile === undefined ? undefined : absolutePath(pipelinewise.envFile, folder, host),
+      envFile: envFileOf(schedule, host),
       resolved: {
         host: host.name,
         user: userName(host),
-        command,
-        fastSync: await askFastSyncName(schedule, command, host),
-        node: host.node,
-        program: host.program,
-        pipelinewiseHome: pipelinewiseHome === undefined ? undefined : absolutePath(pipelinewiseHome, host.cwd, host),
-        machineZone: zone,
+        machine: host.name === ANY_HOST ? undefined : machineFingerprint(host.root),
+        ...resolved,
+        node: call.node,
+        program: call.program,
+        pipelinewiseHome: home.path,
+        machineZone,
       },
-      zoneData: { data: host.tzdata, localtime: localtimeMark(host.root) },
+      zoneData: { data: host.tzdata, localtime: localtimeFingerprint(host.root) },
       at: host.now(),
-      replace: options.replace,
-      elsewhere: options.elsewhere,
+      takeOver,
+      scheduler: { name: scheduler.name, candidates: scheduler.candidates(job), stored: prepared?.stored },
     },
   );
-  const cron = plan.crontab === undefined ? undefined : await findCron();
   return {
     paths,
-    plan,
-    cron,
+    stored,
+    prepared,
     warnings: [
       ...(await configDirWarnings(paths.configDir, host.uid)),
       ...warnings,
-      ...(await pipelinewiseWarnings(paths.configDir, schedule.pipelines)),
-      ...(cron === undefined ? [] : checkFit(cron, plan, schedule, { host, zone })),
+      ...ofFormer,
+      ...home.warnings,
+      ...(prepared?.plan.warnings ?? []),
+    ],
+    isNoOp: !changesFiles(stored) && (prepared === undefined || !planChangesSomething(prepared.plan)),
+  };
+}
+
+/** Looks for this machine's install under an earlier name, unless it has one under its present name. */
+const findFormer = async (
+  paths: StatePaths,
+  { installText, storedSchedule }: StoredFiles,
+  host: Host,
+): ReturnType<typeof findFormerInstall> =>
+  installText !== undefined || storedSchedule === undefined || host.name === ANY_HOST
+    ? { former: undefined, warnings: [] }
+    : findFormerInstall(paths, storedSchedule, host);
+
+function envFileOf({ pipelinewise, source }: Schedule, host: Host): string | undefined {
+  const { envFile } = pipelinewise;
+  return envFile === undefined ? undefined : absolutePath(envFile, dirname(source.path), host);
+}
+
+/**
+ * The PIPELINEWISE_HOME for the runs. A shell that does not set it says nothing about it, so the one of the last
+ * install stays: PipelineWise would not find its connectors without it. An empty one removes it.
+ */
+function pipelinewiseHome(
+  host: Host,
+  before: StoredInstall | undefined,
+): { readonly path: string | undefined; readonly warnings: readonly string[] } {
+  const home = host.env["PIPELINEWISE_HOME"];
+  const kept = home === undefined ? before?.pipelinewiseHome : undefined;
+  if (kept === undefined) return { path: home ? absolutePath(home, host.cwd, host) : undefined, warnings: [] };
+  return {
+    path: kept,
+    warnings: [
+      `PIPELINEWISE_HOME is not set, so the runs keep the one of the last install, ${kept}; to change it, set it and install again; to remove it, install with PIPELINEWISE_HOME=''`,
     ],
   };
 }
 
-/** Throws if the cron here cannot run the plan; returns warnings about differences from Debian's cron. */
-function checkFit(
-  cron: CronHere,
-  { crontab, name }: InstallPlan,
-  { pipelines }: Schedule,
-  { host, zone }: Pick<Machine, "host" | "zone">,
-): readonly string[] {
-  const after = crontab?.after ?? "";
-  const load: Load = {
-    crontab: after,
-    blockAt: findBlocks(after).find(({ mark }) => mark.name === name)?.at ?? 0,
-    pipelines,
-    machineZone: zone,
-    isRoot: host.uid === 0,
-    now: host.now(),
-  };
-  demandFit(cron, load);
-  return fitWarnings(cron, load);
-}
+/**
+ * Applies a planned install: the stored schedule is written first, because the scheduler may start a run at once.
+ *
+ * @returns notes for the user, one sentence each
+ */
+export const applyInstall = ({ paths, stored, prepared }: PlannedInstall, host: Host): Promise<readonly string[]> =>
+  holdSignals(
+    host.signals,
+    () => withRollback(stored.files, paths, host, async () => (await prepared?.apply()) ?? []),
+    { done: "the install is complete" },
+  );
+
+/** Applies a planned restore of a crontab and of its stored schedules, in the order of an install. */
+export const applyRestore = (
+  { files, apply }: PreparedRestore,
+  paths: StatePaths,
+  host: Host,
+): Promise<readonly string[]> =>
+  holdSignals(host.signals, () => withRollback(files, paths, host, apply), { done: "the crontab is restored" });

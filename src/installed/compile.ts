@@ -1,10 +1,13 @@
 import { createHash } from "node:crypto";
 import { entryPath } from "../pipeline-id.ts";
 import type { Pipeline, Schedule } from "../schedule/schedule.ts";
-import type { CompiledEntry, CompiledSchedule, HostSchedule } from "./schedule.ts";
+import type { StoredEntry, StoredInstall, StoredSchedule } from "./schedule.ts";
 
 /** SHA-256 (hex) of a text or of bytes. In its own file so that a scheduled start does not load node:crypto. */
 export const digestOf = (content: string | Uint8Array): string => createHash("sha256").update(content).digest("hex");
+
+/** A short digest, to notice an edit. */
+export const contentDigest = (content: string): string => digestOf(content).slice(0, 16);
 
 /** Values that a stored schedule needs besides the schedule file. */
 export interface CompileContext {
@@ -13,7 +16,7 @@ export interface CompileContext {
   /** Absolute. */
   readonly envFile?: string | undefined;
   /** The schedule that is stored under this name now. */
-  readonly before?: CompiledSchedule | undefined;
+  readonly before?: StoredSchedule | undefined;
   readonly at: Date;
 }
 
@@ -21,7 +24,7 @@ export interface CompileContext {
 export function compileSchedule(
   schedule: Schedule,
   { configDir, envFile, before, at }: CompileContext,
-): CompiledSchedule {
+): StoredSchedule {
   const known = new Map(before?.entries.map((entry) => [entryPath(entry), entry]));
   return {
     format: 1,
@@ -30,16 +33,26 @@ export function compileSchedule(
     configDir,
     env: schedule.pipelinewise.env,
     envFile,
+    limits: schedule.limits,
     entries: schedule.pipelines.map((pipeline) => compileEntry(pipeline, known.get(entryPath(pipeline)), at)),
   };
 }
 
-function compileEntry(pipeline: Pipeline, before: CompiledEntry | undefined, at: Date): CompiledEntry {
-  const { tap, target, command, id, timezone, note, args } = pipeline;
-  const crons = pipeline.crons.map(({ text }) => text);
+/** Since when an entry has its times: as stored if they stay the same, otherwise since now. @param at now */
+export function sinceOf(
+  { crons, timezone }: Pick<StoredEntry, "crons" | "timezone">,
+  before: StoredEntry | undefined,
+  at: Date,
+): string | undefined {
   const stays = before !== undefined && before.timezone === timezone && before.crons.join("\n") === crons.join("\n");
-  const since = stays ? before.since : at.toISOString();
-  return { tap, target, command, id, crons, timezone, since, note, args };
+  return stays ? before.since : at.toISOString();
+}
+
+function compileEntry(pipeline: Pipeline, before: StoredEntry | undefined, at: Date): StoredEntry {
+  const { tap, target, command, id, timezone, note, args, after, source, policies } = pipeline;
+  const crons = pipeline.crons.map(({ text }) => text);
+  const since = sinceOf({ crons, timezone }, before, at);
+  return { tap, target, command, id, crons, after, timezone, since, note, args, source, policies };
 }
 
 /**
@@ -47,8 +60,8 @@ function compileEntry(pipeline: Pipeline, before: CompiledEntry | undefined, at:
  * itself.
  */
 export function startsDigest(
-  { name, configDir, entries }: CompiledSchedule,
-  { node, program, machineZone }: Pick<HostSchedule, "node" | "program" | "machineZone">,
+  { name, configDir, entries }: StoredSchedule,
+  { node, program, machineZone }: Pick<StoredInstall, "node" | "program" | "machineZone">,
 ): string {
   const told = entries.map(({ tap, target, command, id, crons, timezone, note }) => [
     tap,

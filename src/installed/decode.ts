@@ -1,6 +1,21 @@
 import type { ZoneTable } from "../cron/zone-table.ts";
-import { connectorIdFault, ENTRY_COMMANDS, type EntryCommand, FAST_SYNC_NAMES, nameFault } from "../pipeline-id.ts";
-import type { CompiledEntry, CompiledSchedule, HostSchedule, OnScheduler, ZoneRecord } from "./schedule.ts";
+import {
+  connectorIdError,
+  ENTRY_COMMANDS,
+  type EntryCommand,
+  FAST_SYNC_NAMES,
+  nameError,
+  type PipelineId,
+} from "../pipeline-id.ts";
+import {
+  type Hook,
+  type Limits,
+  type OverlapPolicy,
+  type Policies,
+  RETRY_OUTCOMES,
+  type RetryPolicy,
+} from "../policies.ts";
+import type { OnScheduler, StoredEntry, StoredInstall, StoredSchedule, ZoneRecord } from "./schedule.ts";
 
 /** A stored file has an invalid part, which the message names. */
 class GarbledError extends Error {}
@@ -10,7 +25,7 @@ type Fields = Readonly<Record<string, unknown>>;
 function object(value: unknown, at: string): Fields {
   if (typeof value !== "object" || value === null || Array.isArray(value))
     throw new GarbledError(`${at} is not an object`);
-  return value as Fields; // Decoded JSON: an object that is no list has string keys.
+  return value as Fields; // Decoded JSON: an object that is not a list has string keys.
 }
 
 function number(value: unknown, at: string): number {
@@ -61,18 +76,76 @@ function oneOf<T extends string>(value: unknown, at: string, known: readonly T[]
   return word;
 }
 
-function decodeEntry(value: unknown, at: string): CompiledEntry {
+const optionalNumber = (value: unknown, at: string): number | undefined =>
+  value === undefined ? undefined : number(value, at);
+
+function decodeHook(value: unknown, at: string): Hook {
+  const { command, timeoutMs } = object(value, at);
+  return { command: list(command, `${at}.command`, string), timeoutMs: number(timeoutMs, `${at}.timeoutMs`) };
+}
+
+function decodePolicies(value: unknown, at: string): Policies {
+  const policies = object(value, at);
+  const { enabled, onOverlap, retries, hooks } = policies;
+  if (enabled !== undefined && enabled !== false) throw new GarbledError(`${at}.enabled is not false`);
+  return {
+    enabled,
+    timeoutMs: optionalNumber(policies["timeoutMs"], `${at}.timeoutMs`),
+    runningLongerThanMs: optionalNumber(policies["runningLongerThanMs"], `${at}.runningLongerThanMs`),
+    onOverlap: onOverlap === undefined ? undefined : decodeOverlap(onOverlap, `${at}.onOverlap`),
+    retries: retries === undefined ? undefined : decodeRetries(retries, `${at}.retries`),
+    hooks: hooks === undefined ? undefined : record(hooks, `${at}.hooks`, decodeHook),
+  };
+}
+
+function decodeRetries(value: unknown, at: string): RetryPolicy {
+  const retries = object(value, at);
+  return {
+    max: number(retries["max"], `${at}.max`),
+    delayMs: number(retries["delayMs"], `${at}.delayMs`),
+    backoff: number(retries["backoff"], `${at}.backoff`),
+    maxDelayMs: number(retries["maxDelayMs"], `${at}.maxDelayMs`),
+    on: list(retries["on"], `${at}.on`, (condition, where) =>
+      typeof condition === "string"
+        ? oneOf(condition, where, RETRY_OUTCOMES)
+        : { output: string(object(condition, where)["output"], `${where}.output`) },
+    ),
+  };
+}
+
+function decodeLimits(value: unknown, at: string): Limits {
+  const limits = object(value, at);
+  return {
+    host: optionalNumber(limits["host"], `${at}.host`),
+    target: record(limits["target"], `${at}.target`, number),
+    source: record(limits["source"], `${at}.source`, number),
+    queueMs: number(limits["queueMs"], `${at}.queueMs`),
+  };
+}
+
+const decodeOverlap = (value: unknown, at: string): OverlapPolicy =>
+  value === "replace" ? value : { waitMs: number(object(value, at)["waitMs"], `${at}.waitMs`) };
+
+function decodePipeline(value: unknown, at: string): PipelineId {
+  const { tap, target } = object(value, at);
+  return { tap: word(tap, `${at}.tap`, connectorIdError), target: word(target, `${at}.target`, connectorIdError) };
+}
+
+function decodeEntry(value: unknown, at: string): StoredEntry {
   const entry = object(value, at);
   return {
-    tap: word(entry["tap"], `${at}.tap`, connectorIdFault),
-    target: word(entry["target"], `${at}.target`, connectorIdFault),
+    tap: word(entry["tap"], `${at}.tap`, connectorIdError),
+    target: word(entry["target"], `${at}.target`, connectorIdError),
     command: oneOf<EntryCommand>(entry["command"], `${at}.command`, ENTRY_COMMANDS),
-    id: entry["id"] === undefined ? undefined : word(entry["id"], `${at}.id`, nameFault),
+    id: entry["id"] === undefined ? undefined : word(entry["id"], `${at}.id`, nameError),
     crons: list(entry["crons"], `${at}.crons`, string),
+    after: entry["after"] === undefined ? undefined : list(entry["after"], `${at}.after`, decodePipeline),
     timezone: optional(entry["timezone"], `${at}.timezone`),
     since: entry["since"] === undefined ? undefined : instant(entry["since"], `${at}.since`),
     note: optional(entry["note"], `${at}.note`),
     args: list(entry["args"], `${at}.args`, string),
+    source: entry["source"] === undefined ? undefined : word(entry["source"], `${at}.source`, nameError),
+    policies: entry["policies"] === undefined ? undefined : decodePolicies(entry["policies"], `${at}.policies`),
   };
 }
 
@@ -95,7 +168,11 @@ function decodeZones(value: unknown, at: string): ZoneRecord {
 
 function decodeOn(value: unknown, at: string): OnScheduler {
   const on = object(value, at);
-  return { place: record(on["place"], `${at}.place`, string), digest: string(on["digest"], `${at}.digest`) };
+  return {
+    place: record(on["place"], `${at}.place`, string),
+    digest: string(on["digest"], `${at}.digest`),
+    written: on["written"] === undefined ? undefined : record(on["written"], `${at}.written`, string),
+  };
 }
 
 /** The fields of a stored file, after checks of its format and its schedule's name. */
@@ -107,8 +184,8 @@ function opened(text: string, name: string): Fields {
   return file;
 }
 
-/** Decodes a stored schedule. Throws unless it has the format that `encodeCompiled` writes. */
-export function decodeMeaning(text: string, name: string): CompiledSchedule {
+/** Decodes a stored schedule. Throws unless it has the format that `encodeStored` writes. */
+export function decodeStoredSchedule(text: string, name: string): StoredSchedule {
   const file = opened(text, name);
   const source = object(file["source"], "source");
   return {
@@ -118,12 +195,13 @@ export function decodeMeaning(text: string, name: string): CompiledSchedule {
     configDir: absolute(file["configDir"], "configDir"),
     env: record(file["env"], "env", string),
     envFile: file["envFile"] === undefined ? undefined : absolute(file["envFile"], "envFile"),
+    limits: file["limits"] === undefined ? undefined : decodeLimits(file["limits"], "limits"),
     entries: list(file["entries"], "entries", decodeEntry),
   };
 }
 
 /** Decodes a stored install of one host. */
-export function decodeHostSchedule(text: string, name: string, host: string): HostSchedule {
+export function decodeStoredInstall(text: string, name: string, host: string): StoredInstall {
   const file = opened(text, name);
   if (file["host"] !== host) throw new GarbledError(`it belongs to the host ${JSON.stringify(file["host"])}`);
   const command = list(file["command"], "command", string);
@@ -133,10 +211,13 @@ export function decodeHostSchedule(text: string, name: string, host: string): Ho
     name,
     host,
     user: string(file["user"], "user"),
+    machine: optional(file["machine"], "machine"),
     installedAt: string(file["installedAt"], "installedAt"),
     meaningDigest: string(file["meaningDigest"], "meaningDigest"),
     command,
     fastSync: file["fastSync"] === undefined ? undefined : oneOf(file["fastSync"], "fastSync", FAST_SYNC_NAMES),
+    hookPrograms:
+      file["hookPrograms"] === undefined ? undefined : record(file["hookPrograms"], "hookPrograms", absolute),
     node: absolute(file["node"], "node"),
     program: absolute(file["program"], "program"),
     pipelinewiseHome: optional(file["pipelinewiseHome"], "pipelinewiseHome"),
@@ -150,5 +231,5 @@ export function decodeHostSchedule(text: string, name: string, host: string): Ho
 }
 
 /** The stored text of either file: JSON that a person can read too. */
-export const encodeCompiled = (value: CompiledSchedule | HostSchedule): string =>
+export const encodeStored = (value: StoredSchedule | StoredInstall): string =>
   `${JSON.stringify(value, undefined, 2)}\n`;

@@ -1,10 +1,10 @@
 import { dirname } from "node:path";
-import { copyStateFile, removeStateFile, syncFolder, writeStateFile } from "../storage/file.ts";
+import { copyStateFile, removeStateFile, syncDirectory, writeStateFile } from "../storage/file.ts";
 import { rename } from "../storage/fs.ts";
 import { nonce } from "../storage/nonce.ts";
-import { storeFault } from "../storage/store-error.ts";
+import { ioError } from "../storage/store-error.ts";
 
-/** One stored file as it is and as it shall be; `undefined`: not there. */
+/** Planned change of one stored file; `undefined` if it does not exist. */
 export interface FileChange {
   readonly path: string;
   readonly before: string | undefined;
@@ -19,7 +19,7 @@ export interface AppliedChanges {
   keep(): Promise<void>;
 }
 
-/** The copy of a file's present text, until the changes are kept or undone. */
+/** A copy of a file's previous text, until the changes are kept or undone. */
 interface Aside {
   readonly change: FileChange;
   readonly path: string;
@@ -29,9 +29,9 @@ async function putBack({ change: { path, before }, path: aside }: Aside): Promis
   if (before === undefined) return removeStateFile(path);
   try {
     await rename(aside, path);
-    await syncFolder(dirname(path));
+    await syncDirectory(dirname(path));
   } catch (error) {
-    throw storeFault("restore", path, error);
+    throw ioError("restore", path, error);
   }
 }
 
@@ -55,7 +55,7 @@ export async function applyChanges(changes: readonly FileChange[]): Promise<Appl
     for (const { change, path } of asides) {
       if (change.before === undefined) continue;
       await copyStateFile(change.path, path).catch((error) => {
-        throw storeFault("back up", change.path, error);
+        throw ioError("back up", change.path, error);
       });
     }
     for (const aside of asides) {

@@ -2,12 +2,12 @@ import { sameZone } from "../cron/same-zone.ts";
 import { zoneClock } from "../cron/zone-clock.ts";
 import { tableClock, type ZoneTable, zoneTable } from "../cron/zone-table.ts";
 import { DAY_MS } from "../time-units.ts";
-import type { CompiledSchedule, HostSchedule, ZoneRecord } from "./schedule.ts";
+import { installAgain, type StoredInstall, type StoredSchedule, type ZoneRecord } from "./schedule.ts";
 
 /** Below this number of days, `status` warns. */
 const SHORT_DAYS = 30;
 
-/** What the machine is like now. */
+/** Current state of the machine. */
 export interface ZonesNow {
   readonly now: Date;
   /** Version of the zone data. */
@@ -17,15 +17,15 @@ export interface ZonesNow {
 
 /** Warnings about an install's time zones that are outdated or soon will be, one sentence each. */
 export function zoneNotices(
-  meaning: Pick<CompiledSchedule, "name" | "source" | "entries">,
-  host: Pick<HostSchedule, "machineZone" | "zones" | "lines" | "on">,
+  storedSchedule: Pick<StoredSchedule, "name" | "source" | "entries">,
+  host: Pick<StoredInstall, "machineZone" | "zones" | "lines" | "on" | "compileOnly">,
   { now, data, machineZone }: ZonesNow,
 ): readonly string[] {
   const others = Object.keys(host.on ?? {});
   // Started by other schedulers only.
   const isElsewhere = host.lines.length === 0 && others.length > 0;
-  const again = `pipelinewise-sched install ${meaning.source.path}${isElsewhere ? ` --on ${others[0]}` : ""}`;
-  const foreign = meaning.entries.some(
+  const again = installAgain(storedSchedule.source.path, host);
+  const foreign = storedSchedule.entries.some(
     ({ timezone }) => timezone !== undefined && !sameZone(timezone, host.machineZone),
   );
   const notices: string[] = [];
@@ -34,25 +34,25 @@ export function zoneNotices(
       ? `on ${others.join(" and ")}, pipelines without their own timezone still use the old zone`
       : "crontab lines of pipelines with their own timezone fire at the wrong times";
     notices.push(
-      `this machine's time zone is now ${machineZone}; it was ${host.machineZone} when the schedule ${meaning.name} was installed; ${harm}: ${again}`,
+      `this machine's time zone is now ${machineZone}; it was ${host.machineZone} when the schedule ${storedSchedule.name} was installed; ${harm}: ${again}`,
     );
   }
   const { zones } = host;
-  // Plain lines in the machine's own zone need no foresight.
+  // Plain lines in the machine's own zone do not expire.
   if (!foreign || zones === undefined) return notices;
   // Other schedulers get times that are valid for decades.
-  if (!isElsewhere) notices.push(...endNotices(meaning.name, zones, now, again));
+  if (!isElsewhere) notices.push(...endNotices(storedSchedule.name, zones, now, again));
   const changed =
     zones.data === data ? [] : changedZones(zones.tables, { from: now.getTime(), to: Date.parse(zones.until) });
   if (changed.length > 0) {
     notices.push(
-      `daylight-saving rules for ${changed.join(", ")} have changed since ${meaning.name} was installed (tz data ${zones.data}, now ${data}): ${again}`,
+      `daylight-saving rules for ${changed.join(", ")} have changed since ${storedSchedule.name} was installed (tz data ${zones.data}, now ${data}): ${again}`,
     );
   }
   return notices;
 }
 
-/** Whether lines for other zones near the end of what was known when they were made, or are past it. */
+/** Warnings about lines for other zones that have expired or soon will. */
 function endNotices(name: string, zones: ZoneRecord, now: Date, again: string): readonly string[] {
   const until = Date.parse(zones.until);
   const day = zones.until.slice(0, 10);
@@ -66,7 +66,7 @@ function endNotices(name: string, zones: ZoneRecord, now: Date, again: string): 
     : [];
 }
 
-/** Zones for which the present zone data have different clock changes in the rest of the horizon. */
+/** Zones whose clock changes in the rest of the horizon differ in the current zone data. */
 function changedZones(
   tables: Readonly<Record<string, ZoneTable>>,
   span: { readonly from: number; readonly to: number },

@@ -15,8 +15,7 @@ export const horizonFrom = (at: Date): Horizon => ({
 });
 
 /**
- * The zone tables that an install stores. They reach as far back as forward, because a slot may have been missed long
- * ago.
+ * Computes the zone tables that an install stores. They cover the past too, because a slot may have been missed long ago.
  */
 export function recordZones(
   zones: readonly string[],
@@ -32,9 +31,9 @@ export function recordZones(
 export function chooseRecord(before: ZoneRecord | undefined, fresh: ZoneRecord, at: Date): ZoneRecord {
   if (before === undefined || before.data !== fresh.data || before.localtime !== fresh.localtime) return fresh;
   const names = (record: ZoneRecord): string => Object.keys(record.tables).join();
-  return names(before) === names(fresh) && !isWorn(before, at) ? before : fresh;
+  return names(before) === names(fresh) && !needsRenewal(before, at) ? before : fresh;
 }
 
 /** Whether a record expires so soon that an install replaces it. */
-export const isWorn = ({ until }: ZoneRecord, at: Date): boolean =>
+export const needsRenewal = ({ until }: ZoneRecord, at: Date): boolean =>
   Date.parse(until) - at.getTime() < RENEW_DAYS * DAY_MS;

@@ -1,19 +1,19 @@
 import { dirname } from "node:path";
 import { errorCode, SchedError } from "../errors.ts";
 import type { LockId } from "../pipeline-id.ts";
-import { ensureFolder } from "../storage/directory.ts";
+import { ensureDirectory } from "../storage/directory.ts";
 import { nonce } from "../storage/nonce.ts";
-import { flockFile, lockFolder, type StatePaths } from "../storage/paths.ts";
-import { storeFault } from "../storage/store-error.ts";
-import { lacksOf, noteWeakness } from "./degraded.ts";
+import { flockFile, lockDirectory, type StatePaths } from "../storage/paths.ts";
+import { ioError } from "../storage/store-error.ts";
+import { detectLimitations, saveLimitations } from "./degraded.ts";
 import { type FlockAnswer, type FlockFile, openFlock, takeFlock } from "./flock.ts";
-import { heldBy, judgeTokens, type Remote, type Scene, type Silence } from "./liveness.ts";
-import type { HeldLock, LockAttempt, LockClaim, LockHeld, LockHolder, Patience } from "./lock.ts";
-import { diskLockFs, type LockFs, readLockFolder } from "./lock-directory.ts";
-import type { RecordLock } from "./lock-file.ts";
+import { checkOwners, type ExpiredHeartbeat, heldBy, type LockContext, type RemoteHolder } from "./liveness.ts";
+import type { HeldLock, LockAttempt, LockClaim, LockHeld, LockHolder, WaitOptions } from "./lock.ts";
+import { diskLockFs, type LockFs, readLockDirectory } from "./lock-directory.ts";
+import type { LockFile } from "./lock-file.ts";
 import { type LockRecord, recordOf, renderRecord, renderToken } from "./owner-record.ts";
 import { type LockClock, realClock } from "./processes.ts";
-import { prune, settle, watchRemote } from "./take-over.ts";
+import { acquireLockFile, prune, watchHeartbeat } from "./take-over.ts";
 import { LOCK_TIMING, type LockTiming } from "./timing.ts";
 
 /** How long another start may hold the kernel lock while it, like this one, examines a dead run's record. */
@@ -32,30 +32,30 @@ export interface KernelLock {
 }
 
 /** Lock context of a start, with its own owner record. */
-interface OwnScene extends Scene {
+interface OwnContext extends LockContext {
   readonly here: LockRecord;
 }
 
-/** One start's way to both layers of a lock. */
-export interface Contest<K extends KernelLock, L> {
+/** The steps by which one start acquires both layers of a lock. A test can replace them. */
+export interface LockSteps<K extends KernelLock, L> {
   openKernelLock(): Promise<K>;
   /** Work to do while flock(1) runs. */
   meanwhile(): Promise<void>;
-  sceneWith(kernel: K, answer: FlockAnswer): OwnScene;
+  contextWith(kernel: K, answer: FlockAnswer): OwnContext;
   /** Tries once to create the lock; `undefined` when something exists at its path. */
-  tryRecord(scene: OwnScene): Promise<L | undefined>;
-  /** See `settle`. */
+  tryLockFile(scene: OwnContext): Promise<L | undefined>;
+  /** See `acquireLockFile`. */
   readonly settleMs: number;
 }
 
 /** This start has acquired both layers. */
-export interface Won<K, L> {
+export interface AcquiredLayers<K, L> {
   readonly kind: "won";
-  /** Open; ours as far as `answer` says. */
+  /** The open flock file. This start holds the kernel lock if `answer` is "taken". */
   readonly kernel: K;
   readonly answer: FlockAnswer;
   readonly lock: L;
-  readonly scene: Scene;
+  readonly scene: LockContext;
   readonly tookOverFrom: LockHolder | undefined;
 }
 
@@ -63,28 +63,31 @@ export interface Won<K, L> {
  * Finds the holder after flock reported the lock as held. `dead`: the records belong to a finished run, so flock is
  * probably held by another start. If that start is on another host it cannot prove the run dead and will let go.
  */
-async function describeHolder(scene: Scene): Promise<LockHeld | "dead"> {
-  const found = await readLockFolder(scene.files, scene.folder);
-  const finding = found.kind === "tokens" ? await judgeTokens(scene, found.tokens) : undefined;
+async function describeHolder(scene: LockContext): Promise<LockHeld | "dead"> {
+  const found = await readLockDirectory(scene.files, scene.directory);
+  const finding = found.kind === "tokens" ? await checkOwners(scene, found.tokens) : undefined;
   if (finding?.kind === "held") return finding;
   if (finding?.kind === "remote") return heldBy(finding.remote);
   return finding !== undefined && finding.leftovers.length > 0 ? "dead" : UNKNOWN;
 }
 
-/** Only watching the holder for its lease can prove it dead. */
+/** The holder on another host can only be proved dead by a watch of a whole lease. */
 interface Undecided {
   readonly kind: "undecided";
-  readonly scene: Scene;
-  readonly remote: Remote;
+  readonly scene: LockContext;
+  readonly remote: RemoteHolder;
 }
 
 /** Tries to acquire both layers, one after the other. The kernel lock is released unless both are acquired. */
 async function tryOnce<K extends KernelLock, L>(
-  contest: Contest<K, L>,
-  outlasted: Silence | undefined,
-): Promise<Won<K, L> | LockHeld | Undecided> {
+  contest: LockSteps<K, L>,
+  outlasted: ExpiredHeartbeat | undefined,
+): Promise<AcquiredLayers<K, L> | LockHeld | Undecided> {
   const kernel = await contest.openKernelLock();
-  const sceneAfter = (answer: FlockAnswer): OwnScene => ({ ...contest.sceneWith(kernel, answer), outlasted });
+  const sceneAfter = (answer: FlockAnswer): OwnContext => ({
+    ...contest.contextWith(kernel, answer),
+    expired: outlasted,
+  });
   let keep = false;
   try {
     const asked = kernel.take();
@@ -100,7 +103,7 @@ async function tryOnce<K extends KernelLock, L>(
       await scene.clock.pause(CONTENDED_PAUSE_MS);
     }
     const scene = sceneAfter(answer);
-    const settled = await settle(scene, () => contest.tryRecord(scene), contest.settleMs);
+    const settled = await acquireLockFile(scene, () => contest.tryLockFile(scene), contest.settleMs);
     if (settled.kind === "held") return settled;
     if (settled.kind === "remote") return { kind: "undecided", scene, remote: settled.remote };
     keep = true;
@@ -112,21 +115,36 @@ async function tryOnce<K extends KernelLock, L>(
 }
 
 /**
- * Tries for both layers until they are ours or someone else's.
+ * Tries to acquire both layers until this start has them or another run does.
  *
- * While another host's silent holder is watched, neither is ours: on a share the kernel's lock is one for all hosts, and
- * the dead holder's own may be able to tell at once what takes us a lease. What was seen before is then looked at anew.
+ * A start that watches a silent holder on another host has neither layer meanwhile. On a network file system all hosts
+ * share the kernel lock, and a start on the holder's own host can prove at once what takes this one a lease. After the
+ * watch, everything is checked again.
  */
-export async function contend<K extends KernelLock, L>(contest: Contest<K, L>): Promise<Won<K, L> | LockHeld> {
-  let outlasted: Silence | undefined;
+export async function acquireBoth<K extends KernelLock, L>(
+  contest: LockSteps<K, L>,
+): Promise<AcquiredLayers<K, L> | LockHeld> {
+  let outlasted: ExpiredHeartbeat | undefined;
   for (;;) {
     const tried = await tryOnce(contest, outlasted);
     if (tried.kind !== "undecided") return tried;
-    const watched = await watchRemote(tried.scene, tried.remote);
+    const watched = await watchHeartbeat(tried.scene, tried.remote);
     if (watched === "alive") return heldBy(tried.remote);
     outlasted = watched === "gone" ? undefined : watched;
   }
 }
+
+/**
+ * For the waiter lock. It protects no pipeline, so a loss does no harm, and hundreds of starts that wait must need
+ * almost no processor time.
+ */
+const WAITER_TIMING: LockTiming = {
+  ...LOCK_TIMING,
+  heartbeatMs: 60_000,
+  selfFenceMs: 360_000,
+  leaseMs: 600_000,
+  watchdogMs: 60_000,
+};
 
 /** Options that tests change. A run uses `LOCK_OPTIONS`. */
 export interface LockOptions {
@@ -138,7 +156,7 @@ export interface LockOptions {
   readonly settleMs: number;
   readonly files: LockFs;
   readonly clock: LockClock;
-  readonly patience?: Patience | undefined;
+  readonly waitOptions?: WaitOptions | undefined;
 }
 
 export const LOCK_OPTIONS: LockOptions = {
@@ -151,14 +169,14 @@ export const LOCK_OPTIONS: LockOptions = {
 };
 
 interface HeldParts {
-  readonly lock: RecordLock;
+  readonly lock: LockFile;
   /** Open while this process has the kernel lock. */
   readonly flock: FlockFile | undefined;
-  readonly weakness: string | undefined;
+  readonly limitation: string | undefined;
   readonly tookOverFrom: LockHolder | undefined;
 }
 
-function heldLock({ lock, flock, weakness, tookOverFrom }: HeldParts): HeldLock {
+function heldLock({ lock, flock, limitation, tookOverFrom }: HeldParts): HeldLock {
   let released: Promise<void> | undefined;
   const release = async (): Promise<void> => {
     try {
@@ -171,9 +189,11 @@ function heldLock({ lock, flock, weakness, tookOverFrom }: HeldParts): HeldLock 
   return {
     token: lock.token,
     stdin: flock?.fd,
-    weakness,
+    limitation: limitation,
     tookOverFrom,
     lost: lock.lost,
+    rest: lock.rest,
+    keepEnd: lock.keepEnd,
     release: () => (released ??= release()),
   };
 }
@@ -184,46 +204,47 @@ async function acquireLayers(
   claim: LockClaim,
   options: LockOptions,
 ): Promise<LockAttempt> {
-  const { files, timing, clock, patience = {} } = options;
-  const folder = lockFolder(paths, pipeline);
-  await ensureFolder(paths, dirname(folder), claim.uid);
-  const contest = await contend({
+  const { files, clock, waitOptions = {} } = options;
+  const timing = pipeline.isWaiter === true ? WAITER_TIMING : options.timing;
+  const directory = lockDirectory(paths, pipeline);
+  await ensureDirectory(paths, dirname(directory), claim.uid);
+  const contest = await acquireBoth({
     settleMs: options.settleMs,
     async openKernelLock() {
       const flock = await openFlock(flockFile(paths, pipeline));
       const how = { program: options.flockProgram, timeoutMs: options.flockTimeoutMs };
       return { ...flock, take: () => takeFlock(flock.fd, how) };
     },
-    // flock(1) is a process of its own: the library is loaded meanwhile.
+    // flock(1) is another process, so there is time to load the library.
     meanwhile: async () => void (await import("./lock-file.ts")),
-    sceneWith: (flock, answer) => ({
-      ...{ files, clock, patience, folder },
+    contextWith: (flock, answer) => ({
+      ...{ files, clock, waitOptions, directory },
       flockFile: flockFile(paths, pipeline),
-      here: recordOf(claim, answer.kind === "taken" ? flock.id : null, timing, lacksOf(answer, claim)),
+      here: recordOf(claim, answer.kind === "taken" ? flock.id : null, timing),
       nonce: nonce(),
       onDead: claim.onDead,
     }),
-    async tryRecord({ here }) {
-      const { tryRecordLock } = await import("./lock-file.ts");
+    async tryLockFile({ here }) {
+      const { tryLockFile: tryRecordLock } = await import("./lock-file.ts");
       const ours = { newToken: () => renderToken(here, nonce()), record: renderRecord(here) };
       const { sinceBootMs } = clock;
-      return tryRecordLock({ ...ours, files, folder, makeWithinMs: timing.leaseMs / 4, sinceBootMs }, timing);
+      return tryRecordLock({ ...ours, files, directory, makeWithinMs: timing.leaseMs / 4, sinceBootMs }, timing);
     },
   });
   if (contest.kind === "held") return contest;
   const { lock, kernel, answer, scene, tookOverFrom } = contest;
   const flock = answer.kind === "taken" ? kernel : undefined;
   if (flock === undefined) await kernel.close();
-  const weakness = await noteWeakness(paths, claim, lacksOf(answer, claim));
+  const limitation = await saveLimitations(paths, claim, detectLimitations(answer, claim));
   await prune(scene, lock.token, timing.leaseMs);
-  return { kind: "acquired", lock: heldLock({ lock, flock, weakness, tookOverFrom }) };
+  return { kind: "acquired", lock: heldLock({ lock, flock, limitation, tookOverFrom }) };
 }
 
 /**
- * Takes both layers of a pipeline's lock: the kernel's, which lives as long as the pipeline, and the record, which other
- * hosts see. What belongs to a run that is proved dead is taken over.
+ * Acquires both layers of a pipeline's lock: the kernel lock, which ends with the last process of the pipeline, and the
+ * lock file, which other hosts see. Takes over the lock of a run that is proved dead.
  *
- * @throws StoreError when the lock can neither be taken nor is held
+ * @throws StoreError if the lock can neither be acquired nor is held by another run
  */
 export async function acquire(
   paths: StatePaths,
@@ -235,6 +256,6 @@ export async function acquire(
     return await acquireLayers(paths, pipeline, claim, { ...LOCK_OPTIONS, ...options });
   } catch (error) {
     if (error instanceof SchedError || errorCode(error) === undefined) throw error;
-    throw storeFault("take the lock", lockFolder(paths, pipeline), error);
+    throw ioError("take the lock", lockDirectory(paths, pipeline), error);
   }
 }

@@ -1,37 +1,40 @@
-import { existsSync } from "node:fs";
 import { errorCode } from "../errors.ts";
 import { readStateFile, removeStateFile, writeStateFile } from "../storage/file.ts";
 import { readdir } from "../storage/fs.ts";
-import { locksDir, type StatePaths, WEAKNESS_PREFIX, weaknessFile } from "../storage/paths.ts";
-import { storeFault } from "../storage/store-error.ts";
+import { LIMITATIONS_PREFIX, limitationsFile, locksDir, type StatePaths } from "../storage/paths.ts";
+import { ioError } from "../storage/store-error.ts";
+import { listPids } from "../system/proc.ts";
 import type { FlockAnswer } from "./flock.ts";
 import type { LockClaim } from "./lock.ts";
 
-/** What a host lacks for the whole lock, and since when that is known. It runs all the same, as safely as it can. */
-export interface Weakness {
+/** Parts of the lock that a host cannot provide, and since when. Pipelines run there without these parts. */
+export interface Limitations {
   readonly host: string;
-  /** A sentence each. */
+  /** One sentence for each part. */
   readonly lacks: readonly string[];
   readonly since: Date;
 }
 
 const NO_PROC =
-  "/proc is not available: leftover processes cannot be detected, and liveness is judged by process id alone";
+  "/proc is not available: processes that a dead run left cannot be found, so its lock is kept for its whole lease";
 
-/** What the machine, the mount and the run lack, a sentence each. */
-export function lacksOf(answer: FlockAnswer, { lacks = [] }: Pick<LockClaim, "lacks">): readonly string[] {
+/** Sentences about the parts of the lock that the machine, the mount or the run cannot provide. */
+export function detectLimitations(
+  answer: FlockAnswer,
+  { limitations }: Pick<LockClaim, "limitations">,
+): readonly string[] {
   return [
     ...(answer.kind === "unavailable"
       ? [`flock is not available (${answer.why}); only the lock file protects this pipeline`]
       : []),
-    ...(existsSync("/proc/self/stat") ? [] : [NO_PROC]),
-    ...lacks,
+    ...(listPids() === undefined ? [NO_PROC] : []),
+    ...limitations,
   ];
 }
 
-function parse(host: string, text: string): Weakness | undefined {
+function parse(host: string, text: string): Limitations | undefined {
   try {
-    // Bytes from outside: every field is looked at.
+    // Data from outside: every field is checked.
     const { lacks, since }: Partial<Record<string, unknown>> = JSON.parse(text);
     if (!Array.isArray(lacks) || typeof since !== "string" || Number.isNaN(Date.parse(since))) return undefined;
     return { host, lacks: lacks.filter((one) => typeof one === "string"), since: new Date(since) };
@@ -41,16 +44,16 @@ function parse(host: string, text: string): Weakness | undefined {
 }
 
 /**
- * Keeps what this host lacks, for `status`.
+ * Stores the limitations of this host for `status`.
  *
- * @returns it as one sentence, unless that was kept before: a log says it once
+ * @returns them as one sentence for the log; `undefined` if there are none or the same ones were stored before
  */
-export async function noteWeakness(
+export async function saveLimitations(
   paths: StatePaths,
   { host, startedAt }: LockClaim,
   lacks: readonly string[],
 ): Promise<string | undefined> {
-  const path = weaknessFile(paths, host);
+  const path = limitationsFile(paths, host);
   const sentence = lacks.length === 0 ? undefined : lacks.join("; ");
   try {
     const text = await readStateFile(path);
@@ -62,28 +65,28 @@ export async function noteWeakness(
     await writeStateFile(path, `${JSON.stringify({ lacks, since: startedAt.toISOString() })}\n`);
     return sentence;
   } catch {
-    // It is said again then; a run does not fail for it.
+    // The next run reports them again. A run does not fail because of that.
     return sentence;
   }
 }
 
-/** What each host of the cluster lacks, as its last run found. */
-export async function readWeaknesses(paths: StatePaths): Promise<readonly Weakness[]> {
+/** Reads the limitations of each host of the cluster, as its last run found them. */
+export async function readLimitations(paths: StatePaths): Promise<readonly Limitations[]> {
   const names = await readdir(locksDir(paths)).catch((error) => {
     if (errorCode(error) === "ENOENT") return [];
-    throw storeFault("read", locksDir(paths), error);
+    throw ioError("read", locksDir(paths), error);
   });
-  const found: Weakness[] = [];
+  const found: Limitations[] = [];
   for (const name of names.sort()) {
-    if (!name.startsWith(WEAKNESS_PREFIX) || !name.endsWith(".json")) continue;
-    const host = name.slice(WEAKNESS_PREFIX.length, -".json".length);
-    const text = await readStateFile(weaknessFile(paths, host));
-    const weakness = text === undefined ? undefined : parse(host, text);
-    if (weakness !== undefined) found.push(weakness);
+    if (!name.startsWith(LIMITATIONS_PREFIX) || !name.endsWith(".json")) continue;
+    const host = name.slice(LIMITATIONS_PREFIX.length, -".json".length);
+    const text = await readStateFile(limitationsFile(paths, host));
+    const limitation = text === undefined ? undefined : parse(host, text);
+    if (limitation !== undefined) found.push(limitation);
   }
   return found;
 }
 
-/** As `status` says it. */
-export const renderWeakness = ({ host, lacks, since }: Weakness): string =>
+/** Renders one host's limitations for `status`. */
+export const renderLimitations = ({ host, lacks, since }: Limitations): string =>
   `host ${host}, since ${since.toISOString()}: ${lacks.join("; ")}`;

@@ -2,13 +2,13 @@ import { errorCode, errorMessage } from "../errors.ts";
 import type { LockTiming } from "./timing.ts";
 
 export interface WatchdogOptions {
-  readonly timing: Pick<LockTiming, "heartbeatMs" | "selfFenceMs">;
-  /** A clock that also counts while the machine sleeps. */
+  readonly timing: Pick<LockTiming, "heartbeatMs" | "selfFenceMs" | "watchdogMs">;
+  /** A clock that also runs while the machine sleeps. */
   readonly sinceBootMs: () => number;
-  /** Asks the share whether our token is there; ENOENT when it is not. Counts as a sign of life where it is. */
+  /** Touches the owner record, which counts as a heartbeat; fails with ENOENT if the record is gone. */
   readonly verify: () => Promise<void>;
   /** Reports the loss with its reason. May be called more than once. */
-  readonly sayLost: (why: string) => void;
+  readonly reportLost: (why: string) => void;
 }
 
 /**
@@ -16,30 +16,29 @@ export interface WatchdogOptions {
  * not stop it.
  */
 export interface Watchdog {
-  /** The share has taken a sign of life. @param at when it was sent, which is no later than when it was taken */
+  /** Reports a heartbeat that succeeded. @param at when it was sent, which is not later than when it arrived */
   confirmed(at: number): void;
-  /** It has refused one, which is no loss: the next may do. */
+  /** Reports a heartbeat that failed. The lock is not lost yet, because the next one may succeed. */
   refused(error: unknown): void;
-  /** To be called every `pollMs`, or as soon after as this process runs again. */
-  look(): void;
+  /** Call it every `pollMs`, or as soon afterwards as this process runs again. */
+  check(): void;
   readonly pollMs: number;
 }
 
 export const GONE = "its owner record no longer exists: somebody removed it, or another run took over the lock";
 
-/** A second, or less where a test's heart beats faster. */
+/** A second, or less with the short heartbeats of a test. */
 const pollOf = (heartbeatMs: number): number => Math.min(1_000, heartbeatMs / 4);
 
 /** A tick this late means that the process or the machine was suspended. */
 const PAUSE_POLLS = 2.5;
 
-/** Whoever was about to take us over while we did not run has done it, or seen a beat, after so many heartbeats. */
+/** After this many heartbeats, another start that watched this holder during a pause has taken over or seen a heartbeat. */
 const DOUBT_BEATS = 3;
 
-/** @returns fed by the heartbeat and a timer; judges by itself */
-export function createWatchdog({ timing, sinceBootMs, verify, sayLost }: WatchdogOptions): Watchdog {
-  const { heartbeatMs, selfFenceMs } = timing;
-  const pollMs = pollOf(heartbeatMs);
+/** Creates a watchdog. The heartbeat and a timer call it. */
+export function createWatchdog({ timing, sinceBootMs, verify, reportLost: sayLost }: WatchdogOptions): Watchdog {
+  const { heartbeatMs, selfFenceMs, watchdogMs: pollMs = pollOf(heartbeatMs) } = timing;
   let confirmedAt = sinceBootMs();
   let lookedAt = confirmedAt;
   let wokeAt = Number.NEGATIVE_INFINITY;
@@ -68,12 +67,12 @@ export function createWatchdog({ timing, sinceBootMs, verify, sayLost }: Watchdo
     confirmed,
     refused,
     pollMs,
-    look() {
+    check() {
       const now = sinceBootMs();
       if (now - lookedAt > pollMs * (1 + PAUSE_POLLS)) wokeAt = now;
       lookedAt = now;
       if (now - wokeAt < DOUBT_BEATS * heartbeatMs) void ask();
-      // One who slept may still have the lock: it is given the time of a heartbeat to prove it.
+      // A holder that was suspended may still have the lock. It gets the time of one heartbeat to prove it.
       if (now - confirmedAt <= selfFenceMs || now - wokeAt < heartbeatMs) return;
       const why = lastFault === undefined ? "the file system does not answer" : lastFault;
       sayLost(`no heartbeat could be confirmed for ${Math.round((now - confirmedAt) / 1000)} s: ${why}`);

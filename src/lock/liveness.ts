@@ -1,5 +1,6 @@
 import { errorCode } from "../errors.ts";
-import type { DeadHolder, HolderState, LockHeld, LockHolder, Patience } from "./lock.ts";
+import { isProcessRunning } from "../system/proc.ts";
+import type { DeadHolder, HolderState, LockHeld, LockHolder, WaitOptions } from "./lock.ts";
 import type { LockFs } from "./lock-directory.ts";
 import {
   holderOf,
@@ -10,44 +11,50 @@ import {
   shortBoot,
   tokenFileName,
 } from "./owner-record.ts";
-import { findPipelineProcesses, type LockClock, processLives } from "./processes.ts";
+import { findPipelineProcesses, type LockClock, NO_NAMESPACE } from "./processes.ts";
 
 /** Dead is proved, never guessed; everything else is held. */
-export type Verdict = HolderState | { readonly kind: "dead" };
+export type Liveness = HolderState | { readonly kind: "dead" };
 
 /** Identity of this process and the lock that it has. */
-export interface Here extends ProcessIdentity {
+export interface LocalIdentity extends ProcessIdentity {
   readonly host: string;
   readonly machineId: string;
-  /** `device:inode` whose kernel lock we have now; `null` where there is none to have. */
+  /** `device:inode` of the file whose kernel lock this process has; `null` if it has none. */
   readonly flock: string | null;
   readonly heartbeatMs: number;
   readonly leaseMs: number;
 }
 
 /** Observations about a holder. Only those that a verdict needs are made. */
-export interface Witness {
+export interface LivenessProbe {
   /** Whether that process runs in our pid namespace. */
   processLives(pid: number, startTicks: number): boolean;
-  /** Live processes of the pipeline that was started under this token. */
-  pipelineProcesses(token: string): Promise<readonly number[]>;
-  /** Since the last sign of life, by the file server's clock. */
-  silentMs(token: string): Promise<number>;
+  /** Live processes of the pipeline that was started under this token; `undefined` if they cannot be found. */
+  pipelineProcesses(token: string): Promise<readonly number[] | undefined>;
+  /** Time since the last heartbeat, by the file server's clock; `undefined` if this process may only read there. */
+  heartbeatAgeMs(token: string): Promise<number | undefined>;
 }
 
-/** Signs of life that may fail to come before a host that was booted again counts as silent. */
-const BEATS_OF_SILENCE = 3;
+/** Heartbeats that a host may miss after a reboot before it counts as silent. */
+const SILENT_HEARTBEATS = 3;
 
-const unproved: Verdict = { kind: "unproved" };
-const dead: Verdict = { kind: "dead" };
+const unproved: Liveness = { kind: "unproved" };
+const dead: Liveness = { kind: "dead" };
 
-/** A holder on the kernel that runs us. */
-async function judgeHere(token: string, owner: LocalOwner, here: Here, witness: Witness): Promise<Verdict> {
-  // We have the kernel lock that its record names: then its wrapper, which keeps it open, is gone.
+/** Checks a holder on this kernel. */
+async function checkLocalOwner(
+  token: string,
+  owner: LocalOwner,
+  here: LocalIdentity,
+  witness: LivenessProbe,
+): Promise<Liveness> {
+  // The wrapper keeps the flock file open. This process has the kernel lock that the record names, so the wrapper is gone.
   const proved = owner.flock !== null && owner.flock === here.flock;
   const visible = owner.pidNamespace === here.pidNamespace;
   if (visible && !proved && witness.processLives(owner.pid, owner.startTicks)) return { kind: "alive" };
   const pids = await witness.pipelineProcesses(token);
+  if (pids === undefined) return unproved;
   if (pids.length > 0) return { kind: visible || proved ? "orphans" : "contained", pids };
   return visible || proved ? dead : unproved;
 }
@@ -60,116 +67,131 @@ interface LocalOwner {
 }
 
 /**
- * Whether the owner of a token is alive, dead for certain, or out of sight.
+ * Whether the owner of a token is alive, proved dead, or unproved.
  *
- * A holder on another host is `unproved` here however long it is silent; `take-over.ts` proves it by waiting.
+ * A holder on another host is always `unproved` here; `take-over.ts` proves it dead by waiting.
  *
- * @param record `undefined` when it is not whole; its owner then never had the lock, and must give up within a lease
+ * @param record `undefined` if it is incomplete: its owner never had the lock and must give up within a lease
  */
-export async function judge(
+export async function checkLiveness(
   token: string,
   record: LockRecord | undefined,
-  here: Here,
-  witness: Witness,
-): Promise<Verdict> {
+  here: LocalIdentity,
+  witness: LivenessProbe,
+): Promise<Liveness> {
   const owner = parseToken(token);
   if (owner === undefined) return unproved;
   const sameKernel = record === undefined ? owner.boot === shortBoot(here.bootId) : record.bootId === here.bootId;
-  if (sameKernel) return judgeHere(token, { ...owner, flock: record?.flock ?? null }, here, witness);
-  if (record === undefined) return (await witness.silentMs(token)) > here.leaseMs ? dead : unproved;
-  // This machine before it was booted: no process of then is left. The silence tells it from a copy of this machine.
-  const booted = record.host === here.host && record.machineId === here.machineId && here.machineId !== "";
-  if (booted && (await witness.silentMs(token)) > BEATS_OF_SILENCE * record.heartbeatMs) return dead;
+  if (sameKernel) return checkLocalOwner(token, { ...owner, flock: record?.flock ?? null }, here, witness);
+  if (record === undefined) return ((await witness.heartbeatAgeMs(token)) ?? 0) > here.leaseMs ? dead : unproved;
+  // This machine before its last boot: no process of that time is left. The silence distinguishes it from a clone of this
+  // machine that is running.
+  const bootsAreKnown = record.pidNamespace !== NO_NAMESPACE && here.pidNamespace !== NO_NAMESPACE;
+  const sameMachine = record.host === here.host && record.machineId === here.machineId && here.machineId !== "";
+  const booted = bootsAreKnown && sameMachine;
+  if (booted && ((await witness.heartbeatAgeMs(token)) ?? 0) > SILENT_HEARTBEATS * record.heartbeatMs) return dead;
   return unproved;
 }
 
 interface Place {
   readonly files: LockFs;
-  readonly folder: string;
-  /** Names our own files beside the folder. */
+  readonly directory: string;
+  /** Part of the names of this process's own files beside the lock directory. */
   readonly nonce: string;
 }
 
-/** How long a holder has been silent: server's clock against server's clock, so that no host's clock matters. */
-export async function silentMs({ files, folder, nonce }: Place, token: string): Promise<number> {
-  const probe = `${folder}.${nonce}.probe`;
-  await files.create(probe, "");
+/** Errors of a file system on which this process may only read. */
+const READ_ONLY = ["EROFS", "EACCES", "EPERM"];
+
+/**
+ * Time since a holder's last heartbeat. Both times are by the file server's clock, so no host's clock matters.
+ *
+ * @returns `undefined` if this process may only read there: a new file is the only way to ask for the server's time
+ */
+export async function silentMs({ files, directory, nonce }: Place, token: string): Promise<number | undefined> {
+  const probe = `${directory}.${nonce}.probe`;
+  try {
+    await files.create(probe, "");
+  } catch (error) {
+    if (READ_ONLY.includes(errorCode(error) ?? "")) return undefined;
+    throw error;
+  }
   try {
     const now = await files.times(probe);
-    const beat = await files.times(`${folder}/${tokenFileName(token)}`);
+    const beat = await files.times(`${directory}/${tokenFileName(token)}`);
     return now.ctimeMs - beat.ctimeMs;
   } finally {
     await files.removeFile(probe).catch(() => {});
   }
 }
 
-/** A holder that was watched for a whole lease and gave no sign of life: unless it did since, it is dead. */
-export interface Silence {
+/** A holder that sent no heartbeat during a watch of a whole lease. It is dead unless it has sent one since. */
+export interface ExpiredHeartbeat {
   readonly token: string;
   /** Time of its last heartbeat, by the file server's clock. */
   readonly beatMs: number;
 }
 
-/** One lock folder as one acquiring process sees it. */
-export interface Scene {
+/** A lock directory and the process that wants to acquire the lock. */
+export interface LockContext {
   readonly files: LockFs;
-  readonly folder: string;
+  readonly directory: string;
   readonly flockFile: string;
-  readonly here: Here;
-  /** Names our own files beside the folder. */
+  readonly here: LocalIdentity;
+  /** Part of the names of this process's own files beside the lock directory. */
   readonly nonce: string;
   readonly clock: LockClock;
-  readonly patience: Patience;
+  readonly waitOptions: WaitOptions;
   /** Finds live processes on this machine through /proc. A test can replace it. */
-  readonly processes?: Pick<Witness, "processLives" | "pipelineProcesses"> | undefined;
+  readonly processes?: Pick<LivenessProbe, "processLives" | "pipelineProcesses"> | undefined;
   /** The holder that was watched for its whole lease without a heartbeat. */
-  readonly outlasted?: Silence | undefined;
+  readonly expired?: ExpiredHeartbeat | undefined;
   /** Called for each dead run whose token this process removed. */
   readonly onDead?: ((dead: DeadHolder) => Promise<void>) | undefined;
 }
 
 /** A token whose owner is proved dead. */
-export interface Leftover {
+export interface DeadToken {
   readonly token: string;
-  /** `undefined` when its record was never whole. */
+  /** `undefined` if its owner record was never complete. */
   readonly holder: LockHolder | undefined;
 }
 
-/** A holder whose silence alone could prove it dead. */
-export interface Remote extends Leftover {
-  /** As its record says, where that is whole. */
+/** A holder that only a watch can prove dead. */
+export interface RemoteHolder extends DeadToken {
+  /** From its owner record, or this program's own value if the record is incomplete. */
   readonly heartbeatMs: number;
   /** Its lease, by its record, but at least this program's lease. */
   readonly leaseMs: number;
 }
 
-/** Either someone has the lock, or whatever stands in the folder may be taken away, or only time can tell. */
-export type Finding =
+/** Another run has the lock, or all tokens are dead and may be removed, or a holder must be watched. */
+export type OwnerCheck =
   | LockHeld
-  | { readonly kind: "dead"; readonly leftovers: readonly Leftover[] }
-  | { readonly kind: "remote"; readonly remote: Remote };
+  | { readonly kind: "dead"; readonly leftovers: readonly DeadToken[] }
+  | { readonly kind: "remote"; readonly remote: RemoteHolder };
 
 /** Result for a caller that does not wait. */
-export const heldBy = ({ holder }: Remote): LockHeld => ({ kind: "held", holder, state: { kind: "unproved" } });
+export const heldBy = ({ holder }: RemoteHolder): LockHeld => ({ kind: "held", holder, state: { kind: "unproved" } });
 
-const witnessAt = (scene: Scene): Witness => ({
-  processLives,
+const createProbe = (scene: LockContext): LivenessProbe => ({
+  processLives: isProcessRunning,
   pipelineProcesses: (token) => findPipelineProcesses(token, scene.flockFile),
   ...scene.processes,
-  silentMs: (token) => silentMs(scene, token),
+  heartbeatAgeMs: (token) => silentMs(scene, token),
 });
 
-async function isOutlasted({ files, folder, outlasted }: Scene, token: string): Promise<boolean> {
+async function hasExpired({ files, directory, expired: outlasted }: LockContext, token: string): Promise<boolean> {
   if (outlasted?.token !== token) return false;
-  return (await files.times(`${folder}/${tokenFileName(token)}`)).ctimeMs === outlasted.beatMs;
+  return (await files.times(`${directory}/${tokenFileName(token)}`)).ctimeMs === outlasted.beatMs;
 }
 
-async function findingFor(scene: Scene, token: string): Promise<Finding> {
-  const text = await scene.files.read(`${scene.folder}/${tokenFileName(token)}`);
+async function checkOwner(scene: LockContext, token: string): Promise<OwnerCheck> {
+  const text = await scene.files.read(`${scene.directory}/${tokenFileName(token)}`);
   const record: LockRecord | undefined = parseRecord(text);
   const holder = record === undefined ? undefined : holderOf(record);
-  const verdict = await judge(token, record, scene.here, witnessAt(scene));
-  const isDead = verdict.kind === "dead" || (verdict.kind === "unproved" && (await isOutlasted(scene, token)));
+  const verdict = await checkLiveness(token, record, scene.here, createProbe(scene));
+  const isDead = verdict.kind === "dead" || (verdict.kind === "unproved" && (await hasExpired(scene, token)));
   if (isDead) return { kind: "dead", leftovers: [{ token, holder }] };
   if (verdict.kind === "unproved") {
     const { heartbeatMs, leaseMs } = scene.here;
@@ -182,12 +204,12 @@ async function findingFor(scene: Scene, token: string): Promise<Finding> {
   return { kind: "held", holder, state: verdict };
 }
 
-/** Judges every token in the folder; the first that is not proved dead has the lock. */
-export async function judgeTokens(scene: Scene, tokens: readonly string[]): Promise<Finding> {
-  const leftovers: Leftover[] = [];
+/** Checks every token in the lock directory. The first one that is not proved dead has the lock. */
+export async function checkOwners(scene: LockContext, tokens: readonly string[]): Promise<OwnerCheck> {
+  const leftovers: DeadToken[] = [];
   for (const token of tokens) {
     try {
-      const finding = await findingFor(scene, token);
+      const finding = await checkOwner(scene, token);
       if (finding.kind !== "dead") return finding;
       leftovers.push(...finding.leftovers);
     } catch (error) {

@@ -2,6 +2,7 @@ import { constants } from "node:fs";
 import { errorCode, StoreError } from "../errors.ts";
 import { lstat, mkdir, open, readdir, rename, rmdir, touch, unlink } from "../storage/fs.ts";
 import { systemCode } from "../storage/store-error.ts";
+import type { UnrecordedEnd } from "./lock.ts";
 import { tokenFileName, tokenInName } from "./owner-record.ts";
 
 /** File times as the file server reports them. */
@@ -14,26 +15,26 @@ interface FileTimes {
 
 /** File operations that the lock needs, one step each. A test can implement them, count them or make them fail. */
 export interface LockFs {
-  makeFolder(path: string): Promise<void>;
-  /** Fails where the file is there already; resolves when the text is on the disk. */
+  makeDirectory(path: string): Promise<void>;
+  /** Fails if the file exists; resolves when the text is on the disk. */
   create(path: string, text: string): Promise<void>;
   list(path: string): Promise<readonly string[]>;
   /** Kind of the entry at the path. Does not follow links. */
-  kind(path: string): Promise<"folder" | "link" | "other">;
+  kind(path: string): Promise<"directory" | "link" | "other">;
   read(path: string): Promise<string>;
-  /** Never from a client's cache: NFS shows others' changes for certain only to one who opens the file. */
+  /** Times from the server, not from the NFS client's cache: an NFS client only asks the server when it opens the file. */
   times(path: string): Promise<FileTimes>;
-  /** Sets both times of the file that has this name now; never creates. However long it takes. */
+  /** Sets both times of the file that has this name now; never creates the file. Has no timeout. */
   touch(path: string, at: Date): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   removeFile(path: string): Promise<void>;
-  removeFolder(path: string): Promise<void>;
+  removeDirectory(path: string): Promise<void>;
 }
 
 const READ = constants.O_RDONLY | constants.O_NOFOLLOW;
 
-/** NFS may say ESTALE of what another host takes away while we are at it: it is not there any more. */
-async function orGone<T>(work: Promise<T>): Promise<T> {
+/** Turns ESTALE into ENOENT: NFS reports it for a file that another host removed during the operation. */
+async function orMissing<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (error) {
@@ -52,10 +53,10 @@ async function create(path: string, text: string): Promise<void> {
   }
 }
 
-async function kindOf(path: string): Promise<"folder" | "link" | "other"> {
+async function kindOf(path: string): Promise<"directory" | "link" | "other"> {
   const found = await lstat(path);
   if (found.isSymbolicLink()) return "link";
-  return found.isDirectory() ? "folder" : "other";
+  return found.isDirectory() ? "directory" : "other";
 }
 
 async function read(path: string): Promise<string> {
@@ -68,45 +69,45 @@ async function times(path: string): Promise<FileTimes> {
   return file.stat().finally(() => file.close());
 }
 
-/** The real one. Nothing but a heartbeat waits for a share for longer than a minute. */
+/** File operations on the real file system. Only a heartbeat waits longer than a minute for a network file system. */
 export const diskLockFs: LockFs = {
-  makeFolder: (path) => mkdir(path, { mode: 0o700 }),
-  create: (path, text) => orGone(create(path, text)),
-  list: (path) => orGone(readdir(path)),
-  kind: (path) => orGone(kindOf(path)),
-  read: (path) => orGone(read(path)),
-  times: (path) => orGone(times(path)),
-  // Whether a holder has lost its lock is not to be told by a share that has only just come back.
+  makeDirectory: (path) => mkdir(path, { mode: 0o700 }),
+  create: (path, text) => orMissing(create(path, text)),
+  list: (path) => orMissing(readdir(path)),
+  kind: (path) => orMissing(kindOf(path)),
+  read: (path) => orMissing(read(path)),
+  times: (path) => orMissing(times(path)),
+  // No ESTALE here: a network file system that has just come back must not decide that the lock is lost.
   touch,
-  rename: (from, to) => orGone(rename(from, to)),
-  removeFile: (path) => orGone(unlink(path)),
-  removeFolder: (path) => orGone(rmdir(path)),
+  rename: (from, to) => orMissing(rename(from, to)),
+  removeFile: (path) => orMissing(unlink(path)),
+  removeDirectory: (path) => orMissing(rmdir(path)),
 };
 
 /** State of the lock directory. */
-export type FolderState =
+export type DirectoryState =
   | { readonly kind: "absent" }
-  /** Its maker died, or is about to put its token there. */
+  /** Its creator died, or is about to write its token. */
   | { readonly kind: "empty" }
   | { readonly kind: "tokens"; readonly tokens: readonly string[] };
 
-/** NFS keeps a removed file under such a name while someone has it open. */
+/** Whether NFS keeps a removed file under this name while a process has it open. */
 const isLeftByNfs = (name: string): boolean => name.startsWith(".nfs");
 
-async function lookUnlessAbsent(files: LockFs, folder: string): Promise<FolderState> {
-  const kind = await files.kind(folder);
-  if (kind !== "folder") {
+async function readExisting(files: LockFs, directory: string): Promise<DirectoryState> {
+  const kind = await files.kind(directory);
+  if (kind !== "directory") {
     throw new StoreError(
-      `${folder} is ${kind === "link" ? "a symbolic link" : "not a directory"}, so it cannot be a lock`,
+      `${directory} is ${kind === "link" ? "a symbolic link" : "not a directory"}, so it cannot be a lock`,
       {
         hint: "Check it, then remove it: only this program should write there.",
       },
     );
   }
-  const names = (await files.list(folder)).filter((name) => !isLeftByNfs(name));
+  const names = (await files.list(directory)).filter((name) => !isLeftByNfs(name));
   const stray = names.find((name) => tokenInName(name) === undefined);
   if (stray !== undefined) {
-    throw new StoreError(`${folder} contains "${stray}", which this program did not create`, {
+    throw new StoreError(`${directory} contains "${stray}", which this program did not create`, {
       hint: "Check that file, then remove it: a lock directory contains only the owner record.",
     });
   }
@@ -115,9 +116,9 @@ async function lookUnlessAbsent(files: LockFs, folder: string): Promise<FolderSt
 }
 
 /** Reads the lock directory. Refuses links and unknown files. */
-export async function readLockFolder(files: LockFs, folder: string): Promise<FolderState> {
+export async function readLockDirectory(files: LockFs, directory: string): Promise<DirectoryState> {
   try {
-    return await lookUnlessAbsent(files, folder);
+    return await readExisting(files, directory);
   } catch (error) {
     if (errorCode(error) === "ENOENT") return { kind: "absent" };
     throw error;
@@ -132,25 +133,48 @@ async function exists(files: LockFs, path: string): Promise<boolean> {
 }
 
 /**
- * Takes one token out of the folder: for whoever does it first its remains, beside the folder; for all others `undefined`.
+ * Moves a token out of the lock directory. The first process that does so gets the new path, beside the directory; all
+ * others get `undefined`.
  *
- * A rename and not a removal: a removed file that someone has open keeps its folder from being removed over NFS.
+ * The token is renamed, not removed: over NFS a directory cannot be removed while a process has a removed file in it open.
  *
- * @param by unique, so that a rename which the client sent twice (its first answer was lost) is told from another's
+ * @param by unique, so that a rename that the NFS client sent twice (the first answer was lost) counts as this process's own
  */
-export async function takeOut(files: LockFs, folder: string, token: string, by: string): Promise<string | undefined> {
-  const remains = remainsFile(folder, token, by);
-  const taken = await renameOnce(files, `${folder}/${tokenFileName(token)}`, remains);
-  return taken ? remains : undefined;
+export async function detachToken(
+  files: LockFs,
+  directory: string,
+  token: string,
+  by: string,
+): Promise<string | undefined> {
+  const tombstone = tombstoneFile(directory, token, by);
+  const taken = await renameOnce(files, `${directory}/${tokenFileName(token)}`, tombstone);
+  return taken ? tombstone : undefined;
 }
 
-/** A holder, as who took its own token away. */
+/** Value of `by` if a holder moved its own token. */
 export const OWNER = "owner";
 
-/** Path of a token that was moved out of the lock directory, until the process that moved it has finished. */
-export const remainsFile = (folder: string, token: string, by: string): string => `${folder}.${token}.${by}.gone`;
+/**
+ * Value of `by` for a run whose end could not be recorded. It is part of the file name, because a full disk may have no
+ * room for content.
+ *
+ * @param nonce hexadecimal, if another process has moved the file
+ */
+export const renderEnd = ({ outcome, exitCode, endedAt }: UnrecordedEnd, nonce?: string): string =>
+  ["ended", outcome, exitCode, endedAt.getTime(), ...(nonce === undefined ? [] : [nonce])].join("_");
 
-/** @returns whether it was us, of all who try; `to` is to be our own */
+/** Reads such a value; `undefined` for any other. */
+export function parseEnd(by: string): UnrecordedEnd | undefined {
+  const [, outcome, exitCode, endedAt] = /^ended_([a-z-]+)_(\d{1,3})_(\d{1,15})(?:_[0-9a-f]+)?$/.exec(by) ?? [];
+  if (outcome === undefined) return undefined;
+  return { outcome, exitCode: Number(exitCode), endedAt: new Date(Number(endedAt)) };
+}
+
+/** Path of a token that was moved out of the lock directory, until the process that moved it has finished. */
+export const tombstoneFile = (directory: string, token: string, by: string): string =>
+  `${directory}.${token}.${by}.gone`;
+
+/** Renames a file. @returns whether this process did it; `to` must be a name that only this process uses */
 export async function renameOnce(files: LockFs, from: string, to: string): Promise<boolean> {
   try {
     await files.rename(from, to);
@@ -161,19 +185,19 @@ export async function renameOnce(files: LockFs, from: string, to: string): Promi
   }
 }
 
-/** As `takeOut`, for a token of our own: nobody is to hear of it. @returns whether it was there */
-export async function takeAway(files: LockFs, folder: string, token: string, by: string): Promise<boolean> {
-  const remains = await takeOut(files, folder, token, by);
-  if (remains === undefined) return false;
-  // It is out of the way; whether its remains go matters to no one.
-  await files.removeFile(remains).catch(() => {});
+/** Removes this process's own token, without a report of a dead run. @returns whether it existed */
+export async function removeToken(files: LockFs, directory: string, token: string, by: string): Promise<boolean> {
+  const tombstone = await detachToken(files, directory, token, by);
+  if (tombstone === undefined) return false;
+  // The lock is free. A file that cannot be removed here does no harm.
+  await files.removeFile(tombstone).catch(() => {});
   return true;
 }
 
-/** Removes the folder unless someone else has it by now. It cannot hurt a lock that is held: that is never empty. */
-export async function removeIfEmpty(files: LockFs, folder: string): Promise<void> {
+/** Removes the lock directory if it is empty. A lock that is held is never empty. */
+export async function removeIfEmpty(files: LockFs, directory: string): Promise<void> {
   try {
-    await files.removeFolder(folder);
+    await files.removeDirectory(directory);
   } catch (error) {
     const code = errorCode(error) ?? "";
     if (!["ENOENT", "ENOTEMPTY", "EEXIST"].includes(code)) throw error;

@@ -1,8 +1,9 @@
 import { lock } from "proper-lockfile";
 import { errorCode } from "../errors.ts";
-import { storeFault } from "../storage/store-error.ts";
+import { ioError } from "../storage/store-error.ts";
 import { createWatchdog, GONE } from "./heartbeat-monitor.ts";
-import { type LockFs, OWNER, removeIfEmpty, takeAway } from "./lock-directory.ts";
+import type { UnrecordedEnd } from "./lock.ts";
+import { detachToken, type LockFs, OWNER, removeIfEmpty, removeToken, renderEnd } from "./lock-directory.ts";
 import { tokenFileName } from "./owner-record.ts";
 import type { LockTiming } from "./timing.ts";
 
@@ -19,55 +20,60 @@ export interface LibraryFs {
 
 export interface AdapterOptions {
   readonly files: LockFs;
-  readonly folder: string;
-  /** Another one at each call. */
+  readonly directory: string;
+  /** Returns a different token at each call. */
   readonly newToken: () => string;
-  /** Content of the token file. */
+  /** Content of the owner record. */
   readonly record: string;
-  /** From making the folder to seeing our token alone in it; later it is given up. */
+  /** Time limit from creating the directory to seeing this process's token alone in it. */
   readonly makeWithinMs: number;
   readonly sinceBootMs: () => number;
-  /** Our token was gone when we came to release it. */
+  /** Called if the token was already gone at the release. */
   readonly onGone: () => void;
-  /** How each heartbeat went: the share took it, as it was at `at`, or it said why not. */
+  /** Called after each heartbeat: `at` is when it was sent, `fault` is its error or `undefined`. */
   readonly onBeat: (at: number, fault: unknown) => void;
 }
 
-/** proper-lockfile's `fs`, hardened: a lock is its token, not its folder. One adapter for each lock. */
+/** A replacement for proper-lockfile's `fs`: a lock is its token, not its directory. One adapter for each lock. */
 export interface LockAdapter {
   readonly fs: LibraryFs;
-  /** The token in the folder while we hold the lock. */
+  /** The token in the directory while this process holds the lock. */
   readonly token: () => string | undefined;
-  /** A sign of life beside the library's; fails with ENOENT when our token is gone. */
+  /** Sends a heartbeat in addition to the library's; fails with ENOENT if the token is gone. */
   readonly verify: () => Promise<void>;
+  /** See `HeldLock`. */
+  readonly keepEnd: (end: UnrecordedEnd) => void;
 }
 
-const heldByAnother = (folder: string): Error =>
-  Object.assign(new Error(`${folder} belongs to another run`), { code: "EEXIST" });
+const heldByAnother = (directory: string): Error =>
+  Object.assign(new Error(`${directory} belongs to another run`), { code: "EEXIST" });
 
-/** A folder that became something else has lost our token as surely as one that is gone. */
+/** Turns ENOTDIR into ENOENT: if the directory is now something else, the token is gone too. */
 function sayGone(error: unknown): never {
   throw errorCode(error) === "ENOTDIR" ? Object.assign(new Error("not a directory"), { code: "ENOENT" }) : error;
 }
 
-const tell = <T>(work: Promise<T>, callback: Callback<T>): void => {
+const callBack = <T>(work: Promise<T>, callback: Callback<T>): void => {
   work.then((value) => callback(null, value), callback);
 };
 
 /**
- * Stock, the library is exact for a fresh lock only. With this: a folder is ours when our token stands in it alone; the
- * heartbeat touches that token and never creates it, so one who slept cannot revive or touch a successor's lock; and the
- * library's exit hook frees nothing, because the pipeline may outlive us.
+ * Creates the file functions that make proper-lockfile safe. By itself the library is exact only for a new lock.
+ *
+ * - The lock is acquired when this process's token is alone in the directory.
+ * - The heartbeat touches that token and never creates it, so a process that was suspended cannot touch a later lock.
+ * - The library's exit hook releases nothing, because the pipeline may outlive this process.
  */
 export function createAdapter(options: AdapterOptions): LockAdapter {
-  const { files, folder } = options;
-  const pathOf = (token: string): string => `${folder}/${tokenFileName(token)}`;
+  const { files, directory } = options;
+  const pathOf = (token: string): string => `${directory}/${tokenFileName(token)}`;
   let held: string | undefined;
-  /** What the library set; it takes anything else for a stranger's doing, while a lock is told by its token's name. */
+  let kept: UnrecordedEnd | undefined;
+  /** The time that the library set. It takes any other time for a lost lock, but here the token's name decides. */
   let mtime = new Date();
 
   async function beat(at: Date): Promise<void> {
-    if (held === undefined) throw heldByAnother(folder);
+    if (held === undefined) throw heldByAnother(directory);
     await files.touch(pathOf(held), at).catch(sayGone);
   }
 
@@ -84,90 +90,101 @@ export function createAdapter(options: AdapterOptions): LockAdapter {
   }
 
   async function standsAlone(token: string): Promise<boolean> {
-    const names = await files.list(folder);
+    const names = await files.list(directory);
     return names.length === 1 && names[0] === tokenFileName(token);
   }
 
-  /** Leaves nothing of ours behind. What cannot be undone is judged by the next one, once this process has ended. */
+  /** Removes everything that this attempt created. The next start handles what cannot be removed. */
   async function undo(token: string): Promise<void> {
-    await takeAway(files, folder, token, OWNER).catch(() => {});
-    await removeIfEmpty(files, folder).catch(() => {});
+    await removeToken(files, directory, token, OWNER).catch(() => {});
+    await removeIfEmpty(files, directory).catch(() => {});
   }
 
   async function make(): Promise<void> {
     const begun = options.sinceBootMs();
-    await files.makeFolder(folder);
+    await files.makeDirectory(directory);
     const token = options.newToken();
     try {
       await files.create(pathOf(token), options.record);
       const alone = await standsAlone(token);
-      if (!alone || options.sinceBootMs() - begun >= options.makeWithinMs) throw heldByAnother(folder);
+      if (!alone || options.sinceBootMs() - begun >= options.makeWithinMs) throw heldByAnother(directory);
       held = token;
     } catch (error) {
       await undo(token);
-      // An empty folder may be cleaned away under its maker: then another one is at it.
-      throw errorCode(error) === "ENOENT" ? heldByAnother(folder) : error;
+      // Another start may have removed the empty directory of this one.
+      throw errorCode(error) === "ENOENT" ? heldByAnother(directory) : error;
     }
   }
 
   async function release(): Promise<void> {
     const token = held;
-    if (token === undefined) throw heldByAnother(folder);
+    if (token === undefined) throw heldByAnother(directory);
     held = undefined;
-    if (await takeAway(files, folder, token, OWNER)) await removeIfEmpty(files, folder);
+    const wasOurs =
+      kept === undefined
+        ? await removeToken(files, directory, token, OWNER)
+        : (await detachToken(files, directory, token, renderEnd(kept))) !== undefined;
+    if (wasOurs) await removeIfEmpty(files, directory);
     else options.onGone();
   }
 
   return {
     token: () => held,
     verify: () => beat(new Date()),
+    keepEnd: (end) => {
+      kept = end;
+    },
     fs: {
-      mkdir: (_path, callback) => tell(make(), callback),
-      // Of a folder that stands in its way the library asks how old it is: never too old; who has it is judged by us.
+      mkdir: (_path, callback) => callBack(make(), callback),
+      // The library asks how old an existing lock is. It is never too old: this program decides whether its holder is dead.
       stat: (_path, callback) => callback(null, { mtime: held === undefined ? new Date() : mtime }),
-      utimes: (_path, _atime, at, callback) => tell(beatOfLibrary(at), callback),
-      rmdir: (_path, callback) => tell(release(), callback),
+      utimes: (_path, _atime, at, callback) => callBack(beatOfLibrary(at), callback),
+      rmdir: (_path, callback) => callBack(release(), callback),
       rmdirSync: () => {},
     },
   };
 }
 
 /**
- * The one door to proper-lockfile, apart, so that only a run that takes a lock loads it. It listens to signals from then
- * on, to free its locks at exit; the adapter's `rmdirSync` keeps it from that.
+ * Acquires a lock with proper-lockfile. The library would release its locks at exit; the adapter's `rmdirSync` prevents
+ * that.
  *
- * @returns gives the lock back; both fail with the library's codes: ELOCKED, ERELEASED, or the system's
+ * @returns a function that releases the lock. Both fail with ELOCKED, ERELEASED or a system error
  */
-export function lockByLibrary(
-  folder: string,
+export function createLockFile(
+  directory: string,
   options: { fs: LibraryFs; heartbeatMs: number; onCompromised: (error: Error) => void },
 ): Promise<() => Promise<void>> {
-  return lock(folder, {
+  return lock(directory, {
     fs: options.fs,
-    lockfilePath: folder,
+    lockfilePath: directory,
     realpath: false,
     retries: 0,
-    // Who is dead is proved by us, never guessed from an age.
+    // This program proves that a holder is dead and never guesses from the age of a lock.
     stale: Number.POSITIVE_INFINITY,
     update: options.heartbeatMs,
     onCompromised: options.onCompromised,
   });
 }
 
-/** The cluster's layer of a lock: our token in the lock folder, and its heartbeat. */
-export interface RecordLock {
+/** The lock file: this process's token in the lock directory, and its heartbeat. */
+export interface LockFile {
   readonly token: string;
-  /** Resolves once, with why, when the token is known to be no longer ours, or cannot be proved to be. */
+  /** Resolves with the reason when the token is lost or cannot be confirmed any more. */
   readonly lost: Promise<string>;
-  /** Fails with a StoreError where the share refuses it. A token that is not there any more is no failure. */
+  /** See `HeldLock`. */
+  rest(): () => void;
+  /** See `HeldLock`. */
+  keepEnd(end: UnrecordedEnd): void;
+  /** Fails with a StoreError if the file system refuses it. A token that is already gone is not an error. */
   release(): Promise<void>;
 }
 
-/** One try to put our token into the lock folder. @returns `undefined` when something stands there */
-export async function tryRecordLock(
+/** Tries once to write this process's token into the lock directory. @returns `undefined` if the directory exists */
+export async function tryLockFile(
   options: Omit<AdapterOptions, "onGone" | "onBeat">,
-  timing: Pick<LockTiming, "heartbeatMs" | "selfFenceMs">,
-): Promise<RecordLock | undefined> {
+  timing: Pick<LockTiming, "heartbeatMs" | "selfFenceMs" | "watchdogMs">,
+): Promise<LockFile | undefined> {
   let sayLost: (why: string) => void = () => {};
   const lost = new Promise<string>((resolve) => {
     sayLost = resolve;
@@ -178,24 +195,33 @@ export async function tryRecordLock(
     onGone: () => sayLost(GONE),
     onBeat: (at, fault) => (fault === undefined ? watchdog.confirmed(at) : watchdog.refused(fault)),
   });
-  const watchdog = createWatchdog({ timing, sinceBootMs, verify: adapter.verify, sayLost });
+  const watchdog = createWatchdog({ timing, sinceBootMs, verify: adapter.verify, reportLost: sayLost });
   try {
-    const unlock = await lockByLibrary(options.folder, {
+    const unlock = await createLockFile(options.directory, {
       fs: adapter.fs,
       heartbeatMs: timing.heartbeatMs,
       onCompromised: () => sayLost(GONE),
     });
     const token = adapter.token();
     if (token === undefined) throw new Error("the library holds a lock that has no token");
-    const timer = setInterval(watchdog.look, watchdog.pollMs).unref();
+    const watch = () => setInterval(watchdog.check, watchdog.pollMs).unref();
+    let timer = watch();
+    const rest = () => {
+      clearInterval(timer);
+      return () => {
+        timer = watch();
+        // After a long pause, the watchdog asks for a heartbeat.
+        watchdog.check();
+      };
+    };
     const release = async () => {
       clearInterval(timer);
       await unlock().catch((error: unknown) => {
-        // The library has let go of a lock that it found lost.
-        if (errorCode(error) !== "ERELEASED") throw storeFault("release the lock", options.folder, error);
+        // The library has already released a lock that it found lost.
+        if (errorCode(error) !== "ERELEASED") throw ioError("release the lock", options.directory, error);
       });
     };
-    return { token, lost, release };
+    return { token, lost, rest, keepEnd: adapter.keepEnd, release };
   } catch (error) {
     if (errorCode(error) === "ELOCKED") return undefined;
     throw error;

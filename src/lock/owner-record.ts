@@ -1,19 +1,20 @@
+import { startTicksOf } from "../system/proc.ts";
 import type { LockClaim, LockHolder } from "./lock.ts";
-import { machineId, startTicksOf, thisKernel } from "./processes.ts";
+import { machineId, readKernel } from "./processes.ts";
 import type { LockTiming } from "./timing.ts";
 
-/** A process, told from every other one that this or another kernel has run. */
+/** Identity of a process, unique across kernels, boots and containers. */
 export interface ProcessIdentity {
-  /** Of the kernel: another one after each boot. */
+  /** The kernel's boot id, different after each boot. */
   readonly bootId: string;
-  /** Inode of the pid namespace: in containers the same pid is another process. */
+  /** Inode of the pid namespace: in another container the same pid is another process. */
   readonly pidNamespace: string;
   readonly pid: number;
-  /** When it started, in the kernel's ticks since boot: tells a process from a later one with its pid. */
+  /** Start time in the kernel's ticks since boot. It distinguishes a process from a later one with the same pid. */
   readonly startTicks: number;
 }
 
-/** What a token says by itself, so that even a record that was never written whole tells whose it is. */
+/** The owner as the token itself names it, even if the owner record is incomplete. */
 export interface TokenOwner extends Omit<ProcessIdentity, "bootId"> {
   /** The first eight letters of the boot id. */
   readonly boot: string;
@@ -22,31 +23,37 @@ export interface TokenOwner extends Omit<ProcessIdentity, "bootId"> {
 const TOKEN = /^([A-Za-z0-9]{1,8})\.(\d+)\.(\d+)\.(\d+)\.[0-9a-f]+$/;
 const FILE = /^owner\.(.+)\.json$/;
 
-/** Short form of a boot id, as a token bears it. */
+/** Short form of a boot id for a token. */
 export const shortBoot = (bootId: string): string => bootId.replace(/[^A-Za-z0-9]/g, "").slice(0, 8) || "0";
 
-/** @param nonce hex, another one at each attempt, so that no two tokens are ever equal */
+/** Renders a token. @param nonce hexadecimal, different for each attempt, so that all tokens differ */
 export function renderToken({ bootId, pidNamespace, pid, startTicks }: ProcessIdentity, nonce: string): string {
   return [shortBoot(bootId), pidNamespace, pid, startTicks, nonce].join(".");
 }
 
-/** `undefined` when `token` is not of our making. */
+/** Parses a token; `undefined` if this program did not create it. */
 export function parseToken(token: string): TokenOwner | undefined {
   const [, boot, pidNamespace, pid, startTicks] = TOKEN.exec(token) ?? [];
   if (boot === undefined || pidNamespace === undefined) return undefined;
   return { boot, pidNamespace, pid: Number(pid), startTicks: Number(startTicks) };
 }
 
-/** Name of the one file in a held lock folder. */
+/** Whether a token's owner is, or was, a process that this one can see: of this boot and this pid namespace. */
+export function isFromHere({ boot, pidNamespace }: TokenOwner): boolean {
+  const here = readKernel();
+  return boot === shortBoot(here.bootId) && pidNamespace === here.pidNamespace;
+}
+
+/** Name of the owner record's file, the only file in a lock directory. */
 export const tokenFileName = (token: string): string => `owner.${token}.json`;
 
-/** The token in a file name; `undefined` when the file is not a token of ours. */
+/** The token in a file name; `undefined` if the file is not an owner record. */
 export function tokenInName(fileName: string): string | undefined {
   const token = FILE.exec(fileName)?.[1];
   return token !== undefined && parseToken(token) !== undefined ? token : undefined;
 }
 
-/** Content of a token file, written once: the heartbeat touches the file and never rewrites it. */
+/** Content of an owner record. It is written once: the heartbeat touches the file and never rewrites it. */
 export interface LockRecord extends ProcessIdentity {
   readonly format: 1;
   readonly host: string;
@@ -60,10 +67,8 @@ export interface LockRecord extends ProcessIdentity {
   readonly leaseMs: number;
   /** Entry and slot of the run. */
   readonly task?: string | undefined;
-  /** Which inode's kernel lock the holder has, as `device:inode`; `null` where it could not take one. */
+  /** `device:inode` of the file whose kernel lock the holder has; `null` if it could not take one. */
   readonly flock: string | null;
-  /** Limits of the lock on the holder's host, one sentence each; absent when there are none. */
-  readonly lacks?: readonly string[] | undefined;
 }
 
 const TEXTS = ["host", "machineId", "bootId", "pidNamespace", "runId", "startedAt"] as const;
@@ -85,7 +90,7 @@ function isRecord(value: unknown): value is LockRecord {
   );
 }
 
-/** `undefined` when the text is not whole: its writer died, or has not finished yet. */
+/** Parses an owner record; `undefined` if it is incomplete: its writer died or has not finished yet. */
 export function parseRecord(text: string): LockRecord | undefined {
   try {
     const value: unknown = JSON.parse(text);
@@ -99,18 +104,17 @@ export function holderOf({ host, pid, runId, startedAt, task }: LockRecord): Loc
   return { host, pid, runId, startedAt: new Date(startedAt), ...(task === undefined ? {} : { task }) };
 }
 
-/** What our record says. @param flock `device:inode` of the kernel lock that we have; @param lacks a sentence each */
+/** The owner record of this process. @param flock `device:inode` of the file whose kernel lock it has */
 export function recordOf(
   claim: LockClaim,
   flock: string | null,
   { heartbeatMs, leaseMs }: Pick<LockTiming, "heartbeatMs" | "leaseMs">,
-  lacks: readonly string[] = [],
 ): LockRecord {
   return {
     format: 1,
     host: claim.host,
     machineId: machineId(),
-    ...thisKernel(),
+    ...readKernel(),
     pid: claim.pid,
     startTicks: startTicksOf(claim.pid),
     uid: claim.uid,
@@ -120,6 +124,5 @@ export function recordOf(
     heartbeatMs,
     leaseMs,
     flock,
-    ...(lacks.length === 0 ? {} : { lacks }),
   };
 }

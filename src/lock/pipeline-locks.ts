@@ -3,16 +3,17 @@ import { join } from "node:path";
 import { errorCode } from "../errors.ts";
 import { type LockId, lockNamed } from "../pipeline-id.ts";
 import { open, readdir } from "../storage/fs.ts";
-import { lockFolder, locksDir, type StatePaths } from "../storage/paths.ts";
-import { storeFault } from "../storage/store-error.ts";
+import { flockFile, lockDirectory, locksDir, type StatePaths } from "../storage/paths.ts";
+import { ioError } from "../storage/store-error.ts";
+import { isProcessRunning } from "../system/proc.ts";
 import type { LockOptions } from "./acquire.ts";
 import type { LockHolder, PipelineLocks } from "./lock.ts";
-import { holderOf, parseRecord, parseToken, shortBoot, tokenFileName, tokenInName } from "./owner-record.ts";
-import { processLives, thisKernel } from "./processes.ts";
+import { holderOf, isFromHere, parseRecord, parseToken, tokenFileName, tokenInName } from "./owner-record.ts";
+import { findRemaining } from "./processes.ts";
 import { isSound, LOCK_TIMING } from "./timing.ts";
 
-/** Nothing for whatever cannot be read: this is only a look, and `acquire` tells every fault by its name. */
-const namesIn = (folder: string): Promise<readonly string[]> => readdir(folder).catch(() => []);
+/** Names in a directory; none if it cannot be read, because `acquire` reports every error. */
+const namesIn = (directory: string): Promise<readonly string[]> => readdir(directory).catch(() => []);
 
 async function textOf(path: string): Promise<string> {
   try {
@@ -23,68 +24,83 @@ async function textOf(path: string): Promise<string> {
   }
 }
 
-/** Whether the process that a token names runs here and now. */
+/** Whether the process that a token names is running on this host. */
 function ownerLives(token: string): boolean {
   const owner = parseToken(token);
-  if (owner === undefined) return false;
-  const { bootId, pidNamespace } = thisKernel();
-  if (owner.boot !== shortBoot(bootId) || owner.pidNamespace !== pidNamespace) return false;
-  return processLives(owner.pid, owner.startTicks);
+  return owner !== undefined && isFromHere(owner) && isProcessRunning(owner.pid, owner.startTicks);
 }
 
-/** @param counts which tokens do */
+/** Finds the first holder whose token is accepted. @param counts accepts a token */
 async function findHolder(
   paths: StatePaths,
   pipeline: LockId,
   counts: (token: string) => boolean,
 ): Promise<LockHolder | undefined> {
-  const folder = lockFolder(paths, pipeline);
-  for (const name of await namesIn(folder)) {
+  const directory = lockDirectory(paths, pipeline);
+  for (const name of await namesIn(directory)) {
     const token = tokenInName(name);
     if (token === undefined || !counts(token)) continue;
-    const record = parseRecord(await textOf(join(folder, tokenFileName(token))));
+    const record = parseRecord(await textOf(join(directory, tokenFileName(token))));
     if (record !== undefined) return holderOf(record);
   }
   return undefined;
 }
 
 /**
- * The holder of a pipeline's lock, if it is a process on this host that lives. This is all that most skipped ticks do,
- * so it loads nothing, and asks the share two things only, neither of which can block the process.
+ * Finds a running holder on this host. Most skipped starts do nothing else, so this loads no other code and makes only two
+ * file operations.
  */
 export const findLiveHolder = (paths: StatePaths, pipeline: LockId): Promise<LockHolder | undefined> =>
   findHolder(paths, pipeline, ownerLives);
 
+/**
+ * The processes for which a running holder on this host waits although PipelineWise has ended; none while PipelineWise
+ * is running.
+ */
+export async function findRemainingProcesses(paths: StatePaths, pipeline: LockId): Promise<readonly number[]> {
+  for (const name of await namesIn(lockDirectory(paths, pipeline))) {
+    const token = tokenInName(name);
+    const owner = token === undefined || !ownerLives(token) ? undefined : parseToken(token);
+    if (token === undefined || owner === undefined) continue;
+    return findRemaining(token, owner.pid, flockFile(paths, pipeline));
+  }
+  return [];
+}
+
 /** The holder that an owner record names, on any host, alive or not. */
-const findNamedHolder = (paths: StatePaths, pipeline: LockId): Promise<LockHolder | undefined> =>
+const readHolder = (paths: StatePaths, pipeline: LockId): Promise<LockHolder | undefined> =>
   findHolder(paths, pipeline, () => true);
 
-/** The locks in a config directory's `.sched/locks`. Taking one loads its code; looking at one does not. */
+/** The locks below `.sched/locks`. Only acquiring a lock loads the code for it. */
 export function pipelineLocks(options: Partial<LockOptions> = {}): PipelineLocks {
   const { timing = LOCK_TIMING } = options;
   if (!isSound(timing)) throw new Error(`the lock timing is inconsistent: ${JSON.stringify(timing)}`);
   return {
     findLiveHolder,
-    findNamedHolder,
-    async acquire(paths, pipeline, claim, patience) {
+    readHolder: readHolder,
+    async acquire(paths, pipeline, claim, waitOptions) {
       const { acquire } = await import("./acquire.ts");
-      return acquire(paths, pipeline, claim, { ...options, patience });
+      return acquire(paths, pipeline, claim, { ...options, waitOptions });
+    },
+    async waitForRelease(paths, pipeline, wait) {
+      const { waitForRelease } = await import("./wait-for-release.ts");
+      return waitForRelease(paths, pipeline, wait, options);
     },
   };
 }
 
 const LOCK = /^(.+)\.lock$/;
 
-async function readNames(folder: string): Promise<readonly string[]> {
+async function readNames(directory: string): Promise<readonly string[]> {
   try {
-    return (await readdir(folder)).sort();
+    return (await readdir(directory)).sort();
   } catch (error) {
     if (errorCode(error) === "ENOENT" || errorCode(error) === "ENOTDIR") return [];
-    throw storeFault("read", folder, error);
+    throw ioError("read", directory, error);
   }
 }
 
-/** The locks that have a lock directory, by target and tap: whoever holds them, on whatever host, alive or dead. */
+/** Lists all locks that have a lock directory, by target and tap, on any host and whether their holders are alive or dead. */
 export async function listLocks(paths: StatePaths): Promise<readonly LockId[]> {
   const found: LockId[] = [];
   for (const target of await readNames(locksDir(paths))) {

@@ -1,101 +1,34 @@
 import { readFileSync, readlinkSync } from "node:fs";
 import { hostname, uptime } from "node:os";
 import { errorCode } from "../errors.ts";
-import { RUN_MARK } from "./lock.ts";
+import { findState, listPids } from "../system/proc.ts";
+import { parseRunTokens, RUN_TOKEN_ENV } from "./lock.ts";
 
-export interface ProcessState {
-  readonly startTicks: number;
-  /** Ended, but not yet waited for by its parent: it does nothing any more. */
-  readonly zombie: boolean;
-  readonly parent: number;
-  /** Belongs to the kernel itself: no program was ever started in it. */
-  readonly kernelThread: boolean;
-}
-
-/** The kernel's flag of its own threads (include/linux/sched.h). */
-const PF_KTHREAD = 0x0020_0000;
-
-/** proc_pid_stat(5): the name in parentheses may hold anything, so fields are counted from its last `)`. */
-function parseStat(text: string): ProcessState {
-  const [state, ...rest] = text.slice(text.lastIndexOf(")") + 2).split(" ");
-  return {
-    startTicks: Number(rest[18]),
-    zombie: state === "Z" || state === "X",
-    parent: Number(rest[0]),
-    kernelThread: (Number(rest[5]) & PF_KTHREAD) !== 0,
-  };
-}
-
-/** State of a process from /proc; `undefined` if /proc does not show it. */
-export function findState(pid: number): ProcessState | undefined {
-  try {
-    return parseStat(readFileSync(`/proc/${pid}/stat`, "utf8"));
-  } catch {
-    return undefined;
-  }
-}
-
-/** Ticks from boot to the start of a process; 0 where the system does not say. */
-export const startTicksOf = (pid: number): number => findState(pid)?.startTicks ?? 0;
-
-/** USER_HZ: the kernel counts a process's start in hundredths of a second on every platform that Node runs on. */
-const TICK_MS = 10;
-
-/**
- * How long ago a process started, by clocks that nobody sets. It is counted from the start of our own process, because a
- * container may show another /proc/uptime than the one that starts are counted by.
- */
-export const ageMs = ({ startTicks }: ProcessState): number =>
-  (startTicksOf(process.pid) - startTicks) * TICK_MS + performance.now();
-
-/** Whether `pid` is `ofPid` itself or one of its ancestors. */
-export function isAncestor(pid: number, ofPid: number): boolean {
-  const seen = new Set<number>();
-  for (let at = ofPid; at > 0 && !seen.has(at); at = findState(at)?.parent ?? 0) {
-    if (at === pid) return true;
-    seen.add(at);
-  }
-  return false;
-}
-
-/** Whether a signal could reach `pid`. Not ours to signal (EPERM) is alive too. */
-export function answers(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return errorCode(error) !== "ESRCH";
-  }
-}
-
-/** Whether the process that had this pid and start still runs. Where /proc does not show it, its pid alone decides. */
-export function processLives(pid: number, startTicks: number): boolean {
-  const state = findState(pid);
-  return state === undefined ? answers(pid) : state.startTicks === startTicks && !state.zombie;
-}
-
-/** The kernel that runs us, and the pid namespace that we see. */
+/** The kernel and the pid namespace of this process. */
 export interface Kernel {
   readonly bootId: string;
   readonly pidNamespace: string;
 }
 
+/** Stands for the pid namespace without /proc. Then the boot id is unknown too. */
+export const NO_NAMESPACE = "0";
+
 /**
- * Which kernel this is. Read at every tick, so in few steps; /proc never hangs.
+ * Reads the identity of the kernel. Every start does this, so it takes few steps; /proc never hangs.
  *
- * Without /proc (macOS) the host's name stands for the boot: after a reboot the pid of a dead holder is judged as if it
- * were of this boot, and counts as alive while another process has it.
+ * Without /proc (macOS) the host name replaces the boot id. After a reboot a dead holder then counts as alive if another
+ * process has its pid.
  */
-export function thisKernel(): Kernel {
+export function readKernel(): Kernel {
   try {
     const bootId = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
     return { bootId, pidNamespace: readlinkSync("/proc/self/ns/pid").replace(/\D/g, "") };
   } catch {
-    return { bootId: hostname(), pidNamespace: "0" };
+    return { bootId: hostname(), pidNamespace: NO_NAMESPACE };
   }
 }
 
-/** The installation of this machine, the same over reboots; empty where the system keeps none. */
+/** The machine's id, which a reboot does not change; "" if the system has none. */
 export function machineId(): string {
   try {
     return readFileSync("/etc/machine-id", "utf8").trim();
@@ -104,8 +37,8 @@ export function machineId(): string {
   }
 }
 
-/** Milliseconds since boot, sleep included: a clock that no one sets, to measure waiting with. */
-export const sinceBootMs = (): number => uptime() * 1000;
+/** Milliseconds since boot, including sleep. Nobody sets this clock, so it measures waiting times. */
+export const uptimeMs = (): number => uptime() * 1000;
 
 /** Measures time and waits. */
 export interface LockClock {
@@ -115,7 +48,7 @@ export interface LockClock {
 }
 
 export const realClock: LockClock = {
-  sinceBootMs,
+  sinceBootMs: uptimeMs,
   async pause(ms, until) {
     let timer: NodeJS.Timeout | undefined;
     const over = new Promise((resolve) => {
@@ -126,8 +59,8 @@ export const realClock: LockClock = {
   },
 };
 
-/** /proc hides the processes of others (EACCES), and some end meanwhile (ENOENT, ESRCH): they are none of ours. */
-function stdinOf(pid: string): string {
+/** The file that is a process's stdin; "" if the process has ended or belongs to another user, so it is not ours. */
+function stdinOf(pid: number): string {
   try {
     return readlinkSync(`/proc/${pid}/fd/0`);
   } catch {
@@ -135,32 +68,90 @@ function stdinOf(pid: string): string {
   }
 }
 
-/** Loaded when it is needed, which takes longer than a run has time for; most runs look at no process. */
+/** Loaded only when it is needed, because most runs look at no process. */
 const promises = () => import("node:fs/promises");
 
-async function belongsTo(pid: string, token: string, flockFile: string): Promise<boolean> {
-  // Not synchronous: the kernel may make us wait for the memory of a process that is stuck.
-  const { readFile } = await promises();
-  const environment = await readFile(`/proc/${pid}/environ`, "latin1").catch(() => "");
-  return environment.split("\0").includes(`${RUN_MARK}=${token}`) || stdinOf(pid) === flockFile;
-}
+const EXEC_PAUSE_MS = 5;
+const EXEC_LOOKS = 3;
 
 /**
- * Live processes of a pipeline: those that bear the token as their mark, or have the kernel lock as their stdin. A zombie
- * has neither. Processes of another user are seen by root only; without /proc none is.
+ * The environment that a process was started with; `undefined` if it has ended or belongs to another user. It is empty
+ * for a moment while the process starts another program, so an empty one is read again.
+ *
+ * @param looks number of looks until an environment counts as empty
  */
-export async function findPipelineProcesses(token: string, flockFile: string): Promise<readonly number[]> {
-  const { readdir } = await promises();
-  const pids = (await readdir("/proc").catch(() => [])).filter((name) => /^\d+$/.test(name));
-  const found: number[] = [];
-  for (const pid of pids) {
-    if (await belongsTo(pid, token, flockFile)) found.push(Number(pid));
+export async function environmentOf(pid: number, looks = EXEC_LOOKS): Promise<string | undefined> {
+  // Asynchronous: the kernel may block the read while a process is stuck.
+  const { readFile } = await promises();
+  for (let look = 1; ; look++) {
+    const text = await readFile(`/proc/${pid}/environ`, "latin1").catch(() => undefined);
+    if (text !== "") return text;
+    const state = findState(pid);
+    if (state === undefined || state.zombie) return undefined;
+    if (state.kernelThread || look >= looks) return text;
+    await realClock.pause(EXEC_PAUSE_MS);
   }
-  return found;
+}
+
+/** The values of the run token variable in an environment as /proc shows it. */
+const tokenValues = (environment: string): readonly string[] =>
+  environment.split("\0").flatMap((variable) => {
+    const [name, value] = [variable.slice(0, RUN_TOKEN_ENV.length + 1), variable.slice(RUN_TOKEN_ENV.length + 1)];
+    return name === `${RUN_TOKEN_ENV}=` ? value : [];
+  });
+
+async function belongsTo(pid: number, token: string, flockFile: string): Promise<boolean> {
+  const tokens = tokenValues((await environmentOf(pid)) ?? "").flatMap(parseRunTokens);
+  return tokens.includes(token) || stdinOf(pid) === flockFile;
+}
+
+/** Whether a run of this program started a process. `false` also if its environment cannot be read. */
+export function hasRunToken(pid: number): boolean {
+  try {
+    return tokenValues(readFileSync(`/proc/${pid}/environ`, "latin1")).length > 0;
+  } catch {
+    return false;
+  }
 }
 
 /**
- * Sends a signal to those processes, each looked at anew just before: a pid may be another's by then. @returns which
+ * Finds the running processes of a pipeline: they have the token in their environment, or the kernel lock as their stdin. A
+ * zombie has neither. Only root sees the processes of other users.
+ *
+ * @returns `undefined` without /proc: then processes cannot be found
+ */
+export async function findPipelineProcesses(token: string, flockFile: string): Promise<readonly number[] | undefined> {
+  const found: number[] = [];
+  const seen = new Set<number>();
+  // A process that was listed may end during the search, after it has started another one. So the search goes on until
+  // it finds no new process.
+  for (;;) {
+    const unseen = listPids()?.filter((pid) => !seen.has(pid));
+    if (unseen === undefined) return undefined;
+    if (unseen.length === 0) return found;
+    for (const pid of unseen) {
+      seen.add(pid);
+      if (await belongsTo(pid, token, flockFile)) found.push(pid);
+    }
+  }
+}
+
+/**
+ * Finds the processes of a pipeline whose PipelineWise has ended, while its wrapper waits for them. Finds none while
+ * PipelineWise, which is a child of the wrapper, is running.
+ */
+export async function findRemaining(token: string, wrapper: number, flockFile: string): Promise<readonly number[]> {
+  for (const pid of listPids() ?? []) {
+    if (findState(pid)?.parent === wrapper && (await belongsTo(pid, token, flockFile))) return [];
+  }
+  return (await findPipelineProcesses(token, flockFile)) ?? [];
+}
+
+/**
+ * Sends a signal to the processes of a pipeline. Each one is checked again just before, because its pid may have been
+ * reused.
+ *
+ * @returns the processes that got the signal
  */
 async function signalPipelineProcesses(
   token: string,
@@ -168,13 +159,13 @@ async function signalPipelineProcesses(
   { signal, except }: { readonly signal: NodeJS.Signals; readonly except: readonly number[] },
 ): Promise<readonly number[]> {
   const told: number[] = [];
-  for (const pid of await findPipelineProcesses(token, flockFile)) {
-    if (except.includes(pid) || !(await belongsTo(String(pid), token, flockFile))) continue;
+  for (const pid of (await findPipelineProcesses(token, flockFile)) ?? []) {
+    if (except.includes(pid) || !(await belongsTo(pid, token, flockFile))) continue;
     try {
       process.kill(pid, signal);
       told.push(pid);
     } catch (error) {
-      // It has gone, or it is another user's by now, whom we cannot tell anything.
+      // It has ended, or its pid now belongs to a process of another user.
       if (errorCode(error) !== "ESRCH" && errorCode(error) !== "EPERM") throw error;
     }
   }
@@ -182,13 +173,14 @@ async function signalPipelineProcesses(
 }
 
 /** Finds and signals the running processes of one run's pipeline. */
-export interface MarkedProcesses {
+export interface TaggedProcesses {
+  /** Finds no process if there is no /proc. */
   find(): Promise<readonly number[]>;
-  /** @param except those that have been told already */
+  /** @param except processes that have already got the signal */
   signal(signal: NodeJS.Signals, except?: readonly number[]): Promise<readonly number[]>;
 }
 
-export const markedProcesses = (token: string, flockFile: string): MarkedProcesses => ({
-  find: () => findPipelineProcesses(token, flockFile),
+export const taggedProcesses = (token: string, flockFile: string): TaggedProcesses => ({
+  find: async () => (await findPipelineProcesses(token, flockFile)) ?? [],
   signal: (signal, except = []) => signalPipelineProcesses(token, flockFile, { signal, except }),
 });

@@ -1,8 +1,25 @@
 import { basename, dirname } from "node:path";
 import { errorCode, SchedError, StoreError } from "../errors.ts";
-import { judgeTokens, type Leftover, type Remote, type Scene, type Silence, silentMs } from "./liveness.ts";
-import type { LockHeld, LockHolder } from "./lock.ts";
-import { OWNER, readLockFolder, remainsFile, removeIfEmpty, renameOnce, takeOut } from "./lock-directory.ts";
+import { isProcessRunning } from "../system/proc.ts";
+import {
+  checkOwners,
+  type DeadToken,
+  type ExpiredHeartbeat,
+  type LockContext,
+  type RemoteHolder,
+  silentMs,
+} from "./liveness.ts";
+import type { LockHeld, LockHolder, UnrecordedEnd } from "./lock.ts";
+import {
+  detachToken,
+  OWNER,
+  parseEnd,
+  readLockDirectory,
+  removeIfEmpty,
+  renameOnce,
+  renderEnd,
+  tombstoneFile,
+} from "./lock-directory.ts";
 import {
   holderOf,
   parseRecord,
@@ -12,50 +29,49 @@ import {
   type TokenOwner,
   tokenFileName,
 } from "./owner-record.ts";
-import { processLives } from "./processes.ts";
 
 /** Another run has the lock, or must be watched for its lease. */
-type Decided = LockHeld | { readonly kind: "remote"; readonly remote: Remote };
+type Decided = LockHeld | { readonly kind: "remote"; readonly remote: RemoteHolder };
 
-/** The folder is ours, or it is not, or not yet. */
-export type Settled<T> =
+/** Result of an attempt to create the lock. */
+export type AcquireResult<T> =
   | { readonly kind: "ours"; readonly lock: T; readonly tookOverFrom: LockHolder | undefined }
   | Decided;
 
 /** Tries once to create the lock; `undefined` when something exists at its path. */
 export type TryToLock<T> = () => Promise<T | undefined>;
 
-/** Long enough for its maker to put its token into a new folder, also on a busy machine. */
+/** Time for another start to write its token into a new directory, also on a busy machine. */
 const EMPTY_PAUSE_MS = 100;
 const CONTENDED_PAUSE_MS = 10;
 
 /** Waits a random time, so that waiting processes do not retry together. */
-const pause = ({ clock }: Scene, ms: number): Promise<void> => clock.pause(ms * (0.5 + Math.random()));
+const pause = ({ clock }: LockContext, ms: number): Promise<void> => clock.pause(ms * (0.5 + Math.random()));
 
 /**
- * Takes a dead run's token away, and tells of it. What is left of the token goes last: whoever ends in between leaves it to
- * a later start, which tells of it then (`prune`).
+ * Removes a dead run's token and reports the run. The moved token is deleted last: if this process ends before that, a later
+ * start reports the run (`prune`).
  *
- * @returns whether we, of all who try, took it
+ * @returns whether this process removed the token
  */
-export async function bury(scene: Scene, { token, holder }: Leftover): Promise<boolean> {
-  const { files, folder, nonce, onDead } = scene;
-  const remains = await takeOut(files, folder, token, nonce);
-  if (remains === undefined) return false;
+export async function reap(scene: LockContext, { token, holder }: DeadToken): Promise<boolean> {
+  const { files, directory, nonce, onDead } = scene;
+  const tombstone = await detachToken(files, directory, token, nonce);
+  if (tombstone === undefined) return false;
   if (holder !== undefined && onDead !== undefined) {
     // The heartbeat touches the token with its own host's clock.
-    const lastBeatAt = (await files.times(remains)).mtime;
-    await onDead({ ...holder, lastBeatAt });
+    const lastHeartbeatAt = (await files.times(tombstone)).mtime;
+    await onDead({ ...holder, lastHeartbeatAt: lastHeartbeatAt });
   }
-  await files.removeFile(remains).catch(() => {});
+  await files.removeFile(tombstone).catch(() => {});
   return true;
 }
 
-/** Makes room where a dead run left something. @returns the run whose lock we, of all contenders, took away */
-async function clear(scene: Scene, leftovers: readonly Leftover[]): Promise<LockHolder | undefined> {
+/** Removes the tokens of dead runs. @returns the run whose token this process removed */
+async function removeDead(scene: LockContext, leftovers: readonly DeadToken[]): Promise<LockHolder | undefined> {
   let dead: LockHolder | undefined;
-  for (const leftover of leftovers) if (await bury(scene, leftover)) dead = leftover.holder ?? dead;
-  await removeIfEmpty(scene.files, scene.folder);
+  for (const leftover of leftovers) if (await reap(scene, leftover)) dead = leftover.holder ?? dead;
+  await removeIfEmpty(scene.files, scene.directory);
   return dead;
 }
 
@@ -66,20 +82,20 @@ interface Cleared {
 
 const nothingDead: Cleared = { kind: "cleared", dead: undefined };
 
-/** Looks at what stands in our way. @returns who may have the lock; else it is gone, or made to go: a new try is due */
-async function look(scene: Scene): Promise<Decided | Cleared> {
-  const found = await readLockFolder(scene.files, scene.folder);
+/** Examines an existing lock and removes it if its owner is dead. @returns the holder, or `cleared` if a retry may succeed */
+async function resolveConflict(scene: LockContext): Promise<Decided | Cleared> {
+  const found = await readLockDirectory(scene.files, scene.directory);
   if (found.kind === "tokens") {
-    const finding = await judgeTokens(scene, found.tokens);
-    return finding.kind === "dead" ? { kind: "cleared", dead: await clear(scene, finding.leftovers) } : finding;
+    const finding = await checkOwners(scene, found.tokens);
+    return finding.kind === "dead" ? { kind: "cleared", dead: await removeDead(scene, finding.leftovers) } : finding;
   }
   if (found.kind === "absent") {
     await pause(scene, CONTENDED_PAUSE_MS);
     return nothingDead;
   }
   await pause(scene, EMPTY_PAUSE_MS);
-  const later = await readLockFolder(scene.files, scene.folder);
-  if (later.kind === "empty") await removeIfEmpty(scene.files, scene.folder);
+  const later = await readLockDirectory(scene.files, scene.directory);
+  if (later.kind === "empty") await removeIfEmpty(scene.files, scene.directory);
   return nothingDead;
 }
 
@@ -88,21 +104,25 @@ async function look(scene: Scene): Promise<Decided | Cleared> {
  *
  * @param withinMs time limit; after it the file system counts as broken, which is an error and not "held"
  */
-export async function settle<T>(scene: Scene, tryToLock: TryToLock<T>, withinMs: number): Promise<Settled<T>> {
+export async function acquireLockFile<T>(
+  scene: LockContext,
+  tryToLock: TryToLock<T>,
+  withinMs: number,
+): Promise<AcquireResult<T>> {
   const { clock } = scene;
   let left = withinMs;
   let tookOverFrom: LockHolder | undefined;
   for (;;) {
     const lock = await tryToLock();
     if (lock !== undefined) return { kind: "ours", lock, tookOverFrom };
-    // Not before the last look has had its try: a slow share may take so long over a single one.
+    // The last check is always followed by a try: one check on a slow network file system may take the whole time.
     if (left < 0) {
-      throw new StoreError(`cannot acquire lock ${scene.folder}, and no holder was found`, {
+      throw new StoreError(`cannot acquire lock ${scene.directory}, and no holder was found`, {
         hint: "Check that directory: the network file system may not support exclusive create or rename correctly, or another program writes there.",
       });
     }
     const begun = clock.sinceBootMs();
-    const seen = await look(scene);
+    const seen = await resolveConflict(scene);
     if (seen.kind !== "cleared") return seen;
     tookOverFrom = seen.dead ?? tookOverFrom;
     left -= clock.sinceBootMs() - begun;
@@ -110,32 +130,32 @@ export async function settle<T>(scene: Scene, tryToLock: TryToLock<T>, withinMs:
 }
 
 /** Result of watching a holder: no heartbeat, a heartbeat, or `gone` when its owner record was removed. */
-export type Watched = Silence | "alive" | "gone";
+export type WatchResult = ExpiredHeartbeat | "alive" | "gone";
 
-/** A holder that gave a sign of life within so many heartbeats lives, as far as anyone can tell. */
-const FRESH_BEATS = 3;
-/** Between two looks no sign of life may have gone unseen for longer: the holder may have been kept from giving one. */
+/** A holder whose last heartbeat is younger than this many heartbeats counts as alive. */
+const LIVE_HEARTBEATS = 3;
+/** Longest gap between two checks. After a longer one the watch begins again, because the holder could have been unable to send a heartbeat. */
 const GAP_BEATS = 2.5;
-/** A share that makes us begin anew for so many leases proves nothing, and a start that stays for ever helps no one. */
+/** A watch ends after this many leases, so that a start does not stay for ever. */
 const LONGEST_LEASES = 4;
 
-/** Younger than three heartbeats by the server's clock. One from the future tells only that this clock was set back. */
-async function isFresh(scene: Scene, { token, heartbeatMs }: Remote): Promise<boolean> {
+/** Whether the last heartbeat is recent by the server's clock. One in the future only shows that this clock was set back. */
+async function isFresh(scene: LockContext, { token, heartbeatMs }: RemoteHolder): Promise<boolean> {
   const silent = await silentMs(scene, token);
-  return silent < FRESH_BEATS * heartbeatMs && silent > -heartbeatMs;
+  return silent !== undefined && silent < LIVE_HEARTBEATS * heartbeatMs && silent > -heartbeatMs;
 }
 
-/** Sees no change for a whole lease, on our own clock and without a gap. */
-async function outlast(scene: Scene, { token, heartbeatMs, leaseMs }: Remote): Promise<Watched> {
-  const { files, folder, clock, patience } = scene;
-  const beatOf = async () => (await files.times(`${folder}/${tokenFileName(token)}`)).ctimeMs;
+/** Watches the heartbeat for a whole lease by this host's clock, without a gap. */
+async function waitForLease(scene: LockContext, { token, heartbeatMs, leaseMs }: RemoteHolder): Promise<WatchResult> {
+  const { files, directory, clock, waitOptions } = scene;
+  const beatOf = async () => (await files.times(`${directory}/${tokenFileName(token)}`)).ctimeMs;
   let over = false;
-  const giveUp = patience.giveUp?.then(() => {
+  const giveUp = waitOptions.giveUp?.then(() => {
     over = true;
   });
   const beatMs = await beatOf();
   const begun = clock.sinceBootMs();
-  /** From here on we know it silent. */
+  /** Start of the time without a heartbeat. */
   let since = begun;
   let seenAt = begun;
   for (;;) {
@@ -145,7 +165,7 @@ async function outlast(scene: Scene, { token, heartbeatMs, leaseMs }: Remote): P
     try {
       if ((await beatOf()) !== beatMs) return "alive";
     } catch (error) {
-      // What the share cannot tell now it may tell at the next look; if that comes too late, the gap says so.
+      // The next check may succeed; if it comes too late, the gap restarts the watch.
       if (errorCode(error) === "ENOENT" || error instanceof SchedError) throw error;
       continue;
     }
@@ -158,11 +178,11 @@ async function outlast(scene: Scene, { token, heartbeatMs, leaseMs }: Remote): P
 
 const WATCH = /\.([^/]+)\.watch$/;
 
-/** Other processes of this host that watch this lock. */
-function otherWatchers(scene: Scene, names: readonly string[]): readonly TokenOwner[] {
-  const { folder, here } = scene;
-  const lives = scene.processes?.processLives ?? processLives;
-  const before = `${folder.slice(dirname(folder).length + 1)}.`;
+/** Finds other processes of this host that watch this lock. */
+function otherWatchers(scene: LockContext, names: readonly string[]): readonly TokenOwner[] {
+  const { directory, here } = scene;
+  const lives = scene.processes?.processLives ?? isProcessRunning;
+  const before = `${directory.slice(dirname(directory).length + 1)}.`;
   return names
     .filter((name) => name.startsWith(before))
     .flatMap((name) => parseToken(WATCH.exec(name.slice(before.length - 1))?.[1] ?? "") ?? [])
@@ -170,33 +190,33 @@ function otherWatchers(scene: Scene, names: readonly string[]): readonly TokenOw
     .filter(({ pid, startTicks }) => pid !== here.pid && lives(pid, startTicks));
 }
 
-/** Whether this process is the watcher of this host. If two begin at once, the older process is. */
-async function alone(scene: Scene): Promise<boolean> {
-  const { files, folder, here } = scene;
-  const others = otherWatchers(scene, await files.list(dirname(folder)));
+/** Whether this process is the only watcher of this host. If two begin at once, the older process stays. */
+async function isOnlyWatcher(scene: LockContext): Promise<boolean> {
+  const { files, directory, here } = scene;
+  const others = otherWatchers(scene, await files.list(dirname(directory)));
   return !others.some(
     ({ startTicks, pid }) => startTicks < here.startTicks || (startTicks === here.startTicks && pid < here.pid),
   );
 }
 
 /**
- * Stays with another host's holder until it gives a sign of life, or has been silent for its lease and is thereby dead: by
- * then it has stopped its pipeline, if it still runs at all.
+ * Watches a holder on another host until it sends a heartbeat or its lease has passed. Then it is dead: a holder that is
+ * still running has stopped its pipeline by that time.
  *
- * Of one pipeline's starts on a host one stays, so that they do not heap up.
+ * Only one start of a pipeline watches on each host, so that waiting starts do not pile up.
  *
- * @returns at once for a holder that gave a sign of life just now
+ * @returns at once if the holder has just sent a heartbeat
  */
-export async function watchRemote(scene: Scene, remote: Remote): Promise<Watched> {
-  const { files, folder, here, nonce, patience } = scene;
+export async function watchHeartbeat(scene: LockContext, remote: RemoteHolder): Promise<WatchResult> {
+  const { files, directory, here, nonce, waitOptions } = scene;
   try {
     if (await isFresh(scene, remote)) return "alive";
-    const mark = `${folder}.${renderToken(here, nonce)}.watch`;
+    const mark = `${directory}.${renderToken(here, nonce)}.watch`;
     await files.create(mark, "");
     try {
-      if (!(await alone(scene))) return "alive";
-      patience.onWatch?.(remote.holder, remote.leaseMs);
-      return await outlast(scene, remote);
+      if (!(await isOnlyWatcher(scene))) return "alive";
+      waitOptions.onWatch?.(remote.holder, remote.leaseMs);
+      return await waitForLease(scene, remote);
     } finally {
       await files.removeFile(mark).catch(() => {});
     }
@@ -207,18 +227,33 @@ export async function watchRemote(scene: Scene, remote: Remote): Promise<Watched
 }
 
 /**
- * Behind the lock folder's name: a token that was taken away, with who took it; a file to ask for the time; a watcher.
+ * Watches a holder on another host for a process that does not want this lock. It writes no file, because a start of
+ * the pipeline may watch the same holder at the same time.
  */
+export async function watchFromOutside(scene: LockContext, remote: RemoteHolder): Promise<WatchResult> {
+  try {
+    return (await isFresh(scene, remote)) ? "alive" : await waitForLease(scene, remote);
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return "gone";
+    throw error;
+  }
+}
+
+/** Suffix of a file beside the lock directory: a moved token and who moved it, a probe of the server's clock, or a watcher. */
 const LEFTOVER = /^\.(?:(?<gone>.+)\.(?<by>[^.]+)\.gone|[0-9a-f]+\.probe|(?<watcher>.+)\.watch)$/;
 
 interface DetachedToken {
   readonly name: string;
-  /** The token of a dead run, where whoever took it out of the folder was to tell of it. */
+  /** The token of a dead run that has not been reported yet. */
   readonly untold: string | undefined;
+  /** The end that its holder could not record. */
+  readonly end: UnrecordedEnd | undefined;
 }
 
 /**
- * Another tap may be called `a.lock.b`: only what cannot be its files is ours. @param before name of the lock folder
+ * Recognises such a file. Another tap may be called `a.lock.b`, so names that could be its files do not count.
+ *
+ * @param before name of the lock directory
  */
 function findLeftover(name: string, before: string): readonly DetachedToken[] {
   const groups = name.startsWith(before) ? LEFTOVER.exec(name.slice(before.length))?.groups : undefined;
@@ -226,40 +261,48 @@ function findLeftover(name: string, before: string): readonly DetachedToken[] {
   const { gone, by, watcher } = groups;
   const token = gone ?? watcher;
   if (token !== undefined && parseToken(token) === undefined) return [];
-  return [{ name, untold: by === OWNER ? undefined : gone }];
+  return [{ name, untold: by === OWNER ? undefined : gone, end: parseEnd(by ?? "") }];
 }
 
 /** Parts of the lock context that pruning needs. */
-type Place = Pick<Scene, "files" | "folder" | "nonce" | "onDead">;
+type Place = Pick<LockContext, "files" | "directory" | "nonce" | "onDead">;
 
-/** Tells of a dead run in the place of who took its token out of the folder, and ended before he was through. */
-async function finishBurial({ files, folder, nonce, onDead }: Place, name: string, token: string): Promise<void> {
-  const remains = remainsFile(folder, token, nonce);
-  if (!(await renameOnce(files, `${dirname(folder)}/${name}`, remains))) return;
-  const record = parseRecord(await files.read(remains));
+/**
+ * Reports a dead run whose token another process moved. That process ended before it reported the run, or could not
+ * record its own end.
+ */
+async function finishReaping(
+  { files, directory, nonce, onDead }: Place,
+  { name, end }: DetachedToken,
+  token: string,
+): Promise<void> {
+  const tombstone = tombstoneFile(directory, token, end === undefined ? nonce : renderEnd(end, nonce));
+  if (!(await renameOnce(files, `${dirname(directory)}/${name}`, tombstone))) return;
+  const record = parseRecord(await files.read(tombstone));
   if (record !== undefined) {
-    await onDead?.({ ...holderOf(record), lastBeatAt: (await files.times(remains)).mtime });
+    await onDead?.({ ...holderOf(record), lastHeartbeatAt: (await files.times(tombstone)).mtime, end });
   }
-  await files.removeFile(remains);
+  await files.removeFile(tombstone);
 }
 
 /**
- * Finishes, and removes, what starts that were killed have left beside a lock, to be called by who holds it. What is
- * younger than `olderThanMs`, by the file server's clock, may still be in use. Never rejects: what stays is for the next one.
+ * Removes files that killed starts left beside a lock, and reports their dead runs. Only the lock's holder calls it. A file
+ * younger than `olderThanMs` by the file server's clock may still be in use. Never rejects: the next holder tries again.
  */
 export async function prune(place: Place, token: string, olderThanMs: number): Promise<void> {
-  const { files, folder } = place;
-  const around = dirname(folder);
+  const { files, directory } = place;
+  const around = dirname(directory);
   try {
-    const left = (await files.list(around)).flatMap((name) => findLeftover(name, basename(folder)));
+    const left = (await files.list(around)).flatMap((name) => findLeftover(name, basename(directory)));
     if (left.length === 0) return;
-    // Our token was made just now.
-    const now = (await files.times(`${folder}/${tokenFileName(token)}`)).ctimeMs;
-    for (const { name, untold } of left) {
-      const { ctimeMs } = await files.times(`${around}/${name}`);
-      if (now - ctimeMs <= olderThanMs) continue;
-      if (untold === undefined) await files.removeFile(`${around}/${name}`);
-      else await finishBurial(place, name, untold);
+    // This process has just created its token, so its time is the server's current time.
+    const now = (await files.times(`${directory}/${tokenFileName(token)}`)).ctimeMs;
+    for (const file of left) {
+      const path = `${around}/${file.name}`;
+      // Nobody else uses the file of a run that has left its end.
+      if (file.end === undefined && now - (await files.times(path)).ctimeMs <= olderThanMs) continue;
+      if (file.untold === undefined) await files.removeFile(path);
+      else await finishReaping(place, file, file.untold);
     }
   } catch {
     // The files do no harm.

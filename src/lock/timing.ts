@@ -4,12 +4,14 @@ export interface LockTiming {
   readonly heartbeatMs: number;
   /** A holder that could not confirm a heartbeat for this time stops its pipeline. */
   readonly selfFenceMs: number;
-  /** From SIGTERM to the pipeline until its process group gets it too. */
+  /** Time from SIGTERM for PipelineWise to SIGTERM for its whole process group. */
   readonly graceMs: number;
-  /** From there until SIGKILL. */
+  /** Time from that until SIGKILL. */
   readonly killGraceMs: number;
   /** A holder on another host counts as dead only after this time without a heartbeat. */
   readonly leaseMs: number;
+  /** Time between two checks of the holder's watchdog. Default: a second, or less with a short heartbeat. */
+  readonly watchdogMs?: number | undefined;
 }
 
 export const LOCK_TIMING: LockTiming = {
@@ -21,17 +23,17 @@ export const LOCK_TIMING: LockTiming = {
 };
 
 /**
- * Whether a holder has stopped its pipeline before anyone may take its lock over, also one whose clock goes a little
- * slower than ours, and whether it may miss some heartbeats before it has to.
+ * Whether a holder stops its pipeline before another host may take over its lock, even if the holder's clock is a little
+ * slow, and whether it may miss some heartbeats before that.
  */
 export function isSound({ heartbeatMs, selfFenceMs, graceMs, killGraceMs, leaseMs }: LockTiming): boolean {
   return heartbeatMs * 6 <= selfFenceMs && selfFenceMs + graceMs + killGraceMs < leaseMs * 0.9;
 }
 
 /**
- * The steps of a stop for a scheduler that kills us soon after it has told us to end: what is left of the pipeline would
- * go on without anyone. Most of it is PipelineWise's own, which waits 5 s for its connectors; the rest is for the look at
- * all processes, and the record.
+ * The grace periods for a scheduler that kills the wrapper soon after it asked it to stop. The pipeline must end before that.
+ * PipelineWise gets most of the time, because it waits 5 s for its connectors; the rest is for the check of all processes
+ * and for the record.
  */
 export const stopWithin = (seconds: number): Pick<LockTiming, "graceMs" | "killGraceMs"> => ({
   graceMs: seconds * 700,

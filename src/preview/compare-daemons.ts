@@ -1,11 +1,12 @@
-import type { Daemon } from "../cron/daemons.ts";
+import type { Daemon } from "../cron/run-times.ts";
 import { entryLabel } from "../pipeline-id.ts";
 import type { Pipeline } from "../schedule/schedule.ts";
-import { padText, textWidth } from "../text/width.ts";
-import { renderBoth } from "./table.ts";
+import { widest } from "../text/table.ts";
+import { padText } from "../text/width.ts";
+import { renderLocalAndUtc } from "./table.ts";
 import { plannedTimes, timesKey, type Window, zoneOf } from "./upcoming.ts";
 
-/** A start that one daemon makes and the other does not. */
+/** A start that only one of two daemons makes. */
 export interface Difference {
   readonly pipeline: Pipeline;
   readonly at: number;
@@ -16,10 +17,10 @@ type Start = Omit<Difference, "pipeline">;
 type Comparison = Window & { readonly daemon: Daemon };
 
 /**
- * Where two daemons start pipelines differently in one window, pipeline by pipeline. With a count, each pipeline is
- * looked at up to the last of its runs that is shown.
+ * The starts that differ between two daemons, pipeline by pipeline. If the window has a count, each pipeline is compared
+ * up to the last of its runs that is shown.
  *
- * @param window its daemon is the one whose runs are shown
+ * @param window names the daemon whose runs are shown
  */
 export function* differences(
   pipelines: readonly Pipeline[],
@@ -28,7 +29,7 @@ export function* differences(
 ): Generator<Difference, void> {
   const known = new Map<string, readonly Start[]>();
   for (const pipeline of pipelines) {
-    const key = timesKey(pipeline, window.machineZone);
+    const key = timesKey(pipeline, window);
     const starts = known.get(key) ?? [...differingStarts(pipeline, window, other)];
     known.set(key, starts);
     for (const start of starts) yield { pipeline, ...start };
@@ -37,14 +38,14 @@ export function* differences(
 
 function* differingStarts(pipeline: Pipeline, window: Comparison, other: Daemon): Generator<Start, void> {
   const whole = { ...window, to: endOf(pipeline, window), count: undefined };
-  const ours = plannedTimes(pipeline, whole)[Symbol.iterator]();
-  const theirs = plannedTimes(pipeline, { ...whole, daemon: other })[Symbol.iterator]();
-  let [here, there] = [nextOf(ours), nextOf(theirs)];
-  while (here !== there || here !== NEVER) {
-    const at = Math.min(here, there);
-    if (here !== there) yield { at, only: here < there ? window.daemon : other };
-    if (here === at) here = nextOf(ours);
-    if (there === at) there = nextOf(theirs);
+  const shownTimes = plannedTimes(pipeline, whole)[Symbol.iterator]();
+  const otherTimes = plannedTimes(pipeline, { ...whole, daemon: other })[Symbol.iterator]();
+  let [nextShown, nextOther] = [nextOf(shownTimes), nextOf(otherTimes)];
+  while (nextShown !== nextOther || nextShown !== NEVER) {
+    const at = Math.min(nextShown, nextOther);
+    if (nextShown !== nextOther) yield { at, only: nextShown < nextOther ? window.daemon : other };
+    if (nextShown === at) nextShown = nextOf(shownTimes);
+    if (nextOther === at) nextOther = nextOf(otherTimes);
   }
 }
 
@@ -55,7 +56,7 @@ function nextOf(times: Iterator<number>): number {
   return done === true ? NEVER : value;
 }
 
-/** Exclusive. */
+/** End of the comparison, exclusive. */
 function endOf(pipeline: Pipeline, window: Window): number {
   if (window.count === undefined) return window.to ?? NEVER;
   let last = window.from - 1;
@@ -63,10 +64,10 @@ function endOf(pipeline: Pipeline, window: Window): number {
   return last + 1;
 }
 
-/** More are counted only. */
-const MOST = 100;
+/** Further differences are only counted. */
+const MAX_SHOWN = 100;
 
-/** Where two daemons differ, a line for each start; a sentence where they do not. */
+/** The differences of two daemons, one line for each start, or a sentence if there are none. */
 export function* renderDifferences(
   all: Iterable<Difference>,
   {
@@ -81,14 +82,14 @@ export function* renderDifferences(
     readonly machineZone: string;
   },
 ): Generator<string, void> {
-  const width = Math.max(...pipelines.map((pipeline) => textWidth(entryLabel(pipeline))));
+  const width = widest(pipelines.map(entryLabel));
   let count = 0;
   for (const { pipeline, at, only } of all) {
     if (count === 0) yield `Here ${daemon} differs from ${other}:\n`;
     count++;
-    if (count > MOST) continue;
-    yield `  ${padText(entryLabel(pipeline), width)}  ${renderBoth(at, zoneOf(pipeline, machineZone))}  only ${only} starts it\n`;
+    if (count > MAX_SHOWN) continue;
+    yield `  ${padText(entryLabel(pipeline), width)}  ${renderLocalAndUtc(at, zoneOf(pipeline, machineZone))}  only ${only} starts it\n`;
   }
   if (count === 0) yield `In this period ${daemon} starts every pipeline at the same times as ${other}.\n`;
-  if (count > MOST) yield `  … and ${count - MOST} more\n`;
+  if (count > MAX_SHOWN) yield `  … and ${count - MAX_SHOWN} more\n`;
 }

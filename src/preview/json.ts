@@ -2,7 +2,7 @@ import { DEFAULT_COMMAND } from "../pipeline-id.ts";
 import type { Pipeline } from "../schedule/schedule.ts";
 import type { PlannedRun } from "./upcoming.ts";
 
-/** The runs as `{"runs":[{"tap","target","at"}…]}`, piece by piece; `command` and `id` stand where they are not the default. */
+/** The runs as `{"runs":[{"tap","target","at"}…]}`, piece by piece, with `command` and `id` unless they are the default. */
 export function* renderJson(runs: Iterable<PlannedRun>): Generator<string, void> {
   const frames = new Map<Pipeline, { readonly head: string; readonly tail: string }>();
   let separator = "";
@@ -15,7 +15,7 @@ export function* renderJson(runs: Iterable<PlannedRun>): Generator<string, void>
       frame = jsonFrame(pipeline);
       frames.set(pipeline, frame);
     }
-    // Many pipelines run in one minute: its text is made once.
+    // Many pipelines run in the same minute, so its text is cached.
     if (at !== last) lastIso = new Date(at).toISOString();
     last = at;
     yield `${separator}${frame.head}${lastIso}${frame.tail}`;
@@ -25,8 +25,8 @@ export function* renderJson(runs: Iterable<PlannedRun>): Generator<string, void>
 }
 
 function jsonFrame({ tap, target, command, id }: Pipeline): { readonly head: string; readonly tail: string } {
-  const pair = `"tap":${JSON.stringify(tap)},"target":${JSON.stringify(target)}`;
-  const what = command === DEFAULT_COMMAND ? "" : `,"command":${JSON.stringify(command)}`;
-  const which = id === undefined ? "" : `,"id":${JSON.stringify(id)}`;
-  return { head: `\n{${pair},"at":"`, tail: `"${what}${which}}` };
+  const pipeline = `"tap":${JSON.stringify(tap)},"target":${JSON.stringify(target)}`;
+  const commandText = command === DEFAULT_COMMAND ? "" : `,"command":${JSON.stringify(command)}`;
+  const idText = id === undefined ? "" : `,"id":${JSON.stringify(id)}`;
+  return { head: `\n{${pipeline},"at":"`, tail: `"${commandText}${idText}}` };
 }

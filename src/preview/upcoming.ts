@@ -1,16 +1,15 @@
-import { type Daemon, runTimesOn } from "../cron/daemons.ts";
-import { runTimes } from "../cron/next-runs.ts";
+import { type Daemon, daemonRunTimes, runTimes } from "../cron/run-times.ts";
 import type { Pipeline, Schedule } from "../schedule/schedule.ts";
 
-/** A time, and the place of the source it came from. */
+/** A time, and the index of its source. */
 export interface Head {
   readonly source: number;
   readonly at: number;
 }
 
 /**
- * Sorted times of many sources as one sorted row; of equal times the earlier source's comes first. Lazy: a source is
- * asked for its next time only when its last one has been taken.
+ * Merges the sorted times of many sources. Equal times are in the order of their sources. Lazy: it asks a source for its
+ * next time only when the consumer has taken the last one.
  */
 export function* mergeTimes(sources: readonly Iterable<number>[]): Generator<Head, void> {
   const iterators = sources.map((source) => source[Symbol.iterator]());
@@ -19,22 +18,22 @@ export function* mergeTimes(sources: readonly Iterable<number>[]): Generator<Hea
     const { done, value: at } = iterator.next();
     if (done !== true) heap.push({ source, at });
   });
-  for (let root = (heap.length >> 1) - 1; root >= 0; root--) sink(heap, root);
+  for (let root = (heap.length >> 1) - 1; root >= 0; root--) siftDown(heap, root);
   for (let top = heap[0]; top !== undefined; top = heap[0]) {
     yield top;
     const { done, value: at } = iterators[top.source]?.next() ?? { done: true, value: undefined };
     const last = done === true ? heap.pop() : { source: top.source, at };
     if (heap.length === 0 || last === undefined) return;
     heap[0] = last;
-    sink(heap, 0);
+    siftDown(heap, 0);
   }
 }
 
 const isBefore = (one: Head, other: Head): boolean =>
   one.at < other.at || (one.at === other.at && one.source < other.source);
 
-/** Lets the head at `root` down to its place in a binary heap. */
-function sink(heap: Head[], root: number): void {
+/** Moves the head at `root` down to its position in a binary heap. */
+function siftDown(heap: Head[], root: number): void {
   const head = heap[root];
   if (head === undefined) return;
   let hole = root;
@@ -54,44 +53,54 @@ function sink(heap: Head[], root: number): void {
   heap[hole] = head;
 }
 
-/** A run to come. `at` in epoch milliseconds. */
+/** A future run. `at` is in epoch milliseconds. */
 export interface PlannedRun {
   readonly pipeline: Pipeline;
   readonly at: number;
 }
 
-/** Which runs are asked for. Instants in epoch milliseconds. */
+/** A time in which a pipeline is not started, in epoch milliseconds. */
+export interface PausedTime {
+  /** Inclusive. */
+  readonly from: number;
+  /** Exclusive. */
+  readonly to: number;
+}
+
+/** Selects runs. Instants are in epoch milliseconds. */
 export interface Window {
-  /** For pipelines that name no zone of their own. */
+  /** Zone of pipelines without a time zone. */
   readonly machineZone: string;
   /** Inclusive. */
   readonly from: number;
-  /** Exclusive; without it the runs have no end. */
+  /** Exclusive; default: no end. */
   readonly to?: number | undefined;
-  /** At most so many of each pipeline. */
+  /** Maximum number of runs of each pipeline. */
   readonly count?: number | undefined;
-  /** Whose starts; without it those of Debian's cron, which are when a pipeline is due. */
+  /** The daemon that starts the runs; default: Debian's cron, which starts a pipeline exactly when it is due. */
   readonly daemon?: Daemon | undefined;
+  /** The pipelines that are paused. Their starts in that time are left out. */
+  readonly paused?: ReadonlyMap<Pipeline, PausedTime> | undefined;
 }
 
-/** The zone in which a pipeline's times are meant. */
+/** The time zone of a pipeline's times. */
 export const zoneOf = ({ timezone }: Pipeline, machineZone: string): string => timezone ?? machineZone;
 
 /**
- * The runs in a window, sorted by time, then in the order of the file. Lazy: times are computed when they are taken,
- * once for all pipelines that share them.
+ * The runs in a window, sorted by time, then in the order of the file. Lazy: it computes times when the consumer takes
+ * them, once for all pipelines that have the same times.
  *
- * Several cron expressions of a pipeline are one set of times: a minute that two of them name is one run.
+ * If several cron expressions of a pipeline fire in the same minute, that is one run.
  */
 export function* plannedRuns({ pipelines }: Pick<Schedule, "pipelines">, window: Window): Generator<PlannedRun, void> {
-  const groups = groupByTimes(pipelines, window.machineZone);
+  const groups = groupByTimes(pipelines, window);
   const times = groups.map(([first]) => (first === undefined ? [] : plannedTimes(first.pipeline, window)));
   let due: readonly Member[] = [];
   let at = Number.NaN;
   for (const head of mergeTimes(times)) {
     const members = groups[head.source] ?? [];
     if (head.at === at) {
-      due = [...due, ...members].sort((one, other) => one.place - other.place);
+      due = [...due, ...members].sort((one, other) => one.index - other.index);
       continue;
     }
     for (const { pipeline } of due) yield { pipeline, at };
@@ -101,36 +110,57 @@ export function* plannedRuns({ pipelines }: Pick<Schedule, "pipelines">, window:
   for (const { pipeline } of due) yield { pipeline, at };
 }
 
-/** A pipeline and its place in the file. */
+/** A pipeline and its index in the file. */
 interface Member {
   readonly pipeline: Pipeline;
-  readonly place: number;
+  readonly index: number;
 }
 
-/** Pipelines that have the same crons in the same zone run at the same times. */
-function groupByTimes(pipelines: readonly Pipeline[], machineZone: string): readonly (readonly Member[])[] {
+/**
+ * Groups pipelines that run at the same times: those with the same cron expressions in the same zone and the same
+ * pause.
+ */
+function groupByTimes(pipelines: readonly Pipeline[], window: Window): readonly (readonly Member[])[] {
   const groups = new Map<string, Member[]>();
-  for (const [place, pipeline] of pipelines.entries()) {
-    const key = timesKey(pipeline, machineZone);
+  for (const [index, pipeline] of pipelines.entries()) {
+    const key = timesKey(pipeline, window);
     const group = groups.get(key);
-    if (group === undefined) groups.set(key, [{ pipeline, place }]);
-    else group.push({ pipeline, place });
+    if (group === undefined) groups.set(key, [{ pipeline, index }]);
+    else group.push({ pipeline, index });
   }
   return [...groups.values()];
 }
 
-/** The same for pipelines that run at the same times. */
-export const timesKey = (pipeline: Pipeline, machineZone: string): string =>
-  [zoneOf(pipeline, machineZone), ...pipeline.crons.map(({ text }) => text)].join("\n");
+/** A key that is equal for pipelines that run at the same times. */
+export function timesKey(pipeline: Pipeline, { machineZone, paused }: Window): string {
+  const { from = "", to = "" } = paused?.get(pipeline) ?? {};
+  return [zoneOf(pipeline, machineZone), from, to, ...pipeline.crons.map(({ text }) => text)].join("\n");
+}
 
-/** When one pipeline runs. */
+/** The times of one pipeline's runs in a window. */
 export const plannedTimes = (pipeline: Pipeline, window: Window): Iterable<number> =>
   atMost(window.count, pipelineTimes(pipeline, window));
 
-function pipelineTimes(pipeline: Pipeline, { from, to = Number.POSITIVE_INFINITY, machineZone, daemon }: Window) {
+/** The parts of a window in which a pipeline is started. */
+function startedParts({ from, to = Number.POSITIVE_INFINITY }: Window, paused: PausedTime | undefined) {
+  if (paused === undefined) return [{ from, to }];
+  const parts = [
+    { from, to: Math.min(to, paused.from) },
+    { from: Math.max(from, paused.to), to },
+  ];
+  return parts.filter((part) => part.from < part.to);
+}
+
+function* pipelineTimes(pipeline: Pipeline, window: Window): Generator<number, void> {
+  for (const part of startedParts(window, window.paused?.get(pipeline))) {
+    yield* timesIn(pipeline, { ...window, ...part });
+  }
+}
+
+function timesIn(pipeline: Pipeline, { from, to, machineZone, daemon }: Window & { readonly to: number }) {
   const span = { zone: zoneOf(pipeline, machineZone), from, to };
   const [first, ...others] = pipeline.crons.map((cron) =>
-    daemon === undefined ? runTimes(cron, span) : runTimesOn(daemon, cron, span),
+    daemon === undefined ? runTimes(cron, span) : daemonRunTimes(daemon, cron, span),
   );
   if (first === undefined) return [];
   return others.length === 0 ? first : union([first, ...others]);
@@ -144,7 +174,7 @@ function* union(sources: readonly Iterable<number>[]): Generator<number, void> {
   }
 }
 
-/** The first values of a row; all of them without a count. */
+/** The first `count` values; default: all. */
 export function* atMost<T>(count: number | undefined, values: Iterable<T>): Generator<T, void> {
   let left = count ?? Number.POSITIVE_INFINITY;
   if (left <= 0) return;

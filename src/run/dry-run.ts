@@ -1,13 +1,17 @@
 import { quoteWord, renderWords } from "../command-line.ts";
+import { HOOK_NAMES } from "../hook-names.ts";
 import type { Host } from "../host.ts";
-import { entryLabel, lockOf } from "../pipeline-id.ts";
-import { lockFolder, runLogFile } from "../storage/paths.ts";
-import { findProgram } from "../system/find-program.ts";
-import { findSlot, type SlotFinding } from "./checks/slot.ts";
+import { RUN_TOKEN_ENV } from "../lock/lock.ts";
+import { entryLabel } from "../pipeline-id.ts";
+import { findSlot } from "./checks/slot.ts";
+import { containerName, nameContainer, variablesOf } from "./containers/options.ts";
+import type { SlotDecision } from "./context.ts";
+import { openEntryStore } from "./pipeline-store.ts";
 import type { RunPlan } from "./plan.ts";
+import { notPaused } from "./policies/pause.ts";
 import { applyEnvironment, type EnvironmentChange, readEnvironment } from "./process/environment.ts";
-import { nameFastSync } from "./process/pipeline.ts";
 import { findSetpriv } from "./process/process-group.ts";
+import { findCommand } from "./process/start.ts";
 
 /** Shown instead of a secret value. */
 const HIDDEN = "***";
@@ -15,27 +19,45 @@ const HIDDEN = "***";
 const renderChange = ({ name, value, secret }: EnvironmentChange): string =>
   `${name}=${secret ? HIDDEN : quoteWord(value)}`;
 
-const renderSlot = ({ decision }: SlotFinding): string =>
-  decision.kind === "run" ? decision.slot.toISOString() : `skipped (${decision.reason}): it ${decision.detail}`;
+const renderSlot = (decision: SlotDecision): string =>
+  decision.kind === "run"
+    ? decision.slot.toISOString()
+    : `skipped (${decision.skip.reason}): it ${decision.skip.detail}`;
 
 /** Describes what a run would do. Writes nothing, and throws the same errors as a run. */
 export async function renderDryRun(plan: RunPlan, host: Host): Promise<string> {
-  const { entry, paths, manners } = plan;
+  const { entry, paths, output } = plan;
+  const store = openEntryStore(entry, { paths, host });
   const changes = await readEnvironment(plan.environment, paths.configDir, host);
   const env = applyEnvironment(host, changes);
-  const program = await findProgram(plan.words[0] ?? "", env["PATH"]);
-  const words = await nameFastSync(plan, [program, ...plan.words.slice(1)], env);
+  const argv = nameContainer(await findCommand(plan, { env, signals: host.signals }), {
+    name: containerName("RUN", "ATTEMPT"),
+    runId: "RUN",
+    configDir: paths.configDir,
+    lock: store.lock.id,
+    variables: [...variablesOf(changes, plan.environment), RUN_TOKEN_ENV],
+  });
   const setpriv = await findSetpriv();
-  const slot = plan.slot === undefined ? undefined : renderSlot(await findSlot(plan.slot, entry, { paths, host }));
+  const found = await findSlot({ plan, host, store });
+  const paused = await notPaused({ plan, host, slot: undefined });
+  const { hooks = {} } = plan.policies;
+  const hookLines = HOOK_NAMES.flatMap(([name, key]) =>
+    hooks[name] === undefined ? [] : [`${key}: ${renderWords(hooks[name].command)}`],
+  );
   const rows: (readonly [string, string])[] = [
-    ["pipeline", `${entryLabel(entry)}, ${manners.scheduled ? "scheduled" : "by hand"}`],
-    ["command", renderWords(words)],
-    ["through", setpriv === undefined ? "nothing: setpriv is not installed" : `${setpriv} --pdeathsig TERM`],
+    ["pipeline", `${entryLabel(entry)}, ${output.scheduled ? "scheduled" : "by hand"}`],
+    ["command", renderWords(argv)],
+    [
+      "through",
+      setpriv === undefined ? "nothing: setpriv is not installed or not executable" : `${setpriv} --pdeathsig TERM`,
+    ],
     ...changes.map((change, index): [string, string] => [index === 0 ? "environment" : "", renderChange(change)]),
     ["directory", host.cwd],
-    ...(slot === undefined ? [] : [["slot", slot] as const]),
-    ["lock", lockFolder(paths, lockOf(entry))],
-    ["log", runLogFile(paths, entry, { id: "RUN", startedAt: host.now() })],
+    ...(found === undefined ? [] : [["slot", renderSlot(found.decision)] as const]),
+    ...(paused === undefined ? [] : [["paused", `it ${paused.detail}`] as const]),
+    ...hookLines.map((line, index): [string, string] => [index === 0 ? "hooks" : "", line]),
+    ["lock", store.lock.directory],
+    ["log", store.runLogFile({ id: "RUN", startedAt: host.now() })],
   ];
   return rows.map(([name, value]) => `${name.padEnd(12)} ${value}\n`).join("");
 }

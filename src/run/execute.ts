@@ -1,188 +1,195 @@
-import { EXIT, errorMessage, SchedError, StoreError } from "../errors.ts";
-import type { RunRecord } from "../history/record.ts";
-import { appendRecord, demandWritableHistory, writeLastRun } from "../history/store.ts";
-import type { Host } from "../host.ts";
-import type { HeldLock } from "../lock/lock.ts";
-import { entryLabel, lockOf } from "../pipeline-id.ts";
-import { claimSlot } from "../slots/store.ts";
-import { clearLeftovers, findTraces } from "./checks/leftovers.ts";
-import { acquireUnlessStopped, type Execution, findDone, findTwin } from "./checks/lock.ts";
-import { lookAhead, wasRefused } from "./checks/preflight.ts";
-import { judgeEnd, type Outcome, readTail, renderEnd, renderReport } from "./outcome.ts";
-import type { RunPlan } from "./plan.ts";
-import { type Begun, beginPipeline, type HeldRun, stayWithPipeline } from "./process/pipeline.ts";
-import { recordOf } from "./record.ts";
-import { skipBlocked, skipOverlap, skipSlot } from "./skip.ts";
-import { openNotes } from "./wrapper-log.ts";
-
-/** The record of a run. */
-const runRecord = (
-  { plan, host, start }: Pick<HeldRun, "plan" | "host" | "start">,
-  { kind, exitCode }: Outcome,
-  more: Pick<RunRecord, "detail" | "log">,
-): RunRecord => recordOf(plan, host, start, { outcome: kind, exitCode, ...more });
-
-/** Records the slot as handled, so that no other start runs it. A failure does not stop a running pipeline. */
-async function settleSlot({ claim, host, notes }: HeldRun): Promise<void> {
-  try {
-    await claim?.settle();
-  } catch (error) {
-    notes.error("could not record the slot as handled", { detail: errorMessage(error) });
-    host.stderr.write(`pipelinewise-sched: ${errorMessage(error)}\n`);
-  }
-}
-
-async function keepRecord({ plan, host }: HeldRun, record: RunRecord): Promise<void> {
-  await appendRecord(plan.paths, host, record);
-  await writeLastRun(plan.paths, host, record);
-}
-
-/** PipelineWise's own check also finds a foreign run that started after our check. */
-const wasRefusedByPipelineWise = async ({ code, log }: { code: number; log: string | undefined }): Promise<boolean> =>
-  code === 1 && log !== undefined && wasRefused(code, await readTail(log));
-
-/** A pipeline that was killed leaves its pidfile, and a log that PipelineWise shows as running forever. */
-async function clearOwnLeftovers({ plan, host, notes }: HeldRun, record: RunRecord): Promise<void> {
-  try {
-    const traces = await findTraces(plan.paths, lockOf(plan.entry), host, { ourRuns: [record] });
-    if (traces.kind === "leftovers") await clearLeftovers(traces.leftovers, notes);
-  } catch (error) {
-    notes.warn("could not check for leftovers", { detail: errorMessage(error) });
-  }
-}
-
-/** Records missed slots, if the plan says so. A failure does not change the outcome of the run. */
-async function tellWhatWasMissed({ plan, host, start, notes }: HeldRun): Promise<void> {
-  if (!plan.manners.tellMissed) return;
-  try {
-    const { tellMissed } = await import("./missed-slots.ts");
-    await tellMissed(plan, host, start);
-  } catch (error) {
-    notes.error("could not record the missed slots", { detail: errorMessage(error) });
-    host.stderr.write(`pipelinewise-sched: ${errorMessage(error)}\n`);
-  }
-}
-
-/** Reports a run that did not succeed: with the last lines for cron's mail, or in one line if the output was shown. */
-async function tellEnd({ plan, host }: HeldRun, outcome: Outcome, record: RunRecord): Promise<void> {
-  if (outcome.kind === "succeeded") return;
-  const log = record.log;
-  if (plan.manners.passThrough) {
-    host.stderr.write(`${renderEnd(record, outcome.words)}${log === undefined ? "" : `; log: ${log}`}\n`);
-  } else {
-    host.stderr.write(renderReport(record, outcome.words, log === undefined ? "" : await readTail(log)));
-  }
-}
+import { StoreError } from "../errors.ts";
+import { LOCK_TIMING } from "../lock/timing.ts";
+import { entryLabel } from "../pipeline-id.ts";
+import type { SlotClaim } from "../slots/store.ts";
+import { type RunEnd, runAttempts, stoppedRun } from "./attempt.ts";
+import { acquireLock } from "./checks/acquire-lock.ts";
+import { clearLeftovers } from "./checks/leftovers.ts";
+import { CHECKS_BEFORE_ATTEMPT, searchEvidenceOnce } from "./checks/preflight.ts";
+import { slotStillOpen } from "./checks/slot.ts";
+import type { LockedContext, LockedRun, RunContext, Skip } from "./context.ts";
+import { recordRun, recordStoppedEarly, reportFault } from "./finish.ts";
+import type { StopCause } from "./outcome.ts";
+import { followOverlapPolicy } from "./policies/overlap.ts";
+import { type StopSignals, takeStopSignals } from "./process/stop-signals.ts";
+import { watchStopRequests } from "./process/watch-stop-requests.ts";
+import { recordSkip } from "./skip.ts";
+import { openWrapperLog } from "./wrapper-log.ts";
 
 /**
- * Starts the pipeline, waits until it ends and records the outcome.
+ * Executes a start that passed the quick checks: acquires the lock, checks again, runs the pipeline, records the outcome
+ * and releases the lock.
  *
  * @returns the exit code
  */
-async function runHoldingLock(run: HeldRun): Promise<number> {
-  const { host, lock, notes, signals } = run;
-  if (lock.weakness !== undefined) notes.warn(lock.weakness);
-  if (lock.tookOverFrom !== undefined)
-    notes.warn("took over the lock of a dead run", { from: lock.tookOverFrom.runId });
-  await clearLeftovers(run.leftovers, notes);
-  const asked = signals.cause();
-  let begun: Begun | undefined;
+export async function execute(context: RunContext): Promise<number> {
+  // This comes before the lock's library is loaded: the library's own handlers would release the lock while the
+  // pipeline is running.
+  const signals = takeStopSignals(context.host);
   try {
-    begun = asked === undefined ? await beginPipeline(run) : undefined;
-  } catch (error) {
-    // Nothing was started. That is a failed run, so that `status` shows it and cron's mail gives the reason.
-    const detail = errorMessage(error);
-    const exitCode = error instanceof SchedError ? error.exitCode : EXIT.bug;
-    notes.error("not started", { detail });
-    await settleSlot(run);
-    await keepRecord(run, runRecord(run, { kind: "failed", exitCode, words: detail }, { detail })).catch((second) => {
-      host.stderr.write(`pipelinewise-sched: ${errorMessage(second)}\n`);
-    });
-    throw error;
-  }
-  // Also if a stop was requested before anything was started.
-  await settleSlot(run);
-  const end = begun === undefined ? { code: 0, cause: asked } : await stayWithPipeline(run, begun);
-  await settleSlot(run);
-  const log = begun?.log.path;
-  if (end.cause === undefined && (await wasRefusedByPipelineWise({ ...end, log }))) {
-    return skipBlocked(run, "external", "was refused by PipelineWise, which reports that another instance is running");
-  }
-  const outcome = judgeEnd(end.code, end.cause);
-  const detail = end.cause === undefined ? undefined : outcome.words;
-  const record = runRecord(run, outcome, { log, detail });
-  const note = outcome.kind === "succeeded" ? notes.info : notes.warn;
-  note("ended", { outcome: outcome.kind, code: end.code, exitCode: outcome.exitCode });
-  // Without the lock, the files may already belong to another run.
-  if (outcome.kind !== "succeeded" && outcome.kind !== "lock-lost") await clearOwnLeftovers(run, record);
-  await tellEnd(run, outcome, record);
-  await tellWhatWasMissed(run);
-  try {
-    await keepRecord(run, record);
-  } catch (error) {
-    if (outcome.exitCode === EXIT.ok) throw error;
-    // The pipeline's exit code is more useful than this error's.
-    host.stderr.write(`pipelinewise-sched: ${errorMessage(error)}\n`);
-  }
-  return outcome.exitCode;
-}
-
-/**
- * Executes a run after the quick checks: lock, pipeline, record.
- *
- * @returns the exit code
- */
-export async function execute(plan: RunPlan, host: Host, execution: Execution): Promise<number> {
-  const { start, signals } = execution;
-  await demandWritableHistory(plan.paths, host);
-  const attempt = await acquireUnlessStopped(plan, host, execution);
-  if (attempt === undefined) {
-    const outcome = judgeEnd(0, signals.cause());
-    const detail = `${outcome.words} before it started`;
-    host.stderr.write(`pipelinewise-sched: ${entryLabel(plan.entry)} ${detail}\n`);
-    await appendRecord(plan.paths, host, runRecord({ plan, host, start }, outcome, { detail }));
-    return outcome.exitCode;
-  }
-  if (attempt.kind === "held") {
-    const twin = await findTwin(plan, host, execution, attempt);
-    return twin === undefined ? skipOverlap(plan, host, start, attempt) : skipSlot(plan, host, start, twin);
-  }
-  const { lock } = attempt;
-  try {
-    const twin = await findDone(plan, host, start);
-    if (twin !== undefined) return await skipSlot(plan, host, start, twin);
-    const way = await lookAhead(plan.paths, plan.entry, host);
-    return way.kind === "blocked"
-      ? await skipBlocked({ plan, host, start }, way.reason, way.detail)
-      : await runWithNotes({ ...execution, plan, host, lock, leftovers: way.leftovers });
+    return await executeUnlessHeld(context, signals);
   } finally {
-    await giveBack(lock, host);
+    signals.close();
   }
+}
+
+async function executeUnlessHeld(context: RunContext, signals: StopSignals): Promise<number> {
+  await context.store.history.assertWritable();
+  const first = await acquireLock(context, signals);
+  const result = first.kind === "held" ? await followOverlapPolicy(context, signals, first) : first;
+  if (result.kind === "skip") return recordSkip(context, result.skip);
+  if (result.kind === "stopped") return recordStoppedEarly(context, result.cause);
+  const run = { ...result.context, signals, lock: result.lock, evidence: searchEvidenceOnce(result.context) };
+  let exitCode: number;
+  try {
+    for (const check of [slotStillOpen, stillFollows, ...CHECKS_BEFORE_ATTEMPT]) {
+      const skip = await check(run);
+      if (skip !== undefined) return await recordSkip(run, skip);
+    }
+    exitCode = await executeLocked(run);
+  } finally {
+    await releaseLock(run);
+  }
+  if (run.plan.order !== undefined) {
+    const { startFollowers } = await import("./policies/after.ts");
+    await startFollowers(run, run.plan.order);
+  }
+  return exitCode;
+}
+
+/** Executes a start that passed all checks and holds the lock. */
+async function executeLocked(context: LockedContext): Promise<number> {
+  const { plan, host, id, lock, store, timing } = context;
+  const { tap, target, command } = plan.entry;
+  const log = await openWrapperLog(plan.paths, host, { run: id, tap, target, command });
+  try {
+    const everyMs = timing.heartbeatMs ?? LOCK_TIMING.heartbeatMs;
+    const requests = watchStopRequests(store.requests(lock.token), host, { everyMs, log });
+    const run: LockedRun = { ...context, log, requests };
+    try {
+      return await executeWithPlaces(run);
+    } finally {
+      await requests.close().catch((error) => reportFault(run, "could not remove a stop request", error));
+    }
+  } finally {
+    await log.close();
+  }
+}
+
+/** Takes the places that the schedule's limits require, which may take long, and goes on with them. */
+async function executeWithPlaces(run: LockedRun): Promise<number> {
+  const { limits } = run.plan;
+  if (limits === undefined) return executeWithSlot(run);
+  const { takePlaces } = await import("./limits/wait.ts");
+  const result = await takePlaces(run, limits);
+  if (result.kind === "skip") return recordSkip(run, result.skip);
+  if (result.kind === "stopped") return executeWithSlot(run, result.cause);
+  try {
+    return result.waited ? await executeAfterWait(run) : await executeWithSlot(run);
+  } finally {
+    await result.release().catch((error) => reportFault(run, "could not free its places", error));
+  }
+}
+
+/** Checks again what may have changed during a wait. */
+async function executeAfterWait(before: LockedRun): Promise<number> {
+  const run = { ...before, evidence: searchEvidenceOnce(before) };
+  for (const check of CHECKS_BEFORE_ATTEMPT) {
+    const skip = await check(run);
+    if (skip !== undefined) return recordSkip(run, skip);
+  }
+  return executeWithSlot(run);
+}
+
+/**
+ * Runs the pipeline with the claim to the slot, and records the end.
+ *
+ * @param stopped a reason for which the pipeline is not started any more
+ */
+async function executeWithSlot(run: LockedRun, stopped?: StopCause): Promise<number> {
+  const { id, slot, store } = run;
+  const claim = slot && (await store.slots.claim({ slot, run: id }));
+  try {
+    if (stopped !== undefined) {
+      if (stopped.kind !== "lock-lost") await commitSlot(run, claim);
+      return await recordRun(run, stoppedRun(run, stopped, undefined, 1));
+    }
+    await loadForEnd(run);
+    await clearBeforeStart(run);
+    await markFollowed(run);
+    const end = await runBefore(run);
+    if (end === undefined) return await recordRun(run, await runAttempts(run, () => commitSlot(run, claim)));
+    await commitSlot(run, claim);
+    return await recordRun(run, end);
+  } finally {
+    await closeSlot(run, claim);
+  }
+}
+
+/** Loads now what the run needs at its end, because an upgrade may replace the program's files during the run. */
+async function loadForEnd({ plan: { order, output, policies } }: LockedRun): Promise<void> {
+  await Promise.all([
+    ...(order === undefined ? [] : [import("./policies/after.ts"), import("./policies/after-files.ts")]),
+    ...(policies.hooks === undefined ? [] : [import("./policies/hooks.ts")]),
+    ...(output.recordMissed ? [import("./missed-slots.ts")] : []),
+  ]);
+}
+
+/** The skip of a start after other pipelines, if another start has come first. */
+async function stillFollows(run: LockedContext): Promise<Skip | undefined> {
+  if (run.plan.triggeredBy === undefined) return undefined;
+  const { skipUnlessReady } = await import("./policies/after.ts");
+  return skipUnlessReady(run);
+}
+
+/** Notes after which runs of its predecessors the entry starts, if it has any. */
+async function markFollowed({ plan, host }: LockedRun): Promise<void> {
+  if (plan.order === undefined || plan.order.after.length === 0) return;
+  const { writeFollowed } = await import("./policies/after-files.ts");
+  await writeFollowed(plan.paths, { ...plan.entry, after: plan.order.after }, host.uid);
+}
+
+/** Runs the `before` hook, if there is one. @returns the end of the run, if the pipeline must not be started */
+async function runBefore(run: LockedRun): Promise<RunEnd | undefined> {
+  const { hooks } = run.plan.policies;
+  if (hooks?.before === undefined) return undefined;
+  const { runBeforeHook } = await import("./policies/hooks.ts");
+  return runBeforeHook(run, hooks.before);
+}
+
+/** Logs what is special about the lock, and removes what a dead run left. */
+async function clearBeforeStart({ lock, log, evidence }: LockedRun): Promise<void> {
+  if (lock.limitation !== undefined) log.warn(lock.limitation);
+  if (lock.tookOverFrom !== undefined) log.warn("took over the lock of a dead run", { from: lock.tookOverFrom.runId });
+  const found = await evidence();
+  if (found.kind === "none") await clearLeftovers(found.leftovers, log);
+}
+
+/**
+ * Records the slot as handled, also if nothing could be started, so that no other start runs it. A failure does not
+ * stop a running pipeline.
+ */
+async function commitSlot(run: LockedRun, claim: SlotClaim | undefined): Promise<void> {
+  const ahead = claim && (await run.store.slots.findOwnAhead().catch(() => undefined));
+  if (ahead !== undefined) {
+    run.host.stderr.write(
+      `pipelinewise-sched: ${entryLabel(run.plan.entry)}: this host's clock was ahead: it had recorded the slot ${ahead.slot.toISOString()}, which is in the future; corrected to ${run.slot?.toISOString()}\n`,
+    );
+  }
+  await claim?.commit().catch((error) => reportFault(run, "could not record the slot as handled", error));
+}
+
+/** Ends the claim to the slot before the lock is released. */
+async function closeSlot(run: LockedRun, claim: SlotClaim | undefined): Promise<void> {
+  await claim?.close().catch((error) => reportFault(run, "could not record the slot as handled", error));
 }
 
 /** Releases the lock. A failure does not change the outcome: the next start proves this holder dead. */
-async function giveBack(lock: HeldLock, host: Host): Promise<void> {
+async function releaseLock({ lock, host }: LockedContext): Promise<void> {
   try {
     await lock.release();
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
     host.stderr.write(`pipelinewise-sched: ${error.message}\n`);
-  }
-}
-
-async function runWithNotes(run: Omit<HeldRun, "notes" | "claim">): Promise<number> {
-  const { plan, host, start } = run;
-  const { tap, target, command } = plan.entry;
-  const { slot, id } = start;
-  const claim = slot && (await claimSlot(plan.paths, plan.entry, host, { slot, run: id }));
-  try {
-    const notes = await openNotes(plan.paths, host, { run: start.id, tap, target, command });
-    try {
-      return await runHoldingLock({ ...run, notes, claim });
-    } finally {
-      await notes.close();
-    }
-  } finally {
-    await claim?.drop();
   }
 }

@@ -1,67 +1,101 @@
-import type { RunRecord } from "../history/record.ts";
-import { appendRecord, readLast, writeLastRun } from "../history/store.ts";
-import type { Host } from "../host.ts";
+import type { OutcomeKind, RunRecord } from "../history/record.ts";
+import type { LastRuns } from "../history/store.ts";
+import type { LockView, TokenView } from "../lock/inspect.ts";
 import type { DeadHolder } from "../lock/lock.ts";
-import { DEFAULT_COMMAND, type LockId } from "../pipeline-id.ts";
-import { runLogFile, type StatePaths } from "../storage/paths.ts";
+import { DEFAULT_COMMAND } from "../pipeline-id.ts";
+import type { PipelineStore } from "./pipeline-store.ts";
 
-const TASK = /^([a-z0-9_]+)(?:#([a-z0-9_-]+))?(?: (\S+))?$/;
+const PURPOSE = /^([a-z0-9_]+)(?:#([a-z0-9_-]+))?(?: (\S+))?$/;
 
-interface Task {
+/** The entry and the slot of a run. */
+export interface Purpose {
   readonly command: string;
   readonly entry: string | undefined;
   readonly slot: string | undefined;
 }
 
-/** Parses the task of an owner record: `sync_tables#weekly 2026-11-23T12:00:00.000Z`. */
-function parseTask(task = ""): Task {
-  const [, command = DEFAULT_COMMAND, entry, slot] = TASK.exec(task) ?? [];
+/** Parses the purpose in an owner record: `sync_tables#weekly 2026-11-23T12:00:00.000Z`. */
+export function parsePurpose(text = ""): Purpose {
+  const [, command = DEFAULT_COMMAND, entry, slot] = PURPOSE.exec(text) ?? [];
   return { command, entry, slot };
 }
 
+const LEFT_OUTCOMES: readonly OutcomeKind[] = ["succeeded", "failed", "timed-out", "stopped"];
+
+/**
+ * The end of a dead run: as its wrapper left it, or lost.
+ *
+ * @param waited the run had not begun: its start waited for the running run
+ */
+function endOf({ end, startedAt, lastHeartbeatAt }: DeadHolder, how: string, waited: boolean) {
+  const outcome = LEFT_OUTCOMES.find((kind) => kind === end?.outcome);
+  if (end !== undefined && outcome !== undefined) {
+    const detail = `its end could not be recorded when it ended; ${how}`;
+    return { outcome, exitCode: end.exitCode, detail, endedAt: end.endedAt.toISOString() };
+  }
+  return {
+    outcome: "lost",
+    detail: waited
+      ? `its process ended while it waited for the running run; last heartbeat ${lastHeartbeatAt.toISOString()}; ${how}`
+      : `its process ended without writing a record; last heartbeat ${lastHeartbeatAt.toISOString()}; ${how}`,
+    // A heartbeat is rounded to whole seconds, so it may be before the start.
+    endedAt: new Date(Math.max(lastHeartbeatAt.getTime(), startedAt.getTime())).toISOString(),
+  } as const;
+}
+
 /** The record of a run whose wrapper ended without writing one. */
-function lostRecord(paths: StatePaths, pipeline: LockId, dead: DeadHolder, how: string): RunRecord {
-  const { runId: id, startedAt, lastBeatAt, host } = dead;
-  const { command, entry, slot } = parseTask(dead.task);
-  const { tap, target } = pipeline;
+function lostRecord(store: PipelineStore, dead: DeadHolder, how: string): RunRecord {
+  const { runId: id, startedAt, host } = dead;
+  const { command, entry, slot } = parsePurpose(dead.task);
+  const { tap, target, isWaiter = false } = store.lock.id;
   return {
     id,
     tap,
     target,
     command,
     entry,
-    outcome: "lost",
-    detail: `its process ended without writing a record; last heartbeat ${lastBeatAt.toISOString()}; ${how}`,
+    ...endOf(dead, how, isWaiter),
     host,
     slot,
     scheduled: slot !== undefined,
     startedAt: startedAt.toISOString(),
-    // A heartbeat is rounded to whole seconds, so it may be before the start.
-    endedAt: new Date(Math.max(lastBeatAt.getTime(), startedAt.getTime())).toISOString(),
-    log: runLogFile(paths, pipeline, { id, startedAt }),
+    log: isWaiter ? undefined : store.runLogFile({ id, startedAt }),
   };
 }
 
+/** A dead run and its record. */
+export interface DeadRun {
+  /** Its own record, or one that says that it was lost. */
+  readonly record: RunRecord;
+  /** Whether the record is in the history. */
+  readonly isRecorded: boolean;
+}
+
 /**
- * Records a run as lost. Only the process that removed its token calls this.
+ * Finds the record of a dead run. Reads only.
+ *
+ * @param how text for a record that does not exist yet: who found the run, and how
+ */
+export async function findDeadRun(
+  store: PipelineStore,
+  dead: DeadHolder,
+  { how, runs }: { readonly how: string } & Pick<LastRuns, "runs">,
+): Promise<DeadRun> {
+  const lost = lostRecord(store, dead, how);
+  const own = [...runs.values()].find(({ id }) => id === lost.id) ?? (await findOwnRecord(store, lost));
+  return { record: own ?? lost, isRecorded: own !== undefined };
+}
+
+/**
+ * Records a run as lost, or with the end that its wrapper left. Adds nothing to the history if the wrapper has recorded
+ * the run itself. Only the process that removed the run's token calls this, and it must report a lost run to a person.
  *
  * @param how text for the record: who found the run, and how
  */
-export async function recordLost(
-  paths: StatePaths,
-  pipeline: LockId,
-  dead: DeadHolder,
-  { host, how }: { readonly host: Pick<Host, "uid" | "name" | "pid">; readonly how: string },
-): Promise<RunRecord> {
-  const lost = lostRecord(paths, pipeline, dead, how);
-  const { runs } = await readLast(paths, pipeline);
-  const known = [...runs.values()].find(({ id }) => id === lost.id);
-  if (known !== undefined) return known;
-  const told = await findTold(paths, lost);
-  if (told === undefined) await appendRecord(paths, host, lost);
-  const record = told ?? lost;
-  const newest = runs.get(record.entry === undefined ? record.command : `${record.command}#${record.entry}`);
-  if (newest === undefined || newest.startedAt < record.startedAt) await writeLastRun(paths, host, record);
+export async function recordLost(store: PipelineStore, dead: DeadHolder, how: string): Promise<RunRecord> {
+  const { record, isRecorded } = await findDeadRun(store, dead, { how, ...(await store.readNewest()) });
+  if (!isRecorded) await store.history.append(record);
+  await store.recordNewest(record, { holdsLock: false });
   return record;
 }
 
@@ -72,8 +106,29 @@ const NEWEST = 100;
  * The record that the run wrote itself, if its wrapper died after that and before `last/` was updated or the lock
  * released.
  */
-async function findTold(paths: StatePaths, { id, tap, target }: RunRecord): Promise<RunRecord | undefined> {
+async function findOwnRecord({ paths }: PipelineStore, { id, tap, target }: RunRecord): Promise<RunRecord | undefined> {
   const { readHistory } = await import("../history/read.ts");
   const { runs } = await readHistory(paths, { tap, target, limit: NEWEST });
   return runs.find((record) => record.id === id);
+}
+
+interface ReapOptions {
+  readonly lock: LockView;
+  readonly view: TokenView;
+  /** Text for the record: who found the run, and how. */
+  readonly how: string;
+  /** "force": a user says that the run is dead, without a proof. */
+  readonly as: "reap" | "force";
+}
+
+/** Removes the token of a dead run and records the run as lost, unless another process removed the token first. */
+export async function reapRun(
+  store: PipelineStore,
+  { lock, view, how, as }: ReapOptions,
+): Promise<{ readonly taken: boolean; readonly record: RunRecord | undefined }> {
+  let record: RunRecord | undefined;
+  const taken = await lock[as](view, async (dead) => {
+    record = await recordLost(store, dead, how);
+  });
+  return { taken, record };
 }

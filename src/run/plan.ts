@@ -1,19 +1,19 @@
 import { dirname } from "node:path";
-import { tapCommand } from "../command-line.ts";
-import { EXIT, SchedError, UsageError } from "../errors.ts";
-import type { CompiledEntry, CompiledSchedule, HostSchedule } from "../installed/schedule.ts";
+import { quoteWord, tapCommand, timesDigest } from "../command-line.ts";
+import { EXIT, SchedError } from "../errors.ts";
+import type { Host } from "../host.ts";
+import type { StoredEntry, StoredInstall, StoredSchedule, ZoneRecord } from "../installed/schedule.ts";
 import {
   DEFAULT_COMMAND,
   DEFAULT_SCHEDULE_NAME,
   type EntryId,
-  entryKey,
   entryLabel,
   entryPath,
   isFastSync,
   type PipelineId,
 } from "../pipeline-id.ts";
+import type { Limits, Policies } from "../policies.ts";
 import type { StatePaths } from "../storage/paths.ts";
-import type { SlotPlan } from "./checks/slot.ts";
 
 /** Sources of the pipeline's environment, in addition to this process's. They are not read yet. */
 export interface EnvironmentPlan {
@@ -22,19 +22,51 @@ export interface EnvironmentPlan {
   /** Absolute. */
   readonly file?: string | undefined;
   /** Directory to which a relative `${file:PATH}` refers. */
-  readonly folder: string;
+  readonly directory: string;
   /** PIPELINEWISE_HOME as `install` found it; used if the environment does not set it. */
   readonly pipelinewiseHome?: string | undefined;
 }
 
+/** The times at which an installed entry is due. */
+export interface EntryTimes {
+  /** The installed cron expressions. `install` has checked them. */
+  readonly crons: readonly string[];
+  /** Time zone of the entry; `undefined`: the machine's. */
+  readonly timezone: string | undefined;
+  readonly since: Date | undefined;
+  /** The machine's time zone at the time of the install. */
+  readonly machineZone: string;
+  readonly zones: ZoneRecord | undefined;
+}
+
+/** The values from which the slot of a scheduled start is computed. */
+export interface SlotPlan extends EntryTimes {
+  /** Candidate lines also fire when the entry is not due. */
+  readonly hasCandidateLines: boolean;
+  /** The slot that the scheduler gives. It may be a candidate that is not due. */
+  readonly given: Date | undefined;
+  /** Run even if the slot was handled before, because somebody asked the scheduler for it. */
+  readonly rerun: boolean;
+}
+
 /** The output of a run, and the exit code of a skip. */
-interface RunManners {
+export interface OutputOptions {
   readonly scheduled: boolean;
   /** Whether the pipeline's output is passed through; otherwise it goes only to the run log. */
   readonly passThrough: boolean;
   readonly skipExitCode: number;
   /** Whether the run records missed slots, because its scheduler starts nothing while it is running. */
-  readonly tellMissed: boolean;
+  readonly recordMissed: boolean;
+}
+
+/** The place of an entry in the order that the policy `after` makes. */
+export interface OrderPlan {
+  /** Name of the stored schedule. */
+  readonly schedule: string;
+  /** The pipelines after which the entry itself runs. */
+  readonly after: readonly PipelineId[];
+  /** Whether entries run after a success of this run. */
+  readonly isFollowed: boolean;
 }
 
 /** Everything that a run will do, as a value: `--dry-run` prints it, `run` executes it. */
@@ -42,11 +74,24 @@ export interface RunPlan {
   readonly entry: EntryId;
   readonly paths: StatePaths;
   /** PipelineWise's command line. Its program may be a name to look up on the PATH. */
-  readonly words: readonly string[];
+  readonly argv: readonly string[];
   /** Index of the fast sync command, if its name is not stored and PipelineWise must be asked for it. */
   readonly fastSyncAt?: number | undefined;
   readonly environment: EnvironmentPlan;
-  readonly manners: RunManners;
+  readonly output: OutputOptions;
+  readonly policies: Policies;
+  /** The limits of the schedule; `undefined`: none. */
+  readonly limits?: Limits | undefined;
+  /** Name of the source, for its limit. */
+  readonly source?: string | undefined;
+  /** `undefined` if no schedule that is installed on this host contains the entry. */
+  readonly times?: EntryTimes | undefined;
+  /** `undefined` if no entry of the schedule runs after this pipeline, nor this pipeline after another. */
+  readonly order?: OrderPlan | undefined;
+  /** The run whose end starts this run, by the policy `after`. */
+  readonly triggeredBy?: string | undefined;
+  /** Absolute paths of the programs of hooks, by their names in the schedule. */
+  readonly hookPrograms?: Readonly<Record<string, string>> | undefined;
   /** How to find the slot of the run; `undefined` for a run by hand. */
   readonly slot?: SlotPlan | undefined;
 }
@@ -64,14 +109,16 @@ export interface RunRequest extends PipelineId {
   readonly scheduled: boolean;
   /** The slot that the scheduler gives; without it the run finds its slot. */
   readonly slot: Date | undefined;
+  /** Digest of the times that the scheduler has; `undefined` if the command does not carry it. */
+  readonly times: string | undefined;
   /** Run the slot even if it was handled before. */
-  readonly again: boolean;
+  readonly rerun: boolean;
   /** Record the due times that passed during the run as skipped. */
-  readonly tellMissed: boolean;
+  readonly recordMissed: boolean;
   /** Pass the pipeline's output through in a scheduled run. */
   readonly output: boolean;
   /** Time from a stop request until SIGKILL; `undefined`: the default. */
-  readonly stopWithinSeconds: number | undefined;
+  readonly killAfterSeconds: number | undefined;
   /** Exit code of a skip, instead of 0 (scheduled) or 75 (by hand). */
   readonly skipExitCode: number | undefined;
   readonly dryRun: boolean;
@@ -79,65 +126,127 @@ export interface RunRequest extends PipelineId {
   readonly extraArgs: readonly string[];
 }
 
+/** The parts of a request that a plan needs besides the entry. */
+export type PlanRequest = Pick<RunRequest, "scheduled" | "output" | "skipExitCode" | "recordMissed" | "extraArgs">;
+
 /** A stored schedule and this host's stored install; `host` is absent if only another host installed it. */
-interface Installed {
-  readonly meaning: CompiledSchedule;
+export interface Installed {
+  readonly storedSchedule: StoredSchedule;
   readonly host: ResolvedHost | undefined;
 }
 
-type ResolvedHost = Pick<HostSchedule, "command" | "fastSync" | "pipelinewiseHome">;
-type InstalledHost = ResolvedHost & Pick<HostSchedule, "machineZone" | "zones" | "loose">;
+type ResolvedHost = Pick<StoredInstall, "command" | "fastSync" | "hookPrograms" | "pipelinewiseHome"> &
+  Partial<Pick<StoredInstall, "machineZone" | "zones">>;
+type InstalledHost = ResolvedHost & Pick<StoredInstall, "machineZone" | "loose" | "compileOnly">;
 
-/** The input of a plan, in addition to the request. */
-export interface RunPlace {
+/** The input of a plan, in addition to the request and the installed schedules. */
+export interface PlanContext {
   readonly paths: StatePaths;
-  readonly hostName: string;
-  readonly cwd: string;
+  readonly host: Pick<Host, "name" | "cwd">;
 }
 
 const PIPELINEWISE = ["pipelinewise"];
 
-/** The error (exit 66) for something that is not installed. */
-function missing(what: string, again: string): SchedError {
-  return new SchedError(what, {
-    exitCode: EXIT.noInput,
-    hint: `Install it again: pipelinewise-sched install ${again}`,
-  });
+/** The error (exit 66) for something that is not stored on this host. */
+const missing = (what: string, hint: string): SchedError => new SchedError(what, { exitCode: EXIT.noInput, hint });
+
+/**
+ * The command that stores the schedule on this host. If another machine's scheduler starts the runs, the command must
+ * not add them to this host's crontab too.
+ */
+function installCommand({ configDir }: RunRequest, isElsewhere: boolean, file: string): string {
+  const where = configDir === undefined ? [] : ["--config-dir", configDir];
+  const words = isElsewhere ? ["--compile-only", ...where] : [];
+  return ["pipelinewise-sched", "install", ...words, file].map(quoteWord).join(" ");
 }
 
-function mannersOf(request: RunRequest): RunManners {
-  const { scheduled, output, skipExitCode, tellMissed } = request;
+/** Throws if the scheduler that starts an entry has other times than this host has stored: no slot would be due. */
+function assertSameTimes(
+  entry: StoredEntry,
+  request: RunRequest,
+  { host, hostName, install }: { readonly host: InstalledHost; readonly hostName: string; readonly install: string },
+): void {
+  const { crons, timezone } = entry;
+  const known = timezone === undefined ? [undefined, host.machineZone] : [timezone];
+  if (request.times === undefined || known.some((zone) => timesDigest(crons, zone) === request.times)) return;
+  const zone = timezone ?? `${host.machineZone}, the machine's zone`;
+  throw missing(
+    `the scheduler has other times for ${entryLabel(entry)} than the schedule that is stored on host ${hostName}: ${crons.join("; ")} (${zone})`,
+    `If these times are outdated, store the new schedule on this host: ${install}. If they are correct, install or export the schedule for the scheduler again.`,
+  );
+}
+
+function outputOf(request: PlanRequest): OutputOptions {
+  const { scheduled, output, skipExitCode, recordMissed } = request;
   return {
     scheduled,
     passThrough: output || !scheduled,
     skipExitCode: skipExitCode ?? (scheduled ? EXIT.ok : EXIT.skipped),
-    tellMissed,
+    recordMissed,
   };
 }
 
-function planOf(
-  entry: EntryId,
-  args: readonly string[],
+/** The sources of the environment with which PipelineWise is called. @param from the schedule, if one is installed */
+export const environmentOf = (from: Installed | undefined, host: Pick<Host, "cwd">): EnvironmentPlan => ({
+  values: from?.storedSchedule.env ?? {},
+  file: from?.storedSchedule.envFile,
+  directory: from === undefined ? host.cwd : dirname(from.storedSchedule.source.path),
+  pipelinewiseHome: from?.host?.pipelinewiseHome,
+});
+
+/** The plan of an entry, from the schedule that contains it. An entry that is not installed has only its id. */
+export function planOf(
+  entry: EntryId & Partial<StoredEntry>,
   from: Installed | undefined,
-  request: RunRequest,
-  { paths, cwd }: RunPlace,
+  request: PlanRequest,
+  { paths, host }: PlanContext,
 ): RunPlan {
-  const { tap, target, command, id } = entry;
-  const { command: pipelinewise = PIPELINEWISE, fastSync } = from?.host ?? {};
+  const { tap, target, command, id, args = [], policies = {} } = entry;
+  const { command: pipelinewise = PIPELINEWISE, fastSync, hookPrograms } = from?.host ?? {};
   const named = isFastSync(command) ? { ...entry, command: fastSync ?? command } : entry;
   return {
     entry: { tap, target, command, id },
     paths,
-    words: tapCommand(pipelinewise, named, [...args, ...request.extraArgs]),
+    argv: tapCommand(pipelinewise, named, [...args, ...request.extraArgs]),
     fastSyncAt: isFastSync(command) && fastSync === undefined ? pipelinewise.length : undefined,
-    environment: {
-      values: from?.meaning.env ?? {},
-      file: from?.meaning.envFile,
-      folder: from === undefined ? cwd : dirname(from.meaning.source.path),
-      pipelinewiseHome: from?.host?.pipelinewiseHome,
-    },
-    manners: mannersOf(request),
+    environment: environmentOf(from, host),
+    output: outputOf(request),
+    policies,
+    limits: from?.storedSchedule.limits,
+    source: entry.source,
+    times: entryTimes(entry, from?.host),
+    hookPrograms,
+    order: findOrder(entry, from?.storedSchedule),
   };
+}
+
+const isPipeline = (one: PipelineId, other: PipelineId): boolean =>
+  one.tap === other.tap && one.target === other.target;
+
+/**
+ * Whether a stored entry may be started at the end of a run of another one: of a predecessor, or of its own pipeline.
+ */
+export const isStartedAfter = (entry: StoredEntry, run: EntryId): boolean =>
+  entry.after !== undefined && (isPipeline(entry, run) || follows(entry, run));
+
+const follows = ({ after = [] }: StoredEntry, run: EntryId): boolean =>
+  run.command === DEFAULT_COMMAND && after.some((one) => isPipeline(one, run));
+
+function findOrder(
+  entry: EntryId & Partial<StoredEntry>,
+  stored: Pick<StoredSchedule, "name" | "entries"> | undefined,
+): OrderPlan | undefined {
+  if (stored?.entries.some((one) => isStartedAfter(one, entry)) !== true) return undefined;
+  const isFollowed = stored.entries.some((one) => follows(one, entry));
+  return { schedule: stored.name, after: entry.after ?? [], isFollowed };
+}
+
+function entryTimes(
+  { crons, timezone, since }: Partial<StoredEntry>,
+  { machineZone, zones }: Partial<ResolvedHost> = {},
+): EntryTimes | undefined {
+  if (crons === undefined || machineZone === undefined) return undefined;
+  return { crons, timezone, since: since === undefined ? undefined : new Date(since), machineZone, zones };
 }
 
 /**
@@ -147,89 +256,44 @@ function planOf(
  */
 export function planScheduled(
   request: RunRequest,
-  installed: (Installed & { readonly host: InstalledHost | undefined }) | undefined,
-  place: RunPlace,
+  installed:
+    | (Installed & { readonly host: InstalledHost | undefined; readonly formerHost?: string | undefined })
+    | undefined,
+  context: PlanContext,
 ): RunPlan {
   const name = request.schedule ?? DEFAULT_SCHEDULE_NAME;
+  const file = installed?.storedSchedule.source.path ?? "schedule.yml";
+  const isElsewhere =
+    request.times !== undefined || request.slot !== undefined || installed?.host?.compileOnly === true;
+  const install = installCommand(request, isElsewhere, file);
+  const hint = `Install it again: ${install}`;
   if (installed === undefined) {
-    throw missing(`no schedule named ${name} is installed in ${place.paths.configDir}`, "schedule.yml");
+    throw missing(`no schedule named ${name} is installed in ${context.paths.configDir}`, hint);
   }
-  const { path } = installed.meaning.source;
   if (installed.host === undefined) {
-    throw missing(`the schedule ${name} was never installed on host ${place.hostName}`, path);
+    const everywhere = isElsewhere ? " Where host names change, add --any-host." : "";
+    throw missing(
+      `the schedule ${name} was never installed on host ${context.host.name}`,
+      installed.formerHost !== undefined
+        ? `This host was called ${installed.formerHost} when the schedule was installed. ${hint}, or set PIPELINEWISE_SCHED_HOST=${installed.formerHost} in the crontab.${everywhere}`
+        : `${hint}.${everywhere} If this host had another name before, you can also set PIPELINEWISE_SCHED_HOST to the old name.`,
+    );
   }
   const wanted: EntryId = { ...request, command: request.command ?? DEFAULT_COMMAND };
-  const found = installed.meaning.entries.find((entry) => isEntry(entry, wanted) && entry.id === wanted.id);
+  const found = installed.storedSchedule.entries.find((entry) => isEntry(entry, wanted) && entry.id === wanted.id);
   if (found === undefined) {
-    throw missing(`${entryLabel(wanted)} is not in the installed schedule ${name} (from ${path})`, path);
+    throw missing(`${entryLabel(wanted)} is not in the installed schedule ${name} (from ${file})`, hint);
   }
-  return { ...planOf(found, found.args, installed, request, place), slot: slotPlan(found, installed.host, request) };
-}
-
-function slotPlan(entry: CompiledEntry, host: InstalledHost, { slot, again }: RunRequest): SlotPlan {
-  const { crons, timezone, since } = entry;
-  return {
-    crons,
-    timezone,
-    since: since === undefined ? undefined : new Date(since),
-    machineZone: host.machineZone,
-    zones: host.zones,
-    loose: host.loose?.includes(entryPath(entry)) ?? false,
-    given: slot,
-    again,
-  };
+  assertSameTimes(found, request, { host: installed.host, hostName: context.host.name, install });
+  const plan = planOf(found, installed, request, context);
+  const hasCandidateLines = installed.host.loose?.includes(entryPath(found)) ?? false;
+  const slot = plan.times && { ...plan.times, hasCandidateLines, given: request.slot, rerun: request.rerun };
+  return { ...plan, slot };
 }
 
 /** Whether two names mean the same command, such as `fast_sync` and `sync_tables`. */
 const isSameCommand = (one: string, other: string): boolean => one === other || (isFastSync(one) && isFastSync(other));
 
-const isEntry = (entry: EntryId, wanted: EntryId): boolean =>
+/** Whether it is the wanted entry, apart from the id. */
+export const isEntry = (entry: EntryId, wanted: EntryId): boolean =>
   entry.tap === wanted.tap && entry.target === wanted.target && isSameCommand(entry.command, wanted.command);
-
-const isPair = (entry: EntryId, wanted: RunRequest): boolean =>
-  entry.tap === wanted.tap && entry.target === wanted.target;
-
-/** The installed entry for a run by hand; `undefined` if the pipeline has none for this command. */
-function chooseEntry(
-  request: RunRequest,
-  wanted: EntryId,
-  ofPair: readonly CompiledEntry[],
-): CompiledEntry | undefined {
-  const fits = ofPair.filter(
-    (entry) => isEntry(entry, wanted) && (request.id === undefined || entry.id === request.id),
-  );
-  if (fits.length > 1) {
-    throw new UsageError(
-      `${entryLabel(wanted)} appears ${fits.length} times in the schedule: ${fits.map(({ id }) => id).join(", ")}`,
-      "Choose one with --id ID.",
-    );
-  }
-  if (fits[0] === undefined && request.id !== undefined) {
-    const known = ofPair.map(entryKey).join(", ");
-    throw new UsageError(
-      `${request.tap} → ${request.target} has no installed entry ${entryKey(wanted)}`,
-      known === "" ? "Remove --id: nothing is installed for this pipeline." : `Use one of ${known}.`,
-    );
-  }
-  return fits[0];
-}
-
-/**
- * The plan of a run by hand: the installed entry if there is one, otherwise only the config directory.
- *
- * @param installed all schedules to search
- */
-export function planByHand(request: RunRequest, installed: readonly Installed[], place: RunPlace): RunPlan {
-  const having = installed.filter(({ meaning }) => meaning.entries.some((entry) => isPair(entry, request)));
-  if (having.length > 1) {
-    throw new UsageError(
-      `${request.tap} → ${request.target} is in several installed schedules: ${having.map(({ meaning }) => meaning.name).join(", ")}`,
-      "Choose one with --schedule NAME.",
-    );
-  }
-  const from = having[0];
-  const wanted: EntryId = { ...request, command: request.command ?? DEFAULT_COMMAND };
-  const ofPair = from?.meaning.entries.filter((entry) => isPair(entry, request)) ?? [];
-  const entry = chooseEntry(request, wanted, ofPair);
-  return planOf(entry ?? wanted, entry?.args ?? [], from, request, place);
-}

@@ -1,34 +1,24 @@
 import type { RunRecord } from "../history/record.ts";
-import type { Host } from "../host.ts";
-import type { RunPlan } from "./plan.ts";
+import type { RunContext } from "./context.ts";
 
-/** One start, named before anything else is known of it. */
-export interface Start {
-  readonly id: string;
-  readonly startedAt: Date;
-  /** The due instant that it stands for; none for a start by hand. */
-  readonly slot?: Date | undefined;
-}
-
-/** The record of a start that has ended now. */
+/** The record of a start that ends now. */
 export function recordOf(
-  plan: RunPlan,
-  host: Pick<Host, "name" | "now">,
-  start: Start,
-  end: Pick<RunRecord, "outcome" | "reason" | "detail" | "exitCode" | "log">,
+  { plan, host, id, startedAt, slot }: Pick<RunContext, "plan" | "host" | "id" | "startedAt" | "slot">,
+  end: Pick<RunRecord, "outcome" | "reason" | "detail" | "exitCode" | "log" | "attempts">,
 ): RunRecord {
-  const { tap, target, command, id } = plan.entry;
+  const { tap, target, command, id: entry } = plan.entry;
   return {
-    id: start.id,
+    id,
     tap,
     target,
     command,
-    entry: id,
+    entry,
     ...end,
     host: host.name,
-    slot: start.slot?.toISOString(),
-    scheduled: plan.manners.scheduled,
-    startedAt: start.startedAt.toISOString(),
+    slot: slot?.toISOString(),
+    scheduled: plan.output.scheduled,
+    triggeredBy: plan.triggeredBy,
+    startedAt: startedAt.toISOString(),
     endedAt: host.now().toISOString(),
   };
 }

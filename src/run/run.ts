@@ -2,53 +2,62 @@ import { newRunId } from "../history/record.ts";
 import type { Host } from "../host.ts";
 import type { PipelineLocks } from "../lock/lock.ts";
 import { LOCK_TIMING } from "../lock/timing.ts";
-import { lockOf } from "../pipeline-id.ts";
-import { findSlot, type SlotDecision, twinOf } from "./checks/slot.ts";
+import { noLiveHolder } from "./checks/holder.ts";
+import { findSlot, slotIsDue } from "./checks/slot.ts";
+import type { RunContext, Skip } from "./context.ts";
+import { openEntryStore } from "./pipeline-store.ts";
 import type { RunPlan } from "./plan.ts";
-import { takeStopSignals } from "./process/stop-signals.ts";
+import { notPaused } from "./policies/pause.ts";
 import type { StopTiming } from "./process/terminate.ts";
-import type { Start } from "./record.ts";
-import { skipOverlap, skipSlot } from "./skip.ts";
+import { recordSkip } from "./skip.ts";
 
-/** The slot of a start by a scheduler; `undefined` by hand. */
-async function decideSlot(plan: RunPlan, host: Host): Promise<SlotDecision | undefined> {
-  if (plan.slot === undefined) return undefined;
-  const { decision, strangeZone } = await findSlot(plan.slot, plan.entry, { paths: plan.paths, host });
-  if (strangeZone !== undefined) {
-    const { complainOfZone } = await import("./zone-warning.ts");
-    await complainOfZone(plan, host, strangeZone);
+/** Parts of a run that tests replace. */
+export interface RunParts {
+  readonly locks?: PipelineLocks | undefined;
+  readonly timing?: StopTiming | undefined;
+}
+
+/** Whether a start was not due, and no candidate line explains it. */
+const isUnexplained = ({ reason, isQuiet }: Skip): boolean => reason === "not-due" && isQuiet !== true;
+
+/** Names the start and finds the slot that it stands for. */
+async function resolveStart(plan: RunPlan, host: Host, parts: RunParts): Promise<RunContext> {
+  const { locks, timing = LOCK_TIMING } = parts;
+  const startedAt = host.now();
+  const id = newRunId(startedAt);
+  const store = openEntryStore(plan.entry, { paths: plan.paths, host, locks });
+  const found = await findSlot({ plan, host, store });
+  if (found?.zoneMismatch !== undefined) {
+    const { warnZoneMismatch } = await import("./daily-warnings.ts");
+    await warnZoneMismatch(plan, host, found.zoneMismatch);
   }
-  return decision;
+  const decision = found?.decision;
+  if (
+    decision?.kind === "skip" &&
+    found?.zoneMismatch === undefined &&
+    plan.slot?.given === undefined &&
+    isUnexplained(decision.skip)
+  ) {
+    const { warnNotDue } = await import("./daily-warnings.ts");
+    await warnNotDue(plan, host);
+  }
+  const slot = decision?.kind === "run" ? decision.slot : undefined;
+  return { id, startedAt, plan, host, store, decision, slot, timing, start: (next) => run(next, host, parts) };
 }
 
 /**
- * Runs a pipeline unless it runs already. This file is all that a skip needs; the rest is loaded when there is work.
+ * Executes one start: resolves it, skips it if a check says so, and otherwise goes on in `execute.ts`. A start that is
+ * skipped here loads only the imports of this file.
  *
- * @returns the code to end with
+ * @returns the exit code
  */
-export async function run(
-  plan: RunPlan,
-  host: Host,
-  locks: PipelineLocks,
-  timing: StopTiming = LOCK_TIMING,
-): Promise<number> {
-  const startedAt = host.now();
-  const id = newRunId(startedAt);
-  // Before the lock is looked at: a start that is not due is that, whoever runs.
-  const decision = await decideSlot(plan, host);
-  if (decision?.kind === "skip") return skipSlot(plan, host, { id, startedAt }, decision);
-  const start: Start = { id, startedAt, slot: decision?.slot };
-  const holder = await locks.findLiveHolder(plan.paths, lockOf(plan.entry));
-  if (holder !== undefined) {
-    const twin = twinOf(plan, start, holder);
-    if (twin !== undefined) return skipSlot(plan, host, start, twin);
-    return skipOverlap(plan, host, start, { kind: "held", holder, state: { kind: "alive" } });
+export async function run(plan: RunPlan, host: Host, parts: RunParts = {}): Promise<number> {
+  const context = await resolveStart(plan, host, parts);
+  // The slot comes first: a start that is not due is not due, whether or not another run is running.
+  for (const check of [slotIsDue, notPaused, noLiveHolder]) {
+    const skip = await check(context);
+    if (skip !== undefined) return recordSkip(context, skip);
   }
-  const signals = takeStopSignals(host.signals);
-  try {
-    const { execute } = await import("./execute.ts");
-    return await execute(plan, host, { start, locks, signals, timing });
-  } finally {
-    signals.close();
-  }
+  const { execute } = await import("./execute.ts");
+  return execute(context);
 }

@@ -2,21 +2,25 @@ import { constants } from "node:fs";
 import type { Host } from "../host.ts";
 import { type OpenFile, open } from "../storage/fs.ts";
 import { type StatePaths, wrapperLogFile } from "../storage/paths.ts";
-import { storeFault } from "../storage/store-error.ts";
+import { ioError } from "../storage/store-error.ts";
 import type { Log, LogFields } from "./log-writer.ts";
 
 /**
- * The wrapper's log, open. Its writer takes longer to load than a short run takes, so it is loaded only when there is
- * something to say that the history does not: a warning, an error, or a run that goes on for a while.
+ * The open wrapper log. Its writer takes longer to load than a short run takes, so it is loaded only for what the history
+ * does not say: a warning, an error, or the steps of a long run.
  */
-export interface Notes extends Log {
-  /** Writes what was noted so far, and what will be. */
+export interface WrapperLog extends Log {
+  /** Writes the lines that are waiting. */
   flush(): Promise<void>;
-  /** Writes what is left, unless all went well and nothing was written before. */
+  /** Writes the lines that are waiting if there is a warning among them or if lines were written before. */
   close(): Promise<void>;
 }
 
-type Note = { readonly level: keyof Log; readonly text: string; readonly fields: LogFields };
+interface LogLine {
+  readonly level: keyof Log;
+  readonly text: string;
+  readonly fields: LogFields;
+}
 
 async function openFile(paths: StatePaths, host: Pick<Host, "name">): Promise<OpenFile> {
   const path = wrapperLogFile(paths, host.name);
@@ -24,37 +28,37 @@ async function openFile(paths: StatePaths, host: Pick<Host, "name">): Promise<Op
     const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW;
     return await open(path, flags, 0o600);
   } catch (error) {
-    throw storeFault("write", path, error);
+    throw ioError("write", path, error);
   }
 }
 
 /** @param base fields of every line, such as the run's id */
-export async function openNotes(
+export async function openWrapperLog(
   paths: StatePaths,
   host: Pick<Host, "name" | "pid" | "now">,
   base: LogFields,
-): Promise<Notes> {
+): Promise<WrapperLog> {
   const file = await openFile(paths, host);
-  let waiting: Note[] = [];
+  let waiting: LogLine[] = [];
   let log: Log | undefined;
-  const noteAt =
+  const lineAt =
     (level: keyof Log) =>
     (text: string, fields: LogFields = {}) => {
       waiting.push({ level, text, fields: { at: host.now().toISOString(), ...fields } });
     };
   const flush = async () => {
-    // An upgrade may have replaced our files under a long run: its notes are lost then, and nothing else.
+    // An upgrade may have replaced the program's files during a long run. Then only the lines of this log are lost.
     const module = await import("./log-writer.ts").catch(() => undefined);
     if (module === undefined) return;
     log ??= module.openLog(file.fd, { pid: host.pid, hostname: host.name, ...base });
-    const now = waiting;
+    const lines = waiting;
     waiting = [];
-    for (const { level, text, fields } of now) log[level](text, fields);
+    for (const { level, text, fields } of lines) log[level](text, fields);
   };
   return {
-    info: noteAt("info"),
-    warn: noteAt("warn"),
-    error: noteAt("error"),
+    info: lineAt("info"),
+    warn: lineAt("warn"),
+    error: lineAt("error"),
     flush,
     async close() {
       if (log !== undefined || waiting.some(({ level }) => level !== "info")) await flush();

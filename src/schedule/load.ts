@@ -1,50 +1,83 @@
 import { closeSync, openSync, readSync } from "node:fs";
-import { resolve } from "node:path";
+import { isAbsolute, resolve } from "node:path";
 import { EXIT, errorCode, errorMessage, SchedError, StoreError } from "../errors.ts";
 import type { Host } from "../host.ts";
+import { assertPlainPath } from "../storage/config-dir.ts";
+import { compareFiles } from "../system/compare-files.ts";
+import { BadScheduleError, type PlacedDiagnostic } from "./diagnostic.ts";
 import { type CheckedSchedule, parseSchedule } from "./parse.ts";
-import { BadScheduleError, type Problem } from "./problem.ts";
 import type { Schedule } from "./schedule.ts";
 
-// Synchronous, because loading node:fs/promises takes longer than reading a schedule.
 /** 500 pipelines need about 5 % of this. */
 const MAX_BYTES = 1024 * 1024;
+
+/** A schedule file without errors. */
+export interface ValidSchedule extends CheckedSchedule {
+  /** As the user named it. */
+  readonly file: string;
+  readonly schedule: Schedule;
+}
+
+type LoadHost = Pick<Host, "cwd"> & Partial<Pick<Host, "env">>;
+
+/**
+ * The absolute path of a schedule file. Its directory is as the user entered it (`pwd -L`), because that name stays the
+ * same when a link leads to a new release.
+ */
+function namedPath(file: string, { cwd, env }: LoadHost): string {
+  const path = resolve(cwd, file);
+  const entered = env?.["PWD"];
+  if (entered === undefined || !isAbsolute(entered)) return path;
+  const named = resolve(entered, file);
+  return named !== path && compareFiles(named, path) === "same" ? named : path;
+}
 
 /**
  * Reads and checks a schedule file.
  *
  * @param file relative to the working directory
- * @throws BadScheduleError with all its problems, SchedError (66) when there is no such file, StoreError
+ * @throws BadScheduleError with all its problems; SchedError (66) if there is no such file; StoreError
  */
-export async function loadSchedule(file: string, host: Pick<Host, "cwd">): Promise<Schedule> {
-  const { schedule, problems } = await checkScheduleFile(file, host);
-  if (schedule === undefined) throw new BadScheduleError(file, problems);
-  return schedule;
+export async function loadValid(file: string, host: LoadHost): Promise<ValidSchedule> {
+  const checked = await checkScheduleFile(file, host);
+  if (checked.schedule === undefined) throw new BadScheduleError(file, checked.diagnostics);
+  return { ...checked, file, schedule: checked.schedule };
 }
 
-/** Like `loadSchedule`, but returns the problems, warnings included. */
-export async function checkScheduleFile(file: string, host: Pick<Host, "cwd">): Promise<CheckedSchedule> {
-  const path = resolve(host.cwd, file);
+/** Like `loadValid`, but returns only the schedule. */
+export async function loadSchedule(file: string, host: LoadHost): Promise<Schedule> {
+  return (await loadValid(file, host)).schedule;
+}
+
+/** Like `loadValid`, but returns the diagnostics of a bad schedule too. */
+export async function checkScheduleFile(file: string, host: LoadHost): Promise<CheckedSchedule> {
+  const path = namedPath(file, host);
+  assertPlainPath("the schedule file", path);
   const bytes = readStart(file, path);
   if (bytes.length > MAX_BYTES) {
-    return refused({
+    return rejected({
       file,
       message: "the file is larger than 1 MiB",
       hint: "Check that it is a schedule file: 500 pipelines take about 50 kB.",
     });
   }
   const text = decodeUtf8(bytes);
-  if (text === undefined) return refused({ file, ...firstBadByte(bytes) });
+  if (text === undefined) return rejected({ file, ...firstInvalidByte(bytes) });
   return parseSchedule(text, { file, path, bytes });
 }
 
-const refused = (problem: Pick<Problem, "file" | "message" | "hint"> & Partial<Problem>): CheckedSchedule => ({
+const rejected = (
+  diagnostic: Pick<PlacedDiagnostic, "file" | "message" | "hint"> & Partial<PlacedDiagnostic>,
+): CheckedSchedule => ({
   schedule: undefined,
-  problems: [{ line: 1, column: 1, path: "", severity: "error", ...problem }],
-  warn: () => [],
+  diagnostics: [{ line: 1, column: 1, path: "", severity: "error", ...diagnostic }],
+  place: () => [],
 });
 
-/** Reads the file up to one byte above the limit: the path may name a device or a pipe. */
+/**
+ * Reads at most one byte more than the limit, because the path may name a device or a pipe. Synchronous, because loading
+ * node:fs/promises takes longer than reading a schedule.
+ */
 function readStart(file: string, path: string): Buffer {
   try {
     const fd = openSync(path, "r");
@@ -54,7 +87,7 @@ function readStart(file: string, path: string): Buffer {
       closeSync(fd);
     }
   } catch (cause) {
-    throw readFault(file, path, cause);
+    throw readError(file, path, cause);
   }
 }
 
@@ -69,7 +102,7 @@ function readUpTo(fd: number, limit: number): Buffer {
   return buffer.subarray(0, length);
 }
 
-function readFault(file: string, path: string, cause: unknown): SchedError {
+function readError(file: string, path: string, cause: unknown): SchedError {
   const code = errorCode(cause);
   if (code === "ENOENT" || code === "ENOTDIR") {
     const hint = "Name the schedule file. The default is schedule.yml in the working directory.";
@@ -95,12 +128,14 @@ function decodeUtf8(bytes: Uint8Array): string | undefined {
 }
 
 /** Position of the first invalid byte, found by bisecting for the longest prefix that decodes. */
-function firstBadByte(bytes: Uint8Array): Pick<Problem, "line" | "column" | "message" | "hint"> {
+function firstInvalidByte(bytes: Uint8Array): Pick<PlacedDiagnostic, "line" | "column" | "message" | "hint"> {
   let good = 0;
   let bad = bytes.length;
   const decoder = (end: number): string | undefined => {
     try {
-      return new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(0, end), { stream: true });
+      return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes.subarray(0, end), {
+        stream: true,
+      });
     } catch {
       return undefined;
     }
@@ -110,7 +145,10 @@ function firstBadByte(bytes: Uint8Array): Pick<Problem, "line" | "column" | "mes
     if (decoder(middle) === undefined) bad = middle;
     else good = middle;
   }
-  const lines = (decoder(good) ?? "").split("\n");
+  // A sequence that has begun before `good` may be the invalid one: the decoder keeps its bytes back.
+  const text = decoder(good) ?? "";
+  good = Buffer.byteLength(text);
+  const lines = text.replace(/^\uFEFF/, "").split("\n");
   const wide = bytes[0] === 0xff || bytes[0] === 0xfe;
   const byte = (bytes[good] ?? 0).toString(16).padStart(2, "0");
   return {

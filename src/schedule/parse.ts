@@ -1,94 +1,116 @@
 import { findZone } from "../cron/zone-names.ts";
-import { DEFAULT_COMMAND, DEFAULT_SCHEDULE_NAME } from "../pipeline-id.ts";
-import { type Finding, type Problem, toProblems } from "./problem.ts";
-import { ruleFindings } from "./rules.ts";
-import type { CronicleSettings, Pipeline, PipelinewiseCall, Place, Schedule } from "./schedule.ts";
+import { DEFAULT_COMMAND, DEFAULT_SCHEDULE_NAME, type EntryCommand, isFastSync } from "../pipeline-id.ts";
+import { type Limits, type OverlapPolicy, type Policies, RETRY_OUTCOMES, type RetryPolicy } from "../policies.ts";
+import { HOUR_MS, MINUTE_MS } from "../time-units.ts";
+import { checkAfter } from "./after-rules.ts";
+import { type Diagnostic, type PlacedDiagnostic, placeDiagnostics } from "./diagnostic.ts";
+import { toHooks } from "./hook-schema.ts";
+import { checkLimits } from "./limit-rules.ts";
+import { checkRules } from "./rules.ts";
+import type {
+  CronicleSettings,
+  DagSettings,
+  Pipeline,
+  PipelinewiseCall,
+  Schedule,
+  SourcePosition,
+} from "./schedule.ts";
 import { ScheduleFile } from "./schema.ts";
-import { shapeFindings } from "./schema-problems.ts";
-import { readSyntax } from "./yaml-syntax.ts";
-import { readWritten, type Written } from "./yaml-tree.ts";
+import { parseYaml } from "./yaml-syntax.ts";
+import { readYamlTree, type YamlValue } from "./yaml-tree.ts";
+import { fromZodIssue } from "./zod-issues.ts";
 
 /** The result of checking a schedule file. */
 export interface CheckedSchedule {
-  /** `undefined` when one of the problems is an error. */
+  /** `undefined` if one of the diagnostics is an error. */
   readonly schedule: Schedule | undefined;
-  /** In the order of their places. */
-  readonly problems: readonly Problem[];
-  /** Turns warnings about the schedule into problems with places, each at the deepest value that its path reaches. */
-  readonly warn: (doubts: readonly Omit<Finding, "at">[]) => readonly Problem[];
+  /** Sorted by position. */
+  readonly diagnostics: readonly PlacedDiagnostic[];
+  /** Adds positions to other diagnostics of the schedule: each gets that of the deepest value that its path reaches. */
+  readonly place: (diagnostics: readonly Diagnostic[]) => readonly PlacedDiagnostic[];
 }
 
 /**
- * Parses a schedule file into a `Schedule`, or into all of its problems.
+ * Parses a schedule file into a `Schedule`, or into a diagnostic for each of its problems.
  *
- * @param source.file as the user named it, for the problems; `path` and `bytes` go into the schedule
+ * @param source.file as the user named it, for the diagnostics; `path` and `bytes` go into the schedule
  */
 export function parseSchedule(text: string, source: Schedule["source"] & { readonly file: string }): CheckedSchedule {
-  const { document, findings: slips, placeAt } = readSyntax(text);
-  const checked = (findings: readonly Finding[], schedule?: Schedule, root?: Written): CheckedSchedule => ({
-    schedule: findings.some(({ severity }) => severity !== "warning") ? undefined : schedule,
-    problems: toProblems(findings, source.file, placeAt),
-    warn: (doubts) =>
-      root === undefined
-        ? []
-        : toProblems(
-            doubts.map((doubt) => locate(doubt, root)),
-            source.file,
-            placeAt,
-          ),
+  const { document, diagnostics: syntaxErrors, positionAt } = parseYaml(text);
+  const place = (diagnostics: readonly Diagnostic[]) =>
+    placeDiagnostics(diagnostics, { file: source.file, positionAt });
+  const failed = (diagnostics: readonly Diagnostic[]): CheckedSchedule => ({
+    schedule: undefined,
+    diagnostics: place(diagnostics),
+    place: () => [],
   });
-  if (document === undefined) return checked(slips);
-  const { root, findings } = readWritten(document, text);
-  if (root === undefined) return checked(findings);
+  if (document === undefined) return failed(syntaxErrors);
+  const { root, diagnostics: treeErrors } = readYamlTree(document, text);
+  if (root === undefined) return failed(treeErrors);
   const file = ScheduleFile.safeParse(root.value);
-  const issues = file.success ? [] : file.error.issues.flatMap((issue) => shapeFindings(issue, root));
-  const schedule = file.success ? meaning(file.data, root, source, placeAt) : undefined;
+  const issues = file.success ? [] : file.error.issues.flatMap((issue) => fromZodIssue(issue, root));
   // A value that could not be read is not also reported as missing or of the wrong type.
-  const broken = new Set(findings.map(({ at }) => at));
-  const more = [...issues, ...ruleFindings(root, placeAt)].filter(({ at }) => !broken.has(at));
-  return checked([...findings, ...more], schedule, root);
-}
-
-/** Finds the place of a warning. A single cron expression is not a list: `cron[0]` of it is `cron`. */
-function locate(doubt: Omit<Finding, "at">, root: Written): Finding {
-  const { path, message, hint, severity = "warning" } = doubt;
-  let written = root;
-  let depth = 0;
-  for (const step of path) {
-    const child = written.children.get(step);
-    if (child === undefined) break;
-    written = child;
-    depth++;
-  }
-  return { at: written.textAt ?? written.at, path: path.slice(0, depth), message, hint, severity };
-}
-
-function meaning(
-  file: ScheduleFile,
-  root: Written,
-  { path, bytes }: Schedule["source"],
-  placeAt: (offset: number) => Place,
-): Schedule {
-  const written = root.children.get("pipelines");
-  const spelling = oneSpelling();
+  const unread = new Set(treeErrors.map(({ offset }) => offset));
+  const others = [...issues, ...checkRules(root, positionAt), ...checkLimits(root), ...checkAfter(root)].filter(
+    ({ offset }) => !unread.has(offset),
+  );
+  const diagnostics = [...treeErrors, ...others];
+  const isValid = diagnostics.every(({ severity }) => severity === "warning");
   return {
-    name: file.name ?? DEFAULT_SCHEDULE_NAME,
-    source: { path, bytes },
-    pipelinewise: callMeaning(file.pipelinewise),
-    airflow: file.airflow === undefined ? undefined : { dags: file.airflow.dags },
-    cronicle: file.cronicle === undefined ? undefined : cronicleMeaning(file.cronicle),
-    pipelines: file.pipelines.map((pipeline, index) =>
-      pipelineMeaning(
-        pipeline,
-        spelling(pipeline.timezone ?? file.timezone),
-        placeAt(written?.children.get(index)?.at ?? 0),
-      ),
-    ),
+    schedule: isValid && file.success ? toSchedule(file.data, { root, source, positionAt }) : undefined,
+    diagnostics: place(diagnostics),
+    place: (more) => place(more.map((diagnostic) => withOffset(diagnostic, root))),
   };
 }
 
-/** Europe/Kyiv and Europe/Kiev are one zone: all pipelines get the spelling that the file uses first. */
-function oneSpelling(): (timezone: string | undefined) => string | undefined {
+/** Adds the offset of the value at the path. A single cron expression is not a list: `cron[0]` of it is `cron`. */
+function withOffset(diagnostic: Diagnostic, root: YamlValue): Diagnostic {
+  const { path } = diagnostic;
+  let value = root;
+  let depth = 0;
+  for (const step of path) {
+    const child = value.children.get(step);
+    if (child === undefined) break;
+    value = child;
+    depth++;
+  }
+  return { ...diagnostic, offset: value.contentOffset ?? value.offset, path: path.slice(0, depth) };
+}
+
+function toSchedule(
+  file: ScheduleFile,
+  {
+    root,
+    source: { path, bytes },
+    positionAt,
+  }: {
+    readonly root: YamlValue;
+    readonly source: Schedule["source"];
+    readonly positionAt: (offset: number) => SourcePosition;
+  },
+): Schedule {
+  const pipelines = root.children.get("pipelines");
+  const spelling = unifySpelling();
+  return {
+    name: file.name ?? DEFAULT_SCHEDULE_NAME,
+    source: { path, bytes },
+    pipelinewise: toPipelinewiseCall(file.pipelinewise),
+    airflow: file.airflow === undefined ? undefined : { dags: file.airflow.dags },
+    systemd: file.systemd === undefined ? undefined : { user: file.systemd.user },
+    cronicle: file.cronicle === undefined ? undefined : toCronicleSettings(file.cronicle),
+    limits: file.limits === undefined ? undefined : toLimits(file.limits),
+    pipelines: file.pipelines.map((pipeline, index) => ({
+      ...toPipeline(pipeline),
+      timezone: spelling(pipeline.timezone ?? file.timezone),
+      policies: toPolicies(pipeline.command ?? DEFAULT_COMMAND, { ...file.defaults, ...pipeline }),
+      airflow: toDagSettings(file.airflow, pipeline.airflow),
+      position: positionAt(pipelines?.children.get(index)?.offset ?? 0),
+    })),
+  };
+}
+
+/** Gives all aliases of a zone the spelling that the file uses first: Europe/Kyiv and Europe/Kiev are one zone. */
+function unifySpelling(): (timezone: string | undefined) => string | undefined {
   const first = new Map<string | undefined, string>();
   return (timezone) => {
     if (timezone === undefined) return undefined;
@@ -99,7 +121,7 @@ function oneSpelling(): (timezone: string | undefined) => string | undefined {
   };
 }
 
-function callMeaning(call: ScheduleFile["pipelinewise"]): PipelinewiseCall {
+function toPipelinewiseCall(call: ScheduleFile["pipelinewise"]): PipelinewiseCall {
   return {
     command: call?.command ?? ["pipelinewise"],
     configDir: call?.config_dir,
@@ -108,27 +130,104 @@ function callMeaning(call: ScheduleFile["pipelinewise"]): PipelinewiseCall {
   };
 }
 
-const cronicleMeaning = ({ url, key, category, target }: NonNullable<ScheduleFile["cronicle"]>): CronicleSettings => ({
+const toCronicleSettings = ({
+  url,
+  key,
+  category,
+  target,
+}: NonNullable<ScheduleFile["cronicle"]>): CronicleSettings => ({
   urls: url,
   key,
   category: category ?? "pipelinewise",
   target,
 });
 
+/** A pipeline's settings override the schedule's one by one; tags are added to them. */
+function toDagSettings(all: ScheduleFile["airflow"], own: WrittenPipeline["airflow"]): DagSettings | undefined {
+  if (all === undefined && own === undefined) return undefined;
+  return {
+    defaultArgs: { ...all?.default_args, ...own?.default_args },
+    tags: [...(all?.tags ?? []), ...(own?.tags ?? [])],
+    isPausedUponCreation: own?.paused_upon_creation ?? all?.paused_upon_creation ?? false,
+    hasOutlet: own?.outlets ?? all?.outlets ?? false,
+  };
+}
+
+const DEFAULT_QUEUE_MS = 30 * MINUTE_MS;
+
+const toLimits = ({ host, target, source, queue }: NonNullable<ScheduleFile["limits"]>): Limits => ({
+  host,
+  target: target ?? {},
+  source: source ?? {},
+  queueMs: queue ?? DEFAULT_QUEUE_MS,
+});
+
+type WrittenRetries = NonNullable<NonNullable<ScheduleFile["defaults"]>["retries"]>;
 type WrittenPipeline = ScheduleFile["pipelines"][number];
 
-function pipelineMeaning(pipeline: WrittenPipeline, timezone: string | undefined, place: Place): Pipeline {
-  const { tap, target, id, cron } = pipeline;
+/**
+ * The policies of a pipeline; `undefined` if there are none.
+ *
+ * @param written the keys of `defaults`, overridden by the pipeline's own
+ */
+function toPolicies(
+  command: EntryCommand,
+  {
+    timeout,
+    on_overlap,
+    retries,
+    running_longer_than,
+    hooks,
+    enabled,
+  }: NonNullable<ScheduleFile["defaults"]> & Pick<WrittenPipeline, "enabled">,
+): Policies | undefined {
+  const policies: Policies = {
+    enabled: enabled === false ? false : undefined,
+    timeoutMs: timeout,
+    onOverlap: toOverlapPolicy(command, on_overlap),
+    retries: retries && toRetryPolicy(retries),
+    runningLongerThanMs: running_longer_than,
+    hooks: hooks && toHooks(hooks),
+  };
+  return Object.values(policies).some((policy) => policy !== undefined) ? policies : undefined;
+}
+
+/** A default never makes `delay` longer than `max_delay`: it is then equal to the wait that the file sets. */
+function toRetryPolicy({ max, delay, backoff, max_delay, on }: WrittenRetries): RetryPolicy | undefined {
+  if (max === 0) return undefined;
+  return {
+    max,
+    delayMs: delay ?? Math.min(MINUTE_MS, max_delay ?? MINUTE_MS),
+    backoff: backoff ?? 2,
+    maxDelayMs: max_delay ?? Math.max(30 * MINUTE_MS, delay ?? 0),
+    on: on ?? RETRY_OUTCOMES,
+  };
+}
+
+/** A sync is rare and replicates whole tables, so it waits unless the file says otherwise. */
+function toOverlapPolicy(
+  command: EntryCommand,
+  written: NonNullable<ScheduleFile["defaults"]>["on_overlap"],
+): OverlapPolicy | undefined {
+  if (written === undefined) {
+    return isFastSync(command) || command === "partial_sync_table" ? { waitMs: HOUR_MS } : undefined;
+  }
+  if (written === "skip") return undefined;
+  return written === "replace" ? written : { waitMs: written.wait };
+}
+
+function toPipeline(pipeline: WrittenPipeline): Omit<Pipeline, "timezone" | "policies" | "airflow" | "position"> {
+  const { tap, target, id, cron, after, source } = pipeline;
   return {
     tap,
     target,
     command: pipeline.command ?? DEFAULT_COMMAND,
     id,
-    crons: Array.isArray(cron) ? cron : [cron],
-    timezone,
+    source,
+    crons: cron === undefined || Array.isArray(cron) ? (cron ?? []) : [cron],
+    after: after === undefined || Array.isArray(after) ? after : [after],
     note: pipeline.note === "" ? undefined : pipeline.note,
     args: pipelineArgs(pipeline),
-    place,
   };
 }
 
@@ -143,6 +242,7 @@ function pipelineArgs({
   check,
   force,
   extra_log,
+  args: more = [],
 }: WrittenPipeline): readonly string[] {
   const options: readonly (readonly [string, string | undefined])[] = [
     ["--tables", tables?.join(",")],
@@ -153,6 +253,6 @@ function pipelineArgs({
     ["--replication_method_only", replication_method_only],
     ["--check", check],
   ];
-  const words = options.flatMap(([option, value]) => (value === undefined ? [] : [option, value]));
-  return [...words, ...(force === true ? ["--force"] : []), ...(extra_log === true ? ["--extra_log"] : [])];
+  const args = options.flatMap(([option, value]) => (value === undefined ? [] : [option, value]));
+  return [...args, ...(force === true ? ["--force"] : []), ...(extra_log === true ? ["--extra_log"] : []), ...more];
 }

@@ -1,12 +1,12 @@
 import { Composer, type CST, type Document, isScalar, Parser, type YAMLError } from "yaml";
-import { type Finding, printable, quoted } from "./problem.ts";
-import type { Place } from "./schedule.ts";
+import { type Diagnostic, printable, quoted } from "./diagnostic.ts";
+import type { SourcePosition } from "./schedule.ts";
 
 /**
- * Maps offsets in a text to lines and columns. (The YAML library's `LineCounter` misses the lines of a block scalar in
+ * Returns a function that maps offsets in a text to lines and columns. (The YAML library's `LineCounter` misses the lines of a block scalar in
  * an invalid position.)
  */
-function placesIn(text: string): (offset: number) => Place {
+function createLineIndex(text: string): (offset: number) => SourcePosition {
   const starts = [0, ...[...text.matchAll(/\n/g)].map(({ index }) => index + 1)];
   return (offset) => {
     const inside = Math.min(offset, text.length);
@@ -21,35 +21,37 @@ function placesIn(text: string): (offset: number) => Place {
   };
 }
 
-/** The YAML of a file. `document` is set only if there are no findings. */
-export interface Syntax {
+/** The YAML of a file. `document` is set only if there are no diagnostics. */
+export interface YamlSyntax {
   readonly document: Document | undefined;
-  readonly findings: readonly Finding[];
-  readonly placeAt: (offset: number) => Place;
+  readonly diagnostics: readonly Diagnostic[];
+  readonly positionAt: (offset: number) => SourcePosition;
 }
 
 /** A schedule is five levels deep. The YAML library recurses and would crash the process at a few thousand levels. */
 const MAX_DEPTH = 40;
 
 /** Characters that YAML forbids, except tabs and line endings; a lone carriage return is included. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the expression finds control characters
 const FORBIDDEN = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]|\r(?!\n)/g;
 
 /** Reads the text as one YAML 1.2 document. */
-export function readSyntax(text: string): Syntax {
-  const placeAt = placesIn(text);
+export function parseYaml(text: string): YamlSyntax {
+  const positionAt = createLineIndex(text);
   const tokens = [...new Parser().parse(text)];
-  const failed = (findings: readonly Finding[]): Syntax => ({
+  const failed = (diagnostics: readonly Diagnostic[]): YamlSyntax => ({
     document: undefined,
-    findings: firstOfEachLine(findings, ({ at }) => at, placeAt),
-    placeAt,
+    diagnostics: firstOfEachLine(diagnostics, ({ offset = 0 }) => offset, positionAt),
+    positionAt,
   });
 
-  const forbidden = forbiddenCharacters(text);
+  const forbidden = findForbiddenCharacters(text);
   if (forbidden.length > 0) return failed(forbidden);
   const deep = findDeep(tokens);
   if (deep !== undefined) {
-    return failed([{ at: deep, path: [], message: `nested more than ${MAX_DEPTH} levels deep`, hint: EXAMPLE_HINT }]);
+    return failed([
+      { offset: deep, path: [], message: `nested more than ${MAX_DEPTH} levels deep`, hint: EXAMPLE_HINT },
+    ]);
   }
   const starts = tokens.filter((token) => token.type === "document").map(documentStart);
   const [first, second] = starts;
@@ -59,19 +61,21 @@ export function readSyntax(text: string): Syntax {
     text.length,
   );
   const errors = document === undefined ? [] : [...document.errors, ...document.warnings];
-  const findings = firstOfEachLine(errors, ({ pos }) => pos[0], placeAt).map((error) => syntaxFinding(error, text));
+  const diagnostics = firstOfEachLine(errors, ({ pos }) => pos[0], positionAt).map((error) =>
+    fromYamlError(error, text),
+  );
   if (second !== undefined) {
-    findings.push({
-      at: second,
+    diagnostics.push({
+      offset: second,
       path: [],
       message: "a second document begins here",
       hint: "A file contains one schedule. Remove the `---`, or write two files, each with its own `name`.",
     });
   }
-  if (findings.length === 0 && (first === undefined || isEmpty(document?.contents))) {
-    findings.push({ at: 0, path: [], message: "the file is empty", hint: EXAMPLE_HINT });
+  if (diagnostics.length === 0 && (first === undefined || isEmpty(document?.contents))) {
+    diagnostics.push({ offset: 0, path: [], message: "the file is empty", hint: EXAMPLE_HINT });
   }
-  return findings.length > 0 ? failed(findings) : { document, findings: [], placeAt };
+  return diagnostics.length > 0 ? failed(diagnostics) : { document, diagnostics: [], positionAt };
 }
 
 const EXAMPLE_HINT =
@@ -80,9 +84,9 @@ const EXAMPLE_HINT =
 const isEmpty = (contents: unknown): boolean =>
   contents == null || (isScalar(contents) && contents.value === null && !contents.source);
 
-function forbiddenCharacters(text: string): readonly Finding[] {
+function findForbiddenCharacters(text: string): readonly Diagnostic[] {
   return [...text.matchAll(FORBIDDEN)].map(({ 0: character, index }) => ({
-    at: index,
+    offset: index,
     path: [],
     message:
       character === "\r"
@@ -92,9 +96,7 @@ function forbiddenCharacters(text: string): readonly Finding[] {
   }));
 }
 
-/**
- * Offset of the first token below `MAX_DEPTH` levels. Iterates level by level, because recursion must be avoided here.
- */
+/** Offset of the first token below `MAX_DEPTH` levels. Iterates, because recursion could exhaust the stack. */
 function findDeep(tokens: readonly CST.Token[]): number | undefined {
   let level: readonly CST.Token[] = tokens;
   for (let depth = 0; depth < MAX_DEPTH; depth++) {
@@ -109,15 +111,15 @@ function findDeep(tokens: readonly CST.Token[]): number | undefined {
 const documentStart = (document: CST.Document): number =>
   document.start.find(({ type }) => type === "doc-start")?.offset ?? document.offset;
 
-/** Keeps the first finding of each line: one mistake often causes an error per word. */
+/** Keeps the first item of each line, because one mistake often causes many errors. */
 function firstOfEachLine<T>(
   items: readonly T[],
   offsetOf: (item: T) => number,
-  placeAt: (offset: number) => Place,
+  positionAt: (offset: number) => SourcePosition,
 ): readonly T[] {
   const lines = new Map<number, T>();
   for (const item of [...items].sort((one, other) => offsetOf(one) - offsetOf(other))) {
-    const { line } = placeAt(offsetOf(item));
+    const { line } = positionAt(offsetOf(item));
     if (!lines.has(line)) lines.set(line, item);
   }
   return [...lines.values()];
@@ -135,28 +137,28 @@ const HINTS: Readonly<Record<string, string>> = {
 
 const OPEN_QUOTE = "A quotation mark above is never closed.";
 
-function syntaxFinding({ code, pos, message }: YAMLError, text: string): Finding {
-  const [at] = pos;
+function fromYamlError({ code, pos, message }: YAMLError, text: string): Diagnostic {
+  const [offset] = pos;
   const unquoted = code === "BAD_ALIAS" || code === "BAD_SCALAR_START" || /alias at node end/.test(message);
   return {
-    at,
+    offset,
     path: [],
     message: printable(`YAML: ${message.charAt(0).toLowerCase()}${message.slice(1)}`),
     hint: message.startsWith("Missing closing")
       ? OPEN_QUOTE
       : (HINTS[code] ?? "Check quotes, colons and indentation on this line and the one above."),
-    ...(unquoted ? unquotedFinding(text, at) : undefined),
+    ...(unquoted ? findUnquotedValue(text, offset) : undefined),
   };
 }
 
 /** A cron expression without quotes, the most common mistake: YAML reads `*` as an alias and reserves `@`. */
-export function unquotedFinding(text: string, at: number): Omit<Finding, "path"> | undefined {
-  const from = text.lastIndexOf("\n", at - 1) + 1;
+export function findUnquotedValue(text: string, offset: number): Omit<Diagnostic, "path"> | undefined {
+  const from = text.lastIndexOf("\n", offset - 1) + 1;
   const [line = ""] = text.slice(from, from + 1000).split(/\r?\n/, 1);
   const value = /(?<=[:,-] +|[[{,] *)[*@%`][^'"]*?(?=\s+#|,\s|\s*[\]}]|\s*$)/.exec(line);
-  if (value === null || value.index + value[0].length < at - from) return undefined;
+  if (value === null || value.index + value[0].length < offset - from) return undefined;
   return {
-    at: from + value.index,
+    offset: from + value.index,
     message: `a value that begins with ${value[0].charAt(0)} needs quotes`,
     hint: `Write ${quoted(value[0])}.`,
   };

@@ -1,3 +1,6 @@
+import { StoreError } from "../errors.ts";
+import { compareFiles } from "../system/compare-files.ts";
+
 /** Ownership mark. This program only changes or removes objects that carry it. */
 export interface Mark {
   /** Name of the schedule. */
@@ -30,4 +33,40 @@ function parseObject(json: string): object {
     if (error instanceof SyntaxError) return {};
     throw error;
   }
+}
+
+/** Which installed schedules an install may take over, with and without `--replace`. */
+export interface TakeOver {
+  /** `--replace`: take over a schedule of this name that was installed from elsewhere. */
+  readonly replace: boolean;
+  /** Whether an installed schedule was made from the same schedule file, by the path in its mark. */
+  readonly isSameSource: (path: string) => boolean;
+}
+
+/**
+ * Makes the check whether an installed schedule was made from the file that is installed now. Two paths may lead to one
+ * file, for example through a link to the current release.
+ *
+ * @param options.goneCounts whether a path without a file counts as this file. Not for a path on another host.
+ */
+export function sameSource(ours: string, { goneCounts }: { readonly goneCounts: boolean }): TakeOver["isSameSource"] {
+  return (theirs) => {
+    if (theirs === ours) return true;
+    const compared = compareFiles(theirs, ours);
+    return compared === "same" || (compared === "gone" && goneCounts);
+  };
+}
+
+/** The error of an install whose schedule name is already installed from somewhere else. */
+export function nameTaken({
+  name,
+  where,
+  what,
+  theirs,
+  ours,
+}: Readonly<Record<"name" | "where" | "what" | "theirs" | "ours", string>>): StoreError {
+  return new StoreError(
+    `schedule name ${name} is already installed ${where} from another ${what}, ${theirs} (here: ${ours})`,
+    { hint: "Give this schedule another `name`, or take over the installed one with `install --replace`." },
+  );
 }

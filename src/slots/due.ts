@@ -3,45 +3,45 @@ import type { Times } from "../cron/expression.ts";
 import { startsByClock } from "../cron/occurrences.ts";
 import { MINUTE_MS } from "../time-units.ts";
 
-/** A start stands for no slot that lies further back. Daemons are up to 5 minutes late, and a machine may be busy. */
+/** The maximum age of a slot that a start runs. Daemons are up to 5 minutes late, and a machine may be busy. */
 const LOOK_BACK_MS = 3_600_000;
 
-/** The search for a slot begins with so long a span, and goes on with one so many times as long. */
-const FIRST_LOOK_MS = 300_000;
-const LONGER = 8;
+/** The search for a slot begins with the newest span of this length. Each further span is longer by the factor. */
+const FIRST_SPAN_MS = 300_000;
+const SPAN_FACTOR = 8;
 
-/** When an entry is due. Instants in epoch milliseconds. */
+/** The times at which an entry is due. Instants are in epoch milliseconds. */
 export interface DueTimes {
   readonly crons: readonly Times[];
-  /** Of the zone that the crons are meant in. */
+  /** The clock of the time zone of the cron expressions. */
   readonly clock: ZoneClock;
-  /** When the entry was installed: nothing before that minute is due. `undefined`: it always stood. */
+  /** The time at which the entry was installed. Nothing before that minute is due. `undefined`: no limit. */
   readonly since: number | undefined;
 }
 
-/** What is known when a scheduler starts an entry. */
-export interface Tick extends DueTimes {
+/** The input of the decision about a scheduled start. */
+export interface StartTimes extends DueTimes {
   /** Newest slot that was run or skipped. */
   readonly handled: number | undefined;
   readonly now: number;
 }
 
-/** What a start stands for. */
+/** The slot that a scheduled start stands for. */
 export type Due =
-  /** This slot: run it. */
+  /** This slot is due and not handled. */
   | { readonly kind: "due"; readonly slot: number }
-  /** A slot that was handled already: the line was started twice, or at an hour of its own. */
+  /** The newest slot is handled: the line was started twice, or between due times. */
   | { readonly kind: "done"; readonly slot: number }
-  /** Nobody handled this slot, and it is too old by now. */
+  /** Nobody handled this slot, and it is too old. */
   | { readonly kind: "too-late"; readonly slot: number }
   /** Nothing was due. */
   | { readonly kind: "none" };
 
 /**
- * Which slot a scheduled start is to run: the newest due instant up to now that is not handled, looking back
- * `LOOK_BACK_MS`. Never the current minute alone: cron may be late.
+ * Finds the slot of a scheduled start: the newest due instant up to now that is not handled, at most `LOOK_BACK_MS` old.
+ * The current minute alone is not enough, because cron may be late.
  */
-export function findDue({ crons, clock, since, handled, now }: Tick): Due {
+export function findDue({ crons, clock, since, handled, now }: StartTimes): Due {
   const recent = newestRun(crons, clock, { after: now - LOOK_BACK_MS - 1, upTo: now });
   const installedAt = beginningOf(since);
   const handledAt = handled ?? Number.NEGATIVE_INFINITY;
@@ -49,7 +49,7 @@ export function findDue({ crons, clock, since, handled, now }: Tick): Due {
     if (recent <= installedAt) return { kind: "none" };
     return { kind: recent > handledAt ? "due" : "done", slot: recent };
   }
-  // Without a beginning there is no telling what was missed.
+  // Without a limit, every earlier due time would count as missed.
   const after = Math.max(installedAt, handledAt);
   if (after === Number.NEGATIVE_INFINITY) return { kind: "none" };
   const missed = newestRun(crons, clock, { after, upTo: now - LOOK_BACK_MS - 1 });
@@ -57,7 +57,7 @@ export function findDue({ crons, clock, since, handled, now }: Tick): Due {
 }
 
 /**
- * The due instant in the minute of `at`, as a scheduler names it that has its own list of times; `undefined` for none.
+ * The due instant in the minute of `at`, which a scheduler gives that computes the times itself; `undefined` for none.
  */
 export function dueInMinute({ crons, clock, since }: DueTimes, at: number): number | undefined {
   const minute = at - (at % MINUTE_MS);
@@ -66,19 +66,20 @@ export function dueInMinute({ crons, clock, since }: DueTimes, at: number): numb
 }
 
 /**
- * Nothing up to here is due: a daemon that loads a crontab in the very second of its tick starts that minute's lines.
+ * The last instant at which the entry is not due. The minute of the install counts, because a daemon that loads a crontab at
+ * the beginning of a minute starts that minute's lines.
  */
 const beginningOf = (since: number | undefined): number =>
   since === undefined ? Number.NEGATIVE_INFINITY : since - (since % MINUTE_MS) - 1;
 
-/** The newest due instant in (after, upTo], looked for in ever longer spans backward. */
+/** The newest due instant in (after, upTo]. Searches backward, in spans that become longer. */
 function newestRun(
   crons: readonly Times[],
   clock: ZoneClock,
   { after, upTo }: { readonly after: number; readonly upTo: number },
 ): number | undefined {
   let to = upTo + 1;
-  for (let length = FIRST_LOOK_MS; to > after + 1; length *= LONGER) {
+  for (let length = FIRST_SPAN_MS; to > after + 1; length *= SPAN_FACTOR) {
     const from = Math.max(after + 1, to - length);
     let newest: number | undefined;
     for (const cron of crons) {

@@ -1,31 +1,34 @@
 import type { Stats } from "node:fs";
 
 /**
- * A config directory that users other than root can change, open for as long as this process lives. Only root has one.
+ * A config directory that users other than root can change. Root keeps it open until this process ends.
  *
- * Such a user can put a symbolic link in the place of any file or directory at any moment, so root never uses a path
- * there as it stands: each step starts at the open directory and enters no link.
+ * Such a user can replace any file or directory with a symbolic link at any moment. So root never uses a path there
+ * directly: each step starts at the open directory and follows no link.
  */
 export interface Anchor {
   /** Path of the config directory, links resolved. */
   readonly path: string;
-  /** User and group of the config directory: whatever root makes in it is given to them. */
+  /** User and group of the config directory. They become the owners of everything that root creates in it. */
   readonly owner: { readonly uid: number; readonly gid: number };
   /** Current attributes of the open directory. */
   stats(): Promise<Stats>;
-  /** Does `act` at a path that means the same place, whose last name alone is still looked up. Errors name the user's path. */
+  /**
+   * Runs `act` with a path for the same file, of which the kernel looks up only the last name. Errors name the user's
+   * path.
+   */
   at<T>(path: string, act: (safePath: string) => Promise<T>): Promise<T>;
-  /** As `fs.open`; a new file is the owner's, and a file that was there is changed only if it has no second name. */
+  /** Like `fs.open`. The owner gets a new file; an existing file is only changed if it has no second name. */
   open(path: string, flags: number, mode?: number): Promise<number>;
   /** Opens a file whose times are to be changed. */
   openToTouch(path: string): Promise<number>;
-  /** As `fs.mkdir`; the new directory is the owner's. */
+  /** Like `fs.mkdir`. The owner gets the new directory. */
   makeDirectory(path: string, mode: number): Promise<void>;
 }
 
 let anchors: readonly Anchor[] = [];
 
-/** The anchor that a path is to be reached from; `undefined` where the path is safe as it stands. */
+/** Finds the anchor of a path; `undefined` if the path is safe to use directly. */
 export function anchorOf(path: string): Anchor | undefined {
   for (const anchor of anchors) {
     if (path === anchor.path || path.startsWith(`${anchor.path}/`)) return anchor;
@@ -37,7 +40,7 @@ export function addAnchor(anchor: Anchor): void {
   anchors = [anchor, ...anchors.filter(({ path }) => path !== anchor.path)];
 }
 
-/** For a process that is no longer root: the kernel checks each of its steps. */
+/** Removes all anchors. A process that is no longer root needs none, because the kernel checks each of its steps. */
 export function dropAnchors(): void {
   anchors = [];
 }

@@ -14,50 +14,45 @@ import {
 } from "node:fs";
 import { errorCode, StoreError } from "../errors.ts";
 import { type Anchor, addAnchor } from "./anchor.ts";
-import { askLater } from "./deadline.ts";
+import { callFsAsync } from "./deadline.ts";
+import { othersCanReplaceEntries } from "./modes.ts";
 
 /**
- * How root works in a config directory that others can change (`anchor.ts`). Loaded only there, and only on Linux:
- * node:fs has no openat(2), and `/proc/self/fd/N/name` is the same.
+ * Root's file operations in a config directory that others can change (`anchor.ts`). This file is only loaded there, and
+ * only on Linux: node:fs has no openat(2), and `/proc/self/fd/N/name` does the same.
  */
 
 const OPEN_FILES = "/proc/self/fd";
-/** open(2), as every architecture that Node runs on has it; node:fs does not name it. Needs no right to read. */
+/** Value from open(2), the same on every architecture of Node; node:fs does not define it. Needs no read permission. */
 const O_PATH = 0o10_000_000;
 const ENTER = O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 const FOR_WRITING = constants.O_WRONLY | constants.O_RDWR;
-const WRITABLE_BY_OTHERS = 0o022;
-const STICKY = 0o1000;
 /** The kernel's own limit. */
 const MOST_LINKS = 40;
-/** A file may appear and go between two looks, but not for ever. */
+/** A file may be created and removed between two checks, but not again and again. */
 const TRIES = 8;
 
 type Finished = (error: NodeJS.ErrnoException | null) => void;
 const only = (later: (done: Finished) => void): Promise<void> =>
-  askLater<void>((done) => later((error) => done(error, undefined)));
+  callFsAsync<void>((done) => later((error) => done(error, undefined)));
 
 const openAt = (path: string, flags: number, mode?: number): Promise<number> =>
-  askLater<number>((done) => open(path, flags, mode, done));
-const statsOf = (fd: number): Promise<Stats> => askLater<Stats>((done) => fstat(fd, done));
-const lookAt = (path: string): Promise<Stats> => askLater<Stats>((done) => lstat(path, done));
+  callFsAsync<number>((done) => open(path, flags, mode, done));
+const statsOf = (fd: number): Promise<Stats> => callFsAsync<Stats>((done) => fstat(fd, done));
+const lookAt = (path: string): Promise<Stats> => callFsAsync<Stats>((done) => lstat(path, done));
 const closeIt = (fd: number): Promise<void> => only((done) => close(fd, (error) => done(error ?? null)));
 
-/** An error of a step, in words that name the user's path. */
+/** Replaces the internal path in an error's message with the user's path. */
 function named(error: unknown, safePath: string, path: string): unknown {
   if (error instanceof Error) error.message = error.message.replaceAll(safePath, path);
   return error;
 }
 
-/** Whether users other than root can replace the entries of a directory. */
-const isShared = ({ uid, mode }: Stats): boolean =>
-  uid !== 0 || ((mode & WRITABLE_BY_OTHERS) !== 0 && (mode & STICKY) === 0);
-
 /** The link at a path, if one is there. */
 async function linkAt(path: string): Promise<{ readonly target: string; readonly uid: number } | undefined> {
   const found = await lookAt(path);
   if (!found.isSymbolicLink()) return undefined;
-  return { target: await askLater<string>((done) => readlink(path, "utf8", done)), uid: found.uid };
+  return { target: await callFsAsync<string>((done) => readlink(path, "utf8", done)), uid: found.uid };
 }
 
 /** A directory that was reached one component after the other. */
@@ -65,15 +60,15 @@ interface Reached {
   readonly fd: number;
   readonly path: string;
   readonly stats: Stats;
-  /** Others than root can lead the way, or what stands in the directory, elsewhere. */
+  /** Users other than root can change the path or the directory's entries. */
   readonly shared: boolean;
-  /** Owners of the links on the way, root left out. */
+  /** Owners of the links in the path, except root. */
   readonly linkOwners: readonly number[];
 }
 
 const componentsOf = (path: string): readonly string[] => path.split("/").filter((part) => part !== "" && part !== ".");
 
-/** Follows a path from `/` as the kernel does, but looks at whose each step is. */
+/** Follows a path from `/` as the kernel does, and records the owner of each step. */
 async function reach(path: string): Promise<Reached> {
   const todo = [...componentsOf(path)];
   const linkOwners: number[] = [];
@@ -89,7 +84,7 @@ async function reach(path: string): Promise<Reached> {
   try {
     for (;;) {
       const stats = await statsOf(fd);
-      shared ||= isShared(stats);
+      shared ||= othersCanReplaceEntries(stats);
       const name = todo.shift();
       if (name === undefined) return { fd, path: `/${done.join("/")}`, stats, shared, linkOwners };
       const step = `${OPEN_FILES}/${fd}/${name}`;
@@ -112,7 +107,7 @@ async function reach(path: string): Promise<Reached> {
   }
 }
 
-/** Opens a directory below an open one. Never through a link. */
+/** Opens a directory below an open one. Does not follow links. */
 async function enter(fd: number, name: string, path: string): Promise<number> {
   const step = `${OPEN_FILES}/${fd}/${name}`;
   try {
@@ -133,7 +128,7 @@ async function enter(fd: number, name: string, path: string): Promise<number> {
 function createAnchor({ fd: root, path: rootPath, stats }: Reached): Anchor {
   const { uid, gid } = stats;
 
-  /** @param act gets the directory that holds `path`, and the place of `path` in it */
+  /** @param act receives a safe path for `path`, and the open directory that contains it */
   async function within<T>(path: string, act: (place: string, parent: number) => Promise<T>): Promise<T> {
     const parts = path.slice(rootPath.length + 1).split("/");
     if (parts.includes("..")) throw new Error(`${path} is not resolved`);
@@ -156,7 +151,7 @@ function createAnchor({ fd: root, path: rootPath, stats }: Reached): Anchor {
     }
   }
 
-  /** Root's own directory stays root's, whoever else may write there. */
+  /** Gives a new file to the owner of the config directory. Root's own directory keeps root's files. */
   const give = async (fd: number): Promise<void> => {
     if (uid !== 0) await only((done) => fchown(fd, uid, gid, done));
   };
@@ -173,10 +168,9 @@ function createAnchor({ fd: root, path: rootPath, stats }: Reached): Anchor {
     }
   }
 
-  /** Opens a file that is there. What is to be changed must be a file of the owner's, or of root's, and of one name. */
+  /** Opens an existing file. A file to be changed must belong to the owner or to root, and must have only one name. */
   async function openExisting(place: string, flags: number, path: string, changes: boolean): Promise<number> {
     const kept = flags & ~(constants.O_CREAT | constants.O_EXCL);
-    // NONBLOCK: a fifo in the place of a file must not hang us.
     const fd = await openAt(place, kept | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     if (!changes) return fd;
     try {
@@ -214,7 +208,7 @@ function createAnchor({ fd: root, path: rootPath, stats }: Reached): Anchor {
     const fd = await openAt(place, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
     try {
       const [found, above] = [await statsOf(fd), await statsOf(parent)];
-      const names = await askLater<string[]>((done) => readdir(`${OPEN_FILES}/${fd}/.`, done));
+      const names = await callFsAsync<string[]>((done) => readdir(`${OPEN_FILES}/${fd}/.`, done));
       if (found.uid !== 0 || found.dev !== above.dev || names.length > 0) {
         throw new StoreError(`${path} was replaced while root created it`, {
           hint: "Find the program that writes there: fuser -v DIRECTORY",
@@ -253,11 +247,11 @@ function createAnchor({ fd: root, path: rootPath, stats }: Reached): Anchor {
 }
 
 /**
- * Opens a config directory as root. Where others can change it, or lead its path elsewhere, all that follows starts at the
- * open directory.
+ * Opens a config directory as root. If others can change it or its path, every later operation starts at the open
+ * directory.
  *
  * @returns its path, links resolved
- * @throws StoreError where a user's link leads to a directory that is not that user's
+ * @throws StoreError if a user's link leads to a directory of another user
  */
 export async function enterConfigDir(configDir: string): Promise<string> {
   if ((await statOrNone(OPEN_FILES)) === undefined) {

@@ -30,7 +30,7 @@ export function allLocal(mountinfo: string): boolean {
 let local: boolean | undefined;
 
 /** Looked at once; /proc never hangs. Where it is not there, nothing is known. */
-function nothingHangs(): boolean {
+function isAllLocal(): boolean {
   try {
     local ??= allLocal(readFileSync("/proc/self/mountinfo", "utf8"));
   } catch {
@@ -46,18 +46,18 @@ const ANSWER_MS = 60_000;
 /** The timeout after a first failure: cleaning up does not wait as long again. */
 const HURRIED_MS = 1_000;
 
-let asked = 0;
+let pending = 0;
 let givenUp = 0;
 
 /** Number of unanswered file system calls: a process with such calls cannot end by itself, nor by `process.exit`. */
-export const openQuestions = (): number => asked;
+export const pendingOperations = (): number => pending;
 
 /** Asks through another thread, however long it takes. */
-export function askLater<T>(later: (done: Done<T>) => void): Promise<T> {
+export function callFsAsync<T>(later: (done: Done<T>) => void): Promise<T> {
   return new Promise((resolve, reject) => {
-    asked += 1;
+    pending += 1;
     later((error, value) => {
-      asked -= 1;
+      pending -= 1;
       if (error === null) resolve(value);
       else reject(error);
     });
@@ -67,15 +67,15 @@ export function askLater<T>(later: (done: Done<T>) => void): Promise<T> {
 const atOnce = <T>(now: () => T): Promise<T> => new Promise((resolve) => resolve(now()));
 
 /** Asks the file system. @param now does it at once; @param later the same through another thread, however long it takes */
-export const ask = <T>(now: () => T, later: (done: Done<T>) => void): Promise<T> =>
-  nothingHangs() ? atOnce(now) : askLater(later);
+export const callFs = <T>(now: () => T, later: (done: Done<T>) => void): Promise<T> =>
+  isAllLocal() ? atOnce(now) : callFsAsync(later);
 
 /**
  * Resolves to the result of `work`, unless that takes too long.
  *
  * @throws StoreError after `ms`; a later result is ignored
  */
-export function answerOf<T>(work: Promise<T>, path: string, ms = ANSWER_MS): Promise<T> {
+export function limitTime<T>(work: Promise<T>, path: string, ms = ANSWER_MS): Promise<T> {
   return new Promise((resolve, reject) => {
     let late = false;
     const giveUp = () => {
@@ -106,12 +106,12 @@ export function answerOf<T>(work: Promise<T>, path: string, ms = ANSWER_MS): Pro
 }
 
 /** Like `ask`, with a timeout. @param path shown to the user */
-export const act = <T>(path: string, now: () => T, later: (done: Done<T>) => void): Promise<T> =>
-  nothingHangs() ? atOnce(now) : answerOf(askLater(later), path);
+export const withDeadline = <T>(path: string, now: () => T, later: (done: Done<T>) => void): Promise<T> =>
+  isAllLocal() ? atOnce(now) : limitTime(callFsAsync(later), path);
 
 /** The same, but never at once: a disk may take its time. */
-export const actLater = <T>(path: string, later: (done: Done<T>) => void): Promise<T> =>
-  nothingHangs() ? askLater(later) : answerOf(askLater(later), path);
+export const withDeadlineAsync = <T>(path: string, later: (done: Done<T>) => void): Promise<T> =>
+  isAllLocal() ? callFsAsync(later) : limitTime(callFsAsync(later), path);
 
 type Finished = (error: NodeJS.ErrnoException | null) => void;
 
@@ -121,9 +121,9 @@ const forget =
     later((error) => done(error, undefined));
 
 /** `act` for what gives nothing. */
-export const actOnly = (path: string, now: () => void, later: (done: Finished) => void): Promise<void> =>
-  act<void>(path, now, forget(later));
+export const withDeadlineVoid = (path: string, now: () => void, later: (done: Finished) => void): Promise<void> =>
+  withDeadline<void>(path, now, forget(later));
 
 /** `ask` for what gives nothing. */
-export const askOnly = (now: () => void, later: (done: Finished) => void): Promise<void> =>
-  ask<void>(now, forget(later));
+export const callFsVoid = (now: () => void, later: (done: Finished) => void): Promise<void> =>
+  callFs<void>(now, forget(later));

@@ -2,18 +2,20 @@ import { constants } from "node:fs";
 import { dirname } from "node:path";
 import { errorCode, StoreError } from "../errors.ts";
 import { type OpenFile, open, removeFile, rename } from "./fs.ts";
+import { renderMode, WRITABLE_BY_OTHERS } from "./modes.ts";
 import { nonce } from "./nonce.ts";
-import { storeFault, systemCode } from "./store-error.ts";
+import { ioError, systemCode } from "./store-error.ts";
 
 const FILE_MODE = 0o600;
 
-/** Text of a file inside `.sched`; `undefined` when it is not there. */
+/** Reads a file in `.sched`; `undefined` if it does not exist. */
 export async function readStateFile(path: string): Promise<string | undefined> {
   return readVia(path, "utf8", async () => {});
 }
 
 /**
- * The same for a file that names commands: refused when group or others may write it, or when it is a stranger's.
+ * Like `readStateFile` for a file that names commands. Throws if the group or others can write it, or if its owner is not
+ * trusted.
  *
  * @param owners user ids whose file is trusted
  */
@@ -29,13 +31,10 @@ export async function readTrustedFile(
         hint: "Check the file, then install the schedule again as the user who owns the crontab.",
       });
     }
-    if ((mode & 0o022) !== 0) {
-      throw new StoreError(
-        `${path} can be written by others (mode ${(mode & 0o777).toString(8)}), so it is not trusted`,
-        {
-          hint: "Check the file, which contains commands that are run. Then install the schedule again.",
-        },
-      );
+    if ((mode & WRITABLE_BY_OTHERS) !== 0) {
+      throw new StoreError(`${path} can be written by others (mode ${renderMode(mode)}), so it is not trusted`, {
+        hint: "Check the file, which contains commands that are run. Then install the schedule again.",
+      });
     }
   });
 }
@@ -45,8 +44,7 @@ async function readOnce(
   encoding: BufferEncoding,
   check: (file: OpenFile) => Promise<void>,
 ): Promise<string> {
-  // NONBLOCK: a fifo put there by someone else must not hang us.
-  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
   try {
     await check(file);
     return await file.readText(encoding);
@@ -67,19 +65,19 @@ async function readVia(
     return await readOnce(path, encoding, check);
   } catch (error) {
     if (errorCode(error) === "ENOENT") return undefined;
-    // Another host has put a newer file in its place since we opened it, and NFS knows the old one no more.
+    // Another host replaced the file after this process opened it, and the NFS server has removed the old one.
     if (systemCode(error) === "ESTALE" && tries > 1) return readVia(path, encoding, check, tries - 1);
-    throw error instanceof StoreError ? error : storeFault("read", path, error);
+    throw error instanceof StoreError ? error : ioError("read", path, error);
   }
 }
 
-/** Makes a rename or removal in a folder outlast a power cut. */
-export async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY);
+/** Makes sure that a rename or a removal in a directory survives a power failure. */
+export async function syncDirectory(directory: string): Promise<void> {
+  const handle = await open(directory, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
     await handle.sync();
   } catch (error) {
-    // Some network file systems cannot sync a folder; they say so and keep its order themselves.
+    // Some network file systems cannot sync a directory; they keep the order of its changes themselves.
     if (errorCode(error) !== "EINVAL" && errorCode(error) !== "ENOTSUP") throw error;
   } finally {
     await handle.close();
@@ -88,10 +86,10 @@ export async function syncFolder(folder: string): Promise<void> {
 
 const NEW_FILE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 
-/** A name beside a file that nobody else uses, on whatever host or in whatever container. */
+/** A temporary name beside a file, unique across all hosts and containers. */
 export const besideOf = (path: string): string => `${path}.${nonce()}.tmp`;
 
-/** Writes the whole of a file that is not there yet. What is left of a write that fails is removed. */
+/** Writes a new file. Removes it again if the write fails. */
 export async function createStateFile(
   path: string,
   text: string,
@@ -111,34 +109,36 @@ export async function createStateFile(
   }
 }
 
-/** Writes the bytes of a file into another one that is not there yet. */
+/** Copies a file to a new one. */
 export async function copyStateFile(from: string, to: string): Promise<void> {
   await createStateFile(to, await readOnce(from, "latin1", async () => {}), { encoding: "latin1", sync: true });
 }
 
 /**
- * Writes a file that others may read meanwhile: beside itself, synced, then renamed, so that a reader and a full disk
- * find the old text or the new one, never half of it.
+ * Writes a file atomically: to a temporary file beside it, which is synced and then renamed. A reader sees the old text or
+ * the new one, never a part, even if the disk is full.
+ *
+ * @param options.sync whether the text must survive a power failure
  */
-export async function writeStateFile(path: string, text: string): Promise<void> {
+export async function writeStateFile(path: string, text: string, { sync = true } = {}): Promise<void> {
   const beside = besideOf(path);
   try {
-    await createStateFile(beside, text, { sync: true });
+    await createStateFile(beside, text, { sync });
     await rename(beside, path);
-    await syncFolder(dirname(path));
+    if (sync) await syncDirectory(dirname(path));
   } catch (error) {
     await removeFile(beside).catch(() => {});
-    throw storeFault("write", path, error);
+    throw ioError("write", path, error);
   }
 }
 
-/** Removes a file of ours; it is fine when it has gone already. */
+/** Removes a file of this program. It may already be gone. */
 export async function removeStateFile(path: string): Promise<void> {
   try {
     await removeFile(path);
-    await syncFolder(dirname(path));
+    await syncDirectory(dirname(path));
   } catch (error) {
     if (errorCode(error) === "ENOENT") return;
-    throw storeFault("remove", path, error);
+    throw ioError("remove", path, error);
   }
 }

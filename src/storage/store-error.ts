@@ -32,7 +32,7 @@ export function systemCode(error: unknown): string | undefined {
  *
  * @param doing what we were about, such as "write"
  */
-export function storeFault(doing: string, path: string, error: unknown): StoreError {
+export function ioError(doing: string, path: string, error: unknown): StoreError {
   if (error instanceof StoreError) return error; // It has said so itself.
   const reason = REASONS[systemCode(error) ?? ""];
   return new StoreError(`cannot ${doing} ${path}: ${reason?.why ?? errorMessage(error)}`, {

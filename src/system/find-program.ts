@@ -17,18 +17,25 @@ async function lookAt(path: string): Promise<Found> {
   );
 }
 
-const HINT = "Write its absolute path in the schedule (pipelinewise.command), or add its directory to the PATH.";
-
 /**
  * Absolute path of a program, as a shell would find it.
  *
- * @param word a name, looked for in the folders of `path`, or an absolute path
- * @param path value of PATH; its relative parts are passed over, as they mean another folder in every other place
+ * @param word a name, looked for in the directories of `path`, or an absolute path
+ * @param path value of PATH; its relative parts are passed over, as they mean another directory in every other place
+ * @param key of the schedule file that names the program
  * @throws SchedError with a shell's code: 127 not found, 126 found but not executable
  */
-export async function findProgram(word: string, path: string | undefined): Promise<string> {
-  const folders = (path ?? "").split(":").filter(isAbsolute);
-  const candidates = isAbsolute(word) ? [word] : word.includes("/") ? [] : folders.map((folder) => join(folder, word));
+export async function findProgram(
+  word: string,
+  path: string | undefined,
+  key = "pipelinewise.command",
+): Promise<string> {
+  const directories = (path ?? "").split(":").filter(isAbsolute);
+  const candidates = isAbsolute(word)
+    ? [word]
+    : word.includes("/")
+      ? []
+      : directories.map((directory) => join(directory, word));
   let refused: string | undefined;
   for (const candidate of candidates) {
     const found = await lookAt(candidate);
@@ -44,6 +51,6 @@ export async function findProgram(word: string, path: string | undefined): Promi
   const searched = word.includes("/") ? "" : `; searched PATH: ${path ?? "(not set)"}`;
   throw new SchedError(`the command ${JSON.stringify(word)} was not found${searched}`, {
     exitCode: EXIT.notFound,
-    hint: HINT,
+    hint: `Write its absolute path in the schedule (${key}), or add its directory to the PATH.`,
   });
 }

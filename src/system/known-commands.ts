@@ -1,6 +1,8 @@
-import { execFile } from "node:child_process";
-import { EXIT, SchedError, StoreError } from "../errors.ts";
+import { EXIT, errorMessage, InterruptedError, SchedError, StoreError } from "../errors.ts";
+import type { SignalSource } from "../host.ts";
 import { FAST_SYNC_NAMES, type FastSyncName } from "../pipeline-id.ts";
+import { SECOND_MS } from "../time-units.ts";
+import { type CallLimits, callProgram, lastLine } from "./call-program.ts";
 
 /** The commands that a PipelineWise knows, as its own help tells. */
 export interface KnownCommands {
@@ -10,39 +12,34 @@ export interface KnownCommands {
 }
 
 /** A start of PipelineWise takes one to three seconds; on a busy machine, more. */
-const TIMEOUT_MS = 60_000;
+const LIMITS: CallLimits = { answerMs: 60 * SECOND_MS, graceMs: 2 * SECOND_MS, signalMs: 0, mostBytes: 1024 * 1024 };
 
 /**
- * Asks PipelineWise which commands it knows, by its `--help`. A version number would not tell: a user may call PipelineWise
- * through a script or an image that has its own.
+ * Asks PipelineWise which commands it knows, by its `--help`. A version number does not show them: a user may call
+ * PipelineWise through a script or an image that has its own version.
  *
- * @param command the program, absolute, and its leading words
- * @throws StoreError when it gives no answer
+ * @param command absolute path of the program, then the arguments before every subcommand
+ * @throws StoreError when it gives no answer; InterruptedError after a signal
  */
-export function askKnownCommands(command: readonly string[], env: NodeJS.ProcessEnv): Promise<KnownCommands> {
-  const [program = "", ...words] = [...command, "--help"];
-  return new Promise((resolve, reject) => {
-    execFile(
-      program,
-      words,
-      { env, timeout: TIMEOUT_MS, killSignal: "SIGKILL", maxBuffer: 1024 * 1024 },
-      (error, stdout, stderr) => {
-        const shown = [program, ...words].join(" ");
-        if (error !== null) {
-          const lastLine = stderr.trim().split("\n").at(-1) || error.message.split("\n")[0];
-          reject(
-            new StoreError(`cannot ask PipelineWise which commands it knows: ${shown} failed: ${lastLine}`, {
-              cause: error,
-              hint: "Run that command by hand and fix the problem, then try again.",
-            }),
-          );
-          return;
-        }
-        const known = new Set(stdout.split(/[^A-Za-z0-9_]+/));
-        resolve({ program: command.join(" "), knows: (name) => known.has(name) });
-      },
-    );
+export async function askKnownCommands(
+  command: readonly string[],
+  { env, signals }: { readonly env: NodeJS.ProcessEnv; readonly signals: SignalSource },
+): Promise<KnownCommands> {
+  const words = [...command, "--help"];
+  const failed = (why: string, cause?: unknown): StoreError =>
+    new StoreError(`cannot ask PipelineWise which commands it knows: ${why}`, {
+      cause,
+      hint: "Run that command by hand and fix the problem, then try again.",
+    });
+  const answer = await callProgram(words, { env, signals, limits: LIMITS }).catch((error) => {
+    throw error instanceof InterruptedError ? error : failed(errorMessage(error), error);
   });
+  const { exitCode, signal, stdout, stderr } = answer;
+  if (exitCode !== 0) {
+    throw failed(`${words.join(" ")} failed: ${lastLine(stderr) ?? `it ended with ${signal ?? exitCode}`}`);
+  }
+  const known = new Set(stdout.split(/[^A-Za-z0-9_]+/));
+  return { program: command.join(" "), knows: (name) => known.has(name) };
 }
 
 /** Name that PipelineWise has for its fast sync. @param place the entry that needs it, such as `schedule.yml:3:5  a → b (fast_sync)` */

@@ -10,7 +10,7 @@ const LOCALTIME = "/etc/localtime";
  *
  * @param root directory to use as `/`
  */
-export function localtimeMark(root: string): string {
+export function localtimeFingerprint(root: string): string {
   const path = join(root, LOCALTIME);
   try {
     return `link ${readlinkSync(path)}`;
@@ -20,7 +20,7 @@ export function localtimeMark(root: string): string {
   }
 }
 
-/** FNV-1a: zone files are small, and nobody means ill with them. */
+/** FNV-1a. It is not secure, but zone files are small and are not hostile input. */
 function markOfFile(path: string): string {
   let sum = 0x811c9dc5;
   try {

@@ -1,11 +1,12 @@
 import type { TextSink } from "../host.ts";
 
 /**
- * Writes to a reader at its pace. A reader that has gone (`preview | head`) gets nothing more, which is not an error.
+ * Writes to a reader, no faster than it reads. A reader that has gone (`preview | head`) gets nothing more; that is not an
+ * error.
  *
- * @returns a function that writes one chunk and resolves when the reader can take the next; `false` when it has gone
+ * @returns a function that writes one chunk and resolves when the reader can take the next; `false` if it has gone
  */
-export function passOnTo(sink: TextSink): (chunk: string | Uint8Array) => Promise<boolean> {
+export function writeWithBackpressure(sink: TextSink): (chunk: string | Uint8Array) => Promise<boolean> {
   let gone = false;
   let goOn = () => {};
   for (const event of ["error", "close"] as const) {
@@ -24,15 +25,15 @@ export function passOnTo(sink: TextSink): (chunk: string | Uint8Array) => Promis
   };
 }
 
-/** Written at once: a line each would be a system call each. */
+/** Length of one write. A write for each line would be a system call for each line. */
 const CHUNK_LENGTH = 65_536;
 
 /**
- * Writes a long text piece by piece, no faster than the reader takes it, so that it is never in memory as a whole.
- * A reader that has gone (`preview | head`) ends it.
+ * Writes a long text in chunks, no faster than the reader takes them, so that the whole text is never in memory. Stops if
+ * the reader has gone (`preview | head`).
  */
 export async function writePieces(pieces: Iterable<string>, sink: TextSink): Promise<void> {
-  const passOn = passOnTo(sink);
+  const passOn = writeWithBackpressure(sink);
   let chunk = "";
   for (const piece of pieces) {
     chunk += piece;

@@ -1,9 +1,9 @@
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { errorCode, StoreError } from "../errors.ts";
-import { storeFault } from "../storage/store-error.ts";
+import { ioError } from "../storage/store-error.ts";
 
-/** A zone, and where we have it from, in words that go behind "from". */
+/** A time zone, and the text that follows "from" in a message about it. */
 export interface MachineZone {
   readonly zone: string;
   readonly source: string;
@@ -12,15 +12,15 @@ export interface MachineZone {
 const LOCALTIME = "/etc/localtime";
 const ZONEINFO = "/usr/share/zoneinfo";
 const MOST_LINKS = 8;
-/** What lies in the zone folder and is none, or is one with leap seconds or by another path. */
+/** Entries of the zone directory that are no zones, or are zones with leap seconds or under another path. */
 const NO_ZONES = new Set(["posix", "right", "localtime", "posixrules", "Factory"]);
 
 /**
- * The zone that cron follows: /etc/localtime, and UTC where there is none. The caller's TZ is not asked, as cron does
- * not see it; nor is /etc/timezone, except to tell which of several equal zones is meant.
+ * The time zone that cron uses: /etc/localtime, or UTC if that is missing. The TZ variable does not count, because cron
+ * does not see it. /etc/timezone only decides which of several equal zones is meant.
  *
- * @param root folder to take for `/`
- * @throws StoreError where /etc/localtime is a file of no known zone
+ * @param root directory that replaces `/`
+ * @throws StoreError if /etc/localtime is a file that matches no known zone
  */
 export function readMachineZone(root = "/"): MachineZone {
   const { path, zone } = followLinks(LOCALTIME, root);
@@ -30,7 +30,7 @@ export function readMachineZone(root = "/"): MachineZone {
   const candidates = zoneCandidates(root);
   const equal = candidates.find((name) => readIfThere(join(root, ZONEINFO, name))?.equals(bytes));
   if (equal !== undefined) return { zone: equal, source: `${LOCALTIME}, a copy of its file` };
-  // A copy made with other zone data, such as a host's file in a container: the rules in force now are its last line.
+  // A copy from other zone data, such as the host's file in a container. Its last line has the rules that apply now.
   const rules = lastLine(bytes);
   const alike = candidates.find((name) => rules !== "" && rules === lastLine(readIfThere(join(root, ZONEINFO, name))));
   if (alike !== undefined) return { zone: alike, source: `${LOCALTIME}, which has its rules` };
@@ -39,13 +39,13 @@ export function readMachineZone(root = "/"): MachineZone {
   });
 }
 
-/** What /etc/timezone says, which cron does not read; `undefined` where it is missing or names no zone. */
+/** The zone in /etc/timezone, which cron does not read; `undefined` if the file is missing or names no zone. */
 export function readEtcTimezone(root = "/"): string | undefined {
   const said = readIfThere(join(root, "/etc/timezone"))?.toString().trim() ?? "";
   return /^[A-Za-z][\w+/-]*$/.test(said) ? said : undefined;
 }
 
-/** Where a path leads, and the zone that the first link into a zone folder names. */
+/** Follows the links of a path; also returns the zone that the first link into a zone directory names. */
 function followLinks(start: string, root: string): { readonly path: string; readonly zone?: string } {
   let path = start;
   for (let count = 0; count < MOST_LINKS; count++) {
@@ -57,7 +57,7 @@ function followLinks(start: string, root: string): { readonly path: string; read
   return { path };
 }
 
-/** Every zone of the machine, the likeliest name first: /etc/timezone's, then the principal names, then the links. */
+/** All zones of the machine, the most likely name first: /etc/timezone's, then the principal names, then the aliases. */
 function zoneCandidates(root: string): readonly string[] {
   const said = readEtcTimezone(root);
   const table = readIfThere(join(root, ZONEINFO, "zone1970.tab"))?.toString() ?? "";
@@ -72,12 +72,12 @@ function zoneCandidates(root: string): readonly string[] {
   ];
 }
 
-function zoneFiles(folder: string, prefix: string): string[] {
-  const entries = readIfThereDir(join(folder, prefix));
+function zoneFiles(directory: string, prefix: string): string[] {
+  const entries = readIfThereDir(join(directory, prefix));
   return entries.flatMap((entry) => {
     if (prefix === "" && NO_ZONES.has(entry.name)) return [];
     const name = prefix === "" ? entry.name : `${prefix}/${entry.name}`;
-    return entry.isDirectory() ? zoneFiles(folder, name) : [name];
+    return entry.isDirectory() ? zoneFiles(directory, name) : [name];
   });
 }
 
@@ -96,6 +96,6 @@ function orNothing<T>(path: string, read: () => T): T | undefined {
     return read();
   } catch (error) {
     if (["ENOENT", "ENOTDIR", "EISDIR", "ELOOP"].includes(errorCode(error) ?? "")) return undefined;
-    throw storeFault("read", path, error);
+    throw ioError("read", path, error);
   }
 }

@@ -12,10 +12,10 @@ const asIs = (text: string): string => text;
 
 export const PLAIN: Paint = { strong: asIs, faint: asIs, warning: asIs };
 
-/** Colours for a terminal that shows them, unless the user wants none: NO_COLOR, FORCE_COLOR=0, TERM=dumb. */
+/** Colours if stdout is a terminal, unless NO_COLOR, FORCE_COLOR=0 or TERM=dumb turns them off. */
 export function paintFor({ stdout, env }: Pick<Host, "stdout" | "env">): Paint {
-  const refused = (env["NO_COLOR"] ?? "") !== "" || /^(?:0|false)$/.test(env["FORCE_COLOR"] ?? "");
-  if (stdout.isTTY !== true || refused || env["TERM"] === "dumb") return PLAIN;
+  const isOff = (env["NO_COLOR"] ?? "") !== "" || /^(?:0|false)$/.test(env["FORCE_COLOR"] ?? "");
+  if (stdout.isTTY !== true || isOff || env["TERM"] === "dumb") return PLAIN;
   const { bold, dim, yellow } = colours.createColors(true);
   return { strong: bold, faint: dim, warning: yellow };
 }

@@ -1,4 +1,7 @@
-/** How many letters must be added, dropped, changed or swapped with their neighbour until `from` is `to`. */
+/**
+ * The number of letters to insert, delete, replace or swap with their neighbour to turn one text into another
+ * (Damerau-Levenshtein).
+ */
 export function editDistance(from: string, to: string): number {
   let beforeLast: readonly number[] = [];
   let last: readonly number[] = Array.from({ length: to.length + 1 }, (_, index) => index);
@@ -16,17 +19,17 @@ export function editDistance(from: string, to: string): number {
   return last[to.length] ?? 0;
 }
 
-/** Longer words are no slips of the pen. */
+/** A longer text is not compared. */
 const LONGEST = 40;
 
-/** The one of `words` that is nearest to the mistyped `word`; `undefined` if none is near. */
-export function nearestWord(word: string, words: readonly string[]): string | undefined {
-  if (word.length > LONGEST) return undefined;
+/** The most similar of several texts to a mistyped one; `undefined` if none is similar. */
+export function nearestWord(typed: string, candidates: readonly string[]): string | undefined {
+  if (typed.length > LONGEST) return undefined;
   const plain = (text: string): string => text.toLowerCase().replaceAll("-", "_");
-  const reach = Math.max(1, Math.floor(word.length / 3));
-  const ranked = words
-    .map((known) => ({ known, away: editDistance(plain(word), plain(known)) }))
-    .filter(({ away }) => away <= reach)
-    .sort((one, other) => one.away - other.away);
-  return ranked[0]?.known;
+  const maxDistance = Math.max(1, Math.floor(typed.length / 3));
+  const ranked = candidates
+    .map((candidate) => ({ candidate, distance: editDistance(plain(typed), plain(candidate)) }))
+    .filter(({ distance }) => distance <= maxDistance)
+    .sort((one, other) => one.distance - other.distance);
+  return ranked[0]?.candidate;
 }

@@ -1,19 +1,20 @@
-/** Columns of text, two blanks between them, as wide as their widest cell; no frame, so that a line can be cut and searched. */
+import { padText, textWidth } from "./width.ts";
+
+/** Blanks between two columns of a table. */
+export const COLUMN_GAP = "  ";
+
+export const widest = (texts: readonly string[]): number => Math.max(...texts.map(textWidth));
+
+/** One line of a table. Cells are padded to the widths of their columns. */
+export const renderLine = (cells: readonly string[], widths: readonly number[]): string =>
+  `${widths
+    .map((width, column) => padText(cells[column] ?? "", width))
+    .join(COLUMN_GAP)
+    .trimEnd()}\n`;
+
+/** A table without a frame, so that its lines can be cut and searched. Each column is as wide as its widest cell. */
 export function renderTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const lines = [head, head.map((name) => "-".repeat(lengthOf(name))), ...rows];
-  const widths = head.map((_, column) => Math.max(...lines.map((line) => lengthOf(line[column] ?? ""))));
-  const ruled = lines.map((line, index) => (index === 1 ? widths.map((width) => "-".repeat(width)) : line));
-  return ruled.map((line) => `${renderLine(line, widths)}\n`).join("");
+  const widths = head.map((name, column) => widest([name, ...rows.map((row) => row[column] ?? "")]));
+  const ruler = widths.map((width) => "-".repeat(width));
+  return [head, ruler, ...rows].map((cells) => renderLine(cells, widths)).join("");
 }
-
-/** In characters as they are seen, near enough for names, times and arrows. */
-const lengthOf = (text: string): number => [...text].length;
-
-const renderLine = (cells: readonly string[], widths: readonly number[]): string =>
-  widths
-    .map((width, column) => {
-      const cell = cells[column] ?? "";
-      return cell + " ".repeat(width - lengthOf(cell));
-    })
-    .join("  ")
-    .trimEnd();

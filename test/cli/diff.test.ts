@@ -1,19 +1,19 @@
 import { expect, test } from "vitest";
-import { installWorld } from "../support/install-world.ts";
+import { fakeMachine } from "../support/fake-machine.ts";
 
 test("ends with 1 when install would change something, and with 0 when not", async () => {
-  const world = installWorld({ crontab: "a\n" });
-  const before = await world.run("diff");
+  const machine = fakeMachine({ crontab: "a\n" });
+  const before = await machine.run("diff");
   expect(before).toMatchObject({ code: 1, out: expect.stringContaining("+# Sync every 5 minutes") });
-  expect([world.crontab.text(), world.stored()]).toEqual(["a\n", []]);
-  expect((await world.run("install")).out).toBe(before.out);
-  expect(await world.run("diff")).toMatchObject({ code: 0, out: "" });
+  expect([machine.crontab.text(), machine.stored()]).toEqual(["a\n", []]);
+  expect((await machine.run("install")).out).toBe(before.out);
+  expect(await machine.run("diff")).toMatchObject({ code: 0, out: "" });
 });
 
-test("shows what changed, in the crontab and in words", async () => {
-  const world = installWorld();
-  await world.run("install");
-  world.put(
+test("shows the changes of the crontab as a diff and the other changes as a list", async () => {
+  const machine = fakeMachine();
+  await machine.run("install");
+  machine.put(
     "schedule.yml",
     `pipelinewise: {env: {PASSWORD: hush}}
 pipelines:
@@ -21,7 +21,7 @@ pipelines:
   - {tap: third, target: redshift, cron: "0 * * * *"}
 `,
   );
-  const { code, out } = await world.run("diff");
+  const { code, out } = await machine.run("diff");
   expect(code).toBe(1);
   expect(out).toContain("-*/5 * * * * /usr/bin/node");
   expect(out).toContain("+*/7 * * * * /usr/bin/node");
@@ -37,27 +37,27 @@ pipelines:
 });
 
 test("says when only this program moved", async () => {
-  const world = installWorld();
-  await world.run("install");
-  const elsewhere = installWorld({ crontab: world.crontab.text(), env: { HOME: world.home } });
+  const machine = fakeMachine();
+  await machine.run("install");
+  const elsewhere = fakeMachine({ crontab: machine.crontab.text(), env: { HOME: machine.home } });
   expect(
-    (await elsewhere.run("diff", "--config-dir", world.configDir, "--name", "pipelinewise")).out.replaceAll(
-      world.home,
+    (await elsewhere.run("diff", "--config-dir", machine.configDir, "--name", "pipelinewise")).out.replaceAll(
+      machine.home,
       "~",
     ),
   ).toBe("stored schedule:\n  ~ PipelineWise's command\n");
 });
 
 test("without a file, and with none here, it is the one that is installed", async () => {
-  const world = installWorld();
-  world.put("second.yml", 'name: second\npipelines: [{tap: third, target: redshift, cron: "0 * * * *"}]\n');
-  await world.run("install", "second.yml");
-  expect(await world.run("diff", "--name", "second")).toMatchObject({ code: 0, out: "" });
-  expect(await world.run("diff")).toMatchObject({ code: 1, out: expect.stringContaining("pipelinewise") });
+  const machine = fakeMachine();
+  machine.put("second.yml", 'name: second\npipelines: [{tap: third, target: redshift, cron: "0 * * * *"}]\n');
+  await machine.run("install", "second.yml");
+  expect(await machine.run("diff", "--name", "second")).toMatchObject({ code: 0, out: "" });
+  expect(await machine.run("diff")).toMatchObject({ code: 1, out: expect.stringContaining("pipelinewise") });
 });
 
 test("a name that is not installed is said", async () => {
-  expect(await installWorld().run("diff", "--name", "nix")).toMatchObject({
+  expect(await fakeMachine().run("diff", "--name", "nix")).toMatchObject({
     code: 66,
     err: expect.stringContaining("no schedule nix"),
   });

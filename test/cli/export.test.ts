@@ -1,34 +1,86 @@
-import { mkdirSync, readFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync } from "node:fs";
 import { resolve } from "node:path";
 import { describe, expect, test } from "vitest";
-import { installWorld } from "../support/install-world.ts";
+import { fakeMachine } from "../support/fake-machine.ts";
 
 const WORDS = ["--node", "/usr/bin/node", "--program", "/usr/local/bin/pipelinewise-sched"];
 
 test("examples/crontab is what the schedule there renders", async () => {
-  const world = installWorld();
-  const { code, out, err } = await world.run("export", resolve("examples/schedule.yml"), ...WORDS);
+  const machine = fakeMachine();
+  const { code, out, err } = await machine.run("export", resolve("examples/schedule.yml"), ...WORDS);
   expect({ code, err }).toEqual({ code: 0, err: "" });
   expect(out).toBe(readFileSync("examples/crontab", "utf8"));
 });
 
 test("needs nothing of the machine it runs on: no crontab, no PipelineWise, no config directory", async () => {
-  const world = installWorld({ env: { PATH: "/nowhere", HOME: "" } });
-  expect(await world.run("export", ...WORDS)).toMatchObject({ code: 0, err: "" });
-  expect([world.stored(), world.crontab.calls()]).toEqual([[], []]);
+  const machine = fakeMachine({ env: { PATH: "/nowhere", HOME: "" } });
+  expect(await machine.run("export", ...WORDS)).toMatchObject({ code: 0, err: "" });
+  expect([machine.stored(), machine.crontab.calls()]).toEqual([[], []]);
 });
 
-test("writes the file crontab into a folder, made if need be", async () => {
-  const world = installWorld();
-  const { out } = await world.run("export", ...WORDS);
-  expect(await world.run("export", ...WORDS, "--output", "out/there")).toEqual({
+test("writes the file crontab into a directory, made if need be", async () => {
+  const machine = fakeMachine();
+  const { out } = await machine.run("export", ...WORDS);
+  expect(await machine.run("export", ...WORDS, "--output", "out/there")).toEqual({
     code: 0,
     out: "",
     err: "wrote ~/out/there/crontab\n",
   });
-  expect(world.text("out/there/crontab")).toBe(out);
-  mkdirSync(`${world.home}/second/crontab`, { recursive: true });
-  expect((await world.run("export", ...WORDS, "--output", "second")).code).toBe(74);
+  expect(machine.text("out/there/crontab")).toBe(out);
+  expect(await machine.run("export", ...WORDS, "--output", "out/there")).toMatchObject({ code: 0 });
+});
+
+describe.each(["cron", "airflow", "cronicle", "systemd"])("the files for %s", (scheduler) => {
+  const exporting = async () => {
+    const machine = fakeMachine();
+    machine.put(
+      "schedule.yml",
+      `${machine.text("schedule.yml")}cronicle: {url: "http://h:3012", key: "\${file:k}", target: h}\n`,
+    );
+    const words = ["export", "--on", scheduler, "--config-dir", "/pw", ...WORDS, "--output", "out"];
+    expect(await machine.run(...words)).toMatchObject({ code: 0 });
+    const [name = "", last = ""] = [readdirSync(`${machine.home}/out`)[0], readdirSync(`${machine.home}/out`).at(-1)];
+    return { machine, again: () => machine.run(...words), name, last };
+  };
+
+  test("replace those of an earlier export", async () => {
+    const { machine, again, name } = await exporting();
+    machine.put(`out/${name}`, `${machine.text(`out/${name}`)}\n`);
+    expect(await again()).toMatchObject({ code: 0 });
+    expect(machine.text(`out/${name}`)).not.toMatch(/\n\n$/);
+  });
+
+  test("replace no file of somebody else, and then none is written", async () => {
+    const { machine, again, name, last } = await exporting();
+    machine.put(`out/${last}`, "theirs\n");
+    if (name !== last) rmSync(`${machine.home}/out/${name}`);
+    expect(await again()).toEqual({
+      code: 74,
+      out: "",
+      err: expect.stringContaining(`out/${last} was not written by pipelinewise-sched export, so it is not replaced`),
+    });
+    expect(machine.text(`out/${last}`)).toBe("theirs\n");
+    if (name !== last) expect(machine.text(`out/${name}`)).toBeUndefined();
+  });
+
+  test.each([
+    ["a link", (path: string, victim: string) => symlinkSync(victim, path)],
+    ["a broken link", (path: string) => symlinkSync("nowhere", path)],
+    ["a FIFO", (path: string) => execFileSync("mkfifo", [path])],
+    ["a directory", (path: string) => mkdirSync(path)],
+  ])("replace no %s", async (_, make) => {
+    const { machine, again, name } = await exporting();
+    renameSync(`${machine.home}/out/${name}`, `${machine.home}/victim`);
+    const before = machine.text("victim");
+    make(`${machine.home}/out/${name}`, `${machine.home}/victim`);
+    expect(await again()).toMatchObject({
+      code: 74,
+      err: expect.stringContaining(`out/${name} is not a regular file, so it is not replaced`),
+    });
+    expect(machine.text("victim")).toBe(before);
+    expect(existsSync(`${machine.home}/out/nowhere`)).toBe(false);
+  });
 });
 
 describe("the config directory on the other machine", () => {
@@ -37,13 +89,27 @@ describe("the config directory on the other machine", () => {
     ["the schedule's", [], "pipelinewise: {config_dir: /share/pw/}\n", "--config-dir /share/pw "],
     ["the default", [], "pipelinewise: {config_dir: ~/.pipelinewise}\n", "run --scheduled --tap"],
   ])("%s", async (_, words, head, part) => {
-    const world = installWorld();
-    world.put("schedule.yml", head + world.text("schedule.yml"));
-    expect((await world.run("export", ...WORDS, ...words)).out).toContain(part);
+    const machine = fakeMachine();
+    machine.put("schedule.yml", head + machine.text("schedule.yml"));
+    expect((await machine.run("export", ...WORDS, ...words)).out).toContain(part);
   });
 
-  test("is refused where it would mean another folder there", async () => {
-    expect(await installWorld().run("export", ...WORDS, "--config-dir", "here")).toMatchObject({
+  test.each(["airflow", "systemd"])("need not exist here, also without --node and --program: %s", async (on) => {
+    const { code, out } = await fakeMachine().run("export", "--on", on, "--config-dir", "/nowhere/pw");
+    expect(code).toBe(0);
+    expect(out).toContain("/nowhere/pw");
+  });
+
+  test("is refused if it contains a control character", async () => {
+    expect(await fakeMachine().run("export", ...WORDS, "--config-dir", "/a\n* * * * * x")).toMatchObject({
+      code: 64,
+      out: "",
+      err: expect.stringContaining("the path of the config directory contains the control character U+000A"),
+    });
+  });
+
+  test("is refused where it would mean another directory there", async () => {
+    expect(await fakeMachine().run("export", ...WORDS, "--config-dir", "here")).toMatchObject({
       code: 64,
       err: expect.stringContaining("may be a different directory on another machine"),
     });
@@ -53,20 +119,47 @@ describe("the config directory on the other machine", () => {
 test.each([
   [["--node", "node", "--program", "/x"], "--node node is not an absolute path"],
   [["--node", "/a b/node", "--program", "/x"], 'the path of Node, "/a b/node", is not safe in a crontab line'],
-  [["--node", "/x"], "--program"],
 ])("refuses %j", async (words, message) => {
-  expect(await installWorld().run("export", ...words)).toMatchObject({
+  expect(await fakeMachine().run("export", ...words)).toMatchObject({
     code: 64,
     out: "",
     err: expect.stringContaining(message),
   });
 });
 
+describe("without --node and --program", () => {
+  const OWN =
+    /^the commands use this machine's paths: Node (\S+), program (\S+); for another machine add --node and --program$/m;
+
+  test("the commands contain this machine's paths, and stderr says so", async () => {
+    const { code, out, err } = await fakeMachine().run("export");
+    expect(code).toBe(0);
+    const [, node = "?", program = "?"] = OWN.exec(err) ?? [];
+    expect(out).toContain(` ${node} ${program} run --scheduled `);
+  });
+
+  test("a scheduler that needs the config directory gets this machine's", async () => {
+    const machine = fakeMachine();
+    const { code, out, err } = await machine.run("export", "--on", "airflow");
+    expect(code).toBe(0);
+    expect(err).not.toMatch(OWN);
+    expect(out).toContain('"command": [\n            "pipelinewise-sched",\n            "run",\n');
+    expect(out).toContain("--config-dir");
+    expect(out).toContain("~/.pipelinewise");
+  });
+
+  test("only the missing path is this machine's", async () => {
+    const { out, err } = await fakeMachine().run("export", "--node", "/opt/node");
+    expect(err).toMatch(/^the commands use this machine's paths: program \S+;/m);
+    expect(out).toContain(" /opt/node ");
+  });
+});
+
 describe("zones", () => {
   const zoned = () => {
-    const world = installWorld();
-    world.put("schedule.yml", 'pipelines: [{tap: a, target: b, cron: "30 9 * * *", timezone: Europe/London}]\n');
-    return world;
+    const machine = fakeMachine();
+    machine.put("schedule.yml", 'pipelines: [{tap: a, target: b, cron: "30 9 * * *", timezone: Europe/London}]\n');
+    return machine;
   };
   const lines = (out: string) => out.split("\n").filter((line) => /^[*\d]/.test(line));
 
@@ -90,16 +183,18 @@ describe("zones", () => {
     ]);
   });
 
-  test("that nobody knows are refused with the nearest", async () => {
+  test("an unknown machine zone is refused with similar names", async () => {
     expect(await zoned().run("export", ...WORDS, "--machine-zone", "Europe/Londn")).toMatchObject({
       code: 64,
-      err: expect.stringMatching(/no time zone is called Europe\/Londn\n {2}Did you mean Europe\/London/),
+      err: expect.stringMatching(
+        /--machine-zone: "Europe\/Londn" is not a known time zone\n {2}Similar names: Europe\/London/,
+      ),
     });
   });
 
   test("are not asked for where the schedule names none", async () => {
-    const here = (await installWorld().run("export", ...WORDS)).out;
-    expect((await installWorld().run("export", ...WORDS, "--machine-zone", "Asia/Tokyo")).out).toBe(here);
+    const here = (await fakeMachine().run("export", ...WORDS)).out;
+    expect((await fakeMachine().run("export", ...WORDS, "--machine-zone", "Asia/Tokyo")).out).toBe(here);
     expect(here).not.toContain("zone");
   });
 });

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { main } from "../../src/cli/main.ts";
 import type { RunRecord } from "../../src/history/record.ts";
-import { appendRecord } from "../../src/history/store.ts";
+import { openHistory } from "../../src/history/store.ts";
 import { runsFile, statePaths } from "../../src/storage/paths.ts";
 import { testHost } from "../support/host.ts";
 
@@ -49,11 +49,11 @@ async function withRuns(runs: readonly RunRecord[] = RUNS) {
   const host = testHost();
   const paths = statePaths(join(host.home, ".pipelinewise"));
   mkdirSync(paths.root, { recursive: true, mode: 0o700 });
-  for (const run of runs) await appendRecord(paths, { name: run.host, uid: host.uid }, run);
+  for (const run of runs) await openHistory(paths, { ...host, name: run.host }).append(run);
   return { host, paths };
 }
 
-test("shows runs as a table, newest first", async () => {
+test("history shows runs as a table, the newest first", async () => {
   const { host } = await withRuns();
   expect(await main(["history"], host)).toBe(0);
   expect(host.out()).toMatchInlineSnapshot(`
@@ -66,7 +66,7 @@ test("shows runs as a table, newest first", async () => {
   `);
 });
 
-test("--tap, --target and --limit choose", async () => {
+test("--tap, --target and --limit select the runs", async () => {
   const { host } = await withRuns();
   expect(await main(["history", "--json", "--tap", "microserv_1", "--target", "redshift", "--limit", "1"], host)).toBe(
     0,
@@ -74,6 +74,8 @@ test("--tap, --target and --limit choose", async () => {
   expect(JSON.parse(host.out())).toEqual({
     runs: [
       {
+        attempts: null,
+        triggeredBy: null,
         id: "0mwt00000ccccc",
         tap: "microserv_1",
         target: "redshift",
@@ -94,7 +96,7 @@ test("--tap, --target and --limit choose", async () => {
   });
 });
 
-test("says where nothing is recorded, and gives programs an empty list", async () => {
+test("history says that nothing is recorded, and --json prints an empty list", async () => {
   const host = testHost();
   mkdirSync(join(host.home, ".pipelinewise"), { mode: 0o700 });
   expect(await main(["history"], host)).toBe(0);
@@ -104,7 +106,7 @@ test("says where nothing is recorded, and gives programs an empty list", async (
   expect(JSON.parse(programs.out())).toEqual({ runs: [] });
 });
 
-test("a garbled line is told, and hides no other", async () => {
+test("history warns about a broken line and shows the others", async () => {
   const { host, paths } = await withRuns();
   appendFileSync(runsFile(paths, "2026-11", "one"), "\0\0\0\n");
   expect(await main(["history", "--json"], host)).toBe(0);
@@ -112,7 +114,7 @@ test("a garbled line is told, and hides no other", async () => {
   expect(host.err()).toMatch(/^warning: skipped a garbled line in .*one\.jsonl, at byte \d+\n$/);
 });
 
-test.each(["0", "-1", "many", "1.5"])("--limit %s is refused", async (limit) => {
+test.each(["0", "-1", "many", "1.5"])("--limit %s is rejected", async (limit) => {
   const { host } = await withRuns([]);
   expect(await main(["history", `--limit=${limit}`], host)).toBe(64);
   expect(host.err()).toContain("is not a number of runs");

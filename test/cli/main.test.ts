@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { main } from "../../src/cli/main.ts";
 import { testHost } from "../support/host.ts";
 
-test("says its version and ends with 0", async () => {
+test("--version prints the version and gives exit code 0", async () => {
   const host = testHost();
   expect(await main(["--version"], host)).toBe(0);
   expect(host.out()).toBe("0.0.0-test\n");
@@ -14,7 +14,7 @@ test("an unknown option is a usage error", async () => {
   expect(host.err()).toContain("--prewiev");
 });
 
-test("the help names every command, and loads none of them to do so", async () => {
+test("the help names every command without loading them", async () => {
   const host = testHost();
   expect(await main(["--help"], host)).toBe(0);
   const names = host.out().matchAll(/^ {2}([a-z]+)(?: \[command\])? {2,}\S/gm);
@@ -27,20 +27,24 @@ test("the help names every command, and loads none of them to do so", async () =
     "export",
     "run",
     "stop",
+    "pause",
+    "resume",
     "status",
     "history",
+    "import",
+    "state",
     "unlock",
     "help",
   ]);
 });
 
-test.each([[["help", "preview"]], [["preview", "--help"]]])("%j shows the words of the command", async (argv) => {
+test.each([[["help", "preview"]], [["preview", "--help"]]])("%j shows the help of the command", async (argv) => {
   const host = testHost();
   expect(await main(argv, host)).toBe(0);
   expect(host.out()).toContain("--day <date>");
 });
 
-test("a mistyped command is told the nearest one", async () => {
+test("the error for a mistyped command names the most similar one", async () => {
   const host = testHost();
   expect(await main(["previw"], host)).toBe(64);
   expect(host.err()).toContain("Did you mean preview?");

@@ -2,8 +2,8 @@ import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { removeOldCodeCache } from "../../src/cli/old-code-cache.ts";
-import { tempFolder } from "../support/host.ts";
-import { installWorld } from "../support/install-world.ts";
+import { fakeMachine } from "../support/fake-machine.ts";
+import { tempDirectory } from "../support/host.ts";
 
 const UID = process.getuid?.() ?? 0;
 const directoryIn = (root: string) => join(root, "var/tmp", `pipelinewise-sched-${UID}`);
@@ -18,25 +18,25 @@ function leaveCode(root: string): string {
 }
 
 test("install deletes the compiled code that an earlier version kept, and a dry run does not", async () => {
-  const world = installWorld();
-  const directory = leaveCode(world.home);
-  await world.run("install", "--dry-run");
+  const machine = fakeMachine();
+  const directory = leaveCode(machine.home);
+  await machine.run("install", "--dry-run");
   expect(existsSync(directory)).toBe(true);
-  await world.run("install");
+  await machine.run("install");
   expect(existsSync(directory)).toBe(false);
 });
 
-test("files of other names stay", async () => {
-  const root = tempFolder();
+test("files with other names are kept", async () => {
+  const root = tempDirectory();
   const directory = leaveCode(root);
   writeFileSync(join(directory, "notes.txt"), "mine");
   await removeOldCodeCache({ root, uid: UID });
   expect(readdirSync(directory)).toEqual(["notes.txt"]);
 });
 
-test("a link in place of the directory is not followed", async () => {
-  const root = tempFolder();
-  const elsewhere = leaveCode(tempFolder());
+test("a symbolic link instead of the directory is not followed", async () => {
+  const root = tempDirectory();
+  const elsewhere = leaveCode(tempDirectory());
   mkdirSync(join(root, "var/tmp"), { recursive: true });
   symlinkSync(elsewhere, directoryIn(root));
   await removeOldCodeCache({ root, uid: UID });

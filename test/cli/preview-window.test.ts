@@ -6,28 +6,40 @@ const now = new Date("2026-11-23T12:00:00Z");
 const instant = (text: string): number => Date.parse(text);
 
 test.each<[string, WindowFlags, object]>([
-  ["nothing is the next ten in all", {}, { from: now.getTime(), total: 10 }],
-  ["a count is of each pipeline", { count: "3" }, { from: now.getTime(), count: 3 }],
-  ["an end alone begins now", { to: "2026-11-24T00:00Z" }, { from: now.getTime(), to: instant("2026-11-24T00:00Z") }],
-  ["an offset is minded", { from: "2026-10-25T01:30+01:00" }, { from: instant("2026-10-25T00:30Z"), total: 10 }],
-  ["without an offset it is UTC", { from: "2026-10-25T01:30" }, { from: instant("2026-10-25T01:30Z"), total: 10 }],
-  ["a date is its midnight", { from: "2026-10-25" }, { from: instant("2026-10-25T00:00Z"), total: 10 }],
+  ["without options it is the next ten runs in total", {}, { from: now.getTime(), total: 10 }],
+  ["a count applies to each pipeline", { count: "3" }, { from: now.getTime(), count: 3 }],
   [
-    "seconds are minded",
+    "it begins now if only the end is given",
+    { to: "2026-11-24T00:00Z" },
+    { from: now.getTime(), to: instant("2026-11-24T00:00Z") },
+  ],
+  ["an offset is used", { from: "2026-10-25T01:30+01:00" }, { from: instant("2026-10-25T00:30Z"), total: 10 }],
+  [
+    "an instant without an offset is in UTC",
+    { from: "2026-10-25T01:30" },
+    { from: instant("2026-10-25T01:30Z"), total: 10 },
+  ],
+  ["a date means midnight", { from: "2026-10-25" }, { from: instant("2026-10-25T00:00Z"), total: 10 }],
+  [
+    "seconds are used",
     { from: "2026-10-25T00:00:30.5Z", count: "1" },
     { from: instant("2026-10-25T00:00:30.500Z"), count: 1 },
   ],
   [
-    "bounds and a count go together",
+    "a period and a count can be combined",
     { from: "1970-01-01", to: "9999-12-31", count: "1" },
     { from: 0, to: instant("9999-12-31T00:00Z"), count: 1 },
   ],
-  ["a day is local", { day: "2026-10-25" }, { from: instant("2026-10-24T23:00Z"), to: instant("2026-10-26T00:00Z") }],
-])("%s", (_, flags, window) => {
-  expect(readWindow(flags, now, "Europe/London")).toEqual(window);
+  [
+    "a day is a local day",
+    { day: "2026-10-25" },
+    { from: instant("2026-10-24T23:00Z"), to: instant("2026-10-26T00:00Z") },
+  ],
+])("the window of a preview: %s", (_, flags, window) => {
+  expect(readWindow(flags, { now, zone: "Europe/London" })).toEqual(window);
 });
 
-describe("refused, naming the flag and the value", () => {
+describe("the error for an invalid window names the option and its value", () => {
   test.each<[WindowFlags, string]>([
     [{ from: "tomorrow" }, '--from "tomorrow" is not a valid date or time'],
     [{ from: "2026-01-01T25:00Z" }, '--from "2026-01-01T25:00Z" is not a valid date or time'],
@@ -45,7 +57,7 @@ describe("refused, naming the flag and the value", () => {
     [{ day: "2026-02-29" }, "--day: 2026-02-29 does not exist in the calendar"],
     [{ day: "2026-10-25", count: "1" }, "--day cannot be combined with --from, --to or --count"],
   ])("%j", (flags, message) => {
-    expect(() => readWindow(flags, now, "UTC")).toThrow(UsageError);
-    expect(() => readWindow(flags, now, "UTC")).toThrow(message);
+    expect(() => readWindow(flags, { now, zone: "UTC" })).toThrow(UsageError);
+    expect(() => readWindow(flags, { now, zone: "UTC" })).toThrow(message);
   });
 });

@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { expect, test } from "vitest";
 import { main } from "../../src/cli/main.ts";
-import { tempFolder, testHost } from "../support/host.ts";
+import { tempDirectory, testHost } from "../support/host.ts";
 
 const LONDON = `
 timezone: Europe/London
@@ -24,9 +24,9 @@ async function previewOn(changes: Parameters<typeof testHost>[0], yaml: string, 
   return { code, out: host.out(), err: host.err() };
 }
 
-/** A machine whose /etc/localtime leads to the zone. */
+/** A machine whose /etc/localtime is a link to the zone. */
 function machineIn(zone: string, timezone?: string) {
-  const root = tempFolder();
+  const root = tempDirectory();
   mkdirSync(join(root, "usr/share/zoneinfo", dirname(zone)), { recursive: true });
   mkdirSync(join(root, "etc"));
   writeFileSync(join(root, "usr/share/zoneinfo", zone), "TZif2");
@@ -35,7 +35,7 @@ function machineIn(zone: string, timezone?: string) {
   return { root };
 }
 
-test("shows the next ten runs of all pipelines, by which zone and which cron", async () => {
+test("preview shows the next ten runs of all pipelines, the time zone and the cron daemon", async () => {
   const { code, out } = await preview(LONDON);
   expect(code).toBe(0);
   const [window, zones, cron, , ...rows] = out.trimEnd().split("\n");
@@ -50,7 +50,7 @@ test("shows the next ten runs of all pipelines, by which zone and which cron", a
   );
 });
 
-test("--by pipeline shows five runs of each, in blocks", async () => {
+test("--by pipeline shows a block with five runs for each pipeline", async () => {
   const { out } = await preview(LONDON, "--by", "pipeline");
   const blocks = out.trimEnd().split("\n\n").slice(1);
   expect(blocks.map((block) => block.split("\n").length)).toEqual([7, 7, 7]);
@@ -61,7 +61,7 @@ test("--by pipeline shows five runs of each, in blocks", async () => {
   ]);
 });
 
-test("--daemon shows that daemon's starts, and where Debian's cron differs", async () => {
+test("--daemon shows the starts of that daemon and its differences from Debian's cron", async () => {
   const day = ["--day", "2026-10-25", "--tap", "customers", "--target", "dwh"];
   const { out } = await preview(LONDON, ...day, "--daemon", "busybox");
   expect(out).toContain("This preview shows the runs that busybox starts on a machine in the pipelines' time zone.");
@@ -75,15 +75,15 @@ test("--daemon shows that daemon's starts, and where Debian's cron differs", asy
   ]);
 });
 
-test("where a cron of other ways is at hand, the preview says how to see them", async () => {
-  const bin = tempFolder();
+test("preview names the --daemon option if this machine's cron daemon differs from Debian's", async () => {
+  const bin = tempDirectory();
   writeFileSync(join(bin, "crontab"), "#!/bin/sh\necho 'BusyBox v1.36.1' >&2\nexit 1\n", { mode: 0o755 });
   const { out } = await previewOn({ ...machineIn("Etc/UTC"), env: { PATH: `${bin}:/usr/bin:/bin` } }, LONDON);
   expect(out).toContain("Cron on this machine: busybox crond");
   expect(out).toContain("For its daylight-saving differences, add --daemon busybox.\n");
 });
 
-test("a daemon that nobody knows is a usage error that names those we know", async () => {
+test("an unknown daemon is a usage error that names the known ones", async () => {
   const { code, err } = await preview(LONDON, "--daemon", "fcron");
   expect(code).toBe(64);
   expect(err).toContain("debian, cronie, busybox, systemd");
@@ -93,7 +93,7 @@ test("--json and --by pipeline exclude each other", async () => {
   expect((await preview(LONDON, "--json", "--by", "pipeline")).code).toBe(64);
 });
 
-test("a day that a zone left out is said to be none", async () => {
+test("the output says that a day does not exist in a zone that skipped it", async () => {
   const yaml = LONDON.replace("Europe/London", "Pacific/Apia");
   expect((await preview(yaml, "--day", "2011-12-30")).out).toContain(
     "2011-12-30 does not exist in Pacific/Apia: its clocks skipped this day.",
@@ -101,7 +101,7 @@ test("a day that a zone left out is said to be none", async () => {
   expect((await preview(yaml, "--day", "2011-12-31")).out).toContain("Runs on 2011-12-31 in Pacific/Apia.\n");
 });
 
-test("a day of another length says so", async () => {
+test("the output says that a day does not have 24 hours", async () => {
   expect((await preview(LONDON, "--day", "2026-10-25")).out).toContain("in Europe/London, a day of 25 hours.");
   expect((await preview(LONDON, "--day", "2026-03-29")).out).toContain("in Europe/London, a day of 23 hours.");
 });
@@ -110,19 +110,19 @@ test.each([
   ["1970-01-01", "1970-01-01T00:30:00.000Z"],
   ["2100-02-28", "2100-02-28T01:30:00.000Z"],
   ["9999-12-31", "9999-12-31T01:30:00.000Z"],
-])("the day %s is previewed", async (day, at) => {
+])("--day %s is accepted", async (day, at) => {
   const { code, out } = await preview(LONDON, "--day", day, "--target", "dwh", "--tap", "customers", "--json");
   expect(code).toBe(0);
   expect(JSON.parse(out).runs.map((run: { at: string }) => run.at)).toEqual([at]);
 });
 
-test("behind the year 9999 nothing runs", async () => {
+test("nothing runs after the year 9999", async () => {
   const { code, out } = await preview(LONDON, "--from", "9999-12-31T23:50Z");
   expect(code).toBe(0);
   expect(out).toContain("No pipeline runs in this period.");
 });
 
-test("a local day is as long as its clocks make it, and repeats what cron repeats", async () => {
+test("a local day contains its repeated hour, and the runs that cron repeats", async () => {
   const { out } = await preview(LONDON, "--day", "2026-10-25", "--json");
   const { runs }: { runs: { tap: string; target: string; at: string; command?: string }[] } = JSON.parse(out);
   expect(runs.filter(({ tap }) => tap === "orders")).toHaveLength(50);
@@ -132,7 +132,7 @@ test("a local day is as long as its clocks make it, and repeats what cron repeat
   ]);
 });
 
-test("shows only the pipelines asked for", async () => {
+test("preview shows only the selected pipelines", async () => {
   const { out } = await preview(LONDON, "--tap", "customers", "--target", "lake", "--count", "2", "--json");
   expect(JSON.parse(out).runs.map(({ at }: { at: string }) => at)).toEqual([
     "2026-11-29T03:00:00.000Z",
@@ -140,13 +140,13 @@ test("shows only the pipelines asked for", async () => {
   ]);
 });
 
-test("a tap that no pipeline has is a usage error", async () => {
+test("an unknown tap is a usage error", async () => {
   const { code, err } = await preview(LONDON, "--tap", "nope");
   expect(code).toBe(64);
   expect(err).toContain("no pipeline has tap nope");
 });
 
-test("a bad instant is a usage error", async () => {
+test("an invalid instant is a usage error", async () => {
   const { code, out, err } = await preview(LONDON, "--from", "soon");
   expect([code, out]).toEqual([64, ""]);
   expect(err).toContain('--from "soon" is not a valid date or time');
@@ -154,13 +154,13 @@ test("a bad instant is a usage error", async () => {
 
 const OWN_ZONE = 'pipelines: [{tap: a, target: b, cron: "0 0 * * *"}]';
 
-test("the machine's zone is named with where it is from, an alias by its own name", async () => {
+test("the machine's zone is shown with its source, and an alias keeps its name", async () => {
   const { out } = await previewOn(machineIn("US/Pacific"), OWN_ZONE);
   expect(out).toContain("Local times are in US/Pacific (the machine's zone, from /etc/localtime).\n");
   expect(out).toContain("2026-11-24 00:00 -08:00  08:00Z");
 });
 
-test("the caller's TZ and /etc/timezone are not the machine's zone, and that is said", async () => {
+test("the output says that TZ and /etc/timezone are not used if they differ from the machine's zone", async () => {
   const machine = machineIn("Europe/London", "Asia/Tokyo");
   const before = process.env["TZ"];
   process.env["TZ"] = "Pacific/Kiritimati";
@@ -180,19 +180,22 @@ test("the caller's TZ and /etc/timezone are not the machine's zone, and that is 
   }
 });
 
-test.each(["GB", ":Europe/London", "/usr/share/zoneinfo/Europe/Belfast"])("TZ=%s is the same zone", async (zone) => {
-  const { out } = await previewOn({ ...machineIn("Europe/London", "Europe/London"), env: { TZ: zone } }, OWN_ZONE);
-  expect(out).not.toMatch(/TZ=|etc\/timezone/);
-});
+test.each(["GB", ":Europe/London", "/usr/share/zoneinfo/Europe/Belfast"])(
+  "TZ=%s is recognised as the same zone",
+  async (zone) => {
+    const { out } = await previewOn({ ...machineIn("Europe/London", "Europe/London"), env: { TZ: zone } }, OWN_ZONE);
+    expect(out).not.toMatch(/TZ=|etc\/timezone/);
+  },
+);
 
-test("a machine's zone that this Node does not know is an error with the remedy", async () => {
+test("a machine's zone that Node does not know is an error with a hint", async () => {
   const { code, err } = await previewOn(machineIn("Mars/Olympus"), OWN_ZONE);
   expect(code).toBe(74);
   expect(err).toContain("the machine's zone Mars/Olympus (from /etc/localtime) is unknown to this Node");
   expect(err).toContain("`timezone`");
 });
 
-test("both names of one zone are one zone", async () => {
+test("two names of one zone count as one zone", async () => {
   const yaml = `pipelines:
   - {tap: a, target: b, cron: "0 0 * * *", timezone: Europe/Kyiv}
   - {tap: c, target: b, cron: "0 1 * * *", timezone: Europe/Kiev}
@@ -202,7 +205,7 @@ test("both names of one zone are one zone", async () => {
   expect(out).not.toContain("ZONE");
 });
 
-test("a zone in the wrong case is refused with its right spelling", async () => {
+test("a zone in the wrong case is rejected with its correct spelling", async () => {
   const { code, err } = await preview(LONDON.replace("Europe/London", "europe/london"));
   expect(code).toBe(65);
   expect(err).toContain("Europe/London");
@@ -214,7 +217,7 @@ function onTerminal(env: Readonly<Record<string, string>>, isTTY = true) {
   return { changes: { ...machineIn("Etc/UTC"), env, stdout }, shown: () => out };
 }
 
-test("a terminal gets colours, and lines no longer than it is wide", async () => {
+test("a terminal gets colours, and lines that fit its width", async () => {
   const { changes, shown } = onTerminal({ TERM: "xterm" });
   await previewOn(changes, LONDON);
   expect(shown()).toContain("\u001b[1mLOCAL TIME");
@@ -223,18 +226,18 @@ test("a terminal gets colours, and lines no longer than it is wide", async () =>
 });
 
 test.each<[string, Record<string, string>, boolean]>([
-  ["no terminal, whatever FORCE_COLOR says", { FORCE_COLOR: "1" }, false],
-  ["NO_COLOR", { NO_COLOR: "1", FORCE_COLOR: "1" }, true],
-  ["FORCE_COLOR=0", { FORCE_COLOR: "0" }, true],
-  ["TERM=dumb", { TERM: "dumb" }, true],
-])("no colours: %s", async (_, env, isTTY) => {
+  ["without a terminal, even with FORCE_COLOR", { FORCE_COLOR: "1" }, false],
+  ["with NO_COLOR", { NO_COLOR: "1", FORCE_COLOR: "1" }, true],
+  ["with FORCE_COLOR=0", { FORCE_COLOR: "0" }, true],
+  ["with TERM=dumb", { TERM: "dumb" }, true],
+])("there are no colours %s", async (_, env, isTTY) => {
   const { changes, shown } = onTerminal(env, isTTY);
   await previewOn(changes, LONDON);
   expect(shown()).toContain("LOCAL TIME");
   expect(shown()).not.toContain("\u001b");
 });
 
-test("a schedule that does not exist ends with 66, one with mistakes with 65", async () => {
+test("a missing schedule gives exit code 66, and an invalid one 65", async () => {
   const host = testHost();
   expect(await main(["preview", "none.yml"], host)).toBe(66);
   expect((await preview("pipelines: 5")).code).toBe(65);

@@ -1,15 +1,17 @@
 import { existsSync, mkdirSync, readFileSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { main } from "../../src/cli/main.ts";
 import { runMain } from "../../src/cli/run-command.ts";
-import type { CompiledEntry, HostSchedule } from "../../src/installed/schedule.ts";
+import type { StoredEntry, StoredInstall } from "../../src/installed/schedule.ts";
 import { recordZones } from "../../src/installed/zones.ts";
 import type { PipelineLocks } from "../../src/lock/lock.ts";
 import { pipelineLocks } from "../../src/lock/pipeline-locks.ts";
-import { readUndue } from "../../src/slots/store.ts";
+import { openSlots } from "../../src/slots/store.ts";
 import { slotFile } from "../../src/storage/paths.ts";
 import { leaveDeadLock } from "../run/dead-run.ts";
-import { anEntry, PAIR_WORDS, sandbox, untilFile } from "../run/sandbox.ts";
+import { anEntry, PAIR_WORDS, sandbox } from "../support/sandbox.ts";
+import { untilFile } from "../support/wait.ts";
 
 const SCHEDULED = [...PAIR_WORDS, "--scheduled"];
 const PATH = "redshift/microserv_1/run_tap";
@@ -17,8 +19,8 @@ const COUNT = "echo x >>$HOME/runs";
 
 /** A machine with one installed entry, whose starts come at the times given (UTC, on 2026-11-23 if no day is said). */
 function machine(
-  entry: Partial<CompiledEntry> = {},
-  { script = COUNT, onHost = {} }: { script?: string; onHost?: Partial<HostSchedule> } = {},
+  entry: Partial<StoredEntry> = {},
+  { script = COUNT, onHost = {} }: { script?: string; onHost?: Partial<StoredInstall> } = {},
 ) {
   const box = sandbox(script);
   const installed = anEntry({ crons: ["30 9 * * *"], since: "2026-11-01T00:00:00.000Z", ...entry });
@@ -36,8 +38,8 @@ function machine(
   };
 }
 
-describe("a start of an entry whose lines are exact", () => {
-  test("runs the slot that is due, also some minutes late, and notes it", async () => {
+describe("a start of an entry with exact lines", () => {
+  test("runs the slot that is due, also some minutes late, and records it", async () => {
     const box = machine();
     expect(await box.start("09:34:59")).toBe(0);
     expect(await box.told()).toEqual(["succeeded 2026-11-23T09:30"]);
@@ -47,7 +49,7 @@ describe("a start of an entry whose lines are exact", () => {
     });
   });
 
-  test("its slot stands noted in the end, also where a skip without a lock has written an older one over it", async () => {
+  test("leaves its slot recorded, also if a skip without the lock overwrites it during the run", async () => {
     const script = `
       note=$HOME/.pipelinewise/.sched/slots/${PATH}.json
       while [ ! -e $note ]; do sleep 0.02; done
@@ -57,7 +59,7 @@ describe("a start of an entry whose lines are exact", () => {
     expect(JSON.parse(readFileSync(box.slotPath, "utf8"))).toMatchObject({ slot: "2026-11-23T09:30:00.000Z" });
   });
 
-  test("a second start of the minute is a skip that names the first", async () => {
+  test("is skipped if the slot was run in the same minute, and names that run", async () => {
     const box = machine();
     await box.start("09:30:01");
     expect(await box.start("09:30:02", "--output")).toBe(0);
@@ -68,7 +70,7 @@ describe("a start of an entry whose lines are exact", () => {
     expect(box.host.out()).toBe(`skipped (slot-done): microserv_1 → redshift ${skip?.detail}\n`);
   });
 
-  test("one that comes more than an hour late is told once and not run", async () => {
+  test("is recorded once as too late, and not run, if it is more than an hour late", async () => {
     const box = machine();
     expect(await box.start("10:31:00")).toBe(0);
     expect(await box.start("10:32:00")).toBe(0);
@@ -78,19 +80,19 @@ describe("a start of an entry whose lines are exact", () => {
     expect(late?.detail).toBe("was due at 2026-11-23T09:30:00.000Z, and this start is 1 h 1 min late");
   });
 
-  test("one before anything was due since the install is a skip with a record", async () => {
+  test("is a skip with a record if nothing was due since the install", async () => {
     const box = machine({ since: "2026-11-23T09:31:00.500Z" });
     await box.start("09:31:59");
     expect(await box.told()).toEqual(["not-due -"]);
   });
 
-  test("one in the very minute of the install runs: a daemon may load the crontab as it ticks", async () => {
+  test("runs in the minute of the install, because a daemon may load the crontab at its beginning", async () => {
     const box = machine({ since: "2026-11-23T09:30:00.500Z" });
     await box.start("09:30:01");
     expect(await box.told()).toEqual(["succeeded 2026-11-23T09:30"]);
   });
 
-  test("a pipeline that fails, and one that cannot be started, have had their slot", async () => {
+  test("handles its slot also if the pipeline fails or cannot be started", async () => {
     const failing = machine({}, { script: `${COUNT}; exit 3` });
     expect([await failing.start("09:30:00"), await failing.start("09:30:30")]).toEqual([3, 0]);
     expect(failing.runs()).toBe(1);
@@ -99,7 +101,7 @@ describe("a start of an entry whose lines are exact", () => {
     expect(await absent.told()).toEqual(["slot-done -", "failed 2026-11-23T09:30"]);
   });
 
-  test("a skip for an overlap has had its slot too", async () => {
+  test("handles its slot also if it is skipped for an overlap", async () => {
     const box = machine(
       { crons: ["*/5 * * * *"] },
       { script: "touch $HOME/started; while [ ! -e $HOME/finish ]; do sleep 0.05; done" },
@@ -113,7 +115,7 @@ describe("a start of an entry whose lines are exact", () => {
     expect(await box.told()).toEqual(["slot-done -", "overlap 2026-11-23T09:35", "succeeded 2026-11-23T09:30"]);
   });
 
-  test("one that waits for the lock runs though a newer slot is skipped meanwhile, and not where that has run", async () => {
+  test("runs after a wait for the lock if a newer slot was skipped meanwhile, and not if a newer slot has run", async () => {
     for (const [skipped, expected] of [
       [true, ["succeeded 2026-11-23T09:30"]],
       [false, ["slot-done -"]],
@@ -136,9 +138,9 @@ describe("a start of an entry whose lines are exact", () => {
     }
   });
 
-  test("tells at its end what came due meanwhile, where its scheduler starts nothing beside it", async () => {
+  test("records the due times that passed during the run while its scheduler starts nothing", async () => {
     for (const [words, missed] of [
-      [["--tell-missed"], ["overlap 2026-11-23T09:40", "overlap 2026-11-23T09:35"]],
+      [["--record-missed"], ["overlap 2026-11-23T09:40", "overlap 2026-11-23T09:35"]],
       [[], []],
     ] as const) {
       const script = "touch $HOME/started; while [ ! -e $HOME/finish ]; do sleep 0.05; done; exit 3";
@@ -159,7 +161,7 @@ describe("a start of an entry whose lines are exact", () => {
     }
   });
 
-  test("one that cannot tell who has the lock leaves its slot to that one", async () => {
+  test("leaves its slot open if the lock holder is unknown", async () => {
     const box = machine();
     const real = pipelineLocks();
     const locks: PipelineLocks = {
@@ -176,7 +178,7 @@ describe("a start of an entry whose lines are exact", () => {
 
   // The kernel's lock alone is seen, or a record whose text is not there yet.
   test.each(["alive", "unproved"] as const)(
-    "one whose twin on another host has only just taken the lock (%s) waits until that says what it is about",
+    "waits for the owner record of a run for the same slot that has just acquired the lock on another host (%s)",
     async (kind) => {
       const box = machine();
       const slot = "2026-11-23T09:30:00.000Z";
@@ -196,7 +198,7 @@ describe("a start of an entry whose lines are exact", () => {
     },
   );
 
-  test("a crash before the pipeline starts leaves the slot to the next start", async () => {
+  test("leaves the slot to the next start if it crashes before the pipeline starts", async () => {
     const box = machine();
     mkdirSync(dirname(box.slotPath), { recursive: true, mode: 0o700 });
     writeFileSync(`${box.slotPath}.testhost.1.tmp`, '{"slot":"2026-11-23T09:30:00.000Z","host":"testhost","run":"x"}');
@@ -204,7 +206,7 @@ describe("a start of an entry whose lines are exact", () => {
     expect(box.runs()).toBe(1);
   });
 
-  test("a torn note of the last slot loses no run; one of the future stops all, loudly", async () => {
+  test("runs if the slot file is torn, and fails if the recorded slot is in the future", async () => {
     const box = machine();
     mkdirSync(dirname(box.slotPath), { recursive: true, mode: 0o700 });
     writeFileSync(box.slotPath, "");
@@ -218,19 +220,67 @@ describe("a start of an entry whose lines are exact", () => {
   });
 });
 
-describe("a start of an entry whose lines start it more often than it is due", () => {
+test("a start by an exact line for which nothing is due is reported once a day", async () => {
+  const box = machine();
+  const said = () => box.host.err().split("The crontab and the stored schedule differ").length - 1;
+  for (const [time, count] of [
+    ["09:30:00", 0],
+    ["15:00:00", 1],
+    ["16:00:00", 1],
+    ["2026-11-24T09:30:00", 1],
+    ["2026-11-24T15:00:00", 2],
+  ] as const) {
+    await box.start(time);
+    expect(said(), time).toBe(count);
+  }
+});
+
+describe("after this host's clock was ahead", () => {
+  test("the next start corrects the slot in the future, warns once and runs", async () => {
+    const box = machine();
+    expect(await box.start("2026-12-24T09:30:00")).toBe(0);
+    expect(await box.start("09:30:00")).toBe(0);
+    expect(box.runs()).toBe(2);
+    expect(box.host.err()).toContain(
+      "this host's clock was ahead: it had recorded the slot 2026-12-24T09:30:00.000Z, which is in the future; corrected to 2026-11-23T09:30:00.000Z",
+    );
+    expect(JSON.parse(readFileSync(box.slotPath, "utf8"))).toMatchObject({ slot: "2026-11-23T09:30:00.000Z" });
+    const said = box.host.err();
+    expect(await box.start("2026-11-24T09:30:00")).toBe(0);
+    expect(box.runs()).toBe(3);
+    expect(box.host.err()).toBe(said);
+  });
+
+  test("an entry that was installed in the future is due", async () => {
+    const box = machine({ since: "2026-12-24T00:00:00.000Z" });
+    expect(await box.start("09:30:00")).toBe(0);
+    expect(box.runs()).toBe(1);
+  });
+
+  test("status shows starts that another host's slot blocks, and how to clear it", async () => {
+    const box = machine();
+    mkdirSync(dirname(box.slotPath), { recursive: true, mode: 0o700 });
+    writeFileSync(box.slotPath, '{"slot":"2026-12-24T09:30:00.000Z","host":"other","run":"x"}');
+    expect(await main(["status"], box.host)).toBe(0);
+    expect(box.host.err()).toContain("scheduled starts are blocked: microserv_1 → redshift: the slot 2026-12-24T09:30");
+    expect(box.host.err()).toContain(`remove the record: rm '${box.slotPath}'`);
+    expect(box.host.out()).not.toContain("2026-11-24 09:30Z");
+  });
+});
+
+describe("a start of an entry with candidate lines", () => {
   const LONDON = { timezone: "Europe/London", crons: ["30 9 * * *"], since: "2026-11-23T00:00:00.000Z" };
   const loose = { onHost: { loose: [PATH] } };
 
-  test("is counted where nothing is due, and leaves no record", async () => {
+  test("is only counted, without a record, if nothing is due", async () => {
     const box = machine(LONDON, loose);
     for (const time of ["00:30:00", "08:30:00", "09:30:00", "23:30:00"]) expect(await box.start(time)).toBe(0);
     expect(await box.told()).toEqual(["succeeded 2026-11-23T09:30"]);
-    expect(await readUndue(box.paths, box.entry, box.host)).toBe(3);
+    expect(await openSlots(box).readNotDueCount()).toBe(3);
     expect(box.host.out() + box.host.err()).toBe("");
   });
 
-  test("follows the clock changes of its own zone", async () => {
+  test("follows the clock changes of the entry's own zone", async () => {
     const box = machine({ ...LONDON, since: "2026-10-01T00:00:00.000Z" }, loose);
     for (const day of ["2026-10-24", "2026-10-25"]) {
       for (const time of ["08:30:00", "09:30:00"]) await box.start(`${day}T${time}`);
@@ -238,15 +288,15 @@ describe("a start of an entry whose lines start it more often than it is due", (
     expect((await box.told()).reverse()).toEqual(["succeeded 2026-10-24T08:30", "succeeded 2026-10-25T09:30"]);
   });
 
-  test("a slot that was missed while the machine was off is told once", async () => {
+  test("records a slot once that was missed while the machine was off", async () => {
     const box = machine(LONDON, loose);
     await box.start("23:30:00");
     await box.start("2026-11-24T00:30:00");
     expect(await box.told()).toEqual(["too-late 2026-11-23T09:30"]);
-    expect(await readUndue(box.paths, box.entry, box.host)).toBe(1);
+    expect(await openSlots(box).readNotDueCount()).toBe(1);
   });
 
-  test("is not due, whoever holds the lock", async () => {
+  test("is not due, whether or not the lock is held", async () => {
     const box = machine(LONDON, {
       ...loose,
       script: "touch $HOME/started; while [ ! -e $HOME/finish ]; do sleep 0.05; done",
@@ -254,37 +304,37 @@ describe("a start of an entry whose lines start it more often than it is due", (
     const running = box.start("09:30:00");
     await untilFile(box.file("started"));
     expect(await box.start("23:30:00")).toBe(0);
-    // Its twin: two lines of an entry may name the same minute.
+    // A second start for the same slot: two lines of an entry may name the same minute.
     expect(await box.start("09:30:00")).toBe(0);
     writeFileSync(box.file("finish"), "");
     await running;
     expect(await box.told()).toEqual(["succeeded 2026-11-23T09:30"]);
-    expect(await readUndue(box.paths, box.entry, box.host)).toBe(2);
+    expect(await openSlots(box).readNotDueCount()).toBe(2);
   });
 
-  test("many at once for one slot are one run, and no overlap is told", async () => {
+  test("is one run and no overlap if many starts come at once for one slot", async () => {
     const box = machine(LONDON, { ...loose, script: `${COUNT}; sleep 0.3` });
     await Promise.all(Array.from({ length: 5 }, () => box.start("09:30:00")));
     expect(box.runs()).toBe(1);
     expect(await box.told()).toEqual(["succeeded 2026-11-23T09:30"]);
-    expect(await readUndue(box.paths, box.entry, box.host)).toBe(4);
+    expect(await openSlots(box).readNotDueCount()).toBe(4);
   });
 });
 
-test("a line of the crontab that is typed on a terminal says why it does nothing; --dry-run says it too", async () => {
+test("a crontab line that is typed in a terminal shows why it is skipped, and so does --dry-run", async () => {
   const box = machine();
   const terminal = { ...box.host.stderr, isTTY: true };
   const env = { ...box.host.env, TERM: "xterm" };
   const now = () => new Date("2026-11-23T08:00:00Z");
   expect(await runMain(SCHEDULED, { ...box.host, now, env, stderr: terminal })).toBe(0);
-  // What was due a day ago is past, and is told once.
+  // A slot that was due a day ago is too late. It is reported once.
   expect(box.host.err()).toMatch(/^skipped \(too-late\): microserv_1 → redshift was due at 2026-11-22T09:30/);
   expect(await runMain([...SCHEDULED, "--dry-run"], { ...box.host, now })).toBe(0);
   expect(box.host.out()).toContain("slot         skipped (not-due): it was not due in the last hour\n");
 });
 
 describe("--slot", () => {
-  test("takes a due slot of any age while nothing newer is handled", async () => {
+  test("runs a due slot of any age while no newer slot is handled", async () => {
     const box = machine();
     await box.start("12:00:00", "--slot", "2026-11-20T10:30:00+01:00");
     await box.start("12:00:00", "--slot", "2026-11-20T09:30:00Z");
@@ -298,7 +348,7 @@ describe("--slot", () => {
     ]);
   });
 
-  test("the slot is the due minute, whatever seconds the scheduler says", async () => {
+  test("means the due minute, with any seconds", async () => {
     const box = machine();
     await box.start("09:30:20", "--slot", "2026-11-23T09:30:17.250Z");
     expect(await box.start("09:30:30", "--slot", "2026-11-23T09:30:00Z")).toBe(0);
@@ -315,23 +365,23 @@ describe("--slot", () => {
       { timezone: "Europe/London", crons: ["30 1 * * *"], since: "2026-10-01T00:00:00Z" },
       "2026-10-25T01:30:00Z",
     ],
-  ])("%s is skipped, and counted only", async (_, entry, slot) => {
+  ])("%s is skipped and only counted", async (_, entry, slot) => {
     const box = machine(entry);
     expect(await box.start("12:00:00", "--slot", slot, "--output", "--skip-exit-code", "99")).toBe(99);
-    expect([box.runs(), await box.told(), await readUndue(box.paths, box.entry, box.host)]).toEqual([0, [], 1]);
+    expect([box.runs(), await box.told(), await openSlots(box).readNotDueCount()]).toEqual([0, [], 1]);
     expect(box.host.out()).toBe(
       `skipped (not-due): microserv_1 → redshift is not due at ${new Date(slot).toISOString()}\n`,
     );
   });
 
-  test("one that is made up when the clock has gone forward runs at that instant", async () => {
+  test("runs a slot that the clock skipped at the instant of the clock change", async () => {
     const box = machine({ timezone: "Europe/London", crons: ["30 1 * * *"], since: "2026-03-01T00:00:00Z" });
     await box.start("2026-03-29T01:00:05", "--slot", "2026-03-29T01:00:00Z");
     await box.start("2026-03-29T01:30:05", "--slot", "2026-03-29T01:30:00Z");
     expect([box.runs(), await box.told()]).toEqual([1, ["succeeded 2026-03-29T01:00"]]);
   });
 
-  test("without a zone of its own, an undue slot is recorded: the scheduler may go by another machine's", async () => {
+  test("records a slot that is not due if the entry has no own zone, because the scheduler may use another one", async () => {
     const box = machine();
     await box.start("12:00:00", "--slot", "2026-11-23T10:30:00Z");
     expect(await box.told()).toEqual(["not-due -"]);
@@ -340,14 +390,14 @@ describe("--slot", () => {
     expect(await loose.told()).toEqual([]);
   });
 
-  test("one that another scheduler has run is recorded, also where cron starts it loosely", async () => {
+  test("records a skip if another scheduler has run the slot, also for an entry with candidate lines", async () => {
     const box = machine({ timezone: "UTC" }, { onHost: { loose: [PATH] } });
     await box.start("09:30:01");
     await box.start("09:30:02", "--slot", "2026-11-23T09:30:00Z");
     expect(await box.told()).toEqual(["slot-done -", "succeeded 2026-11-23T09:30"]);
   });
 
-  test("one that another scheduler is at is recorded, also where cron starts it loosely", async () => {
+  test("records a skip if another scheduler is running the slot, also for an entry with candidate lines", async () => {
     const box = machine(
       { timezone: "UTC" },
       {
@@ -363,7 +413,7 @@ describe("--slot", () => {
     expect((await box.told()).sort()).toEqual(["slot-done -", "succeeded 2026-11-23T09:30"]);
   });
 
-  test("one that lies ahead is refused: noted as handled, it would stop all others", async () => {
+  test("refuses a slot in the future, which would keep all later starts from running", async () => {
     const box = machine();
     expect(await box.start("09:24:59", "--slot", "2026-11-23T09:30:00Z")).toBe(64);
     expect(box.host.err()).toContain(
@@ -379,7 +429,7 @@ describe("--slot", () => {
     [["--scheduled", "--slot", "@"], '--slot: "@" is not a point in time'],
     [["--scheduled", "--slot", "@1e9"], '--slot: "@1e9" is not a point in time'],
     [["--slot", "2026-11-20T02:00Z"], "--slot needs --scheduled"],
-    [["--scheduled", "--again"], "--again needs --slot"],
+    [["--scheduled", "--rerun"], "--rerun needs --slot"],
   ])("%j is refused", async (words, message) => {
     const { host } = sandbox();
     expect(await runMain([...PAIR_WORDS, ...words], host)).toBe(64);
@@ -387,10 +437,10 @@ describe("--slot", () => {
   });
 });
 
-describe("--slot with --again", () => {
-  const again = (time: string) => ["--slot", `2026-11-${time}:00Z`, "--again"];
+describe("--slot with --rerun", () => {
+  const again = (time: string) => ["--slot", `2026-11-${time}:00Z`, "--rerun"];
 
-  test("runs a slot once more, also an old one, and leaves the newest noted as handled", async () => {
+  test("runs a slot again, also an old one, and leaves the newest slot recorded", async () => {
     const box = machine();
     await box.start("09:30:00", "--slot", "2026-11-22T09:30:00Z");
     await box.start("09:31:00", "--slot", "2026-11-23T09:30:00Z");
@@ -406,20 +456,20 @@ describe("--slot with --again", () => {
     ]);
   });
 
-  test("notes a slot that is newer than the newest", async () => {
+  test("records a slot that is newer than the recorded one", async () => {
     const box = machine();
     await box.start("09:30:00", ...again("23T09:30"));
     await box.start("09:31:00");
     expect(await box.told()).toEqual(["slot-done -", "succeeded 2026-11-23T09:30"]);
   });
 
-  test("does not run what is not due", async () => {
+  test("does not run a slot that is not due", async () => {
     const box = machine({ timezone: "UTC" });
     expect(await box.start("09:32:00", ...again("23T09:31"), "--skip-exit-code", "99")).toBe(99);
     expect(box.runs()).toBe(0);
   });
 
-  test("while its first run is still at work, it is an overlap", async () => {
+  test("is an overlap while the first run is still running", async () => {
     const box = machine({}, { script: "touch $HOME/started; while [ ! -e $HOME/finish ]; do sleep 0.05; done" });
     const running = box.start("09:30:00");
     await untilFile(box.file("started"));
@@ -430,7 +480,7 @@ describe("--slot with --again", () => {
   });
 });
 
-describe("a machine whose time zone is another than at install", () => {
+describe("a machine whose time zone has changed since the install", () => {
   /** Points /etc/localtime elsewhere. */
   function setZone(root: string, zone: string) {
     const path = join(root, "etc/localtime");
@@ -442,7 +492,7 @@ describe("a machine whose time zone is another than at install", () => {
     symlinkSync(`/usr/share/zoneinfo/${zone}`, path);
   }
 
-  function moved(entry: Partial<CompiledEntry>) {
+  function moved(entry: Partial<StoredEntry>) {
     const zones = recordZones(["UTC", "Europe/London"], {
       at: new Date("2026-11-01T00:00:00Z"),
       data: process.versions["tz"] ?? "",
@@ -453,7 +503,7 @@ describe("a machine whose time zone is another than at install", () => {
     return { ...box, move: () => setZone(box.host.root, "Europe/Berlin") };
   }
 
-  test("takes the entries without a zone of their own along, as it does their lines", async () => {
+  test("uses the new zone for entries without an own zone, as their crontab lines do", async () => {
     const box = moved({});
     await box.start("2026-11-22T09:30:00");
     box.move();
@@ -462,7 +512,7 @@ describe("a machine whose time zone is another than at install", () => {
     expect(box.host.err()).toBe("");
   });
 
-  test("is complained of once a day where an entry has one", async () => {
+  test("is reported once a day for entries with an own zone", async () => {
     const box = moved({ timezone: "Europe/London" });
     await box.start("2026-11-22T09:30:00");
     expect(box.host.err()).toBe("");
@@ -478,7 +528,7 @@ describe("a machine whose time zone is another than at install", () => {
   });
 });
 
-test("installed times that cannot be read are 74, and nothing runs", async () => {
+test("if the installed cron expressions are invalid, nothing runs and the exit code is 74", async () => {
   const box = machine({ crons: ["61 * * * *"] });
   expect(await box.start("09:30:00")).toBe(74);
   expect(box.host.err()).toContain("the installed cron expressions of microserv_1 → redshift are invalid: minute 61");

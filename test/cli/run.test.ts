@@ -1,17 +1,20 @@
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { main } from "../../src/cli/main.ts";
 import { runMain } from "../../src/cli/run-command.ts";
-import { readLast } from "../../src/history/store.ts";
-import { meaningFile } from "../../src/storage/paths.ts";
-import { anEntry, PAIR_WORDS, sandbox, untilFile } from "../run/sandbox.ts";
+import { openLastRuns } from "../../src/history/store.ts";
+import { scheduleFile } from "../../src/storage/paths.ts";
 import { testHost } from "../support/host.ts";
+import { anEntry, PAIR_WORDS, sandbox } from "../support/sandbox.ts";
+import { untilFile } from "../support/wait.ts";
 
 const scheduled = [...PAIR_WORDS, "--scheduled"];
 
-describe("by hand, nothing installed", () => {
-  test("passes both outputs through, keeps them in the log and gives the child's code", async () => {
+const LOCK = { tap: "microserv_1", target: "redshift", dataDiff: false };
+
+describe("a run by hand without an installed schedule", () => {
+  test("passes both outputs through, writes them to the log and ends with the pipeline's exit code", async () => {
     const { host, logText, records } = sandbox('echo "got $*"; echo careful >&2; exit 3');
     expect(await runMain([...PAIR_WORDS, "--", "--extra_log"], host)).toBe(3);
     expect(host.out()).toBe("got run_tap --tap microserv_1 --target redshift --extra_log\n");
@@ -25,14 +28,14 @@ describe("by hand, nothing installed", () => {
     expect(await records()).toMatchObject([{ outcome: "failed", exitCode: 3, command: "run_tap", scheduled: false }]);
   });
 
-  test("gives the pipeline its config directory and the mark of its lock", async () => {
+  test("gives the pipeline its config directory and its run token", async () => {
     const { host, paths } = sandbox('echo "$PIPELINEWISE_CONFIG_DIRECTORY"; test -n "$PIPELINEWISE_SCHED_RUN"');
     expect(await runMain(PAIR_WORDS, host)).toBe(0);
     expect(host.out()).toBe(`${paths.configDir}\n`);
     expect(host.err()).toBe("");
   });
 
-  test("passes bytes through that are no text", async () => {
+  test("passes bytes through that are not text", async () => {
     const { host } = sandbox(String.raw`printf '\377\376ok'`);
     const chunks: Uint8Array[] = [];
     const stdout = { write: (chunk: string | Uint8Array) => chunks.push(Buffer.from(chunk)) };
@@ -40,14 +43,14 @@ describe("by hand, nothing installed", () => {
     expect(Buffer.concat(chunks)).toEqual(Buffer.from([0xff, 0xfe, 0x6f, 0x6b]));
   });
 
-  test("notes the newest run for status", async () => {
+  test("records the newest run for status", async () => {
     const { host, paths } = sandbox("exit 0");
     await runMain(PAIR_WORDS, host);
-    const last = await readLast(paths, { tap: "microserv_1", target: "redshift" });
+    const last = await openLastRuns({ paths, lock: LOCK, host }).read();
     expect(last.runs.get("run_tap")).toMatchObject({ outcome: "succeeded", exitCode: 0 });
   });
 
-  test("a program that is not there is 127, names the PATH searched, and is a failed run", async () => {
+  test("ends with 127 if the program does not exist, shows the searched PATH, and records a failed run", async () => {
     const { host, records } = sandbox();
     const bare = { ...host, env: { ...host.env, PATH: "/usr/bin:/bin" } };
     expect(await runMain(PAIR_WORDS, bare)).toBe(127);
@@ -56,7 +59,7 @@ describe("by hand, nothing installed", () => {
     expect(await records()).toMatchObject([{ outcome: "failed", exitCode: 127 }]);
   });
 
-  test("a program that may not be executed is 126", async () => {
+  test("ends with 126 if the program is not executable", async () => {
     const { host, program, records } = sandbox();
     chmodSync(program, 0o644);
     expect(await runMain(PAIR_WORDS, host)).toBe(126);
@@ -64,14 +67,14 @@ describe("by hand, nothing installed", () => {
     expect(await records()).toMatchObject([{ outcome: "failed", exitCode: 126 }]);
   });
 
-  test("a program whose interpreter is missing is 127", async () => {
+  test("ends with 127 if the program's interpreter is missing", async () => {
     const { host, program } = sandbox();
     writeFileSync(program, "#!/nowhere/python\n");
     expect(await runMain(PAIR_WORDS, host)).toBe(127);
     expect(host.err()).toContain(program);
   });
 
-  test("death by signal 9 is 137", async () => {
+  test("ends with 137 if signal 9 killed the pipeline", async () => {
     const { host, records } = sandbox("kill -9 $$");
     expect(await runMain(PAIR_WORDS, host)).toBe(137);
     expect(await records()).toMatchObject([{ outcome: "failed", exitCode: 137 }]);
@@ -80,15 +83,15 @@ describe("by hand, nothing installed", () => {
 
 const SYNC = { fastSync: "sync_tables" } as const;
 
-describe("by hand, with what is installed", () => {
-  test("an entry is found by either name of a fast sync, and PipelineWise gets the name that it knows", async () => {
+describe("a run by hand with an installed schedule", () => {
+  test("finds an entry by either name of fast sync, and passes the name that PipelineWise knows", async () => {
     const { host, install } = sandbox('echo "$*"');
     install([anEntry({ command: "sync_tables", args: ["--tables", "a.b"] })], {}, { fastSync: "fast_sync" });
     expect(await runMain([...PAIR_WORDS, "--command", "fast_sync"], host)).toBe(0);
     expect(host.out()).toBe("fast_sync --tap microserv_1 --target redshift --tables a.b\n");
   });
 
-  test("takes command, arguments and environment from the entry, and words behind -- after them", async () => {
+  test("takes command, arguments and environment from the entry, and adds the arguments after --", async () => {
     const { host, install } = sandbox('echo "$REGION: $*"');
     install(
       [anEntry({ command: "sync_tables", args: ["--tables", "public.orders"] })],
@@ -100,7 +103,7 @@ describe("by hand, with what is installed", () => {
     expect(host.out()).toBe("eu: sync_tables --tap microserv_1 --target redshift --tables public.orders --force\n");
   });
 
-  test("asks which one where several are meant, and takes the one that is named", async () => {
+  test("refuses to choose between several entries, and runs the one that is named", async () => {
     const { host, install } = sandbox('echo "$*"');
     install([anEntry({ id: "fast", args: ["--a"] }), anEntry({ id: "slow", args: ["--b"] })]);
     expect(await runMain(PAIR_WORDS, host)).toBe(64);
@@ -111,7 +114,32 @@ describe("by hand, with what is installed", () => {
     expect(host.err()).toContain("Use one of run_tap#fast, run_tap#slow.");
   });
 
-  test("--schedule that is not installed is 66", async () => {
+  test("takes the entry with exactly the given command, although the other name of fast sync is installed too", async () => {
+    const { host, install } = sandbox('[ "$1" = --help ] || echo "$*"');
+    install(
+      [
+        anEntry({ command: "fast_sync", id: "large", args: ["--a"] }),
+        anEntry({ command: "sync_tables", id: "small", args: ["--b"] }),
+      ],
+      {},
+      SYNC,
+    );
+    expect(await runMain([...PAIR_WORDS, "--command", "sync_tables"], host)).toBe(0);
+    expect(host.out()).toContain("redshift --b\n");
+  });
+
+  test("takes the entry from the only schedule that has one for the command", async () => {
+    const { host, install } = sandbox('echo "$*"');
+    install([anEntry()], { name: "hourly" });
+    install([anEntry({ command: "sync_tables", id: "all", args: ["--b"] })], { name: "weekly" }, SYNC);
+    expect(await runMain([...PAIR_WORDS, "--command", "sync_tables"], host)).toBe(0);
+    expect(host.out()).toContain("redshift --b\n");
+    expect(await runMain([...PAIR_WORDS, "--id", "all", "--command", "sync_tables"], host)).toBe(0);
+    expect(await runMain([...PAIR_WORDS, "--command", "reset_state"], host)).toBe(64);
+    expect(host.err()).toContain("is in several installed schedules: hourly, weekly");
+  });
+
+  test("ends with 66 if --schedule is not installed", async () => {
     const { host } = sandbox();
     expect(await runMain([...PAIR_WORDS, "--schedule", "nope"], host)).toBe(66);
     expect(host.err()).toContain("no schedule named nope is installed");
@@ -119,7 +147,7 @@ describe("by hand, with what is installed", () => {
 });
 
 describe("--file", () => {
-  test("takes the entry from the file, nothing installed", async () => {
+  test("takes the entry from the file without an installed schedule", async () => {
     const { host, file } = sandbox('echo "$REGION: $*"');
     writeFileSync(
       file("schedule.yml"),
@@ -133,7 +161,7 @@ describe("--file", () => {
 });
 
 describe("--scheduled", () => {
-  test("a success is silent; its output is in the log", async () => {
+  test("prints nothing after a success, and writes the output to the log", async () => {
     const { host, install, logText, records } = sandbox("echo to the log; echo errors too >&2");
     install();
     expect(await runMain(scheduled, host)).toBe(0);
@@ -142,7 +170,7 @@ describe("--scheduled", () => {
     expect(await records()).toMatchObject([{ outcome: "succeeded", scheduled: true, exitCode: 0 }]);
   });
 
-  test("a failure gives cron's mail its last lines", async () => {
+  test("prints the last lines of a failure for cron's mail", async () => {
     const { host, install, records } = sandbox('for i in $(seq 30); do echo "line $i"; done; exit 1');
     install();
     expect(await runMain(scheduled, host)).toBe(1);
@@ -163,7 +191,49 @@ describe("--scheduled", () => {
     `);
   });
 
-  test("--output passes the output through and reports a failure in a line", async () => {
+  test("masks in the report what it knows to be secret, and leaves the log as it is", async () => {
+    const box = sandbox('echo "$FROM_FILE $FROM_REFERENCE $PGPASSWORD"; cat "$HOME/traceback"; exit 1');
+    const { host, file, paths, install, logText } = box;
+    const traceback = [
+      "connecting as loader with tap-pass#1",
+      String.raw`config = {'password': 'tap-pass#1', 'key': 'line one of a key\nline two of a key'}`,
+      "postgresql://loader:tap-pass%231@db/x and url-pass1",
+      "inherited-1 target-secret hook-1234 4711471147114711",
+      "coloured tap-\u001b[1mpass\u001b[0m#1",
+    ];
+    writeFileSync(file("traceback"), `${traceback.join("\n")}\n`);
+    writeFileSync(file("secrets"), "FROM_FILE=from-file\n", { mode: 0o600 });
+    writeFileSync(file("reference"), "from-reference\n");
+    const configs = {
+      "config.json": { alert_handlers: { slack: { webhook_url: "hook-1234" } } },
+      "redshift/config.json": { nested: [{ client_secret: { value: "target-secret", number: 4711471147114711 } }] },
+      "redshift/microserv_1/config.json": {
+        ...{ user: "loader", password: "tap-pass#1", private_key: "line one of a key\nline two of a key" },
+        ...{ url: "https://me:url-pass1@host/" },
+      },
+      "redshift/microserv_1/inheritable_config.json": { api_token: "inherited-1" },
+      "redshift/other/config.json": { password: "loader" },
+    };
+    for (const [name, config] of Object.entries(configs)) {
+      mkdirSync(dirname(join(paths.configDir, name)), { recursive: true });
+      writeFileSync(join(paths.configDir, name), JSON.stringify(config));
+    }
+    const env = { FROM_REFERENCE: `\${file:${file("reference")}}`, PGPASSWORD: "literal" };
+    install([anEntry()], { env, envFile: file("secrets") });
+    expect(await runMain(scheduled, host)).toBe(1);
+    expect(host.err().replace(/^(?! {2}\|).*\n/gm, "")).toMatchInlineSnapshot(`
+      "  | *** *** ***
+        | connecting as loader with ***
+        | config = {'password': '***', 'key': '***'}
+        | postgresql://loader:***@db/x and ***
+        | *** *** *** ***
+        | coloured ***
+      "
+    `);
+    expect(logText()).toContain("from-file from-reference literal\nconnecting as loader with tap-pass#1\n");
+  });
+
+  test("passes the output through with --output, and reports a failure in one line", async () => {
     const { host, install, logText } = sandbox("echo hello; exit 2");
     install();
     expect(await runMain([...scheduled, "--output"], host)).toBe(2);
@@ -179,7 +249,7 @@ describe("--scheduled", () => {
       [anEntry({ tap: "other" })],
       "microserv_1 → redshift is not in the installed schedule pipelinewise",
     ],
-  ])("%s is 66, loudly, and says to install again", async (_case, entries, words) => {
+  ])("ends with 66 and a hint to install again: %s", async (_case, entries, words) => {
     const { host, install, file } = sandbox(`touch ${"$HOME"}/ran`);
     if (entries !== undefined) install(entries);
     expect(await runMain(scheduled, host)).toBe(66);
@@ -188,17 +258,17 @@ describe("--scheduled", () => {
     expect(existsSync(file("ran"))).toBe(false);
   });
 
-  test("what only another host installed is 66", async () => {
+  test("ends with 66 if only another host has installed the schedule", async () => {
     const { host, install } = sandbox();
     install();
     expect(await runMain(scheduled, { ...host, name: "elsewhere" })).toBe(66);
     expect(host.err()).toContain("was never installed on host elsewhere");
   });
 
-  test("a garbled compiled schedule is 74, and nothing runs", async () => {
+  test("ends with 74 and runs nothing if the stored schedule is garbled", async () => {
     const { host, install, paths, file } = sandbox(`touch ${"$HOME"}/ran`);
     install();
-    writeFileSync(meaningFile(paths, "pipelinewise"), '{"format": 1, "na', { mode: 0o600 });
+    writeFileSync(scheduleFile(paths, "pipelinewise"), '{"format": 1, "na', { mode: 0o600 });
     expect(await runMain(scheduled, host)).toBe(74);
     expect(host.err()).toContain("pipelinewise.json");
     expect(host.err()).not.toContain("    at ");
@@ -206,7 +276,7 @@ describe("--scheduled", () => {
   });
 });
 
-describe("a pipeline that runs already", () => {
+describe("a pipeline that is already running", () => {
   /** A run that lasts until `finish` is called. */
   async function holding() {
     const box = sandbox(`touch $HOME/started; while [ ! -e $HOME/finish ]; do sleep 0.05; done`);
@@ -222,7 +292,7 @@ describe("a pipeline that runs already", () => {
     };
   }
 
-  test("by hand: names the holder and ends with 75", async () => {
+  test("is skipped by hand with 75, and the holder is named", async () => {
     const { host, finish, records, paths } = await holding();
     const later = { ...host, now: () => new Date("2026-11-23T12:04:00Z") };
     expect(await runMain(PAIR_WORDS, later)).toBe(75);
@@ -231,12 +301,12 @@ describe("a pipeline that runs already", () => {
     );
     expect(await finish()).toBe(0);
     expect((await records()).map(({ outcome, reason }) => [outcome, reason])).toContainEqual(["skipped", "overlap"]);
-    const last = await readLast(paths, { tap: "microserv_1", target: "redshift" });
+    const last = await openLastRuns({ paths, lock: LOCK, host }).read();
     expect(last.skip).toMatchObject({ outcome: "skipped", exitCode: 75 });
     expect(last.runs.get("run_tap")?.outcome).toBe("succeeded");
   });
 
-  test("scheduled: silent and 0; --output says it; --skip-exit-code sets the code", async () => {
+  test("is skipped silently with 0 if scheduled; --output shows it, and --skip-exit-code sets the exit code", async () => {
     const { host, finish } = await holding();
     const at = (time: string) => ({ ...host, now: () => new Date(`2026-11-23T${time}Z`) });
     expect(await runMain(scheduled, at("12:05:01"))).toBe(0);
@@ -247,8 +317,16 @@ describe("a pipeline that runs already", () => {
   });
 });
 
+test("a scheduled pipeline that itself ends with the code of a skip fails with 1, and its own code is recorded", async () => {
+  const { host, install, records } = sandbox("exit 99");
+  install([anEntry()]);
+  expect(await runMain([...scheduled, "--skip-exit-code", "99"], host)).toBe(1);
+  expect(host.err()).toContain("microserv_1 → redshift failed with exit code 99 (passed on as 1) after");
+  expect(await records()).toMatchObject([{ outcome: "failed", exitCode: 99 }]);
+});
+
 describe("--dry-run", () => {
-  test("shows the command, the changes without their secrets, lock and log; writes nothing", async () => {
+  test("shows the command, the environment without secrets, the lock and the log, and writes nothing", async () => {
     const { host, install, file, home } = sandbox();
     writeFileSync(file("secret"), "hunter2\n");
     writeFileSync(file("vars"), "TOKEN=hunter3\n", { mode: 0o600 });
@@ -279,27 +357,27 @@ describe("--dry-run", () => {
     expect(readdirSync(join(home, ".pipelinewise", ".sched"))).toEqual(before);
   });
 
-  test("makes no .sched where there is none", async () => {
+  test("does not create .sched", async () => {
     const { host, paths } = sandbox();
     expect(await runMain([...PAIR_WORDS, "--dry-run"], host)).toBe(0);
     expect(existsSync(paths.root)).toBe(false);
   });
 });
 
-describe("what is not there", () => {
-  test("HOME not set: says what to set", async () => {
+describe("a run ends with an error", () => {
+  test("if HOME is not set, and says what to set", async () => {
     const host = testHost({ env: { PATH: "/usr/bin:/bin" } });
     expect(await runMain(PAIR_WORDS, host)).toBe(64);
     expect(host.err()).toContain("HOME is not set");
   });
 
-  test("no config directory: 74, and none is made", async () => {
+  test("if there is no config directory (74), and creates none", async () => {
     const host = testHost();
     expect(await runMain(PAIR_WORDS, host)).toBe(74);
     expect(host.err()).toContain(".pipelinewise does not exist");
   });
 
-  test("a log that cannot be written: 74, and nothing runs", async () => {
+  test("if the run log cannot be written (74), and runs nothing", async () => {
     const { host, paths, file } = sandbox("touch $HOME/ran");
     mkdirSync(paths.root, { mode: 0o700 });
     writeFileSync(join(paths.root, "logs"), "");
@@ -308,7 +386,7 @@ describe("what is not there", () => {
     expect(existsSync(file("ran"))).toBe(false);
   });
 
-  test("a history that cannot be written: 74, and nothing runs", async () => {
+  test("if the history cannot be written (74), and runs nothing", async () => {
     const { host, paths, file } = sandbox("touch $HOME/ran");
     mkdirSync(paths.root, { mode: 0o700 });
     writeFileSync(join(paths.root, "runs"), "");
@@ -317,7 +395,7 @@ describe("what is not there", () => {
   });
 });
 
-test("secrets of the environment are in no file of ours", async () => {
+test("no file below .sched contains secrets of the environment", async () => {
   const { host, install, file, paths } = sandbox('test "$PASSWORD$TOKEN" = hunter2hunter3');
   writeFileSync(file("secret"), "hunter2\n");
   writeFileSync(file("vars"), "TOKEN=hunter3\n", { mode: 0o600 });
@@ -328,7 +406,7 @@ test("secrets of the environment are in no file of ours", async () => {
   for (const entry of files) expect(readFileSync(join(entry.parentPath, entry.name), "utf8")).not.toContain("hunter");
 });
 
-test("the help lists what run accepts", async () => {
+test("the help lists all options that run accepts", async () => {
   const host = testHost();
   expect(await main(["run", "--help"], host)).toBe(0);
   expect(host.out()).toContain("--skip-exit-code <N>");

@@ -1,15 +1,18 @@
-import { rmSync, writeFileSync } from "node:fs";
-import { describe, expect, test } from "vitest";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test, vi } from "vitest";
 import { main } from "../../src/cli/main.ts";
 import { runMain } from "../../src/cli/run-command.ts";
 import { parsePipelinewiseStatus } from "../../src/cli/status/pipelinewise.ts";
 import { digestOf } from "../../src/installed/compile.ts";
 import { recordZones } from "../../src/installed/zones.ts";
 import { pipelineLocks } from "../../src/lock/pipeline-locks.ts";
-import { anEntry, PAIR_WORDS, sandbox, untilFile } from "../run/sandbox.ts";
 import { testHost } from "../support/host.ts";
+import { isRunning } from "../support/processes.ts";
+import { anEntry, PAIR_WORDS, sandbox } from "../support/sandbox.ts";
+import { freezeTimers, pidInFrozen, until, untilFile } from "../support/wait.ts";
 
-/** As the real one prints it: a log line before, an empty Last Sync as blanks, the count behind. */
+/** The output of PipelineWise: a log line, the table, in which an empty Last Sync is blank, and the number of rows. */
 const THEIRS = `time=2026-11-23 13:01:54 logger_name=pipelinewise log_level=INFO message=Profiling mode not enabled
 Tap ID       Tap Type      Target ID    Target Type      Enabled    Status    Last Sync            Last Sync Result
 -----------  ------------  -----------  ---------------  ---------  --------  -------------------  ------------------
@@ -18,18 +21,19 @@ microserv_9  tap-postgres  redshift     target-redshift  False      ready       
 2 pipeline(s)
 `;
 
-/** `pipelinewise` that answers `status` and runs at once, or as long as `hold` is there. */
+/** A `pipelinewise` that prints a status. Its runs end immediately, or when the file `hold` is gone. */
 const SCRIPT = `if [ "$1" = status ]; then cat <<'X'
 ${THEIRS}X
 else
   touch $HOME/started; while [ -e $HOME/hold ]; do sleep 0.05; done
 fi`;
 
-/** The same config directory, seen by a fresh host, so that what it prints stands alone. */
-const again = (box: ReturnType<typeof sandbox>) => testHost({ env: box.host.env, cwd: box.home });
+/** A new host on the same config directory, so that its output is separate. */
+const again = (box: ReturnType<typeof sandbox>, changes: Parameters<typeof testHost>[0] = {}) =>
+  testHost({ env: box.host.env, cwd: box.home, ...changes });
 
 describe("parsePipelinewiseStatus", () => {
-  test("cuts cells where the dashes have their gaps", () => {
+  test("cuts cells at the gaps between the dashes", () => {
     expect(parsePipelinewiseStatus(THEIRS)).toEqual([
       {
         tap: "microserv_1",
@@ -54,30 +58,30 @@ describe("parsePipelinewiseStatus", () => {
     ]);
   });
 
-  test("no pipeline is an empty list; no table is nothing at all", () => {
+  test("returns an empty list for a table without rows, and undefined without a table", () => {
     expect(parsePipelinewiseStatus(THEIRS.replace(/^microserv.*\n/gm, "").replace("2 pipe", "0 pipe"))).toEqual([]);
     expect(parsePipelinewiseStatus("Traceback\n")).toBeUndefined();
     expect(parsePipelinewiseStatus(THEIRS.replace(/\d pipeline.*\n/, ""))).toBeUndefined();
   });
 });
 
-test("shows PipelineWise's columns, then ours", async () => {
+test("status shows the columns of PipelineWise, then its own", async () => {
   const box = sandbox(SCRIPT);
   box.install([anEntry(), anEntry({ tap: "microserv_2", crons: ["0 0 * * 6"], timezone: "UTC" })]);
   await runMain([...PAIR_WORDS, "--scheduled"], box.host);
   const host = again(box);
   expect(await main(["status"], host)).toBe(0);
   expect(host.out()).toMatchInlineSnapshot(`
-    "Tap ID       Tap Type      Target ID  Target Type      Enabled  Status  Last Sync            Last Sync Result  Schedule       Next run           Last outcome                 Running since
-    -----------  ------------  ---------  ---------------  -------  ------  -------------------  ----------------  -------------  -----------------  ---------------------------  -------------
-    microserv_1  tap-postgres  redshift   target-redshift  True     ready   2026-11-23T11:55:10  success           */5 * * * *    2026-11-23 12:05Z  succeeded 2026-11-23 12:00Z
+    "Tap ID       Tap Type      Target ID  Target Type      Enabled  Status  Last Sync            Last Sync Result  Schedule       Scheduler  Next run           Last outcome                 Running since
+    -----------  ------------  ---------  ---------------  -------  ------  -------------------  ----------------  -------------  ---------  -----------------  ---------------------------  -------------
+    microserv_1  tap-postgres  redshift   target-redshift  True     ready   2026-11-23T11:55:10  success           */5 * * * *               2026-11-23 12:05Z  succeeded 2026-11-23 12:00Z
     microserv_9  tap-postgres  redshift   target-redshift  False    ready                        unknown           not scheduled
-    microserv_2                redshift                                                                            0 0 * * 6 UTC  2026-11-28 00:00Z
+    microserv_2                redshift                                                                            0 0 * * 6 UTC             2026-11-28 00:00Z
     "
   `);
 });
 
-test("--json has every key, and who runs", async () => {
+test("--json has every key and the current run", async () => {
   const box = sandbox(SCRIPT);
   box.install([anEntry()]);
   writeFileSync(box.file("hold"), "");
@@ -107,7 +111,42 @@ test("--json has every key, and who runs", async () => {
   ]);
 });
 
-test("a PipelineWise that fails hides none of what we know", async () => {
+test("a run that has been running for longer than running_longer_than is overdue, in text and in JSON", async () => {
+  const box = sandbox(SCRIPT);
+  const policies = { runningLongerThanMs: 3 * 3_600_000 };
+  box.install([anEntry({ policies }), anEntry({ command: "sync_tables", policies })]);
+  writeFileSync(box.file("hold"), "");
+  const running = runMain([...PAIR_WORDS, "--scheduled"], box.host);
+  await untilFile(box.file("started"));
+  const at = async (now: string, ...more: readonly string[]) => {
+    const host = again(box, { now: () => new Date(now) });
+    expect(await main(["status", "--tap", "microserv_1", ...more], host)).toBe(0);
+    return host.out();
+  };
+  expect(await at("2026-11-23T15:00:00Z")).not.toContain("overdue");
+  const late = await at("2026-11-23T15:00:01Z");
+  const json = JSON.parse(await at("2026-11-23T15:00:01Z", "--json")).pipelines;
+  rmSync(box.file("hold"));
+  expect(await running).toBe(0);
+  expect(late.match(/.*overdue.*/g)).toEqual([expect.stringContaining("2026-11-23 12:00:00Z (3 h); overdue")]);
+  expect(json.map(({ command, running }: { command: string; running: unknown }) => [command, running])).toEqual([
+    ["run_tap", expect.objectContaining({ overdue: true })],
+    ["sync_tables", null],
+  ]);
+});
+
+test("status masks secrets in PipelineWise's error", async () => {
+  const box = sandbox("echo 'no access for tap-secret and env-secret' >&2; exit 7");
+  box.install([anEntry()]);
+  const directory = join(box.paths.configDir, "redshift", "microserv_1");
+  mkdirSync(directory, { recursive: true });
+  writeFileSync(join(directory, "config.json"), JSON.stringify({ password: "tap-secret" }));
+  const host = { ...box.host, env: { ...box.host.env, SNOWFLAKE_PASSWORD: "env-secret" } };
+  expect(await main(["status"], host)).toBe(0);
+  expect(box.host.err()).toContain("no access for *** and ***");
+});
+
+test("status shows its own columns if PipelineWise fails", async () => {
   const box = sandbox("exit 7");
   box.install([anEntry()]);
   expect(await main(["status"], box.host)).toBe(0);
@@ -115,7 +154,41 @@ test("a PipelineWise that fails hides none of what we know", async () => {
   expect(box.host.out()).toContain("*/5 * * * *");
 });
 
-test("a PipelineWise that is not there neither", async () => {
+describe("a `pipelinewise status` that hangs", () => {
+  const HANGS = `
+    trap '' TERM
+    sh -c 'trap "" TERM; echo $$ > $HOME/child; while :; do sleep 0.05; done' & wait; wait`;
+
+  const childOf = (box: ReturnType<typeof sandbox>): Promise<number> => pidInFrozen(box.file("child"));
+
+  test("is stopped with all of its processes, and status shows its own columns", async () => {
+    freezeTimers();
+    const box = sandbox(HANGS);
+    box.install([anEntry()]);
+    const status = main(["status"], box.host);
+    const child = await childOf(box);
+    vi.advanceTimersByTime(15_000);
+    expect(isRunning(child)).toBe(true);
+    vi.advanceTimersByTime(2_000);
+    expect(await status).toBe(0);
+    vi.useRealTimers();
+    await until("its child has ended", () => !isRunning(child));
+    expect(box.host.err()).toContain("pipelinewise status` did not answer within 15 seconds, so it was stopped");
+    expect(box.host.out()).toContain("*/5 * * * *");
+  });
+
+  test("is stopped by Ctrl-C", async () => {
+    const box = sandbox(HANGS.replaceAll(/trap ['"]+ TERM/g, ":"));
+    box.install([anEntry()]);
+    const status = main(["status"], box.host);
+    const child = await childOf(box);
+    box.host.signals.emit("SIGINT");
+    expect(await status).toBe(130);
+    await until("its child has ended", () => !isRunning(child));
+  });
+});
+
+test("status shows its own columns if PipelineWise is not installed", async () => {
   const box = sandbox();
   box.install([anEntry()], {}, { command: [box.file("nowhere")] });
   expect(await main(["status"], box.host)).toBe(0);
@@ -123,8 +196,19 @@ test("a PipelineWise that is not there neither", async () => {
   expect(box.host.out()).toContain("microserv_1");
 });
 
-describe("what the user should know", () => {
-  test("the file has changed since it was installed", async () => {
+describe("the warnings", () => {
+  test.each([
+    ["does not exist", undefined, (file: string) => `taps and targets could not be checked: ${file} does not exist`],
+    ["is torn", '{"targets": [', (file: string) => `PipelineWise's configuration ${file} cannot be read: `],
+  ])("say that PipelineWise's config.json %s", async (_, text, warning) => {
+    const box = sandbox(SCRIPT);
+    const file = join(box.paths.configDir, "config.json");
+    if (text !== undefined) writeFileSync(file, text);
+    expect(await main(["status"], box.host)).toBe(0);
+    expect(box.host.err()).toContain(`warning: ${warning(file)}`);
+  });
+
+  test("say that the file has changed since it was installed", async () => {
     const box = sandbox(SCRIPT);
     writeFileSync(box.file("schedule.yml"), "as it is now\n");
     box.install([anEntry()]);
@@ -132,7 +216,7 @@ describe("what the user should know", () => {
     expect(box.host.err()).toContain(`${box.file("schedule.yml")} has changed since it was installed`);
   });
 
-  test("nothing, when it has not", async () => {
+  test("are empty if the file has not changed", async () => {
     const box = sandbox(SCRIPT);
     writeFileSync(box.file("schedule.yml"), "as it was\n");
     const source = { path: box.file("schedule.yml"), digest: digestOf("as it was\n") };
@@ -141,7 +225,7 @@ describe("what the user should know", () => {
     expect(box.host.err()).not.toContain("has changed");
   });
 
-  test("this host's lines are older than the meaning", async () => {
+  test("say that the crontab of this host is older than the stored schedule", async () => {
     const box = sandbox(SCRIPT);
     box.install([anEntry()]);
     expect(await main(["status"], box.host)).toBe(0);
@@ -149,13 +233,13 @@ describe("what the user should know", () => {
   });
 });
 
-test("--name of no installed schedule is 66", async () => {
+test("--name of an unknown schedule gives exit code 66", async () => {
   const box = sandbox(SCRIPT);
   box.install([anEntry()]);
   expect(await main(["status", "--name", "nope"], box.host)).toBe(66);
 });
 
-test("tells when the zones of an install no longer hold, and counts starts that were not due", async () => {
+test("status warns about expiring time zones, and counts starts that were not due", async () => {
   const box = sandbox(SCRIPT);
   const zones = recordZones(["Asia/Tokyo", "UTC"], {
     at: new Date("2025-11-01T00:00:00Z"),
@@ -173,7 +257,7 @@ test("tells when the zones of an install no longer hold, and counts starts that 
   expect(JSON.parse(host.out()).pipelines[0]).toMatchObject({ undueStarts: 1, nextRunAt: "2026-11-23T18:00:00.000Z" });
 });
 
-test("says what a host lacks for the whole lock", async () => {
+test("status says which part of the lock a host cannot provide", async () => {
   const box = sandbox(SCRIPT);
   box.install([anEntry()]);
   const flockProgram = "no-such-flock";

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { main } from "../../src/cli/main.ts";
-import { tempFolder, testHost } from "../support/host.ts";
+import { tempDirectory, testHost } from "../support/host.ts";
 
 const SEED = 20_261_123;
 const COUNT = 2000;
@@ -39,7 +39,7 @@ pipelines:
   - {tap: d, target: g, cron: '30 4 1,15 * *', command: partial_sync_table, table: x, column: at, start_value: "1"}
 `;
 
-/** Pieces that YAML, JavaScript or the schema might stumble over. */
+/** Texts that might cause errors in YAML, JavaScript or the schema. */
 const PIECES = [
   ..."&*!|>%@`{}[],:#?-\"'~\\\t\n\r\0\u001b\u0085\ufeff\ud83d",
   ...[
@@ -100,7 +100,7 @@ const mutateLines =
     return lines.toSpliced(at, 1, ...change(lines[at] ?? "", lines, roll)).join("\n");
   };
 
-/** Changes one word or value to a piece. */
+/** Replaces one word or value by such a text. */
 const mutateMatch =
   (pattern: RegExp): Mutation =>
   (text, roll) => {
@@ -130,7 +130,7 @@ const MUTATIONS: readonly Mutation[] = [
   },
 ];
 
-/** One file after one to four mutations, and now and then a few bytes that are no text. */
+/** A file after one to four mutations, sometimes with a few bytes of invalid UTF-8. */
 function mutated(text: string, roll: () => number): Buffer {
   let changed = text;
   for (let rounds = 1 + Math.floor(roll() * 4); rounds > 0; rounds--)
@@ -140,10 +140,10 @@ function mutated(text: string, roll: () => number): Buffer {
   return bytes;
 }
 
-test(`${COUNT} mutated schedule files: exit code 0 or 65, every problem with a place and words, never a stack`, async () => {
+test(`${COUNT} mutated schedule files give exit code 0 or 65 and problems with positions and messages, never a stack`, async () => {
   const roll = dice(SEED);
   const sources = [FULL, readFileSync("examples/schedule.yml", "utf8")];
-  const file = join(tempFolder(), "schedule.yml");
+  const file = join(tempDirectory(), "schedule.yml");
   const codes = { 0: 0, 65: 0 };
   const quiet = testHost();
   for (let round = 0; round < COUNT; round++) {
@@ -159,7 +159,7 @@ test(`${COUNT} mutated schedule files: exit code 0 or 65, every problem with a p
     const told = `round ${round}, seed ${SEED}, base64 ${bytes.toString("base64")}\n${written.err}`;
     expect([0, 65], told).toContain(code);
     expect(written.err, told).toBe("");
-    codes[code as 0 | 65]++; // just looked at
+    codes[code as 0 | 65]++; // checked above
     const { problems } = JSON.parse(written.out);
     if (code === 65) expect(problems.length, told).toBeGreaterThan(0);
     const lines = bytes.toString().split("\n");
@@ -173,7 +173,7 @@ test(`${COUNT} mutated schedule files: exit code 0 or 65, every problem with a p
       expect(message, told).not.toMatch(/undefined|\[object|Invalid input|Error:/);
     }
   }
-  // Else the mutations are too tame or too wild to say anything.
+  // Otherwise the mutations are too harmless or too destructive to prove anything.
   expect(codes[0]).toBeGreaterThan(100);
   expect(codes[65]).toBeGreaterThan(1000);
 });

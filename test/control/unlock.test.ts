@@ -3,16 +3,18 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { main } from "../../src/cli/main.ts";
 import { runMain } from "../../src/cli/run-command.ts";
-import { RUN_MARK } from "../../src/lock/lock.ts";
-import { lockFolder, wrapperLogFile } from "../../src/storage/paths.ts";
+import { RUN_TOKEN_ENV } from "../../src/lock/lock.ts";
+import { lockDirectory, wrapperLogFile } from "../../src/storage/paths.ts";
 import { DEAD_RUN, LAST_BEAT, leaveDeadLock } from "../run/dead-run.ts";
-import { PAIR_WORDS, pidIn, sandbox } from "../run/sandbox.ts";
+import { testHost } from "../support/host.ts";
+import { PAIR_WORDS, sandbox } from "../support/sandbox.ts";
+import { pidIn } from "../support/wait.ts";
 
-const PAIR = { tap: "microserv_1", target: "redshift" };
+const PAIR = { tap: "microserv_1", target: "redshift", dataDiff: false };
 const OTHER_BOOT = "ffffffff-0000-0000-0000-000000000000";
 
 describe("unlock", () => {
-  test("clears what is proved dead, says why, and has it recorded as lost", async () => {
+  test("clears the lock of a run that is proved dead, explains it, and records the run as lost", async () => {
     const { host, paths, records } = sandbox();
     leaveDeadLock(paths);
     expect(await main(["unlock"], host)).toBe(0);
@@ -20,48 +22,61 @@ describe("unlock", () => {
     expect(host.out()).toContain(`run ${DEAD_RUN.id} since ${DEAD_RUN.startedAt}`);
     expect(host.out()).toContain("microserv_1 → redshift: DEAD: process ");
     expect(host.out()).toContain("microserv_1 → redshift: free\n");
-    expect(existsSync(lockFolder(paths, PAIR))).toBe(false);
+    expect(existsSync(lockDirectory(paths, PAIR))).toBe(false);
     expect(await records()).toMatchObject([{ id: DEAD_RUN.id, outcome: "lost", endedAt: LAST_BEAT }]);
     expect(await main(["unlock"], host)).toBe(0);
     expect(host.out()).toMatch(/No lock is held\.\n$/);
   });
 
-  test("leaves alone who lives here, also by force, and names stop", async () => {
+  test("ends with 66 for a pipeline that nothing names, and says that a known one is free", async () => {
+    const { host, install } = sandbox();
+    expect(await main(["unlock", "--tap", "nosuch", "--target", "redshift"], host)).toBe(66);
+    install();
+    expect(await main(["unlock", "--tap", "nosuch", "--target", "redshift"], host)).toBe(66);
+    expect(host.err()).toMatch(
+      /nosuch → redshift is not in an installed schedule, in \S+config.json or in the history\n/,
+    );
+    expect(host.out()).toBe("");
+    expect(await main(["unlock", ...PAIR_WORDS], host)).toBe(0);
+    expect(host.out()).toBe("microserv_1 → redshift: free\n");
+  });
+
+  test("does not remove the lock of a run that is running here, not even by force, and points to stop", async () => {
     const { host, file, paths } = sandbox("echo $$ > $HOME/leader; exec sleep 600");
     const running = runMain(PAIR_WORDS, host);
     await pidIn(file("leader"));
     expect(await main(["unlock", ...PAIR_WORDS], host)).toBe(75);
     expect(host.out()).toContain(`ALIVE: process ${process.pid} runs on this host`);
     expect(host.out()).toContain("pipelinewise-sched stop --tap microserv_1 --target redshift");
-    const [token = ""] = readdirSync(lockFolder(paths, PAIR)).map((name) => name.replace(/^owner\.|\.json$/g, ""));
+    const [token = ""] = readdirSync(lockDirectory(paths, PAIR)).map((name) => name.replace(/^owner\.|\.json$/g, ""));
     expect(await main(["unlock", ...PAIR_WORDS, "--token", token, "--force"], host)).toBe(75);
-    expect(readdirSync(lockFolder(paths, PAIR))).toHaveLength(1);
+    expect(readdirSync(lockDirectory(paths, PAIR))).toHaveLength(1);
     host.signals.emit("SIGTERM");
     await running;
   });
 
-  test("says of a run in another container whose pipeline is seen here that it is alive, as a start does", async () => {
+  test("reports a run in another container as alive if its pipeline is visible here, as a start does", async () => {
     const { host, paths } = sandbox();
     const { token } = leaveDeadLock(paths, { pidNamespace: "1" });
-    const child = spawn("sleep", ["600"], { env: { [RUN_MARK]: token, PATH: "/usr/bin:/bin" }, stdio: "ignore" });
+    const child = spawn("sleep", ["600"], { env: { [RUN_TOKEN_ENV]: token, PATH: "/usr/bin:/bin" }, stdio: "ignore" });
     onTestFinished(() => void child.kill("SIGKILL"));
-    const said = `it is in another container of this machine, and its pipeline is running: ${child.pid}`;
+    const said = `it is in another container of this machine, and its pipeline is running: sleep (pid ${child.pid})`;
     expect(await main(["unlock", ...PAIR_WORDS, "--token", token, "--force"], host)).toBe(75);
     expect(host.err()).toContain(`ALIVE: ${said}`);
     expect(await runMain(PAIR_WORDS, host)).toBe(75);
     expect(host.err()).toContain(said);
   });
 
-  test("clears another host's lock by force only, and that is in the history and in the wrapper's log", async () => {
+  test("clears another host's lock only by force, and records that in the history and in the wrapper log", async () => {
     const { host, paths, records } = sandbox();
     const { token } = leaveDeadLock(paths, { bootId: OTHER_BOOT, host: "far" });
     expect(await main(["unlock", ...PAIR_WORDS], host)).toBe(75);
     expect(host.out()).toContain("UNKNOWN");
     expect(host.out()).toContain(`--token ${token} --force`);
     expect(await records()).toEqual([]);
-    const force = ["unlock", ...PAIR_WORDS, "--token", token.slice(0, 12), "--force", "--why", "its disk burnt"];
+    const force = ["unlock", ...PAIR_WORDS, "--token", token.slice(0, 12), "--force", "--reason", "its disk burnt"];
     expect(await main(force, host)).toBe(0);
-    expect(existsSync(lockFolder(paths, PAIR))).toBe(false);
+    expect(existsSync(lockDirectory(paths, PAIR))).toBe(false);
     const [record] = await records();
     expect(record).toMatchObject({ id: DEAD_RUN.id, outcome: "lost", host: "far" });
     expect(record?.detail).toMatch(/its lock was removed by force by \S+ on host testhost \(its disk burnt\)$/);
@@ -86,13 +101,32 @@ describe("unlock", () => {
 describe("status", () => {
   const rows = (out: string): { running: unknown; lastRun: unknown }[] => JSON.parse(out).pipelines;
 
-  test("records a run whose process died as lost, once, however many ask at once", async () => {
+  test("shows a dead run as lost and changes nothing; the next start records and reports it once", async () => {
     const { host, paths, records, install } = sandbox();
     install();
     leaveDeadLock(paths);
-    expect(await Promise.all(Array.from({ length: 5 }, () => main(["status"], host)))).toEqual([0, 0, 0, 0, 0]);
-    expect(await records()).toMatchObject([{ id: DEAD_RUN.id, outcome: "lost" }]);
-    expect((await records())[0]?.detail).toContain("found by status, on host testhost");
+    const before = readdirSync(paths.root, { recursive: true }).sort();
+    expect(await main(["status", "--json"], host)).toBe(0);
+    const detail = expect.stringContaining("found by status, on host testhost; the next start records it");
+    const lost = { id: DEAD_RUN.id, outcome: "lost", endedAt: LAST_BEAT, detail };
+    expect(rows(host.out())).toMatchObject([{ running: null, lastRun: lost }]);
+    expect(readdirSync(paths.root, { recursive: true }).sort()).toEqual(before);
+    expect(await records()).toEqual([]);
+    const start = testHost({ env: host.env, cwd: host.cwd });
+    expect(await runMain([...PAIR_WORDS, "--scheduled"], start)).toBe(0);
+    expect(start.err()).toMatch(
+      /^pipelinewise-sched: microserv_1 → redshift: the run of \S+ on host testhost was lost: /,
+    );
+    expect((await records()).map(({ outcome }) => outcome).sort()).toEqual(["lost", "succeeded"]);
+  });
+
+  test("shows how a dead run ended, if it has a record, and the newest run, if a dead one is older", async () => {
+    const { host, paths, install } = sandbox();
+    install();
+    expect(await runMain(PAIR_WORDS, host)).toBe(0);
+    leaveDeadLock(paths);
+    await main(["status", "--json"], host);
+    expect(rows(host.out())).toMatchObject([{ lastRun: { outcome: "succeeded" } }]);
   });
 
   test("shows a run of another host as running", async () => {

@@ -2,13 +2,13 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { canonicalLines, isCanonical } from "../../src/cron/canonical.ts";
 import { type Cron, parseCron } from "../../src/cron/expression.ts";
-import { CronFault } from "../../src/cron/field.ts";
-import { runTimes } from "../../src/cron/next-runs.ts";
+import { CronSyntaxError } from "../../src/cron/field.ts";
+import { runTimes } from "../../src/cron/run-times.ts";
 import { expressions } from "./expressions.ts";
 
 const DAY = 86_400_000;
 
-describe("canonical as typed", () => {
+describe("an expression that is already canonical", () => {
   test.each([
     ["* * * * *"],
     ["*/5 * * * *"],
@@ -24,12 +24,12 @@ describe("canonical as typed", () => {
     expect([canonicalLines(parseCron(text)), isCanonical(parseCron(text))]).toEqual([[text], true]);
   });
 
-  test("with other blanks than single ones too", () => {
+  test("may contain several blanks between its fields", () => {
     expect(isCanonical(parseCron("0\t 3 * *  0"))).toBe(true);
   });
 });
 
-describe("becomes", () => {
+describe("the canonical lines", () => {
   test.each([
     ["@hourly", "0 * * * *"],
     ["@daily", "0 0 * * *"],
@@ -47,25 +47,25 @@ describe("becomes", () => {
     ["*/10,*/5 * * * *", "*/5 * * * *"],
     ["*,5 1 * * *", "* 1 * * *"],
     ["*/1 */1 * * *", "* * * * *"],
-    // Fixed is written out: a star would make it wildcard.
+    // The values of a fixed field are listed, because a star would make it a wildcard field.
     ["0 0-23/12 * * *", "0 0,12 * * *"],
     ["0-59/20 3 * * *", "0,20,40 3 * * *"],
-    // Starred steps beyond the end of the field.
+    // A starred step larger than its field.
     ["*/60 * * * *", "0 * * * *"],
     ["* */24 * * *", "* 0 * * *"],
     ["*/60 5 * * *", "*/59 5 * * *"],
     ["30 */48 * * *", "30 */23 * * *"],
     ["*/60,20 5 * * *", "*/59,20 5 * * *"],
     ["30 */24,5,6 * * *", "30 */23,5,6 * * *"],
-    // Both days: the wrapper sees to the weekday.
+    // Both days must match: the run checks the weekday.
     ["0 0 */2 * 1", "0 0 1,3,5,7,9,11,13,15,17,19,21,23,25,27,29,31 * *"],
     ["0 0 1-7 * */7", "0 0 1,2,3,4,5,6,7 * *"],
     ["0 0 */1 * 1", "0 0 * * 1"],
-  ])("%s → %s", (text, line) => {
+  ])("of %s are %s", (text, line) => {
     expect([canonicalLines(parseCron(text)), isCanonical(parseCron(text))]).toEqual([[line], false]);
   });
 
-  test("two lines where either day is enough", () => {
+  test("are two if either day field is enough", () => {
     expect(canonicalLines(parseCron("0 0 13 * fri"))).toEqual(["0 0 13 * *", "0 0 * * 5"]);
     expect(canonicalLines(parseCron("0 0 31 2,4 1"))).toEqual(["0 0 * 2,4 1"]);
     expect(canonicalLines(parseCron("0 0 1 * 0-6"))).toEqual(["0 0 * * *"]);
@@ -77,12 +77,12 @@ const PORTABLE =
 
 const crons = expressions.map(readCron).filter((cron) => cron !== undefined);
 
-/** `undefined` for what we refuse. */
+/** The parsed expression; `undefined` if it is rejected. */
 function readCron(text: string): Cron | undefined {
   try {
     return parseCron(text);
   } catch (error) {
-    if (error instanceof CronFault) return undefined;
+    if (error instanceof CronSyntaxError) return undefined;
     throw error;
   }
 }
@@ -90,7 +90,7 @@ function readCron(text: string): Cron | undefined {
 const startsOf = (each: readonly Cron[], zone: string, from: number, to: number): ReadonlySet<number> =>
   new Set(each.flatMap((cron) => [...runTimes(cron, { zone, from, to })]));
 
-/** Whether the lines may start what the cron does not name. */
+/** Whether the lines may start more often than the expression. */
 function addsStarts(cron: Cron, lines: readonly Cron[]): boolean {
   const [line = cron] = lines;
   const asksForBoth = cron.dayRule === "and" && cron.days.length < 31 && cron.weekdays.length < 7;
@@ -104,8 +104,8 @@ function expectSameStarts(cron: Cron, zone: string, from: number, to: number): v
   if (!addsStarts(cron, lines)) expect([cron.text, theirs.size]).toEqual([cron.text, own.size]);
 }
 
-describe("the lines of any cron", () => {
-  test("are numbers, keep its class, are their own canonical lines, and are short", () => {
+describe("the canonical lines of any expression", () => {
+  test("consist of numbers, keep the class, are canonical themselves, and are short", () => {
     fc.assert(
       fc.property(crons, (cron) => {
         const lines = canonicalLines(cron);
@@ -128,7 +128,7 @@ describe("the lines of any cron", () => {
     ["America/New_York", "2026-11-01"],
     ["Australia/Lord_Howe", "2026-04-05"],
     ["Australia/Lord_Howe", "2026-10-04"],
-  ])("start together what it starts, over the clock change of %s on %s", (zone, date) => {
+  ])("start at the times of the expression, over the clock change of %s on %s", (zone, date) => {
     const from = Date.parse(date) - DAY;
     fc.assert(
       fc.property(crons, (cron) => expectSameStarts(cron, zone, from, from + 3 * DAY)),
@@ -136,7 +136,7 @@ describe("the lines of any cron", () => {
     );
   });
 
-  test("start together what it starts, over years", () => {
+  test("start at the times of the expression, over years", () => {
     const slow = crons.map((cron) => ({ ...cron, minutes: cron.minutes.slice(0, 1), hours: cron.hours.slice(0, 1) }));
     fc.assert(
       fc.property(slow, (cron) => {

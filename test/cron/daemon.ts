@@ -2,7 +2,7 @@ import type { Cron } from "../../src/cron/expression.ts";
 
 const MINUTE = 60_000;
 
-/** A zone's wall minute at each UTC minute of a span, read from the fields of its clock. */
+/** The wall minute of a zone at each UTC minute of a period, from the fields that `Intl` formats. */
 export function wallMinutes(zone: string, from: number, to: number): ReadonlyMap<number, number> {
   const format = new Intl.DateTimeFormat("en-US", {
     timeZone: zone,
@@ -34,10 +34,10 @@ function matches(cron: Cron, wall: number): boolean {
 }
 
 /**
- * The main loop of Debian's cron (3.0pl1), told minute by minute in its own words, for one line alone: it wakes at every
- * minute of the map, the first of which it takes as handled.
+ * The main loop of Debian's cron (3.0pl1) for one line, minute by minute, with the names of its source. It wakes at every
+ * minute of the map and treats the first as handled.
  *
- * @returns every start, in order; a minute may stand more than once
+ * @returns every start, in order; a minute may be listed more than once
  */
 export function daemonStarts(cron: Cron, walls: ReadonlyMap<number, number>): number[] {
   const starts: number[] = [];

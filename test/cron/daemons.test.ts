@@ -1,8 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { DAEMONS, type Daemon, runTimesOn } from "../../src/cron/daemons.ts";
 import { parseCron } from "../../src/cron/expression.ts";
-import { runTimes } from "../../src/cron/next-runs.ts";
+import { DAEMONS, type Daemon, daemonRunTimes, runTimes } from "../../src/cron/run-times.ts";
 import { wallMinutes } from "./daemon.ts";
 
 const HOUR = 3_600_000;
@@ -10,10 +9,12 @@ const HOUR = 3_600_000;
 /** Starts between two instants, as UTC `HH:MM`. */
 function starts(daemon: Daemon, text: string, zone: string, from: string, hours: number): string {
   const span = { zone, from: Date.parse(from), to: Date.parse(from) + hours * HOUR };
-  return [...runTimesOn(daemon, parseCron(text), span)].map((at) => new Date(at).toISOString().slice(11, 16)).join(" ");
+  return [...daemonRunTimes(daemon, parseCron(text), span)]
+    .map((at) => new Date(at).toISOString().slice(11, 16))
+    .join(" ");
 }
 
-/** Both nights of London; four hours each, the change after the first. */
+/** Both clock changes of London: four hours each, with the change after the first hour. */
 const SPRING = "2026-03-29T00:00Z";
 const AUTUMN = "2026-10-25T00:00Z";
 
@@ -60,17 +61,17 @@ describe.each(CHANGES)("around %s %s", (zone, date) => {
   const matching = (cron: ReturnType<typeof parseCron>, wall: number): boolean =>
     cron.minutes.includes(wall % 60) && cron.hours.includes(Math.floor(wall / 60) % 24);
 
-  test("busybox goes by each minute's own local time", () => {
+  test("busybox follows the local time of each minute", () => {
     fc.assert(
       fc.property(crons, (cron) => {
         const expected = [...walls].filter(([, wall]) => matching(cron, wall)).map(([at]) => at);
-        expect([...runTimesOn("busybox", cron, { zone, from, to })]).toEqual(expected);
+        expect([...daemonRunTimes("busybox", cron, { zone, from, to })]).toEqual(expected);
       }),
       { seed: 61, numRuns: 60 },
     );
   });
 
-  test("systemd starts only what is later than all that the clock has shown", () => {
+  test("systemd starts only at local times later than every local time before", () => {
     fc.assert(
       fc.property(crons, (cron) => {
         let latest = Number.NEGATIVE_INFINITY;
@@ -79,18 +80,18 @@ describe.each(CHANGES)("around %s %s", (zone, date) => {
           latest = Math.max(latest, wall);
           return isNew && matching(cron, wall);
         });
-        expect([...runTimesOn("systemd", cron, { zone, from, to })]).toEqual(expected.map(([at]) => at));
+        expect([...daemonRunTimes("systemd", cron, { zone, from, to })]).toEqual(expected.map(([at]) => at));
       }),
       { seed: 62, numRuns: 60 },
     );
   });
 
-  test("Debian's and cronie start what is due", () => {
+  test("Debian's cron and cronie start exactly when a line is due", () => {
     fc.assert(
       fc.property(crons, (cron) => {
         const due = [...runTimes(cron, { zone, from, to })];
         for (const daemon of ["debian", "cronie"] as const) {
-          expect([...runTimesOn(daemon, cron, { zone, from, to })]).toEqual(due);
+          expect([...daemonRunTimes(daemon, cron, { zone, from, to })]).toEqual(due);
         }
       }),
       { seed: 63, numRuns: 20 },
@@ -98,8 +99,8 @@ describe.each(CHANGES)("around %s %s", (zone, date) => {
   });
 });
 
-test("where the clocks never change all daemons agree", () => {
+test("all daemons agree in a zone without clock changes", () => {
   const span = { zone: "UTC", from: Date.parse("2026-10-20"), to: Date.parse("2026-11-20") };
   const cron = parseCron("*/20 1-3 */2 * 0,6");
-  expect(new Set(DAEMONS.map((daemon) => [...runTimesOn(daemon, cron, span)].join())).size).toBe(1);
+  expect(new Set(DAEMONS.map((daemon) => [...daemonRunTimes(daemon, cron, span)].join())).size).toBe(1);
 });

@@ -26,6 +26,6 @@ test.each([
   ["0 0 29 2 */8", "at 00:00 on Sunday, only when it is also day 29 of the month in February"],
   ["0 0 1,* * 1", "at 00:00 every day"],
   ["1,7,20 1,2,9 * * *", "at minutes 1, 7 and 20 of hours 1, 2 and 9 every day"],
-])("%s is told as %j", (text, words) => {
+])("%s is described as %j", (text, words) => {
   expect(describeCron(parseCron(text))).toBe(words);
 });

@@ -1,20 +1,20 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { parseCron } from "../../src/cron/expression.ts";
-import { CronFault } from "../../src/cron/field.ts";
+import { CronSyntaxError } from "../../src/cron/field.ts";
 
-function faultOf(text: string): CronFault {
+function faultOf(text: string): CronSyntaxError {
   try {
     parseCron(text);
   } catch (error) {
-    if (error instanceof CronFault) return error;
+    if (error instanceof CronSyntaxError) return error;
     throw error;
   }
   throw new Error(`${text} was accepted`);
 }
 
-describe("a cron", () => {
-  test("is its values, with the day rule and the class that its stars decide", () => {
+describe("a cron expression", () => {
+  test("is parsed into its values, and its stars decide the day rule and the class", () => {
     expect(parseCron(" */20\t1,3-5 1-31/10 JAN,7 mon-5,7 ")).toEqual({
       text: "*/20\t1,3-5 1-31/10 JAN,7 mon-5,7",
       minutes: [0, 20, 40],
@@ -27,6 +27,12 @@ describe("a cron", () => {
     });
   });
 
+  test("that is too long is not read", () => {
+    const long = faultOf(`0 0 * * ${" ".repeat(900_000)}*`);
+    expect(long.message).toBe("a cron expression has at most 4096 characters, but this one has 900009");
+    expect(parseCron(`0 ${" ".repeat(4000)}0 * * * `).text).toHaveLength(4009);
+  });
+
   test.each([
     ["0 0 */2 * 1", "and"],
     ["0 0 1 * */2", "and"],
@@ -34,7 +40,7 @@ describe("a cron", () => {
     ["0 0 1,* * 1", "or"],
     ["0 0 1-31 * 1", "or"],
     ["@weekly", "and"],
-  ])("%s: both day fields count by the rule %j", (text, rule) => {
+  ])("%s has the day rule %j", (text, rule) => {
     expect(parseCron(text).dayRule).toBe(rule);
   });
 
@@ -45,16 +51,19 @@ describe("a cron", () => {
     ["0 0-23 * * *", "fixed"],
     ["@daily", "fixed"],
     ["@hourly", "wildcard"],
-  ])("%s is of the class %s", (text, cronClass) => {
+  ])("%s has the class %s", (text, cronClass) => {
     expect(parseCron(text).class).toBe(cronClass);
   });
 
-  test.each(["0 0 29 2 *", "0 0 31 2,3 *", "0 0 30 2 1", "0 0 */30 12 1"])("%s fires some day", (text) => {
-    expect(parseCron(text).text).toBe(text);
-  });
+  test.each(["0 0 29 2 *", "0 0 31 2,3 *", "0 0 30 2 1", "0 0 */30 12 1"])(
+    "%s is accepted because it fires on some day",
+    (text) => {
+      expect(parseCron(text).text).toBe(text);
+    },
+  );
 });
 
-describe("a refusal names the place and, where the meaning is clear, what to write", () => {
+describe("the error for an invalid expression has an offset and, if the meaning is clear, a correct form", () => {
   test.each([
     ["75 * * * *", 0, "minute 75 is outside 0-59", undefined],
     ["0 0 1,32 * *", 6, "day 32 is outside 1-31", undefined],
@@ -118,19 +127,19 @@ describe("a refusal names the place and, where the meaning is clear, what to wri
   );
 });
 
-describe("whatever is typed", () => {
+describe("any text", () => {
   const typed = fc.oneof(
     fc.string(),
     fc.string({ unit: fc.constantFrom(..."0123456789*/,-@#?LWH~ \t\r\nmonjan\u0000\u00a0") }),
   );
 
-  test("gives a cron or a CronFault with a place in the text", () => {
+  test("gives a cron expression or a CronSyntaxError with an offset in the text", () => {
     fc.assert(
       fc.property(typed, (text) => {
         try {
           parseCron(text);
         } catch (error) {
-          if (!(error instanceof CronFault)) throw error;
+          if (!(error instanceof CronSyntaxError)) throw error;
           expect(error.offset).toBeGreaterThanOrEqual(0);
           expect(error.offset).toBeLessThanOrEqual(text.length);
           expect(error.message).not.toMatch(/\p{Cc}/u);
@@ -140,7 +149,7 @@ describe("whatever is typed", () => {
     );
   });
 
-  test("a hint that says what to write is a cron itself", () => {
+  test("gets only hints whose correct form is valid", () => {
     const item = fc
       .tuple(fc.nat(62), fc.nat(62), fc.nat(9))
       .map(([a, b, step]) => (step === 0 ? `${a}-${b}` : step < 5 ? `${a}/${step}` : `${a}-${b}/${step}`));
@@ -149,11 +158,11 @@ describe("whatever is typed", () => {
     fc.assert(
       fc.property(cases, ([text, index]) => {
         const withItem = (word: string): string => ["0", "0", "*", "*", "*"].with(index, word).join(" ");
-        let fault: CronFault | undefined;
+        let fault: CronSyntaxError | undefined;
         try {
           parseCron(withItem(text));
         } catch (error) {
-          if (!(error instanceof CronFault)) throw error;
+          if (!(error instanceof CronSyntaxError)) throw error;
           fault = error;
         }
         const advice = /^Write `(.*)`\.$/.exec(fault?.hint ?? "")?.[1];

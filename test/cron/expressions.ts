@@ -13,10 +13,10 @@ const item = (low: number, high: number) =>
   );
 const field = (low: number, high: number) =>
   fc.array(item(low, high), { minLength: 1, maxLength: 3 }).map((items) => items.join(","));
-/** Mostly any day, so that most cases have starts near the change. */
+/** Mostly `*`, so that most cases have starts near the clock change. */
 const mostly = (low: number, high: number) =>
   fc.oneof({ weight: 4, arbitrary: fc.constant("*") }, { weight: 1, arbitrary: field(low, high) });
-/** Texts that cron takes, of every form its fields have; some never fire. */
+/** Expressions that cron accepts, with every form of field; some never fire. */
 export const expressions = fc
   .tuple(field(0, 59), fc.oneof(field(0, 23), field(0, 4)), mostly(1, 31), mostly(1, 12), mostly(0, 7))
   .map((fields) => fields.join(" "));

@@ -1,15 +1,15 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { parseCron } from "../../src/cron/expression.ts";
-import { CronFault } from "../../src/cron/field.ts";
-import { nextRuns, runTimes, startTimes } from "../../src/cron/next-runs.ts";
+import { CronSyntaxError } from "../../src/cron/field.ts";
+import { nextRuns, runTimes, startTimes } from "../../src/cron/run-times.ts";
 import { daemonStarts, wallMinutes } from "./daemon.ts";
 import { expressions } from "./expressions.ts";
 
 const HOUR = 3_600_000;
 const iso = (at: number | Date): string => new Date(at).toISOString().slice(0, 16);
 
-/** Clock changes of every kind: the yearly ones, and steps that happened once. */
+/** Clock changes of every kind: yearly ones, and single changes of an offset. */
 const CHANGES = [
   ["Europe/London", "2026-03-29T01:00Z"],
   ["Europe/London", "2026-10-25T01:00Z"],
@@ -39,7 +39,7 @@ const windows = CHANGES.map(([zone, change]) => {
   return { zone, change, from, to, walls: wallMinutes(zone, from, to) };
 });
 
-describe("start times", () => {
+describe("the start times", () => {
   test.each(windows)("agree with the daemon's loop, minute by minute: $zone $change", ({ zone, from, to, walls }) => {
     let compared = 0;
     fc.assert(
@@ -56,7 +56,7 @@ describe("start times", () => {
     expect(compared).toBeGreaterThan(500);
   });
 
-  test.each(windows)("do not depend on where one begins to ask: $zone $change", ({ zone, from, to }) => {
+  test.each(windows)("do not depend on the start of the period: $zone $change", ({ zone, from, to }) => {
     fc.assert(
       fc.property(expressions, fc.integer({ min: 0, max: to - from }), (text, later) => {
         const cron = parsedOrNot(text);
@@ -75,7 +75,7 @@ function parsedOrNot(text: string) {
   try {
     return parseCron(text);
   } catch (error) {
-    if (error instanceof CronFault) return undefined;
+    if (error instanceof CronSyntaxError) return undefined;
     throw error;
   }
 }
@@ -83,7 +83,7 @@ function parsedOrNot(text: string) {
 describe("the next runs", () => {
   const after = new Date("2026-01-01T00:00:00Z");
 
-  test("come strictly after the instant given", () => {
+  test("are strictly after the given instant", () => {
     const runs = nextRuns(parseCron("*/30 * * * *"), { zone: "UTC", after, count: 2 });
     expect(runs.map(iso)).toEqual(["2026-01-01T00:30", "2026-01-01T01:00"]);
   });
@@ -99,18 +99,18 @@ describe("the next runs", () => {
     expect(runs.map(iso)).toEqual(["9999-12-30T15:00"]);
   });
 
-  test("are none when none are asked for", () => {
+  test("are empty for a count of 0", () => {
     expect(nextRuns(parseCron("@daily"), { zone: "UTC", after, count: 0 })).toEqual([]);
   });
 
-  test("are made once where cron makes up two starts in one minute", () => {
+  test("contain one run if cron makes up for two starts in one minute", () => {
     const span = { zone: "Europe/London", from: Date.parse("2026-03-29T00:00Z"), to: Date.parse("2026-03-29T03:00Z") };
     const cron = parseCron("15,45 1 * * *");
     expect([...startTimes(cron, span)].map(iso)).toEqual(["2026-03-29T01:00", "2026-03-29T01:00"]);
     expect([...runTimes(cron, span)].map(iso)).toEqual(["2026-03-29T01:00"]);
   });
 
-  test("stand on the zone's own minutes where its offset had seconds", () => {
+  test("are at whole local minutes if the offset has seconds", () => {
     const runs = nextRuns(parseCron("0 12 * * *"), {
       zone: "Africa/Monrovia",
       after: new Date("1971-06-01T00:00:00Z"),

@@ -2,8 +2,8 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { clockChanges } from "../../src/cron/clock-changes.ts";
 import { type Cron, parseCron } from "../../src/cron/expression.ts";
-import { CronFault } from "../../src/cron/field.ts";
-import { runTimes } from "../../src/cron/next-runs.ts";
+import { CronSyntaxError } from "../../src/cron/field.ts";
+import { runTimes } from "../../src/cron/run-times.ts";
 import { exactSets, type TimeSet, utcCandidates } from "../../src/cron/utc-schedule.ts";
 import { zoneClock } from "../../src/cron/zone-clock.ts";
 import { expressions } from "./expressions.ts";
@@ -26,9 +26,9 @@ const ZONES = [
   "Pacific/Pago_Pago",
   "Atlantic/Azores",
   "Antarctica/Troll",
-  // Left out 30 December 2011.
+  // Skipped 30 December 2011.
   "Pacific/Apia",
-  // Changed their mind about clock changes, and at odd instants.
+  // Changed their rules several times, at unusual instants.
   "Asia/Pyongyang",
   "America/Caracas",
   "Europe/Volgograd",
@@ -45,7 +45,7 @@ const holds = (set: TimeSet, at: number): boolean => {
   );
 };
 
-/** As cron would have them, all fields asked for. */
+/** The sets as cron expressions in which all fields must match. */
 const lines = (sets: readonly TimeSet[]): readonly string[] =>
   sets.map(({ minutes, hours, days, months, weekdays }) =>
     [field(minutes, 60), field(hours, 24), field(days, 31), field(months, 12), field(weekdays, 7)].join(" "),
@@ -56,7 +56,7 @@ const parsed = (text: string): Cron | undefined => {
   try {
     return parseCron(text);
   } catch (error) {
-    if (error instanceof CronFault) return undefined;
+    if (error instanceof CronSyntaxError) return undefined;
     throw error;
   }
 };
@@ -65,14 +65,14 @@ const crons = fc.array(
   { minLength: 1, maxLength: 3 },
 );
 
-/** Around every clock change, and around the ends of months. */
+/** Periods around every clock change and around the ends of months. */
 function* interesting(zone: string, from: number, to: number) {
-  for (const { at } of clockChanges(zoneClock(zone), from, to)) yield at;
+  for (const { at } of clockChanges(zoneClock(zone), { from, to })) yield at;
   for (let at = from; at < to; at += DAY) if (new Date(at).getUTCDate() === 1) yield at;
 }
 
-describe("candidates in UTC", () => {
-  test("hold every instant that is due, each in one set", () => {
+describe("the candidates in UTC", () => {
+  test("contain every instant that is due, each in one set", () => {
     fc.assert(
       fc.property(
         crons,
@@ -99,19 +99,19 @@ describe("candidates in UTC", () => {
 
   const TWO_YEARS = { from: NOON, to: NOON + 2 * YEAR };
   test.each([
-    // Wherever that can be said, exactly what is due.
+    // Exactly the due instants, where UTC times can express them.
     ["Europe/London", "*/5 * * * *", 1],
     ["Asia/Kathmandu", "0 3 * * 1-5", 1],
-    // In March and October London keeps both offsets.
+    // London has both offsets in March and October.
     ["Europe/London", "30 1 * * *", 1.2],
     ["Europe/London", "0 0 * * 6", 1.2],
     ["Europe/London", "*/15 1 * * 0", 1.2],
     ["America/New_York", "30 */2 * * *", 1.2],
     ["America/New_York", "30 2 1 * 1", 1.2],
-    // Any last day of a month.
+    // Any possible last day of a month.
     ["Asia/Kathmandu", "0 0 1 * *", 4.01],
     ["Africa/Casablanca", "30 2 * * *", 2.2],
-  ])("in %s, %s starts little too often", (zone, text, factor) => {
+  ])("in %s, %s has few additional starts", (zone, text, factor) => {
     const cron = parseCron(text);
     const sets = utcCandidates([cron], zoneClock(zone), TWO_YEARS);
     let candidates = 0;
@@ -120,7 +120,7 @@ describe("candidates in UTC", () => {
     expect([candidates >= due, candidates <= factor * due]).toEqual([true, true]);
   });
 
-  test("have sets of their own for each offset, and for what is made up", () => {
+  test("have separate sets for each offset and for skipped times", () => {
     expect(lines(utcCandidates([parseCron("30 1 * * *")], zoneClock("Europe/London"), TWO_YEARS))).toEqual([
       "30 0 * 3,4,5,6,7,8,9,10 *",
       "0 1 26,27,28 3 0",
@@ -129,26 +129,26 @@ describe("candidates in UTC", () => {
   });
 });
 
-describe("exact sets", () => {
+describe("the exact sets", () => {
   test.each([
     [["30 9 * * 1-5"], ["30 9 * * 1,2,3,4,5"]],
-    // Either day: the day of the month, and the weekday on the other days.
+    // Either day is enough: one set for the day of the month, one for the weekday on the other days.
     [["0 2 1 * 1"], ["0 2 1 * *", `0 2 ${Array.from({ length: 30 }, (_, day) => day + 2)} * 1`]],
     [["0 2 1-31 * 1"], ["0 2 * * *"]],
-    // Both.
+    // Both days must match.
     [["0 2 */10 * 1"], ["0 2 1,11,21,31 * 1"]],
-    // What never comes is left out.
+    // Days that never occur are left out.
     [["0 2 31 2 1"], ["0 2 * 2 1"]],
-    // What two crons start is started once.
+    // An instant of two expressions is in one set.
     [
       ["*/30 8-10 * * 1-5", "0 */8 * * *"],
       ["0 0,8,16 * * *", "30 8 * * 1,2,3,4,5", "0,30 9,10 * * 1,2,3,4,5"],
     ],
-  ])("%s", (texts, expected) => {
+  ])("of %j are %j", (texts, expected) => {
     expect(lines(exactSets(texts.map(parseCron)))).toEqual(expected);
   });
 
-  test("hold what is due and nothing else, each instant once", () => {
+  test("contain exactly the instants that are due, each once", () => {
     fc.assert(
       fc.property(crons, fc.integer({ min: 14_000, max: 24_000 }), (crons, day) => {
         const sets = exactSets(crons);

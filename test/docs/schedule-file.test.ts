@@ -2,11 +2,12 @@ import { resolve } from "node:path";
 import { expect, test } from "vitest";
 import * as z from "zod/mini";
 import { ScheduleFile } from "../../src/schedule/schema.ts";
+import { DURATION_PATTERN } from "../../src/schedule/schema-parts.ts";
 import { generatedParts, renderPage } from "./generated.ts";
 
 const PAGE = "docs/schedule-file.md";
 
-/** As much of a JSON Schema as the schedule file's has. */
+/** The parts of JSON Schema that the schema of the schedule file uses. */
 interface Shape {
   readonly type?: string;
   readonly description?: string;
@@ -19,14 +20,20 @@ interface Shape {
   readonly required?: readonly string[];
 }
 
-// What zod writes is plain JSON.
+// Zod writes plain JSON.
 const root = z.toJSONSchema(ScheduleFile, { target: "draft-7", io: "input" }) as Shape;
 
-/** The mappings of the file, each with a part of its own on the page. */
+/**
+ * The mappings of the file, each of which has a section on the page. One that is the same as an earlier one has none: a
+ * pipeline has the policies of `defaults`.
+ */
 function mappings(): ReadonlyMap<string, Shape> {
   const found = new Map<string, Shape>([["top level", root]]);
   const add = (path: string, { properties, required = [], items, anyOf }: Shape): void => {
-    if (properties !== undefined) found.set(path, { properties, required });
+    const isKnown = [...found.values()].some(
+      (known) => JSON.stringify(known.properties) === JSON.stringify(properties),
+    );
+    if (properties !== undefined && !isKnown) found.set(path, { properties, required });
     for (const shape of [items, ...(anyOf ?? [])]) if (shape !== undefined) add(path, shape);
     for (const [key, shape] of Object.entries(properties ?? {})) add(`${path}.${key}`, shape);
   };
@@ -34,20 +41,21 @@ function mappings(): ReadonlyMap<string, Shape> {
   return found;
 }
 
-/** What a value looks like, in words. */
+/** Description of a value's type. */
 function kindOf({ type, enum: words, pattern, items, anyOf, properties }: Shape): string {
   if (anyOf !== undefined) return anyOf.map(kindOf).join(", or ");
   if (words !== undefined) return words.map((word) => `\`${word}\``).join(", ");
   if (items !== undefined) return `list of ${items.properties === undefined ? plural(kindOf(items)) : "mappings"}`;
   if (properties !== undefined || type === "object") return "mapping";
   if (type === "boolean") return "`true` or `false`";
+  if (pattern === DURATION_PATTERN) return "duration";
   if (type === "string") return pattern === undefined ? "string" : `string that matches \`${pattern}\``;
   return type ?? "any";
 }
 
 const plural = (kind: string): string => (kind === "string" ? "strings" : kind);
 
-/** Markdown would take these marks for its own; between backticks it does not. */
+/** Escapes characters that Markdown interprets, except between backticks. */
 const escaped = (text: string): string =>
   text
     .split("`")
@@ -63,11 +71,11 @@ function renderTable({ properties = {}, required = [] }: Shape): string {
   return ["| key | value | meaning |", "|---|---|---|", ...rows].join("\n");
 }
 
-test("docs/schedule-file.md lists the keys as the schema has them (else: npm run docs)", async () => {
+test("docs/schedule-file.md lists the current keys of the schema (to update it: npm run docs)", async () => {
   const shapes = mappings();
   await expect(renderPage(PAGE, (name) => renderTable(shapes.get(name) ?? {}))).toMatchFileSnapshot(resolve(PAGE));
 });
 
-test("docs/schedule-file.md has a part for every mapping of the file", () => {
+test("docs/schedule-file.md has a section for every mapping of the file", () => {
   expect([...generatedParts(PAGE)].sort()).toEqual([...mappings().keys()].sort());
 });

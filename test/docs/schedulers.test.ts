@@ -10,13 +10,13 @@ const proofs = [...PROOFS.matchAll(/^- \[(\w)\] `([^`]+)`: (.+)$/gm)].map(([, le
   titles: [...(titles ?? "").matchAll(/"([^"]+)"/g)].map(([, title]) => title ?? ""),
 }));
 
-test("every claim of the table leads to a proof, and every proof to a claim", () => {
+test("every claim of the table has a proof, and every proof a claim", () => {
   const claimed = new Set([...TABLE.matchAll(/\[(\w)\]/g)].map(([, letter]) => letter));
   expect(proofs.map(({ letter }) => letter)).toEqual([...claimed].sort());
   expect(proofs.length).toBeGreaterThan(10);
 });
 
-test.each(proofs)("[$letter] names tests that are there: $file", ({ file, titles }) => {
+test.each(proofs)("proof [$letter] names existing tests: $file", ({ file, titles }) => {
   expect(titles.length).toBeGreaterThan(0);
   expect(existsSync(file)).toBe(true);
   const text = readFileSync(file, "utf8");

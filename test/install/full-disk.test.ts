@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { rolldown } from "rolldown";
 import { beforeAll, describe, expect, test } from "vitest";
-import { tempFolder } from "../support/host.ts";
+import { tempDirectory } from "../support/host.ts";
 
 const canMount = spawnSync("unshare", ["-m", "sh", "-c", "mount -t tmpfs tmpfs /mnt"]).status === 0;
 
@@ -46,7 +46,7 @@ describe.skipIf(!canMount)(
     });
 
     function tryInstall(room: string): { readonly code: number; readonly err: string; readonly same: boolean } {
-      const work = tempFolder();
+      const work = tempDirectory();
       const disk = join(work, "disk");
       mkdirSync(disk);
       writeFileSync(join(work, "main.cjs"), program);
@@ -77,7 +77,7 @@ describe.skipIf(!canMount)(
       };
     }
 
-    test("either all of it is written or none, and what stood there stays", () => {
+    test("an install writes everything or changes nothing", () => {
       const tries = Array.from({ length: 6 }, (_, room) => tryInstall(String(room)));
       const failed = tries.filter(({ code }) => code !== 0);
       for (const { code, err, same } of failed) {
@@ -85,12 +85,13 @@ describe.skipIf(!canMount)(
         expect(err).toMatch(/^pipelinewise-sched: cannot .*: the disk is full$/m);
       }
       // Each step that makes a file was the one that found no room, and one more file was room enough for all.
-      expect(failed.map(({ err }) => /(backups|copy aside|write)/.exec(err)?.[1])).toMatchInlineSnapshot(`
+      expect(failed.map(({ err }) => /cannot (.*?) \//.exec(err)?.[1])).toMatchInlineSnapshot(`
         [
+          "back up",
+          "back up",
           "write",
-          undefined,
-          undefined,
-          "write",
+          "write the crontab backup",
+          "write the crontab backup",
         ]
       `);
       expect(tries.at(-1)).toMatchObject({ code: 0, same: false });

@@ -2,17 +2,17 @@ import { chmodSync, chownSync, mkdirSync, symlinkSync, writeFileSync } from "nod
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { digestOf } from "../../src/installed/compile.ts";
-import { encodeCompiled } from "../../src/installed/decode.ts";
-import type { CompiledSchedule, HostSchedule } from "../../src/installed/schedule.ts";
-import { listCompiled, listScheduleHosts, listScheduleNames, readCompiled } from "../../src/installed/store.ts";
-import { openStateFolder } from "../../src/storage/directory.ts";
-import { hostFile, meaningFile, type StatePaths, schedulesDir } from "../../src/storage/paths.ts";
-import { tempFolder } from "../support/host.ts";
+import { encodeStored } from "../../src/installed/decode.ts";
+import type { StoredInstall, StoredSchedule } from "../../src/installed/schedule.ts";
+import { listScheduleHosts, listScheduleNames, listStored, readStored } from "../../src/installed/store.ts";
+import { openStateDirectory } from "../../src/storage/directory.ts";
+import { installFile, type StatePaths, scheduleFile, schedulesDir } from "../../src/storage/paths.ts";
+import { tempDirectory } from "../support/host.ts";
 
 const uid = process.getuid?.() ?? 0;
-const HOST = { name: "here", uid };
+const HOST = { name: "here", uid, root: "/" };
 
-const MEANING: CompiledSchedule = {
+const MEANING: StoredSchedule = {
   format: 1,
   name: "warehouse",
   source: { path: "/s.yml", digest: "d" },
@@ -43,13 +43,13 @@ const MEANING: CompiledSchedule = {
   ],
 };
 
-const OURS: HostSchedule = {
+const OURS: StoredInstall = {
   format: 1,
   name: "warehouse",
   host: "here",
   user: "etl",
   installedAt: "2026-11-23T12:00:00.000Z",
-  meaningDigest: digestOf(encodeCompiled(MEANING)),
+  meaningDigest: digestOf(encodeStored(MEANING)),
   command: ["/bin/pipelinewise", "--debug"],
   node: "/usr/bin/node",
   program: "/opt/x",
@@ -61,42 +61,42 @@ const OURS: HostSchedule = {
 };
 
 async function store(
-  meaning = encodeCompiled(MEANING),
-  ours: string | undefined = encodeCompiled(OURS),
+  storedSchedule = encodeStored(MEANING),
+  ours: string | undefined = encodeStored(OURS),
 ): Promise<StatePaths> {
-  const { paths } = await openStateFolder(tempFolder(), uid);
+  const { paths } = await openStateDirectory(tempDirectory(), uid);
   mkdirSync(schedulesDir(paths), { mode: 0o700 });
-  writeFileSync(meaningFile(paths, "warehouse"), meaning, { mode: 0o600 });
-  if (ours !== undefined) writeFileSync(hostFile(paths, "warehouse", "here"), ours, { mode: 0o600 });
+  writeFileSync(scheduleFile(paths, "warehouse"), storedSchedule, { mode: 0o600 });
+  if (ours !== undefined) writeFileSync(installFile(paths, "warehouse", "here"), ours, { mode: 0o600 });
   return paths;
 }
 
 describe("reads back what was written:", () => {
-  test("the meaning and this host's part", async () => {
+  test("the stored schedule and this host's part", async () => {
     const paths = await store();
-    expect(await readCompiled(paths, "warehouse", HOST)).toEqual({
-      meaning: MEANING,
-      meaningText: encodeCompiled(MEANING),
+    expect(await readStored(paths, "warehouse", HOST)).toEqual({
+      storedSchedule: MEANING,
+      scheduleText: encodeStored(MEANING),
       host: OURS,
     });
-    expect(await readCompiled(paths, "warehouse", { ...HOST, name: "there" })).toMatchObject({
-      meaning: MEANING,
+    expect(await readStored(paths, "warehouse", { ...HOST, name: "there" })).toMatchObject({
+      storedSchedule: MEANING,
       host: undefined,
     });
   });
 
   test("nothing, where nothing is installed", async () => {
-    const { paths } = await openStateFolder(tempFolder(), uid);
+    const { paths } = await openStateDirectory(tempDirectory(), uid);
     expect([
-      await readCompiled(paths, "warehouse", HOST),
-      await listCompiled(paths, HOST),
+      await readStored(paths, "warehouse", HOST),
+      await listStored(paths, HOST),
       await listScheduleHosts(paths, "warehouse"),
     ]).toEqual([undefined, [], []]);
   });
 
   test("all schedules and hosts by their names, whatever else lies there", async () => {
     const paths = await store();
-    writeFileSync(meaningFile(paths, "a"), encodeCompiled({ ...MEANING, name: "a" }), { mode: 0o600 });
+    writeFileSync(scheduleFile(paths, "a"), encodeStored({ ...MEANING, name: "a" }), { mode: 0o600 });
     for (const other of [
       "warehouse.json.here-1.tmp",
       "warehouse.json.here-1.old",
@@ -106,7 +106,10 @@ describe("reads back what was written:", () => {
       writeFileSync(join(schedulesDir(paths), other), "x");
     }
     expect(await listScheduleNames(paths)).toEqual(["a", "warehouse"]);
-    expect((await listCompiled(paths, HOST)).map(({ meaning }) => meaning.name)).toEqual(["a", "warehouse"]);
+    expect((await listStored(paths, HOST)).map(({ storedSchedule }) => storedSchedule.name)).toEqual([
+      "a",
+      "warehouse",
+    ]);
     expect(await listScheduleHosts(paths, "a")).toEqual(["there.example.org"]);
     expect(await listScheduleHosts(paths, "warehouse")).toEqual(["here"]);
   });
@@ -131,12 +134,12 @@ describe("refuses a garbled file, naming it, what is wrong and what to do:", () 
     [JSON.stringify({ ...MEANING, entries: [{ ...entry, args: [1] }] }), "entries[0].args[0] is not a string"],
   ])("%j", async (text, message) => {
     const paths = await store(text);
-    await expect(readCompiled(paths, "warehouse", HOST)).rejects.toMatchObject({
+    await expect(readStored(paths, "warehouse", HOST)).rejects.toMatchObject({
       exitCode: 74,
       message: expect.stringMatching(/warehouse\.json is not a stored schedule that this version can read: /),
       hint: expect.stringContaining("pipelinewise-sched install"),
     });
-    await expect(readCompiled(paths, "warehouse", HOST)).rejects.toThrow(message);
+    await expect(readStored(paths, "warehouse", HOST)).rejects.toThrow(message);
   });
 
   test.each([
@@ -145,34 +148,32 @@ describe("refuses a garbled file, naming it, what is wrong and what to do:", () 
     [{ ...OURS, command: [] }, "command[0] is not a string"],
     [{ ...OURS, lines: undefined }, "lines is not a list"],
   ])("this host's part: %j", async (ours, message) => {
-    await expect(readCompiled(await store(undefined, JSON.stringify(ours)), "warehouse", HOST)).rejects.toThrow(
-      message,
-    );
+    await expect(readStored(await store(undefined, JSON.stringify(ours)), "warehouse", HOST)).rejects.toThrow(message);
   });
 });
 
 describe("refuses a file that names commands and", () => {
   test.each([0o620, 0o602, 0o666])("can be written by others: %o", async (mode) => {
-    for (const file of [meaningFile, (paths: StatePaths) => hostFile(paths, "warehouse", "here")]) {
+    for (const file of [scheduleFile, (paths: StatePaths) => installFile(paths, "warehouse", "here")]) {
       const paths = await store();
       chmodSync(file(paths, "warehouse"), mode);
-      await expect(readCompiled(paths, "warehouse", HOST)).rejects.toThrow("can be written by others");
+      await expect(readStored(paths, "warehouse", HOST)).rejects.toThrow("can be written by others");
     }
   });
 
-  test("is a link, or lies in a folder that is one", async () => {
+  test("is a link, or lies in a directory that is one", async () => {
     const paths = await store();
-    symlinkSync(meaningFile(paths, "warehouse"), meaningFile(paths, "linked"));
-    await expect(readCompiled(paths, "linked", HOST)).rejects.toThrow("it is a symbolic link");
-    const second = (await openStateFolder(tempFolder(), uid)).paths;
+    symlinkSync(scheduleFile(paths, "warehouse"), scheduleFile(paths, "linked"));
+    await expect(readStored(paths, "linked", HOST)).rejects.toThrow("it is a symbolic link");
+    const second = (await openStateDirectory(tempDirectory(), uid)).paths;
     symlinkSync(schedulesDir(paths), schedulesDir(second));
-    await expect(readCompiled(second, "warehouse", HOST)).rejects.toThrow("links are refused inside .sched");
+    await expect(readStored(second, "warehouse", HOST)).rejects.toThrow("links are refused inside .sched");
   });
 
   test.skipIf(uid !== 0)("belongs to a stranger", async () => {
     const paths = await store();
-    chownSync(hostFile(paths, "warehouse", "here"), 1234, 1234);
-    await expect(readCompiled(paths, "warehouse", HOST)).rejects.toThrow(
+    chownSync(installFile(paths, "warehouse", "here"), 1234, 1234);
+    await expect(readStored(paths, "warehouse", HOST)).rejects.toThrow(
       "belongs to user 1234, so its commands are not run for you",
     );
   });

@@ -2,50 +2,51 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { applyChanges, type FileChange } from "../../src/installed/transaction.ts";
-import { tempFolder } from "../support/host.ts";
+import { tempDirectory } from "../support/host.ts";
 
-/** A folder with two files and a change to each of three: one changes, one goes, one comes. */
-function folderOfFiles(): {
+/** A directory with two files and a change to each of three: one changes, one goes, one comes. */
+function directoryOfFiles(): {
   readonly changes: readonly FileChange[];
   readonly look: () => Record<string, string>;
-  readonly folder: string;
+  readonly directory: string;
 } {
-  const folder = tempFolder();
-  writeFileSync(join(folder, "a"), "a old");
-  writeFileSync(join(folder, "b"), "b old");
+  const directory = tempDirectory();
+  writeFileSync(join(directory, "a"), "a old");
+  writeFileSync(join(directory, "b"), "b old");
   return {
-    folder,
+    directory,
     changes: [
-      { path: join(folder, "a"), before: "a old", after: "a new" },
-      { path: join(folder, "b"), before: "b old", after: undefined },
-      { path: join(folder, "c"), before: undefined, after: "c new" },
+      { path: join(directory, "a"), before: "a old", after: "a new" },
+      { path: join(directory, "b"), before: "b old", after: undefined },
+      { path: join(directory, "c"), before: undefined, after: "c new" },
     ],
-    look: () => Object.fromEntries(readdirSync(folder).map((name) => [name, readFileSync(join(folder, name), "utf8")])),
+    look: () =>
+      Object.fromEntries(readdirSync(directory).map((name) => [name, readFileSync(join(directory, name), "utf8")])),
   };
 }
 
 test("makes all changes and leaves nothing beside them", async () => {
-  const { changes, look } = folderOfFiles();
+  const { changes, look } = directoryOfFiles();
   await (await applyChanges(changes)).keep();
   expect(look()).toEqual({ a: "a new", c: "c new" });
 });
 
 test("takes all changes back", async () => {
-  const { changes, look } = folderOfFiles();
+  const { changes, look } = directoryOfFiles();
   const before = look();
   await (await applyChanges(changes)).undo();
   expect(look()).toEqual(before);
 });
 
 test("when one change fails, none is made", async () => {
-  const { changes, look, folder } = folderOfFiles();
+  const { changes, look, directory } = directoryOfFiles();
   const before = look();
-  const impossible = { path: join(folder, "missing", "d"), before: undefined, after: "d" };
+  const impossible = { path: join(directory, "missing", "d"), before: undefined, after: "d" };
   await expect(applyChanges([...changes, impossible])).rejects.toThrow("cannot write");
   expect(look()).toEqual(before);
 });
 
 test("what does not change is not touched", async () => {
-  const path = join(tempFolder(), "missing", "a");
+  const path = join(tempDirectory(), "missing", "a");
   await (await applyChanges([{ path, before: "same", after: "same" }])).keep();
 });

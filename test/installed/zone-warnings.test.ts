@@ -55,7 +55,7 @@ describe("what no longer holds of an install's time zones", () => {
     ]);
   });
 
-  test("newer zone data matter where they tell of other clock changes", () => {
+  test("newer zone data cause a warning only if they contain other clock changes", () => {
     const newer = at(SOON, { data: "2026z" });
     expect(zoneNotices(meaning("Europe/London"), host, newer)).toEqual([]);
     const old = { ...zones, tables: { ...zones.tables, "Europe/London": [[Date.parse(zones.until), 60] as const] } };

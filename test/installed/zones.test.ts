@@ -16,7 +16,7 @@ test("keeps each zone once, as far back as forward", () => {
 test("a start goes by the record while it holds, else by this Node's own data", async () => {
   const odd = { ...record, tables: { "Europe/London": [[Date.parse(record.until), 90] as const] } };
   const offset = async (now: string, data: string, zone = "Europe/London") =>
-    (await recordedClock(odd, zone, { now: new Date(now), data })).segmentAt(Date.parse(now)).offset / 60_000;
+    (await recordedClock(odd, zone, { now: new Date(now), data })).intervalAt(Date.parse(now)).offset / 60_000;
   expect(await offset("2027-01-01T00:00Z", "2025b")).toBe(90);
   expect(await offset("2027-01-01T00:00Z", "2026a")).toBe(0);
   expect(await offset("2028-01-01T00:00Z", "2025b")).toBe(0);
@@ -28,7 +28,7 @@ test.each([
   ["other data", { data: "2026a" }],
   ["another /etc/localtime", { localtime: "ENOENT" }],
   ["little time left", { at: new Date("2027-10-30T00:00Z") }],
-])("an install writes it anew for %s", (_, changes) => {
+])("an install writes a new record for %s", (_, changes) => {
   const fresh = recordZones(["Europe/London", "UTC"], { ...about, ...changes });
   expect(chooseRecord(record, fresh, { ...about, ...changes }.at)).toBe(fresh);
 });

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import type { LockOptions } from "../../src/lock/acquire.ts";
-import { type HeldLock, RUN_MARK } from "../../src/lock/lock.ts";
+import { type HeldLock, RUN_TOKEN_ENV } from "../../src/lock/lock.ts";
 import { pipelineLocks } from "../../src/lock/pipeline-locks.ts";
 import { statePaths } from "../../src/storage/paths.ts";
 
@@ -18,7 +18,7 @@ const paths = statePaths(configDir);
 const locks = pipelineLocks(options);
 const held = new Map<string, HeldLock>();
 
-const pipelineOf = (tap: string) => ({ tap, target: "dwh" });
+const pipelineOf = (tap: string) => ({ tap, target: "dwh", dataDiff: false });
 
 async function take(tap: string): Promise<unknown> {
   const attempt = await locks.acquire(paths, pipelineOf(tap), {
@@ -27,10 +27,11 @@ async function take(tap: string): Promise<unknown> {
     uid: process.getuid?.() ?? 0,
     runId: `run-${process.pid}`,
     startedAt: new Date("2026-11-23T12:00:00Z"),
+    limitations: [],
   });
   if (attempt.kind === "held") return attempt;
   held.set(tap, attempt.lock);
-  const { token, stdin, weakness, tookOverFrom } = attempt.lock;
+  const { token, stdin, limitation: weakness, tookOverFrom } = attempt.lock;
   return { kind: "acquired", token, flock: stdin !== undefined, weakness, tookOverFrom };
 }
 
@@ -38,7 +39,7 @@ function startChild(tap: string): unknown {
   const lock = held.get(tap);
   const child = spawn("sleep", ["600"], {
     stdio: [lock?.stdin ?? "ignore", "ignore", "ignore"],
-    env: { ...process.env, [RUN_MARK]: lock?.token },
+    env: { ...process.env, [RUN_TOKEN_ENV]: lock?.token },
     detached: true,
   });
   return { pid: child.pid };

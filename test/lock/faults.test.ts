@@ -8,11 +8,11 @@ import { diskLockFs, type LockFs } from "../../src/lock/lock-directory.ts";
 import { pipelineLocks } from "../../src/lock/pipeline-locks.ts";
 import { type LockClock, realClock } from "../../src/lock/processes.ts";
 import { LOCK_TIMING } from "../../src/lock/timing.ts";
-import { flockFile, lockFolder, type StatePaths } from "../../src/storage/paths.ts";
-import { buildContender, startContender, stateFolder } from "./processes.ts";
+import { flockFile, lockDirectory, type StatePaths } from "../../src/storage/paths.ts";
+import { claim } from "./claim.ts";
+import { buildContender, startContender, stateDirectory } from "./processes.ts";
 
-const pipeline = { tap: "a", target: "dwh" };
-const claim = { host: "here", pid: process.pid, uid: process.getuid?.() ?? 0, runId: "r1", startedAt: new Date(0) };
+const pipeline = { tap: "a", target: "dwh", dataDiff: false };
 
 /** A system error; node has no name for some codes of network file systems. */
 const fault = (code: string, errno: number): Error =>
@@ -38,19 +38,19 @@ const left = (paths: StatePaths): readonly string[] => readdirSync(dirname(flock
 describe.each(faults)("$error.code", ({ error, says }) => {
   const fail = (): Promise<never> => Promise.reject(error);
 
-  test.each(["makeFolder", "create", "list", "touch"] as const)(
+  test.each(["makeDirectory", "create", "list", "touch"] as const)(
     "in %s is an error of the store, never 'held'",
     async (step) => {
-      const paths = stateFolder();
+      const paths = stateDirectory();
       const refused = acquireWith(paths, { [step]: fail });
       await expect(refused).rejects.toThrow(StoreError);
       await expect(refused).rejects.toThrow(says);
-      await expect(refused).rejects.toThrow(lockFolder(paths, pipeline));
+      await expect(refused).rejects.toThrow(lockDirectory(paths, pipeline));
     },
   );
 
   test("leaves no token behind, and the next one gets the lock", async () => {
-    const paths = stateFolder();
+    const paths = stateDirectory();
     await expect(acquireWith(paths, { create: fail })).rejects.toThrow(StoreError);
     expect(left(paths)).toEqual(["a.flock"]);
     expect((await acquireWith(paths, {})).kind).toBe("acquired");
@@ -58,31 +58,33 @@ describe.each(faults)("$error.code", ({ error, says }) => {
 });
 
 test("a release that the share refuses is an error of the store, and says which lock it is", async () => {
-  const paths = stateFolder();
+  const paths = stateDirectory();
   const rename = () => Promise.reject(fault("EROFS", -30));
   const attempt = await pipelineLocks({ files: { ...diskLockFs, rename } }).acquire(paths, pipeline, claim);
   if (attempt.kind !== "acquired") throw new Error("not acquired");
   const refused = attempt.lock.release();
   await expect(refused).rejects.toThrow(StoreError);
-  await expect(refused).rejects.toThrow(`cannot release the lock ${lockFolder(paths, pipeline)}: the file system is`);
+  await expect(refused).rejects.toThrow(
+    `cannot release the lock ${lockDirectory(paths, pipeline)}: the file system is`,
+  );
 });
 
-test("a folder that was cleaned away under its maker is made again", async () => {
+test("a directory that was cleaned away under its maker is made again", async () => {
   let cleaned = 0;
-  const attempt = await acquireWith(stateFolder(), {
-    async makeFolder(path) {
-      await diskLockFs.makeFolder(path);
+  const attempt = await acquireWith(stateDirectory(), {
+    async makeDirectory(path) {
+      await diskLockFs.makeDirectory(path);
       cleaned += 1;
-      if (cleaned < 3) await diskLockFs.removeFolder(path);
+      if (cleaned < 3) await diskLockFs.removeDirectory(path);
     },
   });
   expect(attempt.kind).toBe("acquired");
   expect(cleaned).toBe(3);
 });
 
-test("two that put their tokens into one folder both step back, and try again", async () => {
+test("two that put their tokens into one directory both step back, and try again", async () => {
   let first = true;
-  const paths = stateFolder();
+  const paths = stateDirectory();
   const stranger = "owner.0.0.1.0.ff.json";
   const attempt = await acquireWith(paths, {
     async create(path, text) {
@@ -97,11 +99,11 @@ test("two that put their tokens into one folder both step back, and try again", 
     },
   });
   expect(attempt.kind).toBe("acquired");
-  expect(readdirSync(lockFolder(paths, pipeline))).toHaveLength(1);
+  expect(readdirSync(lockDirectory(paths, pipeline))).toHaveLength(1);
 });
 
 test("a lock whose making took a quarter of the lease is given up", async () => {
-  const paths = stateFolder();
+  const paths = stateDirectory();
   let now = 0;
   const clock: LockClock = { ...realClock, sinceBootMs: () => now };
   const files: LockFs = {
@@ -126,7 +128,7 @@ test("a lock whose making took a quarter of the lease is given up", async () => 
 });
 
 test("a rename that the client sent twice still counts as ours", async () => {
-  const paths = stateFolder();
+  const paths = stateDirectory();
   const attempt = await acquireWith(paths, {
     async rename(from, to) {
       await diskLockFs.rename(from, to);
@@ -155,7 +157,7 @@ describe("on a real file system", () => {
   ];
 
   test.skipIf(!canMount)("a full disk refuses the run and leaves nothing half-written", async () => {
-    const paths = stateFolder();
+    const paths = stateDirectory();
     const script = `mount -t tmpfs -o size=64k pws "$0"; mkdir -m 700 "$0/.sched"; cat /dev/zero 2>&- >"$0/fill" || true`;
     const contender = await startContender(built.program, paths, {}, inOwnMounts(paths, script));
     expect(await contender.ask("take", "a")).toMatchObject({
@@ -166,7 +168,7 @@ describe("on a real file system", () => {
   });
 
   test.skipIf(!canMount)("a read-only store refuses the run", async () => {
-    const paths = stateFolder();
+    const paths = stateDirectory();
     const script = `mount --bind "$0" "$0"; mount -o remount,ro,bind "$0"`;
     const contender = await startContender(built.program, paths, {}, inOwnMounts(paths, script));
     expect(await contender.ask("take", "a")).toMatchObject({
@@ -176,8 +178,8 @@ describe("on a real file system", () => {
   });
 
   test.skipIf(!isRoot)("a store of another user refuses the run", async () => {
-    const paths = stateFolder();
-    mkdirSync(dirname(lockFolder(paths, pipeline)), { recursive: true, mode: 0o700 });
+    const paths = stateDirectory();
+    mkdirSync(dirname(lockDirectory(paths, pipeline)), { recursive: true, mode: 0o700 });
     chmodSync(paths.configDir, 0o755);
     const asNobody = ["setpriv", "--reuid", "65534", "--clear-groups"];
     const contender = await startContender(built.program, paths, {}, asNobody);

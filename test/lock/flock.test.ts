@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from "nod
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { type FlockFile, openFlock, takeFlock } from "../../src/lock/flock.ts";
-import { tempFolder } from "../support/host.ts";
+import { tempDirectory } from "../support/host.ts";
 
 const options = { program: "flock", timeoutMs: 30_000 };
 
@@ -15,7 +15,7 @@ async function opened(path: string): Promise<FlockFile> {
 
 /** A program that stands in for flock(1). */
 function programThat(script: string): string {
-  const program = join(tempFolder(), "flock");
+  const program = join(tempDirectory(), "flock");
   writeFileSync(program, `#!/bin/sh\n${script}\n`);
   chmodSync(program, 0o755);
   return program;
@@ -23,7 +23,7 @@ function programThat(script: string): string {
 
 describe.skipIf(spawnSync("flock", ["--version"]).error !== undefined)("with flock(1)", () => {
   test("the kernel gives the lock to one descriptor, and to the next once that is closed", async () => {
-    const path = join(tempFolder(), "a.flock");
+    const path = join(tempDirectory(), "a.flock");
     const first = await openFlock(path);
     const second = await opened(path);
     expect(await takeFlock(first.fd, options)).toEqual({ kind: "taken" });
@@ -33,8 +33,8 @@ describe.skipIf(spawnSync("flock", ["--version"]).error !== undefined)("with flo
   });
 });
 
-test("the file is private, and is told by device and inode", async () => {
-  const path = join(tempFolder(), "a.flock");
+test("the file is private and is identified by device and inode", async () => {
+  const path = join(tempDirectory(), "a.flock");
   const file = await opened(path);
   const { dev, ino, mode } = statSync(path);
   expect(file.id).toBe(`${dev}:${ino}`);
@@ -42,8 +42,8 @@ test("the file is private, and is told by device and inode", async () => {
   expect(readFileSync(path, "utf8")).toBe("");
 });
 
-test("what is no file is refused", async () => {
-  const path = join(tempFolder(), "a.flock");
+test("a path that is not a regular file is refused", async () => {
+  const path = join(tempDirectory(), "a.flock");
   mkdirSync(path);
   await expect(openFlock(path)).rejects.toThrow(/a\.flock: it is a directory/);
 });
@@ -63,7 +63,7 @@ test.each([
   },
   { what: "ends with an error of the system", program: () => programThat("exit 71"), why: /ended with 71/ },
 ])("a flock that $what is unavailable, not held", async ({ program, why, timeoutMs = options.timeoutMs }) => {
-  const file = await opened(join(tempFolder(), "a.flock"));
+  const file = await opened(join(tempDirectory(), "a.flock"));
   expect(await takeFlock(file.fd, { program: program(), timeoutMs })).toEqual({
     kind: "unavailable",
     why: expect.stringMatching(why),

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { type Here, judge, type Witness } from "../../src/lock/liveness.ts";
+import { checkLiveness, type LivenessProbe, type LocalIdentity, silentMs } from "../../src/lock/liveness.ts";
+import { diskLockFs } from "../../src/lock/lock-directory.ts";
 import type { LockRecord } from "../../src/lock/owner-record.ts";
 import { renderToken } from "../../src/lock/owner-record.ts";
 
@@ -18,7 +19,7 @@ const record: LockRecord = {
   leaseMs: 300_000,
   flock: "8:131",
 };
-const here: Here = {
+const here: LocalIdentity = {
   host: "etl-1",
   machineId: "m1",
   bootId: "b1",
@@ -34,17 +35,27 @@ const SILENT_MS = 31_000;
 interface Case {
   readonly what: string;
   readonly record?: Partial<LockRecord>;
-  readonly here?: Partial<Here>;
+  readonly here?: Partial<LocalIdentity>;
   readonly lives?: boolean;
   readonly pids?: readonly number[];
+  /** Without /proc, no process can be seen. */
+  readonly hidden?: boolean;
   readonly silentMs?: number;
   readonly torn?: boolean;
   readonly verdict: string;
 }
 
 const cases: readonly Case[] = [
-  { what: "its process lives", lives: true, verdict: "alive" },
+  { what: "its process is running", lives: true, verdict: "alive" },
   { what: "its process is gone and nothing bears its mark", verdict: "dead" },
+  { what: "its process is gone and /proc is missing", hidden: true, verdict: "unproved" },
+  { what: "we have its kernel lock and /proc is missing", hidden: true, here: { flock: "8:131" }, verdict: "unproved" },
+  {
+    what: "the same host, whose boot cannot be told without /proc",
+    here: { bootId: "etl-1", pidNamespace: "0" },
+    silentMs: SILENT_MS,
+    verdict: "unproved",
+  },
   { what: "its process is gone and its pipeline is not", pids: [90], verdict: "orphans" },
   {
     what: "we have its kernel lock, and a process has its pid",
@@ -52,14 +63,24 @@ const cases: readonly Case[] = [
     here: { flock: "8:131" },
     verdict: "dead",
   },
-  { what: "we have its kernel lock, but its mark lives", here: { flock: "8:131" }, pids: [90], verdict: "orphans" },
   {
-    what: "we have the kernel lock of another file, its process lives",
+    what: "this process has its kernel lock, but a tagged process is running",
+    here: { flock: "8:131" },
+    pids: [90],
+    verdict: "orphans",
+  },
+  {
+    what: "this process has the kernel lock of another file, and its process is running",
     lives: true,
     here: { flock: "8:132" },
     verdict: "alive",
   },
-  { what: "neither had a kernel lock, its process lives", lives: true, record: { flock: null }, verdict: "alive" },
+  {
+    what: "neither has a kernel lock, and its process is running",
+    lives: true,
+    record: { flock: null },
+    verdict: "alive",
+  },
   {
     what: "another container, whose kernel lock we have",
     record: { pidNamespace: "2" },
@@ -118,7 +139,7 @@ const cases: readonly Case[] = [
     silentMs: 86_400_000,
     verdict: "unproved",
   },
-  { what: "a torn record, its process lives", torn: true, lives: true, verdict: "alive" },
+  { what: "its record is incomplete, and its process is running", torn: true, lives: true, verdict: "alive" },
   { what: "a torn record, its process is gone", torn: true, verdict: "dead" },
   {
     what: "a torn record of another boot, a lease ago",
@@ -138,21 +159,47 @@ const cases: readonly Case[] = [
 
 test.each(cases)("$what: $verdict", async ({ record: changes, here: place, torn, verdict, ...seen }) => {
   const holder = { ...record, ...changes };
-  const witness: Witness = {
+  const witness: LivenessProbe = {
     processLives: (pid, startTicks) => seen.lives === true && pid === holder.pid && startTicks === holder.startTicks,
-    pipelineProcesses: async () => seen.pids ?? [],
-    silentMs: async () => seen.silentMs ?? 0,
+    pipelineProcesses: async () => (seen.hidden ? undefined : (seen.pids ?? [])),
+    heartbeatAgeMs: async () => seen.silentMs ?? 0,
   };
   const token = renderToken(holder, "ff");
-  const judged = await judge(token, torn ? undefined : holder, { ...here, ...place }, witness);
+  const judged = await checkLiveness(token, torn ? undefined : holder, { ...here, ...place }, witness);
   expect(judged.kind).toBe(verdict);
 });
 
+test.each(["EROFS", "EACCES", "EPERM"])(
+  "on a file system that refuses a new file with %s, the age of a heartbeat is unknown",
+  async (code) => {
+    const refuse = async () => {
+      throw Object.assign(new Error(code), { code });
+    };
+    const place = { files: { ...diskLockFs, create: refuse }, directory: "/nowhere", nonce: "ff" };
+    expect(await silentMs(place, renderToken(record, "ff"))).toBeUndefined();
+  },
+);
+
+test("a holder whose heartbeat cannot be dated is not proved dead", async () => {
+  const witness: LivenessProbe = {
+    processLives: () => false,
+    pipelineProcesses: async () => [],
+    heartbeatAgeMs: async () => undefined,
+  };
+  const before = { ...record, bootId: "b0" };
+  for (const read of [before, undefined]) {
+    expect(await checkLiveness(renderToken(before, "ff"), read, here, witness)).toEqual({ kind: "unproved" });
+  }
+});
+
 test("orphans are named by their pids", async () => {
-  const witness: Witness = {
+  const witness: LivenessProbe = {
     processLives: () => false,
     pipelineProcesses: async () => [90, 91],
-    silentMs: async () => 0,
+    heartbeatAgeMs: async () => 0,
   };
-  expect(await judge(renderToken(record, "ff"), record, here, witness)).toEqual({ kind: "orphans", pids: [90, 91] });
+  expect(await checkLiveness(renderToken(record, "ff"), record, here, witness)).toEqual({
+    kind: "orphans",
+    pids: [90, 91],
+  });
 });

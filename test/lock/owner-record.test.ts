@@ -34,7 +34,7 @@ test.each([
   { what: "an instant that is none", value: { ...record, startedAt: "yesterday" } },
   { what: "null", value: null },
   { what: "a list", value: [] },
-])("$what is no record", ({ value }) => expect(parseRecord(JSON.stringify(value))).toBeUndefined());
+])("$what is not an owner record", ({ value }) => expect(parseRecord(JSON.stringify(value))).toBeUndefined());
 
 test("a record names its holder", () => {
   expect(holderOf(record)).toEqual({

@@ -10,7 +10,7 @@ import { onTestFinished } from "vitest";
 import type { LockOptions } from "../../src/lock/acquire.ts";
 import type { HolderState } from "../../src/lock/lock.ts";
 import { type StatePaths, statePaths } from "../../src/storage/paths.ts";
-import { tempFolder } from "../support/host.ts";
+import { tempDirectory } from "../support/host.ts";
 
 /** Everything that test/lock/contender.ts answers; which fields are there goes by what it was asked. */
 interface Answer {
@@ -36,21 +36,21 @@ export interface Contender {
 
 /** Bundles the contender once for a test file. @returns the program, to be removed with `remove` */
 export async function buildContender(): Promise<{ program: string; remove: () => void }> {
-  const folder = realpathSync(mkdtempSync(join(tmpdir(), "pws-contender-")));
+  const directory = realpathSync(mkdtempSync(join(tmpdir(), "pws-contender-")));
   // Other users run it too.
-  chmodSync(folder, 0o755);
+  chmodSync(directory, 0o755);
   const build = await rolldown({ input: fileURLToPath(new URL("./contender.ts", import.meta.url)), platform: "node" });
-  await build.write({ dir: folder, format: "cjs", entryFileNames: "contender.cjs", chunkFileNames: "[name].cjs" });
+  await build.write({ dir: directory, format: "cjs", entryFileNames: "contender.cjs", chunkFileNames: "[name].cjs" });
   await build.close();
   return {
-    program: join(folder, "contender.cjs"),
-    remove: () => rmSync(folder, { recursive: true, force: true }),
+    program: join(directory, "contender.cjs"),
+    remove: () => rmSync(directory, { recursive: true, force: true }),
   };
 }
 
-/** A config directory with `.sched`, in a temporary folder. */
-export function stateFolder(): StatePaths {
-  const paths = statePaths(tempFolder());
+/** A config directory with `.sched`, in a temporary directory. */
+export function stateDirectory(): StatePaths {
+  const paths = statePaths(tempDirectory());
   mkdirSync(paths.root, { mode: 0o700 });
   return paths;
 }
@@ -65,7 +65,7 @@ async function answersOf(child: ChildProcess): Promise<() => Promise<Answer>> {
   };
 }
 
-/** @param before words to start it through, such as `setpriv …`; it must end in the same process */
+/** @param before a command that starts it, such as `setpriv …`, in the same process */
 export async function startContender(
   program: string,
   paths: StatePaths,
@@ -85,7 +85,7 @@ export async function startContender(
     await gone;
   };
   onTestFinished(() => kill());
-  // Whoever is killed while it is asked does not hear the question; `next` tells of its end.
+  // A contender that is killed during a question does not read it; `next` reports its end.
   child.stdin?.on("error", () => {});
   return {
     pid,
@@ -95,13 +95,4 @@ export async function startContender(
       return next();
     },
   };
-}
-
-/** Waits for a condition, never for a time. */
-export async function until<T>(look: () => Promise<T> | T, holds: (value: T) => boolean): Promise<T> {
-  for (;;) {
-    const value = await look();
-    if (holds(value)) return value;
-    await new Promise((done) => setTimeout(done, 20));
-  }
 }

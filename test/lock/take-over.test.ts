@@ -9,27 +9,28 @@ import { type LockRecord, recordOf, renderRecord, renderToken, tokenFileName } f
 import { findLiveHolder, pipelineLocks } from "../../src/lock/pipeline-locks.ts";
 import { machineId, realClock } from "../../src/lock/processes.ts";
 import { LOCK_TIMING } from "../../src/lock/timing.ts";
-import { flockFile, lockFolder, type StatePaths } from "../../src/storage/paths.ts";
-import { stateFolder } from "./processes.ts";
+import { flockFile, lockDirectory, type StatePaths } from "../../src/storage/paths.ts";
+import { stateDirectory } from "./processes.ts";
 
-const pipeline = { tap: "a", target: "dwh" };
+const pipeline = { tap: "a", target: "dwh", dataDiff: false };
 const claim: LockClaim = {
   host: "here",
   pid: process.pid,
   uid: process.getuid?.() ?? 0,
   runId: "new",
   startedAt: new Date("2026-11-23T12:05:00Z"),
+  limitations: [],
 };
-/** What this process would have written. */
+/** The owner record of this process. */
 const ours = recordOf({ ...claim, runId: "old", startedAt: new Date("2026-11-23T12:00:00Z") }, null, LOCK_TIMING);
 const before = { host: "here", pid: process.pid, runId: "old", startedAt: new Date("2026-11-23T12:00:00Z") };
 const otherBoot = { bootId: "00000000-0000-4000-8000-000000000000" };
 
-/** A lock folder as a holder with that record leaves it. @param text what its record says, if not that */
+/** A lock directory as a holder with that record leaves it. @param text what its record says, if not that */
 function leftBy(record: LockRecord, text = renderRecord(record)): StatePaths {
-  const paths = stateFolder();
-  mkdirSync(lockFolder(paths, pipeline), { recursive: true, mode: 0o700 });
-  writeFileSync(join(lockFolder(paths, pipeline), tokenFileName(renderToken(record, "ff"))), text);
+  const paths = stateDirectory();
+  mkdirSync(lockDirectory(paths, pipeline), { recursive: true, mode: 0o700 });
+  writeFileSync(join(lockDirectory(paths, pipeline), tokenFileName(renderToken(record, "ff"))), text);
   return paths;
 }
 
@@ -39,7 +40,7 @@ async function acquireIn(paths: StatePaths, options: Partial<LockOptions> = {}):
   return attempt;
 }
 
-test("a holder that lives here is seen at once, and is not taken over", async () => {
+test("a running holder on this host is found at once and is not taken over", async () => {
   const paths = leftBy(ours);
   expect(await findLiveHolder(paths, pipeline)).toEqual(before);
   expect(await acquireIn(paths)).toEqual({ kind: "held", holder: before, state: { kind: "alive" } });
@@ -60,7 +61,7 @@ describe.each([
   { what: "whose pid another process has by now", record: { startTicks: ours.startTicks - 1 } },
   { what: "whose pid nobody has", record: { pid: 2 ** 22 + 1 } },
 ])("a holder $what", ({ record }) => {
-  test.skipIf(ours.startTicks === 0)("is no live holder, and is taken over", async () => {
+  test.skipIf(ours.startTicks === 0)("is not a running holder, and is taken over", async () => {
     const dead = { ...ours, ...record };
     const paths = leftBy(dead);
     expect(await findLiveHolder(paths, pipeline)).toBeUndefined();
@@ -117,7 +118,7 @@ test.skipIf(machineId() === "")(
 
 test("of several tokens the live one has the lock, and the dead one stays until it is gone", async () => {
   const paths = leftBy({ ...ours, startTicks: ours.startTicks + 1 });
-  writeFileSync(join(lockFolder(paths, pipeline), tokenFileName(renderToken(ours, "aa"))), renderRecord(ours));
+  writeFileSync(join(lockDirectory(paths, pipeline), tokenFileName(renderToken(ours, "aa"))), renderRecord(ours));
   expect(await acquireIn(paths)).toMatchObject({ kind: "held", holder: before });
-  expect(readdirSync(lockFolder(paths, pipeline))).toHaveLength(2);
+  expect(readdirSync(lockDirectory(paths, pipeline))).toHaveLength(2);
 });

@@ -39,4 +39,4 @@ test.each([
   ".nfs0001",
   "owner.ab.1.2.3.zz.json",
   "owner.ab.1.2.3.ff.json.gone",
-])("%s is no token of ours", (name) => expect(tokenInName(name)).toBeUndefined());
+])("%s is not a token of this program", (name) => expect(tokenInName(name)).toBeUndefined());

@@ -3,42 +3,43 @@ import { dirname, join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { LOCK_OPTIONS } from "../../src/lock/acquire.ts";
 import { openFlock, takeFlock } from "../../src/lock/flock.ts";
-import type { LockAttempt, LockClaim, Patience } from "../../src/lock/lock.ts";
+import type { LockAttempt, LockClaim, WaitOptions } from "../../src/lock/lock.ts";
 import { diskLockFs, type LockFs } from "../../src/lock/lock-directory.ts";
 import { type LockRecord, recordOf, renderRecord, renderToken, tokenFileName } from "../../src/lock/owner-record.ts";
 import { pipelineLocks } from "../../src/lock/pipeline-locks.ts";
 import { type LockClock, realClock } from "../../src/lock/processes.ts";
 import type { LockTiming } from "../../src/lock/timing.ts";
-import { flockFile, lockFolder, type StatePaths } from "../../src/storage/paths.ts";
-import { stateFolder } from "./processes.ts";
+import { flockFile, lockDirectory, type StatePaths } from "../../src/storage/paths.ts";
+import { stateDirectory } from "./processes.ts";
 
 /** The file server's clock is the real one, so these are short; waiting goes by a clock of the test. */
 const timing: LockTiming = { heartbeatMs: 10, selfFenceMs: 60, graceMs: 10, killGraceMs: 10, leaseMs: 100 };
-const pipeline = { tap: "a", target: "dwh" };
+const pipeline = { tap: "a", target: "dwh", dataDiff: false };
 const claim: LockClaim = {
   host: "here",
   pid: process.pid,
   uid: process.getuid?.() ?? 0,
   runId: "new",
   startedAt: new Date("2026-11-23T12:05:00Z"),
+  limitations: [],
 };
 const otherHost = { bootId: "00000000-0000-4000-8000-000000000000", host: "etl-2", machineId: "other" };
 const record: LockRecord = { ...recordOf({ ...claim, runId: "old" }, null, timing), ...otherHost };
 const token = renderToken(record, "ff");
-const tokenFile = (paths: StatePaths) => join(lockFolder(paths, pipeline), tokenFileName(token));
+const tokenFile = (paths: StatePaths) => join(lockDirectory(paths, pipeline), tokenFileName(token));
 const unproved = { kind: "held", holder: { host: "etl-2" }, state: { kind: "unproved" } };
 
 /** The lock as another host's holder left it a while ago. */
 async function leftBy(changes: Partial<LockRecord> = {}, text?: string): Promise<StatePaths> {
-  const paths = stateFolder();
-  mkdirSync(lockFolder(paths, pipeline), { recursive: true, mode: 0o700 });
+  const paths = stateDirectory();
+  mkdirSync(lockDirectory(paths, pipeline), { recursive: true, mode: 0o700 });
   writeFileSync(tokenFile(paths), text ?? renderRecord({ ...record, ...changes }));
   const beats = 3 * (changes.heartbeatMs ?? timing.heartbeatMs) + 5;
   await realClock.pause(Math.min(beats, 200));
   return paths;
 }
 
-/** A clock that goes on only while someone waits. `onPause` is what happens meanwhile. */
+/** A clock that advances only while a process waits. `onPause` runs during each wait. */
 function clockOfTest(onPause: (waitedMs: number) => unknown = () => {}) {
   let now = 1_000_000;
   const begun = now;
@@ -56,10 +57,10 @@ function clockOfTest(onPause: (waitedMs: number) => unknown = () => {}) {
 async function acquireIn(
   paths: StatePaths,
   clock: LockClock,
-  { files = {}, patience = {} }: { files?: Partial<LockFs>; patience?: Patience } = {},
+  { files = {}, waitOptions = {} }: { files?: Partial<LockFs>; waitOptions?: WaitOptions } = {},
 ): Promise<LockAttempt> {
   const locks = pipelineLocks({ timing, clock, files: { ...diskLockFs, ...files } });
-  const attempt = await locks.acquire(paths, pipeline, claim, patience);
+  const attempt = await locks.acquire(paths, pipeline, claim, waitOptions);
   if (attempt.kind === "acquired") onTestFinished(() => attempt.lock.release());
   return attempt;
 }
@@ -82,10 +83,10 @@ describe("a holder on another host", () => {
     expect(left(paths)).toEqual(["a.flock", "a.lock"]);
   });
 
-  test("that is taken away by another start after a long watch is out of the way, and nothing is wrong with the share", async () => {
+  test("that another start removes after a long watch does not count as a broken file system", async () => {
     const paths = await leftBy();
     const { clock } = clockOfTest((waitedMs) => {
-      if (waitedMs === 5 * timing.heartbeatMs) rmSync(lockFolder(paths, pipeline), { recursive: true });
+      if (waitedMs === 5 * timing.heartbeatMs) rmSync(lockDirectory(paths, pipeline), { recursive: true });
     });
     const locks = pipelineLocks({ timing, clock, settleMs: 2 * timing.heartbeatMs });
     const attempt = await locks.acquire(paths, pipeline, claim);
@@ -97,8 +98,8 @@ describe("a holder on another host", () => {
     const { clock, waited } = clockOfTest();
     const paths = await leftBy();
     const watched: unknown[] = [];
-    const onWatch: Patience["onWatch"] = (holder, leaseMs) => watched.push([holder?.host, leaseMs]);
-    expect(await acquireIn(paths, clock, { patience: { onWatch } })).toMatchObject({
+    const onWatch: WaitOptions["onWatch"] = (holder, leaseMs) => watched.push([holder?.host, leaseMs]);
+    expect(await acquireIn(paths, clock, { waitOptions: { onWatch } })).toMatchObject({
       kind: "acquired",
       lock: { tookOverFrom: { host: "etl-2", runId: "old" } },
     });
@@ -107,7 +108,7 @@ describe("a holder on another host", () => {
     expect(left(paths)).toEqual(["a.flock", "a.lock"]);
   });
 
-  test("is watched without the kernel's lock, so that its own host may have that meanwhile", async () => {
+  test("is watched without the kernel lock, so that a start on its own host can take it", async () => {
     const paths = await leftBy();
     const answers: string[] = [];
     const { clock } = clockOfTest(async () => {
@@ -126,7 +127,7 @@ describe("a holder on another host", () => {
       if (waitedMs !== 5 * timing.heartbeatMs) return;
       rmSync(tokenFile(paths));
       const beating = { ...record, pid: 4711, runId: "next", heartbeatMs: 3_600_000 };
-      writeFileSync(join(lockFolder(paths, pipeline), tokenFileName(successor)), renderRecord(beating));
+      writeFileSync(join(lockDirectory(paths, pipeline), tokenFileName(successor)), renderRecord(beating));
     });
     expect(await acquireIn(paths, clock)).toMatchObject({ kind: "held", holder: { runId: "next" } });
     expect(waited()).toBeLessThan(timing.leaseMs);
@@ -176,7 +177,7 @@ describe("a holder on another host", () => {
     const { clock, waited } = clockOfTest();
     const attempt = await acquireIn(await leftBy({}, '{"format":1,"ho'), clock);
     expect(attempt).toMatchObject({ kind: "acquired", lock: { tookOverFrom: undefined } });
-    // Or was silent for so long by the server's clock before we came.
+    // Or it was silent for that time by the server's clock before this start came.
     expect(waited()).toBeGreaterThanOrEqual(0);
   });
 
@@ -192,12 +193,12 @@ describe("a holder on another host", () => {
   test("that releases meanwhile leaves the lock to us", async () => {
     const paths = await leftBy();
     const { clock } = clockOfTest((waitedMs) => {
-      if (waitedMs === 50) rmSync(lockFolder(paths, pipeline), { recursive: true });
+      if (waitedMs === 50) rmSync(lockDirectory(paths, pipeline), { recursive: true });
     });
     expect(await acquireIn(paths, clock)).toMatchObject({ kind: "acquired", lock: { tookOverFrom: undefined } });
   });
 
-  test("is watched anew after a gap in which a heartbeat may have been kept from coming", async () => {
+  test("is watched from the beginning after a gap in which it could not send a heartbeat", async () => {
     const time = clockOfTest();
     let looks = 0;
     const files: Partial<LockFs> = {
@@ -223,7 +224,7 @@ describe("a holder on another host", () => {
     expect(await acquireIn(await leftBy(), time.clock, { files })).toMatchObject(unproved);
   });
 
-  test("is watched on through a fault of the share that passes", async () => {
+  test("is still watched after a temporary failure of the file system", async () => {
     const time = clockOfTest();
     let looks = 0;
     const files: Partial<LockFs> = {
@@ -245,24 +246,24 @@ describe("a holder on another host", () => {
       if (waitedMs === 30) stop();
     });
     const paths = await leftBy();
-    expect(await acquireIn(paths, clock, { patience: { giveUp } })).toMatchObject(unproved);
+    expect(await acquireIn(paths, clock, { waitOptions: { giveUp } })).toMatchObject(unproved);
     expect(waited()).toBeLessThan(timing.leaseMs);
     expect(left(paths)).toEqual(["a.flock", "a.lock"]);
   });
 });
 
-describe("of one host's starts only one stays, also where there is no kernel lock", () => {
-  /** What a watcher of this host leaves beside the lock while it watches. */
+describe("only one start of a host watches, also without a kernel lock", () => {
+  /** Creates the file of another watcher of this host. */
   const mark = (paths: StatePaths, changes: Partial<LockRecord>) =>
     writeFileSync(
-      `${lockFolder(paths, pipeline)}.${renderToken({ ...recordOf(claim, null, timing), ...changes }, "ee")}.watch`,
+      `${lockDirectory(paths, pipeline)}.${renderToken({ ...recordOf(claim, null, timing), ...changes }, "ee")}.watch`,
       "",
     );
 
-  test("a second one skips while the first lives", async () => {
+  test("a second start is skipped while the first one is running", async () => {
     const paths = await leftBy();
     // Process 1 is older than this one.
-    const { startTicksOf } = await import("../../src/lock/processes.ts");
+    const { startTicksOf } = await import("../../src/system/proc.ts");
     mark(paths, { pid: 1, startTicks: startTicksOf(1) });
     const { clock, waited } = clockOfTest();
     expect(await acquireIn(paths, clock)).toMatchObject(unproved);

@@ -1,13 +1,13 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { until } from "../support/wait.ts";
 import { DIALECTS, type Dialect } from "./dialect.ts";
-import { until } from "./processes.ts";
 import type { NewSandbox } from "./sandbox.ts";
 
 const ORDERS = ["--tap", "orders", "--target", "dwh"];
 
-/** What our program does beside a PipelineWise that a person has started by hand, and with each of its commands. */
+/** Tests of this program beside a PipelineWise that a person has started by hand, for each of its commands. */
 export function besideFacts(newSandbox: NewSandbox, dialect: Dialect): void {
   const { fastSync } = DIALECTS[dialect];
 
@@ -42,12 +42,12 @@ export function besideFacts(newSandbox: NewSandbox, dialect: Dialect): void {
     const sandbox = newSandbox({ hang: true });
     const run = sandbox.startOurs(["run", ...ORDERS]);
     await until("the connectors work", () => sandbox.logText(".running").includes("begins"));
-    const before = readFileSync(join(sandbox.tapFolder, "state.json"), "utf8");
+    const before = readFileSync(join(sandbox.tapDirectory, "state.json"), "utf8");
     const reset = ["run", ...ORDERS, "--command", "reset_state"];
     const beside = await sandbox.startOurs(reset).ended;
     expect(beside.code).toBe(75);
     expect(beside.stderr).toContain("skipped (overlap): orders → dwh (reset_state) is locked by host");
-    expect(readFileSync(join(sandbox.tapFolder, "state.json"), "utf8")).toBe(before);
+    expect(readFileSync(join(sandbox.tapDirectory, "state.json"), "utf8")).toBe(before);
     process.kill(run.pid, "SIGTERM");
     await run.ended;
     expect((await sandbox.startOurs(reset).ended).code).toBe(0);

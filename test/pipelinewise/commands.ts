@@ -39,7 +39,7 @@ export function commandFacts(newSandbox: NewSandbox, dialect: Dialect): void {
     expect(stdout).not.toContain("TAP RUN SUMMARY");
     expect(sandbox.logNames()).toEqual(["dwh-orders-<stamp>.fastsync.log.success"]);
     expect(sandbox.state()).toMatch(/"replication_key_value": ?110\b/);
-    expect(existsSync(join(sandbox.tapFolder, "state.json.bak"))).toBe(false);
+    expect(existsSync(join(sandbox.tapDirectory, "state.json.bak"))).toBe(false);
     expect(existsSync(sandbox.pidfile)).toBe(false);
   });
 
@@ -151,7 +151,7 @@ export function commandFacts(newSandbox: NewSandbox, dialect: Dialect): void {
 }
 
 function writeBookmarks(sandbox: Sandbox, bookmarks: unknown): void {
-  writeFileSync(join(sandbox.tapFolder, "state.json"), JSON.stringify({ bookmarks }));
+  writeFileSync(join(sandbox.tapDirectory, "state.json"), JSON.stringify({ bookmarks }));
 }
 
 const lastLine = (text: string): string => text.trimEnd().split("\n").at(-1) ?? "";

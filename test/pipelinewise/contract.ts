@@ -10,7 +10,7 @@ import { statusFacts } from "./status.ts";
 
 /**
  * Holds a PipelineWise to what a scheduler was built on. The stand-in is honest as long as the same tests pass on the real one;
- * connectors are the stand-in's in both cases, so that a tap can be told what to do.
+ * connectors are the stand-in's in both cases, so that a test can control a tap.
  *
  * @param program absolute path, called as cron would call it; @param dialect what it speaks
  */

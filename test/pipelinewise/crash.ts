@@ -2,7 +2,8 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { type Started, until } from "./processes.ts";
+import { until } from "../support/wait.ts";
+import type { Started } from "./processes.ts";
 import { Sandbox } from "./sandbox.ts";
 
 const PAIR = ["--tap", "orders", "--target", "dwh"];
@@ -18,7 +19,7 @@ interface Row {
 }
 
 /**
- * What our program makes of a PipelineWise that is killed, of its own death, and of what both leave behind.
+ * Tests after a kill of PipelineWise, of the wrapper, or of both: this program must find and clear what they leave.
  *
  * @param program the PipelineWise that it starts
  */
@@ -30,7 +31,7 @@ export function crashFacts(program: string): void {
     return JSON.parse(stdout).runs;
   }
 
-  /** Resolves when the connectors of our run are at work; gives the process that its pidfile names. */
+  /** Waits until the connectors of the run are running. @returns the process that the pidfile names */
   async function leaderOf(sandbox: Sandbox): Promise<number> {
     await until(
       "the connectors work",
@@ -39,14 +40,15 @@ export function crashFacts(program: string): void {
     return Number(readFileSync(sandbox.pidfile, "utf8"));
   }
 
-  /** Of PipelineWise first: it would be told to end by the death of the other. */
+  /** PipelineWise first, because the death of the wrapper would end it. */
   async function killBoth(sandbox: Sandbox, wrapper: Started): Promise<void> {
     process.kill(await leaderOf(sandbox), "SIGKILL");
     process.kill(wrapper.pid, "SIGKILL");
     await wrapper.ended;
   }
 
-  const nothingLives = (sandbox: Sandbox) => until("nothing of it lives", () => sandbox.living().length === 0);
+  const nothingLives = (sandbox: Sandbox) =>
+    until("all of its processes have ended", () => sandbox.living().length === 0);
 
   test("kill -9 of wrapper and PipelineWise: the next start waits for the orphaned pipe, and then all is as it should be", async () => {
     const sandbox = new Sandbox(program, { hang: true });
@@ -54,7 +56,7 @@ export function crashFacts(program: string): void {
     const second = await run(sandbox).ended;
     expect(second.code).toBe(75);
     expect(second.stderr).toMatch(
-      /skipped \(overlap\): .* that process has ended, but its pipeline is still running: \d+/,
+      /skipped \(overlap\): .* that process has ended, but its pipeline is still running: \w+ \(pid \d+\)/,
     );
     expect(sandbox.living().length).toBeGreaterThan(0);
     await sandbox.killAll();
@@ -72,7 +74,7 @@ export function crashFacts(program: string): void {
 
   test("the same in Fastsync, whose orphans go on to their end", async () => {
     const sandbox = new Sandbox(program, { seconds: 6 });
-    writeFileSync(join(sandbox.tapFolder, "state.json"), '{"bookmarks": {}}');
+    writeFileSync(join(sandbox.tapDirectory, "state.json"), '{"bookmarks": {}}');
     await killBoth(sandbox, run(sandbox));
     const second = await run(sandbox).ended;
     expect(second.code).toBe(75);
@@ -139,12 +141,12 @@ export function crashFacts(program: string): void {
     const sandbox = new Sandbox(program, { hang: true, ignore_term: true });
     const wrapper = run(sandbox);
     await leaderOf(sandbox);
-    const stop = await sandbox.startOurs(["stop", ...PAIR, "--why", "the test says so"]).ended;
+    const stop = await sandbox.startOurs(["stop", ...PAIR, "--reason", "the test says so"]).ended;
     expect(stop).toMatchObject({ code: 0 });
     expect(stop.stdout).toMatch(/^orders → dwh has ended: it was stopped after /);
     expect((await wrapper.ended).code).toBe(143);
     expect(sandbox.living()).toEqual([]);
-    expect(readdirSync(join(sandbox.tapFolder, "log"))).toEqual([expect.stringMatching(/\.terminated$/)]);
+    expect(readdirSync(join(sandbox.tapDirectory, "log"))).toEqual([expect.stringMatching(/\.terminated$/)]);
     const [stopped] = await history(sandbox);
     expect(stopped).toMatchObject({ outcome: "stopped" });
     expect(stopped?.detail).toMatch(/\(the test says so\)$/);

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { until } from "./processes.ts";
+import { until } from "../support/wait.ts";
 import type { NewSandbox, Sandbox } from "./sandbox.ts";
 
 const ORDERS = ["--tap", "orders", "--target", "dwh"];
@@ -124,7 +124,7 @@ export function dataDiffFacts(newSandbox: NewSandbox): void {
     expect(attempts(sandbox)).toEqual([]);
   });
 
-  test("rerun_data_diff_check repeats a failed attempt, and 0 or 1 tells how that went", async () => {
+  test("rerun_data_diff_check repeats a failed attempt, and ends with 0 or 1", async () => {
     const sandbox = newSandbox({ checks: { orders_count: { mismatch: true } } });
     await sandbox.run("run_data_diff_checks", ...ORDERS);
     const failed = attempts(sandbox).at(-1)?.run_id ?? "";
@@ -147,13 +147,13 @@ export function dataDiffFacts(newSandbox: NewSandbox): void {
   });
 }
 
-const stateFile = (sandbox: Sandbox): string => join(sandbox.tapFolder, "state.json");
+const stateFile = (sandbox: Sandbox): string => join(sandbox.tapDirectory, "state.json");
 
 /** Name and status of each row of the table that a run of checks prints. */
 const statuses = (stdout: string): string[] =>
   [...stdout.matchAll(/^(\w+\/\w+\/\w+) +([A-Z]+) /gm)].map(([, name, status]) => `${name} ${status}`);
 
-/** What the stand-in keeps in place of PipelineWise's backend database, oldest first. */
+/** The attempts that the stand-in stores instead of PipelineWise's backend database, oldest first. */
 function attempts({ config }: Sandbox): Attempt[] {
   const file = join(config, "stand_in_backend.jsonl");
   if (!existsSync(file)) return [];

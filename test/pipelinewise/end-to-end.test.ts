@@ -1,8 +1,8 @@
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { until } from "../support/wait.ts";
 import { findPostgres, Postgres } from "./postgres.ts";
-import { until } from "./processes.ts";
 import { findPipelineWise, WITHOUT_PIPELINEWISE } from "./real.ts";
 import { Warehouse } from "./warehouse.ts";
 
@@ -98,6 +98,42 @@ describe.skipIf(pipelinewise === undefined || server === undefined)(
       expect(readdirSync(join(pipeline, "log")).filter((name) => name.endsWith(".terminated"))).toHaveLength(1);
       expect(await newest("shop")).toMatchObject({ outcome: "stopped" });
       expect((await warehouse.run("shop")).code).toBe(0);
+    });
+
+    test("import waits for a running tap, then imports the project and leaves the state alone", async () => {
+      const before = readFileSync(warehouse.stateFile("shop"), "utf8");
+      const release = await postgres.holdTable("source", "orders");
+      const run = warehouse.startRun("shop");
+      await until("the tap waits for its table", () => warehouse.isBlocked("shop"));
+      const starts = warehouse.startsOfPipelineWise();
+      const importing = warehouse.start("import", "--dir", warehouse.project);
+      await until("the import waits for the tap", () => importing.stderr().includes("waiting: shop → dwh"));
+      expect(warehouse.startsOfPipelineWise()).toEqual(starts);
+      await release();
+      expect((await run.ended).code).toBe(0);
+      // The discovery of the tap `billing` fails, because its table was renamed; the project is imported nevertheless.
+      expect((await importing.ended).stdout).toContain("IMPORTING YAML CONFIGS FINISHED");
+      expect(warehouse.startsOfPipelineWise()).toEqual([...starts, "import_config"]);
+      expect(JSON.parse(readFileSync(warehouse.stateFile("shop"), "utf8"))).toEqual(JSON.parse(before));
+      warehouse.insert("shop", 6);
+      expect((await warehouse.run("shop")).code).toBe(0);
+      expect(warehouse.arrived("shop")).toBe(1240);
+    });
+
+    test("a torn state.json keeps PipelineWise from starting; after state restore the rows are right", async () => {
+      const path = warehouse.stateFile("shop");
+      writeFileSync(path, readFileSync(path, "utf8").slice(0, 30));
+      const starts = warehouse.startsOfPipelineWise();
+      expect(await warehouse.run("shop")).toMatchObject({ code: 1 });
+      expect(warehouse.startsOfPipelineWise()).toEqual(starts);
+      expect(await newest("shop")).toMatchObject({ outcome: "failed", reason: "state" });
+      const restored = await warehouse.start("state", "restore", "--tap", "shop", "--target", "dwh").ended;
+      expect(restored).toMatchObject({ code: 0 });
+      warehouse.insert("shop", 10);
+      const { code, stdout } = await warehouse.run("shop");
+      expect(code).toBe(0);
+      expect(stdout).not.toContain("by fastsync/partialsync: ['public-orders']");
+      expect(warehouse.arrived("shop")).toBe(1250);
     });
 
     interface Row {

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { until } from "./processes.ts";
+import { until } from "../support/wait.ts";
 import type { NewSandbox } from "./sandbox.ts";
 
 export function leftoverFacts(newSandbox: NewSandbox): void {
@@ -45,7 +45,7 @@ export function leftoverFacts(newSandbox: NewSandbox): void {
     ["half", '{"bookmarks": {"publ'],
   ])("with an %s state.json every run fails, without a log", async (_, text) => {
     const sandbox = newSandbox();
-    writeFileSync(join(sandbox.tapFolder, "state.json"), text);
+    writeFileSync(join(sandbox.tapDirectory, "state.json"), text);
     const { code, stderr } = await sandbox.runTap();
     expect(code).toBe(1);
     expect(stderr).toMatch(/\nException: Cannot create JSON file - Error parsing \S+\/dwh\/orders\/state\.json /);
@@ -55,20 +55,20 @@ export function leftoverFacts(newSandbox: NewSandbox): void {
 
   test("without state.json every table is copied whole again, silently", async () => {
     const sandbox = newSandbox();
-    rmSync(join(sandbox.tapFolder, "state.json"));
+    rmSync(join(sandbox.tapDirectory, "state.json"));
     const { code, stdout } = await sandbox.runTap();
     expect(code).toBe(0);
     expect(stdout).toContain("message=Table(s) selected to sync by fastsync/partialsync: ['public-orders']\n");
     expect(sandbox.logNames()).toEqual(
       expect.arrayContaining(["dwh-orders-<stamp>.fastsync.log.success", "dwh-orders-<stamp>.singer.log.success"]),
     );
-    expect(readFileSync(join(sandbox.tapFolder, "state.json.bak"), "utf8")).toBe("ORIGINAL FILE DID NOT EXIST!");
+    expect(readFileSync(join(sandbox.tapDirectory, "state.json.bak"), "utf8")).toBe("ORIGINAL FILE DID NOT EXIST!");
   });
 
   test("state.json.bak is written before the pidfile is looked at: a refused start rewrites it", async () => {
     const sandbox = newSandbox({ hang: true });
     await sandbox.startBusy();
-    const backup = join(sandbox.tapFolder, "state.json.bak");
+    const backup = join(sandbox.tapDirectory, "state.json.bak");
     writeFileSync(backup, "as the first run left it");
     expect((await sandbox.runTap()).code).toBe(1);
     expect(readFileSync(backup, "utf8")).toBe(sandbox.state());

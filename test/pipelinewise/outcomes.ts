@@ -1,9 +1,11 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { findRefusal } from "../../src/run/refused.ts";
 import { DIALECTS, type Dialect } from "./dialect.ts";
 import type { Behaviour, NewSandbox, Sandbox } from "./sandbox.ts";
 
+const PIPELINE = { tap: "orders", target: "dwh" };
 const PARTIAL_SYNC = ["partial_sync_table", "--table", "public.orders", "--column", "id", "--start_value", "1"];
 const LOG_LINE = /^time=\d{4}-\d\d-\d\d \d\d:\d\d:\d\d logger_name=\S+ log_level=[A-Z]+ message=/;
 
@@ -19,7 +21,7 @@ export function outcomeFacts(newSandbox: NewSandbox, dialect: Dialect): void {
     expect(sandbox.logText(".success")).toContain("    Status  : SUCCESS\n    Runtime : ");
     expect(existsSync(sandbox.pidfile)).toBe(false);
     expect(JSON.parse(sandbox.state()).bookmarks["public-orders"].replication_key_value).toBe(110);
-    expect(readFileSync(join(sandbox.tapFolder, "state.json.bak"), "utf8")).toBe(before);
+    expect(readFileSync(join(sandbox.tapDirectory, "state.json.bak"), "utf8")).toBe(before);
     expect(targetConfigs(sandbox)).toEqual([]);
   });
 
@@ -27,7 +29,7 @@ export function outcomeFacts(newSandbox: NewSandbox, dialect: Dialect): void {
     const sandbox = newSandbox();
     const from = Date.now();
     await sandbox.runTap();
-    const [name = ""] = readdirSync(join(sandbox.tapFolder, "log"));
+    const [name = ""] = readdirSync(join(sandbox.tapDirectory, "log"));
     const at = Date.parse(name.replace(/.*-(....)(..)(..)_(..)(..)(..)\..*/, "$1-$2-$3T$4:$5:$6Z"));
     expect(at).toBeGreaterThan(from - 1000);
     expect(at).toBeLessThanOrEqual(Date.now());
@@ -50,6 +52,7 @@ export function outcomeFacts(newSandbox: NewSandbox, dialect: Dialect): void {
       const { code, stdout, stderr } = await sandbox.run(...command, "--tap", "orders", "--target", "dwh");
       expect({ code, stderr }).toEqual({ code: 1, stderr: "" });
       expect(lastLine(stdout)).toMatch(/ log_level=ERROR message=Another instance of the tap is already running\.$/);
+      expect(findRefusal(1, stdout, PIPELINE)).toMatchObject({ kind: "skip", reason: "external" });
       expect(stdout).not.toContain("TAP RUN SUMMARY");
       expect(readFileSync(sandbox.pidfile, "utf8")).toBe(String(first.pid));
       expect(sandbox.logNames()).toEqual(["dwh-orders-<stamp>.singer.log.running"]);
@@ -62,6 +65,7 @@ export function outcomeFacts(newSandbox: NewSandbox, dialect: Dialect): void {
     const { code, stdout, stderr } = await sandbox.runTap();
     expect({ code, stderr }).toEqual({ code: 1, stderr: "" });
     expect(lastLine(stdout)).toMatch(/ log_level=INFO message=Tap The orders tap is not enabled\.$/);
+    expect(findRefusal(1, stdout, PIPELINE)).toMatchObject({ kind: "skip", reason: "disabled" });
     expect(sandbox.logNames()).toEqual([]);
   });
 
@@ -73,6 +77,8 @@ export function outcomeFacts(newSandbox: NewSandbox, dialect: Dialect): void {
     expect(code).toBe(1);
     expect(stderr).toMatch(/^Traceback \(most recent call last\):\n/);
     expect(lastLine(stderr)).toBe(message);
+    const [, tap = "", , target = ""] = words;
+    expect(findRefusal(1, stderr, { tap, target })).toMatchObject({ kind: "unknown" });
   });
 
   test("without --target it says so in a line without prefix, with 1", async () => {

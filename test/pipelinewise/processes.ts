@@ -1,10 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, openSync, readdirSync, readFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as wait } from "node:timers/promises";
-
-const PATIENCE_MS = 60_000;
+import { allPids, environmentOf, sendSignal } from "../support/processes.ts";
+import { until } from "../support/wait.ts";
 
 export interface Ended {
   readonly code: number | null;
@@ -16,17 +15,19 @@ export interface Ended {
 /** A start that goes on. `pid` leads its process group. */
 export interface Started {
   readonly pid: number;
+  /** Its stderr so far. */
+  readonly stderr: () => string;
   readonly ended: Promise<Ended>;
 }
 
 /** Starts programs whose whole offspring can be found again, whoever its parent is: all bear a mark in their environment. */
 export class Starter {
-  readonly #folder: string;
+  readonly #directory: string;
   #starts = 0;
 
-  /** @param folder names the mark and takes the outputs */
-  constructor(folder: string) {
-    this.#folder = folder;
+  /** @param directory names the mark and takes the outputs */
+  constructor(directory: string) {
+    this.#directory = directory;
   }
 
   /** @param options.stdin a descriptor that it gets as its stdin */
@@ -37,56 +38,30 @@ export class Starter {
   ): Started {
     // Files, not pipes: an orphaned tree may keep them open as long as it likes.
     this.#starts += 1;
-    const files = ["stdout", "stderr"].map((name) => join(this.#folder, `${name}-${this.#starts}`));
+    const files = ["stdout", "stderr"].map((name) => join(this.#directory, `${name}-${this.#starts}`));
     const outputs = files.map((file) => openSync(file, "w"));
-    const env = { ...options.env, PWS_MARK: this.#folder };
+    const env = { ...options.env, PWS_MARK: this.#directory };
     const child = spawn(program, words, { env, detached: true, stdio: [options.stdin ?? "ignore", ...outputs] });
     for (const output of outputs) closeSync(output);
     if (child.pid === undefined) throw new Error(`${program} cannot be started`);
     const ended = ending(child, files);
     // A test that ends without waiting for it takes the files away.
     ended.catch(() => {});
-    return { pid: child.pid, ended };
+    return { pid: child.pid, stderr: () => readFileSync(files[1] ?? "", "utf8"), ended };
   }
 
   /** Living processes of ours. */
-  living(): number[] {
-    return readdirSync("/proc")
-      .filter((name) => /^\d+$/.test(name))
-      .map(Number)
-      .filter((pid) => environmentOf(pid).includes(`PWS_MARK=${this.#folder}`));
+  living(): readonly number[] {
+    return allPids().filter((pid) => environmentOf({ pid })?.includes(`PWS_MARK=${this.#directory}`));
   }
 
   /** KILL to all of them, and waits until they are gone. */
   async killAll(): Promise<void> {
-    await until("nothing of ours lives", () => {
+    await until("all processes of the test have ended", () => {
       const left = this.living();
-      for (const pid of left) kill(pid);
+      for (const pid of left) sendSignal(pid, "SIGKILL");
       return left.length === 0;
     });
-  }
-}
-
-/** Waits until it is so; fails by name when it never is. */
-export async function until(what: string, isSo: () => boolean): Promise<void> {
-  for (const deadline = Date.now() + PATIENCE_MS; !isSo(); await wait(20))
-    if (Date.now() > deadline) throw new Error(`still not so after ${PATIENCE_MS / 1000} s: ${what}`);
-}
-
-/** Empty for a zombie and for a process that is gone. */
-function environmentOf(pid: number): string[] {
-  try {
-    return readFileSync(`/proc/${pid}/environ`, "utf8").split("\0");
-  } catch {
-    return [];
-  }
-}
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid, "SIGKILL");
-  } catch {
-    // It ended by itself meanwhile.
   }
 }
 

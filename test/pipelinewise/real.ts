@@ -5,13 +5,13 @@ import { type Dialect, dialectOf } from "./dialect.ts";
 
 /** The PipelineWise on the PATH; `undefined` where there is none. A stand-in says that it is one, and does not count. */
 export function findPipelineWise(): string | undefined {
-  const folders = (process.env["PATH"] ?? "").split(delimiter).filter((folder) => folder.startsWith("/"));
-  return folders
-    .map((folder) => join(folder, "pipelinewise"))
+  const directories = (process.env["PATH"] ?? "").split(delimiter).filter((directory) => directory.startsWith("/"));
+  return directories
+    .map((directory) => join(directory, "pipelinewise"))
     .find((path) => isExecutable(path) && readVersion(path) !== undefined);
 }
 
-/** Where there is none, tests of it are skipped under this name. */
+/** Name of the tests that are skipped if there is none. */
 export const WITHOUT_PIPELINEWISE = "skipped: no pipelinewise on the PATH (it is in no registry; see CONTRIBUTING.md)";
 
 /** The dialect of that PipelineWise, by its `--version`. */

@@ -1,15 +1,16 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { onTestFinished } from "vitest";
-import { tempFolder } from "../support/host.ts";
+import { tempDirectory } from "../support/host.ts";
+import { until } from "../support/wait.ts";
 import type { Dialect } from "./dialect.ts";
-import { type Ended, type Started, Starter, until } from "./processes.ts";
+import { type Ended, type Started, Starter } from "./processes.ts";
 
 const CONNECTORS = resolve("examples/stand-in/connectors");
 const SCHEMA = { properties: { id: { type: ["null", "integer"] } } };
 const OURS = resolve("bin/pipelinewise-sched.cjs");
 
-/** What the stand-in's connectors can be told; `examples/stand-in/README.md` lists it. */
+/** Instructions for the stand-in's connectors, see `examples/stand-in/README.md`. */
 export interface Behaviour {
   readonly seconds?: number;
   readonly rows?: number;
@@ -35,14 +36,14 @@ export type NewSandbox = (behaviour?: Behaviour, types?: Types) => Sandbox;
  * them: so the same tap takes long, fails or hangs under the real one. What is left running ends with the test.
  */
 export class Sandbox {
-  readonly folder = tempFolder("pws-pipelinewise-");
-  readonly config = join(this.folder, "config");
-  readonly home = join(this.folder, "home");
-  readonly tapFolder = join(this.config, "dwh", "orders");
-  readonly pidfile = join(this.tapFolder, "pipelinewise.pid");
+  readonly directory = tempDirectory("pws-pipelinewise-");
+  readonly config = join(this.directory, "config");
+  readonly home = join(this.directory, "home");
+  readonly tapDirectory = join(this.config, "dwh", "orders");
+  readonly pidfile = join(this.tapDirectory, "pipelinewise.pid");
   readonly program: string;
   readonly #options: Types & { readonly dialect?: Dialect };
-  readonly #starter = new Starter(this.folder);
+  readonly #starter = new Starter(this.directory);
 
   /** @param options.dialect what a stand-in is to speak; a real PipelineWise does not look at it */
   constructor(program: string, behaviour: Behaviour = {}, options: Types & { readonly dialect?: Dialect } = {}) {
@@ -56,19 +57,19 @@ export class Sandbox {
 
   /** A further tap of the same target, as `import` would have written it; its one table has a bookmark. */
   addTap(id: string, behaviour: Behaviour = {}): void {
-    const folder = join(this.config, "dwh", id);
-    mkdirSync(folder, { recursive: true });
+    const directory = join(this.config, "dwh", id);
+    mkdirSync(directory, { recursive: true });
     const table = { selected: true, "replication-method": "INCREMENTAL", "replication-key": "id" };
     const metadata = [{ breadcrumb: [], metadata: { ...table, "table-key-properties": ["id"] } }];
     const stream = { tap_stream_id: "public-orders", table_name: "orders", stream: "orders", schema: SCHEMA, metadata };
     const selected = { tap_stream_id: "public-orders", replication_method: "INCREMENTAL", replication_key: "id" };
     writeJson(join(this.config, "dwh", "config.json"), { password: "s3cret" });
-    writeJson(join(folder, "config.json"), { stand_in: behaviour });
-    writeJson(join(folder, "properties.json"), { streams: [stream] });
-    writeJson(join(folder, "selection.json"), { selection: [selected] });
-    writeJson(join(folder, "transformation.json"), { transformations: [] });
-    writeJson(join(folder, "inheritable_config.json"), { tap_id: id });
-    writeJson(join(folder, "state.json"), { bookmarks: { "public-orders": { replication_key_value: 100 } } });
+    writeJson(join(directory, "config.json"), { stand_in: behaviour });
+    writeJson(join(directory, "properties.json"), { streams: [stream] });
+    writeJson(join(directory, "selection.json"), { selection: [selected] });
+    writeJson(join(directory, "transformation.json"), { transformations: [] });
+    writeJson(join(directory, "inheritable_config.json"), { tap_id: id });
+    writeJson(join(directory, "state.json"), { bookmarks: { "public-orders": { replication_key_value: 100 } } });
     this.#writeMain([
       ...this.#taps(),
       { id, name: `The ${id} tap`, type: this.#options.tap ?? "tap-postgres", enabled: true },
@@ -99,7 +100,7 @@ export class Sandbox {
     return this.#starter.start(this.program, words, { ...options, env: this.#env() });
   }
 
-  /** Starts our program, with this PipelineWise first on its PATH. @param through words to start it through */
+  /** Starts our program, with this PipelineWise first on its PATH. @param through a command that starts it */
   startOurs(words: readonly string[], through: readonly string[] = []): Started {
     const env = { ...this.#env(), PATH: `${dirname(this.program)}:${this.#env().PATH}` };
     const [program = "", ...rest] = [...through, process.execPath, OURS, ...words];
@@ -123,7 +124,7 @@ export class Sandbox {
   #env(): Record<string, string> & { readonly PATH: string } {
     const { dialect } = this.#options;
     return {
-      HOME: this.folder,
+      HOME: this.directory,
       PATH: `${dirname(process.execPath)}:/usr/bin:/bin`,
       PIPELINEWISE_HOME: this.home,
       PIPELINEWISE_CONFIG_DIRECTORY: this.config,
@@ -133,9 +134,9 @@ export class Sandbox {
 
   /** Names of the pipeline's logs without the stamp: `dwh-orders-….singer.log.success`. */
   logNames(id = "orders"): string[] {
-    const folder = join(this.config, "dwh", id, "log");
-    return existsSync(folder)
-      ? readdirSync(folder)
+    const directory = join(this.config, "dwh", id, "log");
+    return existsSync(directory)
+      ? readdirSync(directory)
           .sort()
           .map((name) => name.replace(/-\d{8}_\d{6}\./, "-<stamp>."))
       : [];
@@ -143,15 +144,15 @@ export class Sandbox {
 
   /** All logs of orders → dwh whose name ends so, one after the other. */
   logText(suffix: string): string {
-    const folder = join(this.tapFolder, "log");
-    const names = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(suffix)) : [];
-    return names.map((name) => readFileSync(join(folder, name), "utf8")).join("");
+    const directory = join(this.tapDirectory, "log");
+    const names = existsSync(directory) ? readdirSync(directory).filter((name) => name.endsWith(suffix)) : [];
+    return names.map((name) => readFileSync(join(directory, name), "utf8")).join("");
   }
 
-  state = (): string => readFileSync(join(this.tapFolder, "state.json"), "utf8");
+  state = (): string => readFileSync(join(this.tapDirectory, "state.json"), "utf8");
 
   /** Living processes of this sandbox, whoever their parent is now. */
-  living = (): number[] => this.#starter.living();
+  living = (): readonly number[] => this.#starter.living();
 
   killAll = (): Promise<void> => this.#starter.killAll();
 

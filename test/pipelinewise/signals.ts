@@ -2,7 +2,8 @@ import { spawnSync } from "node:child_process";
 import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { type Started, until } from "./processes.ts";
+import { until } from "../support/wait.ts";
+import type { Started } from "./processes.ts";
 import type { NewSandbox, Sandbox } from "./sandbox.ts";
 
 const RUNNING = "dwh-orders-<stamp>.singer.log.running";
@@ -79,7 +80,7 @@ export function signalFacts(newSandbox: NewSandbox): void {
 
   test("stdin carries a lock: it is held until the last process of a killed run has ended", async () => {
     const sandbox = newSandbox({ hang: true });
-    const lock = join(sandbox.folder, "lock");
+    const lock = join(sandbox.directory, "lock");
     const isHeld = () => spawnSync("flock", ["-n", lock, "true"]).status !== 0;
     const descriptor = openSync(lock, "w");
     expect(spawnSync("flock", ["-n", "3"], { stdio: ["ignore", "ignore", "ignore", descriptor] }).status).toBe(0);
@@ -95,7 +96,7 @@ export function signalFacts(newSandbox: NewSandbox): void {
 
   test("stdin carries a lock: TERM frees it", async () => {
     const sandbox = newSandbox({ hang: true });
-    const lock = join(sandbox.folder, "lock");
+    const lock = join(sandbox.directory, "lock");
     const descriptor = openSync(lock, "w");
     spawnSync("flock", ["-n", "3"], { stdio: ["ignore", "ignore", "ignore", descriptor] });
     const run = await sandbox.startBusy({ stdin: descriptor });

@@ -76,9 +76,9 @@ bills     tap-postgres  dwh          target-postgres  False      ready          
 }
 
 function putLog(sandbox: Sandbox, name: string): void {
-  const folder = join(sandbox.tapFolder, "log");
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, `dwh-orders-${name}`), "");
+  const directory = join(sandbox.tapDirectory, "log");
+  mkdirSync(directory, { recursive: true });
+  writeFileSync(join(directory, `dwh-orders-${name}`), "");
 }
 
 async function statusRow(sandbox: Sandbox): Promise<string> {
@@ -87,11 +87,11 @@ async function statusRow(sandbox: Sandbox): Promise<string> {
 }
 
 /**
- * A project folder as PipelineWise's users write it. bills, the one to be deleted, is no tap-postgres: of those
+ * A project directory as PipelineWise's users write it. bills, the one to be deleted, is not a tap-postgres: of those
  * PipelineWise would drop the replication slot in the real source.
  */
 function writeProject(sandbox: Sandbox): string {
-  const project = join(sandbox.folder, "project");
+  const project = join(sandbox.directory, "project");
   mkdirSync(project);
   writeFileSync(
     join(project, "target_dwh.yml"),

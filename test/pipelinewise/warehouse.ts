@@ -16,14 +16,16 @@ type Tap = keyof typeof TABLES;
 export class Warehouse {
   readonly config: string;
   readonly postgres: Postgres;
-  readonly #folder = mkdtempSync(join(tmpdir(), "pws-warehouse-"));
-  readonly #starter = new Starter(this.#folder);
-  readonly #starts = join(this.#folder, "starts");
+  readonly #directory = mkdtempSync(join(tmpdir(), "pws-warehouse-"));
+  readonly #starter = new Starter(this.#directory);
+  readonly #starts = join(this.#directory, "starts");
+  /** Directory with the YAML files of the project. */
+  readonly project = join(this.#directory, "project");
 
   constructor(postgres: Postgres, pipelinewise: string) {
     this.postgres = postgres;
-    this.config = join(this.#folder, "config");
-    const bin = join(this.#folder, "bin");
+    this.config = join(this.#directory, "config");
+    const bin = join(this.#directory, "bin");
     mkdirSync(bin);
     appendFileSync(this.#starts, "");
     const counter = `#!/bin/sh\necho "$1" >> '${this.#starts}'\nexec '${pipelinewise}' "$@"\n`;
@@ -32,12 +34,15 @@ export class Warehouse {
     for (const table of Object.values(TABLES)) {
       postgres.query("source", `CREATE TABLE ${table} (id serial PRIMARY KEY, note text)`);
     }
-    execFileSync(pipelinewise, ["import", "--dir", this.#writeProject()], { env: this.#env(), stdio: "pipe" });
+    this.#writeProject();
+    const words = ["import", "--dir", this.project];
+    // As text: a failure shows what PipelineWise printed, not a Buffer.
+    execFileSync(pipelinewise, words, { env: this.#env(), stdio: "pipe", encoding: "utf8" });
   }
 
   async close(): Promise<void> {
     await this.#starter.killAll();
-    rmSync(this.#folder, { recursive: true, force: true });
+    rmSync(this.#directory, { recursive: true, force: true });
   }
 
   /** Puts rows into a tap's source table. */
@@ -45,6 +50,26 @@ export class Warehouse {
     const sql = `INSERT INTO ${TABLES[tap]} (note) SELECT 'row ' || n FROM generate_series(1, ${rows}) n`;
     this.postgres.query("source", sql);
   }
+
+  /**
+   * Starts a run that follows run policies.
+   *
+   * @param policies keys of the schedule file, such as `timeout: 30s`
+   */
+  startRunWith(tap: Tap, policies: string): Started {
+    const file = join(this.#directory, "schedule.yml");
+    writeFileSync(file, `pipelines: [{tap: ${tap}, target: dwh, cron: "0 0 1 1 *", ${policies}}]\n`);
+    return this.start("run", "--file", file, "--tap", tap, "--target", "dwh");
+  }
+
+  /** The number of a tap's rows and a digest of them. */
+  rowsIn(database: "source" | "warehouse", tap: Tap): string {
+    const table = `${database === "source" ? "public" : "copy"}.${TABLES[tap]}`;
+    const sql = `SELECT count(*), md5(string_agg(id || ' ' || note, ',' ORDER BY id)) FROM ${table}`;
+    return this.postgres.query(database, sql);
+  }
+
+  stateFile = (tap: Tap): string => join(this.config, "dwh", tap, "state.json");
 
   /** How many of a tap's rows have arrived. */
   arrived = (tap: Tap): number => Number(this.postgres.query("warehouse", `SELECT count(*) FROM copy.${TABLES[tap]}`));
@@ -59,12 +84,12 @@ export class Warehouse {
 
   /** PipelineWise itself. */
   pipelinewise = (...words: readonly string[]): Promise<Ended> =>
-    this.#starter.start(join(this.#folder, "bin", "pipelinewise"), words, { env: this.#env() }).ended;
+    this.#starter.start(join(this.#directory, "bin", "pipelinewise"), words, { env: this.#env() }).ended;
 
   /** Commands that PipelineWise was started with so far. */
   startsOfPipelineWise = (): string[] => readFileSync(this.#starts, "utf8").trim().split("\n");
 
-  living = (): number[] => this.#starter.living();
+  living = (): readonly number[] => this.#starter.living();
 
   /** Whether a tap's reading of its source table waits for somebody who holds it. */
   isBlocked = (tap: Tap): boolean =>
@@ -76,16 +101,15 @@ export class Warehouse {
   #env(): Record<string, string> {
     const home = process.env["PIPELINEWISE_HOME"] ?? join(homedir(), "pipelinewise");
     return {
-      HOME: this.#folder,
-      PATH: `${join(this.#folder, "bin")}:${dirname(process.execPath)}:/usr/bin:/bin`,
+      HOME: this.#directory,
+      PATH: `${join(this.#directory, "bin")}:${dirname(process.execPath)}:/usr/bin:/bin`,
       PIPELINEWISE_CONFIG_DIRECTORY: this.config,
       ...(existsSync(home) ? { PIPELINEWISE_HOME: home } : {}),
     };
   }
 
-  #writeProject(): string {
-    const project = join(this.#folder, "project");
-    mkdirSync(project);
+  #writeProject(): void {
+    mkdirSync(this.project);
     const connection = (database: string) => `db_conn:
   host: 127.0.0.1
   port: ${this.postgres.port}
@@ -94,7 +118,7 @@ export class Warehouse {
   dbname: ${database}
 `;
     const target = `id: dwh\nname: The warehouse\ntype: target-postgres\n${connection("warehouse")}`;
-    writeFileSync(join(project, "target_dwh.yml"), target);
+    writeFileSync(join(this.project, "target_dwh.yml"), target);
     for (const [tap, table] of Object.entries(TABLES)) {
       const schema = `schemas:
   - source_schema: public
@@ -105,8 +129,7 @@ export class Warehouse {
         replication_key: id
 `;
       const head = `id: ${tap}\nname: The ${tap}\ntype: tap-postgres\nowner: us@example.com\ntarget: dwh\n`;
-      writeFileSync(join(project, `tap_${tap}.yml`), `${head}${connection("source")}${schema}`);
+      writeFileSync(join(this.project, `tap_${tap}.yml`), `${head}${connection("source")}${schema}`);
     }
-    return project;
   }
 }

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { DAEMONS } from "../../src/cron/daemons.ts";
+import { DAEMONS } from "../../src/cron/run-times.ts";
 import { differences, renderDifferences } from "../../src/preview/compare-daemons.ts";
 import { plannedTimes } from "../../src/preview/upcoming.ts";
 import { pipelineAt } from "./pipelines.ts";
@@ -17,7 +17,7 @@ function told(daemon: (typeof DAEMONS)[number], window = autumn, pipelines = PIP
   return [...renderDifferences(found, { daemon, other: "debian", pipelines, machineZone: "Europe/London" })].join("");
 }
 
-test("each start that only one of the two makes is listed, with its pipeline", () => {
+test("each start that only one of two daemons makes is listed with its pipeline", () => {
   expect(told("busybox")).toMatchInlineSnapshot(`
     "Here busybox differs from debian:
       fixed → dwh   2026-10-25 01:30 +00:00  01:30Z  only busybox starts it
@@ -31,28 +31,28 @@ test("each start that only one of the two makes is listed, with its pipeline", (
   `);
 });
 
-test("where nothing differs, that is said", () => {
+test("the output says so if the daemons do not differ", () => {
   expect(told("cronie")).toBe("In this period cronie starts every pipeline at the same times as debian.\n");
   const winter = { ...autumn, from: Date.parse("2026-12-01T00:00Z"), to: Date.parse("2026-12-02T00:00Z") };
   expect(told("systemd", winter)).toBe("In this period systemd starts every pipeline at the same times as debian.\n");
 });
 
-test("a long list is cut, and its rest counted", () => {
+test("a long list is cut, and the rest is counted", () => {
   const many = Array.from({ length: 60 }, (_, index) => pipelineAt(`tap_${index}`, ["*/30 * * * *"]));
   const lines = told("systemd", autumn, many).trimEnd().split("\n");
   expect(lines).toHaveLength(102);
   expect(lines.at(-1)).toBe("  … and 20 more");
 });
 
-test("with a count each pipeline is compared up to the last run that is shown", () => {
+test("with a count, each pipeline is compared up to the last run that is shown", () => {
   const window = { ...autumn, to: undefined, from: Date.parse("2026-10-24T23:30Z") };
   const count = (some: number) => [...differences(PIPELINES, { ...window, count: some, daemon: "systemd" }, "debian")];
   expect(count(3)).toHaveLength(0);
-  // The fourth half-hour shown is the first behind the hour that systemd sleeps through.
+  // The fourth run shown is the first after the hour in which systemd starts nothing.
   expect(count(4)).toHaveLength(2);
 });
 
-test("what the one starts, and the differences undone, is what the other starts", () => {
+test("one daemon's starts and the differences give the other daemon's starts", () => {
   const crons = fc.constantFrom(
     "*/5 * * * *",
     "30 1 * * *",

@@ -12,7 +12,7 @@ const window = {
 
 const json = (pipelines: readonly Pipeline[]): string => [...renderJson(plannedRuns({ pipelines }, window))].join("");
 
-test("JSON names tap, target and instant; command and id only where they are not the default", () => {
+test("a run in JSON has tap, target and instant, and its command and id unless they are the default", () => {
   const pipelines = [
     pipelineAt("a", ["30 1 * * *"]),
     pipelineAt('"b"', ["45 1 * * *"], { command: "sync_tables", id: "weekly" }),
@@ -25,6 +25,6 @@ test("JSON names tap, target and instant; command and id only where they are not
   });
 });
 
-test("JSON without runs is an empty list", () => {
+test("the JSON of no runs is an empty list", () => {
   expect(JSON.parse(json([]))).toEqual({ runs: [] });
 });

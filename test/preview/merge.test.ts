@@ -4,7 +4,7 @@ import { mergeTimes } from "../../src/preview/upcoming.ts";
 
 const sortedTimes = fc.array(fc.nat(20), { maxLength: 12 }).map((times) => times.sort((a, b) => a - b));
 
-test("merging is sorting by time, then by source, with nothing lost", () => {
+test("mergeTimes sorts by time, then by source, and loses nothing", () => {
   fc.assert(
     fc.property(fc.array(sortedTimes, { maxLength: 9 }), (sources) => {
       const all = sources.flatMap((times, source) => times.map((at) => ({ source, at })));
@@ -15,7 +15,7 @@ test("merging is sorting by time, then by source, with nothing lost", () => {
   );
 });
 
-test("sources without end are asked for no more than is taken", () => {
+test("mergeTimes computes no more times of endless sources than the consumer takes", () => {
   const asked: number[] = [];
   function* everyTen(): Generator<number, void> {
     for (let at = 0; ; at += 10) {

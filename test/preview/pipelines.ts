@@ -9,7 +9,7 @@ export function pipelineAt(tap: string, crons: readonly string[], changes: Parti
     command: "run_tap",
     crons: crons.map(parseCron),
     args: [],
-    place: { line: 1, column: 1 },
+    position: { line: 1, column: 1 },
     ...changes,
   };
 }

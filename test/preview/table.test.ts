@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { previewRows } from "../../src/preview/rows.ts";
-import { type Look, renderBlocks, renderBoth, renderTable } from "../../src/preview/table.ts";
+import { renderBlocks, renderLocalAndUtc, renderTable, type TableStyle } from "../../src/preview/table.ts";
 import { plannedRuns } from "../../src/preview/upcoming.ts";
 import type { Pipeline } from "../../src/schedule/schedule.ts";
 import { PLAIN } from "../../src/text/colors.ts";
@@ -9,9 +9,9 @@ import { pipelineAt } from "./pipelines.ts";
 const from = Date.parse("2026-10-25T00:30Z");
 const to = Date.parse("2026-10-25T02:00Z");
 const now = Date.parse("2026-10-25T00:26Z");
-const looking: Omit<Look, "pipelines"> = { machineZone: "Europe/London", now, width: undefined, paint: PLAIN };
+const looking: Omit<TableStyle, "pipelines"> = { machineZone: "Europe/London", now, width: undefined, paint: PLAIN };
 
-function table(pipelines: readonly Pipeline[], look: Partial<Look> = {}): string {
+function table(pipelines: readonly Pipeline[], look: Partial<TableStyle> = {}): string {
   const whole = { ...looking, ...look, pipelines };
   const window = { machineZone: whole.machineZone, from, to };
   return [...renderTable(previewRows(plannedRuns({ pipelines }, window), window), whole)].join("");
@@ -19,7 +19,7 @@ function table(pipelines: readonly Pipeline[], look: Partial<Look> = {}): string
 
 const ORDERS = pipelineAt("orders", ["30 * * * *"], { note: "Sync every\n  hour" });
 
-test("the offset stands where it is new, the clock change between the runs, the note with the times in words", () => {
+test("the table shows new offsets, clock changes between runs, and notes followed by the times in English", () => {
   const pipelines = [ORDERS, pipelineAt("customers_of_old", ["0 0 * * *"], { command: "sync_tables", id: "weekly" })];
   expect(table(pipelines)).toMatchInlineSnapshot(`
     "LOCAL TIME               UTC           FROM NOW        PIPELINE                                     NOTE
@@ -30,7 +30,7 @@ test("the offset stands where it is new, the clock change between the runs, the 
   `);
 });
 
-test("with several zones each run says which", () => {
+test("each run shows its zone if there are several zones", () => {
   const pipelines = [
     pipelineAt("a", ["30 * * * *"]),
     pipelineAt("b", ["0 10 * * *"], { timezone: "Asia/Tokyo", note: "Tokyo's morning, at 10:00 every day" }),
@@ -45,7 +45,7 @@ test("with several zones each run says which", () => {
   `);
 });
 
-test("where all is in UTC one column tells the time", () => {
+test("one column shows the time if all pipelines are in UTC", () => {
   expect(table([ORDERS], { machineZone: "UTC" })).toMatchInlineSnapshot(`
     "TIME IN UTC        FROM NOW        PIPELINE      NOTE
     2026-10-25 00:30Z  in 4 min        orders → dwh  Sync every hour (at minute 30 of every hour)
@@ -54,11 +54,11 @@ test("where all is in UTC one column tells the time", () => {
   `);
 });
 
-test("a time without runs is said in a sentence", () => {
+test("a sentence says that a period has no runs", () => {
   expect(table([pipelineAt("a", ["0 0 1 1 *"])])).toBe("No pipeline runs in this period.\n");
 });
 
-test("notes are cut to the terminal, by what its letters take", () => {
+test("notes are cut to the width of the terminal, measured in columns", () => {
   const note = "毎日の夜に注文を読む、店が閉まっても";
   const lines = table([pipelineAt("orders", ["30 * * * *"], { note })], { width: 84 })
     .trimEnd()
@@ -66,17 +66,17 @@ test("notes are cut to the terminal, by what its letters take", () => {
   expect(lines[1]).toBe("2026-10-25 01:30 +01:00  00:30Z        in 4 min        orders → dwh  毎日の夜に注文…");
 });
 
-test("a terminal too narrow for notes shows none, and no blanks at the end", () => {
+test("a narrow terminal shows no notes and no blanks at line ends", () => {
   expect(table([ORDERS], { width: 70 })).not.toMatch(/NOTE|Sync|…| \n/);
 });
 
-test("paint goes round words, never into the widths", () => {
+test("colours do not change the widths", () => {
   const paint = { strong: (t: string) => `<b>${t}</b>`, faint: (t: string) => `<i>${t}</i>`, warning: PLAIN.warning };
   const plain = table([ORDERS], { width: 90 });
   expect(table([ORDERS], { width: 90, paint }).replace(/<\/?[bi]>/g, "")).toBe(plain);
 });
 
-test("blocks tell each pipeline once, then its times", () => {
+test("a block shows its pipeline once, then the times", () => {
   const pipelines = [ORDERS, pipelineAt("b", ["0 10 * * *", "@yearly"], { timezone: "Asia/Tokyo" })];
   const window = { machineZone: "Europe/London", from, to };
   const blocks = pipelines.map((pipeline) => ({
@@ -102,6 +102,6 @@ test.each([
   ["2026-01-01T00:00Z", "Asia/Kathmandu", "2026-01-01 05:45 +05:45  00:00Z"],
   ["2026-01-01T00:00Z", "UTC", "2026-01-01 00:00Z"],
   ["+010000-01-01T04:59Z", "America/New_York", "9999-12-31 23:59 -05:00  01-01 04:59Z"],
-])("%s in %s is %s", (at, zone, both) => {
-  expect(renderBoth(Date.parse(at), zone)).toBe(both);
+])("renderLocalAndUtc(%s, %s) is %s", (at, zone, both) => {
+  expect(renderLocalAndUtc(Date.parse(at), zone)).toBe(both);
 });

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { runTimes } from "../../src/cron/next-runs.ts";
+import { runTimes } from "../../src/cron/run-times.ts";
 import { atMost, plannedRuns, type Window } from "../../src/preview/upcoming.ts";
 import type { Pipeline } from "../../src/schedule/schedule.ts";
 import { pipelineAt } from "./pipelines.ts";
@@ -13,7 +13,7 @@ function planned(pipelines: readonly Pipeline[], window: Partial<Window>): strin
   return [...atMost(20, runs)].map(({ pipeline, at }) => `${new Date(at).toISOString().slice(5, 16)} ${pipeline.tap}`);
 }
 
-test("runs come by time, those of one minute in the order of the file", () => {
+test("runs are sorted by time, and within one minute by the order of the file", () => {
   expect(planned([pipelineAt("b", ["0 * * * *"]), pipelineAt("a", ["*/30 0 * * *"])], { to })).toEqual([
     "03-29T00:00 b",
     "03-29T00:00 a",
@@ -23,7 +23,7 @@ test("runs come by time, those of one minute in the order of the file", () => {
   ]);
 });
 
-test("a minute that two crons of a pipeline name is one run", () => {
+test("two cron expressions of a pipeline that fire in the same minute give one run", () => {
   expect(planned([pipelineAt("a", ["0 * * * *", "*/60 0,1 * * *", "30 1 * * *"])], { to })).toEqual([
     "03-29T00:00 a",
     "03-29T01:00 a",
@@ -32,7 +32,7 @@ test("a minute that two crons of a pipeline name is one run", () => {
   ]);
 });
 
-test("a pipeline follows its own zone, else the machine's", () => {
+test("a pipeline follows its own zone, or the machine's if it has none", () => {
   const pipelines = [
     pipelineAt("machine", ["30 1 29 3 *"]),
     pipelineAt("tokyo", ["30 9 29 3 *"], { timezone: "Asia/Tokyo" }),
@@ -43,7 +43,7 @@ test("a pipeline follows its own zone, else the machine's", () => {
   ]);
 });
 
-test("a count is of each pipeline, not of all", () => {
+test("a count applies to each pipeline", () => {
   expect(planned([pipelineAt("a", ["0 * * * *"]), pipelineAt("b", ["0 0 1 1 *"])], { count: 2 })).toEqual([
     "03-29T00:00 a",
     "03-29T01:00 a",
@@ -52,11 +52,11 @@ test("a count is of each pipeline, not of all", () => {
   ]);
 });
 
-test("without an end the runs go on as long as they are taken", () => {
+test("without an end, the runs continue until the consumer stops", () => {
   expect(planned([pipelineAt("a", ["0 0 29 2 *"])], {})).toHaveLength(20);
 });
 
-test("the runs of many pipelines are the runs of each", () => {
+test("the runs of many pipelines are the runs of each of them", () => {
   const crons = fc.constantFrom("*/5 * * * *", "0 * * * *", "30 1 * * *", "15,45 1 * * *", "0 2 * * 0", "@daily");
   const pipelines = fc.array(fc.uniqueArray(crons, { minLength: 1, maxLength: 3 }), { maxLength: 8 });
   const zones = fc.constantFrom("Europe/London", "America/New_York", "UTC");

@@ -4,8 +4,9 @@ import { expect, test } from "vitest";
 import { main } from "../../src/cli/main.ts";
 import { runMain } from "../../src/cli/run-command.ts";
 import { locksDir } from "../../src/storage/paths.ts";
+import { anEntry, PAIR_WORDS, sandbox } from "../support/sandbox.ts";
+import { untilFile } from "../support/wait.ts";
 import { leaveDeadLock } from "./dead-run.ts";
-import { anEntry, PAIR_WORDS, sandbox, untilFile } from "./sandbox.ts";
 
 const CHECK_WORDS = [...PAIR_WORDS, "--command", "run_data_diff_checks"];
 
@@ -46,7 +47,7 @@ test("a mismatch is a failed run, and its report shows the last lines", async ()
   expect(host.err()).toContain("  | orders_count: 10 rows in the source, 9 in the target");
 });
 
-test("data-diff checks leave alone what a run of PipelineWise has written", async () => {
+test("data-diff checks do not touch the files of a PipelineWise run", async () => {
   const { host, paths, file } = sandbox();
   leaveDeadLock(paths);
   const pidfile = file(".pipelinewise/redshift/microserv_1/pipelinewise.pid");

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { type LockRecord, recordOf, renderRecord, renderToken, tokenFileName } from "../../src/lock/owner-record.ts";
 import { LOCK_TIMING } from "../../src/lock/timing.ts";
 import type { LockId } from "../../src/pipeline-id.ts";
-import { lockFolder, type StatePaths } from "../../src/storage/paths.ts";
+import { lockDirectory, type StatePaths } from "../../src/storage/paths.ts";
 
 export const DEAD_RUN = { id: "0dead0dead0dea", startedAt: "2026-11-23T09:00:00.000Z" } as const;
 export const LAST_BEAT = "2026-11-23T09:10:00.000Z";
@@ -16,7 +16,7 @@ const deadPid = (): number => spawnSync("true").pid;
 export function leaveDeadLock(
   paths: StatePaths,
   changes: Partial<LockRecord> = {},
-  which: Pick<LockId, "dataDiff"> = {},
+  which: Pick<LockId, "dataDiff"> = { dataDiff: false },
 ): { token: string; file: string } {
   const claim = {
     host: "testhost",
@@ -24,12 +24,13 @@ export function leaveDeadLock(
     uid: 0,
     runId: DEAD_RUN.id,
     startedAt: new Date(DEAD_RUN.startedAt),
+    limitations: [],
   };
   const record = { ...recordOf(claim, null, LOCK_TIMING), startTicks: 1, task: "run_tap", ...changes };
   const token = renderToken(record, "abc123");
-  const folder = lockFolder(paths, { tap: "microserv_1", target: "redshift", ...which });
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const file = join(folder, tokenFileName(token));
+  const directory = lockDirectory(paths, { tap: "microserv_1", target: "redshift", ...which });
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const file = join(directory, tokenFileName(token));
   writeFileSync(file, renderRecord(record), { mode: 0o600 });
   utimesSync(file, new Date(LAST_BEAT), new Date(LAST_BEAT));
   return { token, file };

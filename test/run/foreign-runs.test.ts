@@ -1,17 +1,30 @@
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { runMain } from "../../src/cli/run-command.ts";
-import { appendRecord } from "../../src/history/store.ts";
-import { argvOf, commandFor } from "../../src/run/checks/foreign-runs.ts";
-import { findTraces } from "../../src/run/checks/leftovers.ts";
-import { wasRefused } from "../../src/run/checks/preflight.ts";
-import { tempFolder } from "../support/host.ts";
+import { openHistory } from "../../src/history/store.ts";
+import { argvOf, commandFor, endsWith, findForeignProcess, startArguments } from "../../src/run/checks/foreign-runs.ts";
+import { findFileEvidence } from "../../src/run/checks/leftovers.ts";
+import { startForeign } from "../support/foreign-run.ts";
+import { tempDirectory } from "../support/host.ts";
+import { sendSignal } from "../support/processes.ts";
+import { PAIR_WORDS, sandbox } from "../support/sandbox.ts";
+import { freezeTimers, until, untilFrozen } from "../support/wait.ts";
 import { DEAD_RUN, LAST_BEAT, leaveDeadLock } from "./dead-run.ts";
-import { PAIR_WORDS, sandbox, until } from "./sandbox.ts";
 
 const PAIR = { tap: "microserv_1", target: "redshift" };
+const LOCK = { ...PAIR, dataDiff: false };
 
 describe("a process's arguments", () => {
   test.each([
@@ -48,13 +61,14 @@ describe("a process's arguments", () => {
     ["pipelinewise discover_tap --tap microserv_1 --target redshift", undefined],
     ["tail -f --tap microserv_1 --target redshift", undefined],
     ["timeout 3h pipelinewise-sched run --command fast_sync --tap microserv_1 --target redshift", undefined],
+    ["docker run acme/pipelinewise-sched:2 run --command fast_sync --tap microserv_1 --target redshift", undefined],
     ["pipelinewise run_tap --tap microserv_2 --target redshift", undefined],
     ["pipelinewise run_tap --tap microserv_1 --target snowflake", undefined],
     ["pipelinewise status --tap microserv_1 --target redshift", undefined],
     ["node /x/bin/pipelinewise-sched.cjs run --command run_tap --tap microserv_1 --target redshift", undefined],
     ["", undefined],
   ])("%s: %s", (line, command) => {
-    expect(commandFor(line.split(" "), PAIR)).toBe(command);
+    expect(commandFor(line.split(" "), LOCK)).toBe(command);
   });
 });
 
@@ -71,91 +85,105 @@ test("a process that runs data-diff checks needs the lock of the checks, and no 
   expect(covering("--target redshift --tap microserv_2")).toBeUndefined();
 });
 
-test("a process's arguments are read whole, however many tables precede the ids", async () => {
+test("a launcher of this start is known by its arguments, although it is not an ancestor", () => {
+  const start = ["run", "--tap", "microserv_1", "--target", "redshift", "--command", "fast_sync"];
+  const launcher = ["systemd-run", "--unit", "pipelinewise", "--wait", "sched", ...start];
+  expect(commandFor(launcher, LOCK)).toBeDefined();
+  expect(endsWith(launcher, startArguments(["node", "/x/sched", ...start]))).toBe(true);
+  expect(endsWith(["pipelinewise", ...start.slice(1)], startArguments(["node", "/x/sched", ...start]))).toBe(false);
+  expect(endsWith(launcher, startArguments(["node", "/x/sched"]))).toBe(false);
+});
+
+test("all arguments of a process are read, also if a long list of tables precedes the ids", async () => {
   const tables = Array.from({ length: 3000 }, (_, index) => `public.table_${index}`).join(",");
   const words = ["/bin/sh", "-c", "sleep 600; :", "fast_sync", "--tables", tables, "--tap", "é"];
-  const child = spawn("/bin/sh", words.slice(1), { stdio: "ignore" });
-  onTestFinished(() => void child.kill("SIGKILL"));
-  await until(() => argvOf(child.pid ?? 0).at(-1) === "é");
+  const child = spawn("/bin/sh", words.slice(1), { stdio: "ignore", detached: true });
+  onTestFinished(() => sendSignal(-(child.pid ?? 0), "SIGKILL"));
+  await until("the child runs its program", () => argvOf(child.pid ?? 0).at(-1) === "é");
   expect(argvOf(child.pid ?? 0).map((word) => word.length)).toEqual(words.map((word) => word.length));
 });
 
-/** A process that looks like a run of PipelineWise, in a config directory. */
-async function startExternal(
-  program: string,
-  configDir: string,
-  words: readonly string[],
-  command = "run_tap",
-): Promise<ChildProcess> {
-  const child = spawn("/bin/sh", [program, command, ...words], {
-    env: { PATH: "/usr/bin:/bin", PIPELINEWISE_CONFIG_DIRECTORY: configDir },
-    stdio: "ignore",
-  });
-  onTestFinished(() => void child.kill("SIGKILL"));
-  // A fork has its parent's words until it has become the program.
-  await until(() => readFileSync(`/proc/${child.pid}/cmdline`, "utf8").includes(command));
-  return child;
-}
-
-/** Stands for a hand-started PipelineWise that goes on. */
-function slowProgram(): string {
-  const path = join(tempFolder(), "pipelinewise");
-  writeFileSync(path, "while :; do sleep 0.2; done\n");
-  return path;
-}
-
-describe("a run that others started", () => {
+describe("a foreign run", () => {
   test.each([
     ["--tap", "microserv_1", "--target", "redshift"],
     ["--target=redshift", "--tap=microserv_1"],
-  ])("is seen by its words, and skips ours: %s %s", async (...words) => {
+  ])("is found by its arguments, and the start is skipped: %s %s", async (...words) => {
     const { host, file, paths, records } = sandbox("touch $HOME/ran");
-    const external = await startExternal(slowProgram(), paths.configDir, words);
+    const external = await startForeign(paths.configDir, words);
     expect(await runMain(PAIR_WORDS, host)).toBe(75);
     expect(host.err()).toContain(
-      `skipped (external): microserv_1 → redshift is run by pid ${external.pid} (run_tap), which this program did not start`,
+      `skipped (external): microserv_1 → redshift is run by pid ${external} (run_tap), which this program did not start`,
     );
     expect(existsSync(file("ran"))).toBe(false);
     expect(await records()).toMatchObject([{ outcome: "skipped", reason: "external" }]);
   });
 
-  test.each(["fast_sync", "a_command_of_a_later_release"])("by the command %s skips ours", async (command) => {
-    const { host, file, paths } = sandbox("touch $HOME/ran");
-    const external = await startExternal(slowProgram(), paths.configDir, PAIR_WORDS, command);
-    expect(await runMain(PAIR_WORDS, host)).toBe(75);
-    expect(host.err()).toContain(`is run by pid ${external.pid} (${command}), which this program did not start`);
-    expect(existsSync(file("ran"))).toBe(false);
-  });
+  test.each(["fast_sync", "a_command_of_a_later_release"])(
+    "with the command %s is found, and the start is skipped",
+    async (command) => {
+      const { host, file, paths } = sandbox("touch $HOME/ran");
+      const external = await startForeign(paths.configDir, PAIR_WORDS, command);
+      expect(await runMain(PAIR_WORDS, host)).toBe(75);
+      expect(host.err()).toContain(`is run by pid ${external} (${command}), which this program did not start`);
+      expect(existsSync(file("ran"))).toBe(false);
+    },
+  );
 
   test("of data-diff checks does not stop replication", async () => {
     const { host, file, paths } = sandbox("touch $HOME/ran");
-    await startExternal(slowProgram(), paths.configDir, PAIR_WORDS, "run_data_diff_checks");
+    await startForeign(paths.configDir, PAIR_WORDS, "run_data_diff_checks");
     expect(await runMain(PAIR_WORDS, host)).toBe(0);
     expect(existsSync(file("ran"))).toBe(true);
   });
 
-  test("in another config directory is another pipeline", async () => {
+  test("in another config directory does not count", async () => {
     const { host, file } = sandbox("touch $HOME/ran");
-    await startExternal(slowProgram(), tempFolder(), PAIR_WORDS);
+    await startForeign(tempDirectory(), PAIR_WORDS);
     expect(await runMain(PAIR_WORDS, host)).toBe(0);
     expect(existsSync(file("ran"))).toBe(true);
   });
 
-  test("is believed when PipelineWise's pidfile names it, whatever its environment", async () => {
+  test("in another config directory does not count while it starts its program and has no environment", async () => {
+    const { paths } = sandbox();
+    const lock = { tap: "only_here", target: "redshift", dataDiff: false };
+    const program = join(tempDirectory(), "pipelinewise");
+    const other = `PIPELINEWISE_CONFIG_DIRECTORY=${tempDirectory()}`;
+    writeFileSync(program, `read go; export ${other}; exec /bin/sh "$0" "$@"\n`);
+    const words = ["run_tap", "--tap", lock.tap, "--target", lock.target];
+    const child = spawn("/bin/sh", [program, ...words], { env: {}, stdio: ["pipe", "ignore", "ignore"] });
+    onTestFinished(() => void child.kill("SIGKILL"));
+    const pid = child.pid ?? 0;
+    await until("the child runs its program", () => argvOf(pid).includes("run_tap"));
+    freezeTimers();
+    let isOver = false;
+    const search = findForeignProcess(paths.configDir, lock, process.pid).finally(() => {
+      isOver = true;
+    });
+    await untilFrozen(() => isOver || vi.getTimerCount() > 0);
+    child.stdin.write("go\n");
+    await untilFrozen(() => readFileSync(`/proc/${pid}/environ`, "utf8").includes(other));
+    await untilFrozen(() => {
+      vi.advanceTimersByTime(5);
+      return isOver;
+    });
+    expect(await search).toBeUndefined();
+  });
+
+  test("counts if PipelineWise's pidfile names it, with any environment", async () => {
     const { host, paths } = sandbox("touch $HOME/ran");
-    const external = await startExternal(slowProgram(), tempFolder(), PAIR_WORDS);
-    const { pidfile } = tapFolder(paths.configDir);
-    writeFileSync(pidfile, String(external.pid));
+    const external = await startForeign(tempDirectory(), PAIR_WORDS);
+    const { pidfile } = tapDirectory(paths.configDir);
+    writeFileSync(pidfile, String(external));
     expect(await runMain(PAIR_WORDS, host)).toBe(75);
-    expect(host.err()).toContain(`pid ${external.pid}`);
+    expect(host.err()).toContain(`pid ${external}`);
     expect(existsSync(pidfile)).toBe(true);
   });
 
-  test("is believed when the pidfile names any live process that is older than the pidfile", async () => {
+  test("counts if the pidfile names a running process that is older than the pidfile", async () => {
     const { host, paths, file } = sandbox("touch $HOME/ran");
     const child = spawn("sleep", ["600"], { stdio: "ignore" });
     onTestFinished(() => void child.kill("SIGKILL"));
-    const { pidfile } = tapFolder(paths.configDir);
+    const { pidfile } = tapDirectory(paths.configDir);
     writeFileSync(pidfile, `${child.pid}\n`);
     expect(await runMain(PAIR_WORDS, host)).toBe(75);
     expect(host.err()).toContain(
@@ -164,32 +192,17 @@ describe("a run that others started", () => {
     expect(existsSync(file("ran"))).toBe(false);
     expect(readFileSync(pidfile, "utf8")).toBe(`${child.pid}\n`);
   });
-
-  test("that PipelineWise itself met is a skip, not a failure", async () => {
-    const { host, records } = sandbox(
-      'echo "time=2026-11-23 10:50:48 logger_name=pipelinewise.cli.pipelinewise log_level=ERROR message=Another instance of the tap is already running."; exit 1',
-    );
-    expect(await runMain(PAIR_WORDS, host)).toBe(75);
-    expect(await records()).toMatchObject([{ outcome: "skipped", reason: "external" }]);
-  });
-
-  test("only PipelineWise's own last words count", () => {
-    expect(wasRefused(1, "Another instance of the tap is already running.\n")).toBe(true);
-    expect(wasRefused(1, "Another instance of the tap is already running.\nand more\n")).toBe(false);
-    expect(wasRefused(2, "Another instance of the tap is already running.\n")).toBe(false);
-    expect(wasRefused(1, undefined)).toBe(false);
-  });
 });
 
-/** PipelineWise's folder of the pipeline. */
-function tapFolder(configDir: string) {
-  const folder = join(configDir, "redshift", "microserv_1");
-  mkdirSync(join(folder, "log"), { recursive: true });
-  const logs = () => readdirSync(join(folder, "log"));
+/** PipelineWise's directory of the pipeline. */
+function tapDirectory(configDir: string) {
+  const directory = join(configDir, "redshift", "microserv_1");
+  mkdirSync(join(directory, "log"), { recursive: true });
+  const logs = () => readdirSync(join(directory, "log"));
   const log = (stamp: string) => {
-    writeFileSync(join(folder, "log", `redshift-microserv_1-${stamp}.singer.log.running`), "rows\n");
+    writeFileSync(join(directory, "log", `redshift-microserv_1-${stamp}.singer.log.running`), "rows\n");
   };
-  return { pidfile: join(folder, "pipelinewise.pid"), state: join(folder, "state.json"), log, logs };
+  return { pidfile: join(directory, "pipelinewise.pid"), state: join(directory, "state.json"), log, logs };
 }
 
 /** A pid namespace of its own, where pids are given out one after the other and to nobody else. */
@@ -202,45 +215,42 @@ const REUSE_PID = `
   while :; do sleep 600 & [ $! -eq 200 ] && break; kill $!; wait $! 2>/dev/null; done
   exec "$2" "$3" run --tap microserv_1 --target redshift`;
 
-test.skipIf(!canUnshare)(
-  "a pid that was used again names no run: its process started after the pidfile was written",
-  () => {
-    const { host, home, paths } = sandbox();
-    const { pidfile } = tapFolder(paths.configDir);
-    const words = [...OWN_PIDS, REUSE_PID, "", pidfile, process.execPath, host.program];
-    const { status, stderr } = spawnSync("unshare", words, { env: { ...host.env }, cwd: home, encoding: "utf8" });
-    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
-    expect(existsSync(pidfile)).toBe(false);
-  },
-);
+test.skipIf(!canUnshare)("a pidfile is a leftover if the process with its pid started after it was written", () => {
+  const { host, home, paths } = sandbox();
+  const { pidfile } = tapDirectory(paths.configDir);
+  const words = [...OWN_PIDS, REUSE_PID, "", pidfile, process.execPath, host.program];
+  const { status, stderr } = spawnSync("unshare", words, { env: { ...host.env }, cwd: home, encoding: "utf8" });
+  expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+  expect(existsSync(pidfile)).toBe(false);
+});
 
-describe("what a dead run left", () => {
+describe("leftovers of a dead run:", () => {
   test.each(["4194999", "4294967296", "not a pid", String(process.pid), ""])(
-    "a pidfile that says %j goes",
+    "a pidfile that contains %j is removed",
     async (text) => {
       const { host, paths } = sandbox();
-      const { pidfile } = tapFolder(paths.configDir);
+      const { pidfile } = tapDirectory(paths.configDir);
       writeFileSync(pidfile, text);
       expect(await runMain(PAIR_WORDS, host)).toBe(0);
       expect(existsSync(pidfile)).toBe(false);
     },
   );
 
-  test("its log is called .terminated, and state.json stays as it was", async () => {
+  test("the log is renamed to .terminated, and state.json does not change", async () => {
     const { host, paths } = sandbox();
     leaveDeadLock(paths);
-    const { log, logs, state } = tapFolder(paths.configDir);
-    writeFileSync(state, "half a sta");
+    const { log, logs, state } = tapDirectory(paths.configDir);
+    writeFileSync(state, '{"bookmarks": {}}');
     log("20261123_090001");
     expect(await runMain(PAIR_WORDS, host)).toBe(0);
     expect(logs()).toEqual(["redshift-microserv_1-20261123_090001.singer.log.terminated"]);
-    expect(readFileSync(state, "utf8")).toBe("half a sta");
+    expect(readFileSync(state, "utf8")).toBe('{"bookmarks": {}}');
   });
 
-  test("a log that no run of ours wrote, and that is young, may be another host's: skipped, and not touched", async () => {
+  test("a new log of an unknown run may belong to another host, so the start is skipped and the log is not touched", async () => {
     const { host, paths, records } = sandbox("touch $HOME/ran");
     leaveDeadLock(paths);
-    const { log, logs } = tapFolder(paths.configDir);
+    const { log, logs } = tapDirectory(paths.configDir);
     log("20261123_113000");
     expect(await runMain(PAIR_WORDS, host)).toBe(75);
     expect(host.err()).toContain("may be running on another host");
@@ -248,23 +258,85 @@ describe("what a dead run left", () => {
     expect((await records()).map(({ reason }) => reason)).toContain("external");
   });
 
-  test("a log that nobody has written for long is nobody's", async () => {
+  /**
+   * Makes `/` of the host look as on a machine whose processes are all visible. @param mounts of /proc/self/mountinfo
+   */
+  function wholeMachine(machine: string, mounts = "22 1 8:1 / / rw shared:1 - ext4 /dev/sda1 rw\n") {
+    mkdirSync(join(machine, "proc/self/ns"), { recursive: true });
+    mkdirSync(join(machine, "proc/1"));
+    symlinkSync("pid:[4026531836]", join(machine, "proc/self/ns/pid"));
+    writeFileSync(join(machine, "proc/1/stat"), "");
+    writeFileSync(join(machine, "proc/self/mountinfo"), mounts);
+  }
+
+  test("a new log of an unknown run is a leftover if every process that could write it is visible", async () => {
+    const { host, paths } = sandbox();
+    wholeMachine(host.root);
+    const { log, logs } = tapDirectory(paths.configDir);
+    log("20261123_113000");
+    expect(await runMain(PAIR_WORDS, host)).toBe(0);
+    expect(logs()).toEqual(["redshift-microserv_1-20261123_113000.singer.log.terminated"]);
+  });
+
+  test.each<[string, (machine: string, root: string) => void]>([
+    ["there is a network file system", (machine) => wholeMachine(machine, "22 1 0:5 / /srv rw - nfs4 nas:/srv rw\n")],
+    [
+      "another host has a history here",
+      (machine, root) => {
+        wholeMachine(machine);
+        mkdirSync(join(root, "runs/2026-11"), { recursive: true, mode: 0o700 });
+        writeFileSync(join(root, "runs/2026-11/etl-2.jsonl"), "");
+      },
+    ],
+    [
+      "this host is an NFS server",
+      (machine) => wholeMachine(machine, "33 22 0:40 / /proc/fs/nfsd rw - nfsd nfsd rw\n"),
+    ],
+    [
+      "this is a container",
+      (machine) => {
+        wholeMachine(machine);
+        rmSync(join(machine, "proc/self/ns/pid"));
+        symlinkSync("pid:[4026532200]", join(machine, "proc/self/ns/pid"));
+      },
+    ],
+  ])("a new log of an unknown run counts if %s", async (_why, prepare) => {
     const { host, paths } = sandbox();
     mkdirSync(paths.root, { mode: 0o700 });
-    tapFolder(paths.configDir).log("20261123_113000");
-    const found = await findTraces(paths, PAIR, host, { ourRuns: [], foreignMs: -1 });
-    expect(found).toMatchObject({ kind: "leftovers", leftovers: { logs: [expect.stringContaining("113000")] } });
+    prepare(host.root, paths.root);
+    tapDirectory(paths.configDir).log("20261123_113000");
+    const found = await findFileEvidence({ paths, lock: LOCK, host, ourRuns: [] });
+    expect(found.kind).toBe("log");
+  });
+
+  test("a log that was restored from a backup is as old as its content", async () => {
+    const { host, paths } = sandbox();
+    const { log, logs } = tapDirectory(paths.configDir);
+    log("20261123_113000");
+    const [name = ""] = logs();
+    const old = new Date(Date.now() - 3_600_000);
+    utimesSync(join(paths.configDir, "redshift/microserv_1/log", name), old, old);
+    expect(await runMain(PAIR_WORDS, host)).toBe(0);
+    expect(logs()).toEqual(["redshift-microserv_1-20261123_113000.singer.log.terminated"]);
+  });
+
+  test("an old log of an unknown run is a leftover", async () => {
+    const { host, paths } = sandbox();
+    mkdirSync(paths.root, { mode: 0o700 });
+    tapDirectory(paths.configDir).log("20261123_113000");
+    const found = await findFileEvidence({ paths, lock: LOCK, host, ourRuns: [], foreignMs: -1 });
+    expect(found).toMatchObject({ kind: "none", leftovers: { logs: [expect.stringContaining("113000")] } });
     expect(readdirSync(paths.root)).toEqual([]);
   });
 
-  test("a run of ours that was killed puts its own things away", async () => {
+  test("a run that was killed removes its own leftovers", async () => {
     const { host, paths } = sandbox(`
-      folder=$PIPELINEWISE_CONFIG_DIRECTORY/redshift/microserv_1
-      mkdir -p $folder/log; echo $$ > $folder/pipelinewise.pid
-      touch $folder/log/redshift-microserv_1-20261123_120000.fastsync.log.running
+      directory=$PIPELINEWISE_CONFIG_DIRECTORY/redshift/microserv_1
+      mkdir -p $directory/log; echo $$ > $directory/pipelinewise.pid
+      touch $directory/log/redshift-microserv_1-20261123_120000.fastsync.log.running
       kill -9 $$`);
     expect(await runMain(PAIR_WORDS, host)).toBe(137);
-    const { pidfile, logs } = tapFolder(paths.configDir);
+    const { pidfile, logs } = tapDirectory(paths.configDir);
     expect(existsSync(pidfile)).toBe(false);
     expect(logs()).toEqual(["redshift-microserv_1-20261123_120000.fastsync.log.terminated"]);
   });
@@ -283,7 +355,7 @@ describe("a disabled tap", () => {
   });
 
   test.each([JSON.stringify(config(true)), JSON.stringify(config(undefined)), "{", "null", "[]", '{"targets": 4}'])(
-    "nothing else keeps a tap from running: %s",
+    "a config.json that does not disable the tap does not stop the run: %s",
     async (text) => {
       const { host, paths } = sandbox();
       writeFileSync(join(paths.configDir, "config.json"), text);
@@ -293,7 +365,7 @@ describe("a disabled tap", () => {
 });
 
 describe("a run whose process died", () => {
-  test("is recorded as lost by the next start, with its last sign of life", async () => {
+  test("is recorded as lost by the next start, with its last heartbeat", async () => {
     const { host, paths, records } = sandbox();
     leaveDeadLock(paths, { task: "sync_tables#weekly 2026-11-23T09:00:00.000Z" });
     expect(await runMain(PAIR_WORDS, host)).toBe(0);
@@ -309,19 +381,48 @@ describe("a run whose process died", () => {
       endedAt: LAST_BEAT,
     });
     expect(lost?.detail).toContain("found by the next start, on host testhost");
+    expect(host.err()).toBe(
+      `pipelinewise-sched: microserv_1 → redshift (sync_tables weekly): the run of ${DEAD_RUN.startedAt} on host testhost was lost: ${lost?.detail}; log: ${lost?.log}\n`,
+    );
   });
 
-  test("is recorded once, however many find it at once", async () => {
+  test("is recorded once, also if many starts find it at once", async () => {
     const { host, paths, records } = sandbox();
     leaveDeadLock(paths);
     await Promise.all(Array.from({ length: 8 }, () => runMain(PAIR_WORDS, host)));
     expect((await records()).filter(({ outcome }) => outcome === "lost")).toHaveLength(1);
   });
 
-  test("is not recorded once more when it died behind its own last word", async () => {
+  test.each([
+    ["succeeded", 0],
+    ["failed", 3],
+  ])(
+    "that %s and could not be recorded says so, keeps its exit code, and is recorded by the next start",
+    async (outcome, code) => {
+      const { host, paths, records, file } = sandbox(`
+      cd $HOME/.pipelinewise/.sched
+      [ -e $HOME/second ] && exit
+      mv runs away; touch runs $HOME/second; exit ${code}`);
+      expect(await runMain(PAIR_WORDS, host)).toBe(code);
+      expect(host.err()).toMatch(
+        new RegExp(
+          `${outcome}[^,\\n]*, but this could not be recorded: .*The next start of this pipeline records it\\.`,
+        ),
+      );
+      rmSync(join(paths.root, "runs"));
+      renameSync(join(paths.root, "away"), join(paths.root, "runs"));
+      expect(existsSync(file("second"))).toBe(true);
+      expect(await runMain(PAIR_WORDS, host)).toBe(0);
+      const detail = "its end could not be recorded when it ended; found by the next start, on host testhost";
+      expect(await records()).toMatchObject([{ outcome: "succeeded" }, { outcome, exitCode: code, detail }]);
+      expect(readdirSync(join(paths.root, "locks", PAIR.target)).filter((name) => name.endsWith(".gone"))).toEqual([]);
+    },
+  );
+
+  test("is not recorded again if it died after it wrote its record", async () => {
     const { host, paths, records } = sandbox();
     leaveDeadLock(paths);
-    await appendRecord(paths, host, {
+    await openHistory(paths, host).append({
       ...{ ...PAIR, ...DEAD_RUN, command: "run_tap", outcome: "failed", exitCode: 1, host: "testhost" },
       ...{ scheduled: false, endedAt: "2026-11-23T09:10:05.000Z" },
     });

@@ -1,16 +1,19 @@
 import { EventEmitter } from "node:events";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { main } from "../../src/cli/main.ts";
 import { runMain } from "../../src/cli/run-command.ts";
 import { StoreError } from "../../src/errors.ts";
-import { looseLocks, PAIR_WORDS, pidIn, sandbox, until, untilFile, works } from "./sandbox.ts";
+import { isRunning } from "../support/processes.ts";
+import { looseLocks, PAIR_WORDS, sandbox } from "../support/sandbox.ts";
+import { pidIn, until, untilFile } from "../support/wait.ts";
 
 /** Steps that come at once where a test wants them, and never where it does not. */
 const AT_ONCE = { graceMs: 20, killGraceMs: 20 };
 const NEVER = { graceMs: 600_000, killGraceMs: 600_000 };
 
 describe("a stop", () => {
-  test("reaches the leader first, and nothing of the pipeline is left", async () => {
+  test("reaches the pipeline process first, and no process of the pipeline is left", async () => {
     const { host, file, records } = sandbox(`
       trap 'echo told >> $HOME/told; kill $!; exit 1' TERM
       sleep 600 & echo $! > $HOME/child; wait`);
@@ -19,7 +22,7 @@ describe("a stop", () => {
     host.signals.emit("SIGINT");
     expect(await running).toBe(130);
     expect(readFileSync(file("told"), "utf8")).toBe("told\n");
-    expect(works(child)).toBe(false);
+    expect(isRunning(child)).toBe(false);
     expect(host.err()).toContain("stopping microserv_1 → redshift (press Ctrl-C again to force)");
     expect(host.err()).toContain("microserv_1 → redshift was stopped by SIGINT after 0 s");
     expect(await records()).toMatchObject([{ outcome: "stopped", exitCode: 130, detail: "was stopped by SIGINT" }]);
@@ -28,16 +31,42 @@ describe("a stop", () => {
   test.each([
     ["SIGTERM", 143],
     ["SIGHUP", 129],
-  ])("%s does the same, as %i", async (signal, code) => {
+    ["SIGQUIT", 131],
+    ["SIGTRAP", 133],
+    ["SIGABRT", 134],
+    ["SIGALRM", 142],
+    ["SIGSTKFLT", 144],
+    ["SIGXCPU", 152],
+    ["SIGVTALRM", 154],
+    ["SIGPROF", 155],
+    ["SIGIO", 157],
+    ["SIGPWR", 158],
+    ["SIGSYS", 159],
+  ])("%s does the same, and the exit code is %i", async (signal, code) => {
     const { host, file } = sandbox("echo $$ > $HOME/leader; exec sleep 600");
     const running = runMain(PAIR_WORDS, host, { timing: NEVER });
     const leader = await pidIn(file("leader"));
     host.signals.emit(signal);
     expect(await running).toBe(code);
-    expect(works(leader)).toBe(false);
+    expect(isRunning(leader)).toBe(false);
   });
 
-  test("a pipeline that ignores SIGTERM is killed in the end", async () => {
+  test("does not happen at SIGHUP without a terminal, nor at SIGTSTP, SIGUSR1, SIGUSR2 or SIGXFSZ", async () => {
+    const { host, file } = sandbox("touch $HOME/started; while [ ! -e $HOME/go ]; do sleep 0.05; done", {
+      hasTerminal: () => false,
+    });
+    const running = runMain(PAIR_WORDS, host, { timing: NEVER });
+    await untilFile(file("started"));
+    host.signals.emit("SIGHUP");
+    for (const signal of ["SIGTSTP", "SIGUSR1", "SIGUSR2", "SIGXFSZ"]) expect(host.signals.emit(signal)).toBe(true);
+    expect(host.err()).toBe(
+      "pipelinewise-sched: Ctrl-Z does not suspend a run, because its lock would expire on other hosts. To stop the run, press Ctrl-C. To get the shell back, start it with: nohup … &\n",
+    );
+    writeFileSync(file("go"), "");
+    expect(await running).toBe(0);
+  });
+
+  test("kills a pipeline that ignores SIGTERM", async () => {
     const { host, file } = sandbox(`
       trap '' TERM
       (while :; do sleep 1; done) & echo $! > $HOME/child
@@ -46,19 +75,19 @@ describe("a stop", () => {
     const child = await pidIn(file("child"));
     host.signals.emit("SIGTERM");
     expect(await running).toBe(143);
-    expect(works(child)).toBe(false);
+    expect(isRunning(child)).toBe(false);
   });
 
-  test("with --stop-within 2 it is killed so much sooner", { timeout: 30_000 }, async () => {
+  test("kills sooner with --kill-after 2", { timeout: 30_000 }, async () => {
     const { host, file } = sandbox("trap '' TERM; echo $$ > $HOME/leader; while :; do sleep 0.1; done");
-    const running = runMain([...PAIR_WORDS, "--stop-within", "2"], host);
+    const running = runMain([...PAIR_WORDS, "--kill-after", "2"], host);
     const leader = await pidIn(file("leader"));
     host.signals.emit("SIGTERM");
     expect(await running).toBe(143);
-    expect(works(leader)).toBe(false);
+    expect(isRunning(leader)).toBe(false);
   });
 
-  test("what the leader leaves behind gets SIGTERM too", async () => {
+  test("sends SIGTERM to the processes that the pipeline process leaves behind", async () => {
     const { host, file } = sandbox(`
       trap 'exit 1' TERM
       sh -c 'trap "touch $HOME/child-told; exit" TERM; echo $$ > $HOME/child; while :; do sleep 0.05; done' &
@@ -68,10 +97,10 @@ describe("a stop", () => {
     host.signals.emit("SIGTERM");
     expect(await running).toBe(143);
     expect(existsSync(file("child-told"))).toBe(true);
-    expect(works(child)).toBe(false);
+    expect(isRunning(child)).toBe(false);
   });
 
-  test("Ctrl-C again goes on to the next step at once", async () => {
+  test("goes on to the next step at once after a second Ctrl-C", async () => {
     const { host, file } = sandbox(`
       trap 'echo told >> $HOME/told' TERM
       echo $$ > $HOME/leader
@@ -80,15 +109,15 @@ describe("a stop", () => {
     const running = runMain(PAIR_WORDS, host, { timing: NEVER });
     const leader = await pidIn(file("leader"));
     host.signals.emit("SIGINT");
-    await until(() => told() === 1);
+    await until("the first signal arrives", () => told() === 1);
     host.signals.emit("SIGINT");
-    await until(() => told() === 2);
+    await until("the second signal arrives", () => told() === 2);
     host.signals.emit("SIGINT");
     expect(await running).toBe(130);
-    expect(works(leader)).toBe(false);
+    expect(isRunning(leader)).toBe(false);
   });
 
-  test("before the pipeline has begun, it does not begin", async () => {
+  test("before the pipeline has started keeps it from starting", async () => {
     const { host, file, records } = sandbox("touch $HOME/ran");
     const locks = looseLocks();
     const stopping = {
@@ -105,7 +134,7 @@ describe("a stop", () => {
   });
 });
 
-test("no signal is taken when nothing runs any more", async () => {
+test("signals are no longer handled after the run", async () => {
   const { host } = sandbox();
   await runMain(PAIR_WORDS, host);
   expect(host.signals.eventNames()).toEqual([]);
@@ -121,16 +150,60 @@ test("a run lasts as long as any process of its group", async () => {
     ended = true;
   });
   const leader = await pidIn(file("leader"));
-  await until(() => !works(leader));
+  await until("PipelineWise has ended", () => !isRunning(leader));
   expect(ended).toBe(false);
   writeFileSync(file("go"), "");
   expect(await running).toBe(4);
   expect(host.out()).toBe("late\n");
 });
 
-test("a process that left the group is not waited for, though it keeps our pipe open", async () => {
+test("a run waits for a process that left the group, and start, status and unlock name it", async () => {
+  const { host, file, install } = sandbox(`
+    [ "$1" = status ] && exit 0
+    echo $$ > $HOME/leader
+    setsid sleep 600 >/dev/null 2>&1 </dev/null & echo $! > $HOME/daemon`);
+  install();
+  const running = runMain(PAIR_WORDS, host);
+  const leader = await pidIn(file("leader"));
+  await until("PipelineWise has ended", () => !isRunning(leader));
+  const daemon = await pidIn(file("daemon"));
+  await until("it is another program", () => readFileSync(`/proc/${daemon}/comm`, "utf8") === "sleep\n");
+  const named = `PipelineWise has ended; still running: sleep (pid ${daemon})`;
+  expect(await runMain(PAIR_WORDS, host)).toBe(75);
+  expect(host.err()).toContain(`(0 s); ${named}\n`);
+  await main(["unlock", ...PAIR_WORDS], host);
+  expect(host.out()).toContain(`runs on this host; ${named}. To stop it:`);
+  await main(["status"], host);
+  expect(host.out()).toContain(`(0 s); ${named}\n`);
+  process.kill(daemon, "SIGKILL");
+  expect(await running).toBe(0);
+});
+
+test("a run says when PipelineWise itself ended, if other processes of the pipeline ran on", async () => {
+  let now = Date.parse("2026-11-23T12:00:00Z");
+  const { host, file, records } = sandbox(
+    `
+    echo $$ > $HOME/leader
+    (while [ ! -e $HOME/go ]; do sleep 0.05; done) &
+    kill -KILL $$`,
+    { now: () => new Date(now) },
+  );
+  const running = runMain(PAIR_WORDS, host);
+  const leader = await pidIn(file("leader"));
+  await until("the run waits", () => host.err().includes("PipelineWise has ended; still running: pipelinewise (pid "));
+  expect(isRunning(leader)).toBe(false);
+  now += 37_000;
+  writeFileSync(file("go"), "");
+  expect(await running).toBe(137);
+  expect(host.err()).toContain(
+    "failed with exit code 137 (signal 9) after 37 s; PipelineWise itself ended after 0 s; log:",
+  );
+  expect(await records()).toMatchObject([{ outcome: "failed", detail: "PipelineWise itself ended after 0 s" }]);
+});
+
+test("a process that left the group and has another environment is not waited for, although it keeps the pipe open", async () => {
   const { host, file } = sandbox(
-    "setsid sh -c 'echo $$ > $HOME/daemon; exec sleep 600' & while [ ! -s $HOME/daemon ]; do sleep 0.05; done",
+    "env -u PIPELINEWISE_SCHED_RUN setsid sh -c 'echo $$ > $HOME/daemon; exec sleep 600' </dev/null & while [ ! -s $HOME/daemon ]; do sleep 0.05; done",
   );
   expect(await runMain(PAIR_WORDS, host)).toBe(0);
   process.kill(await pidIn(file("daemon")), "SIGKILL");
@@ -148,13 +221,13 @@ test("a lock that is lost stops the pipeline", async () => {
   const leader = await pidIn(file("leader"));
   lose("its record was taken away");
   expect(await running).toBe(74);
-  expect(works(leader)).toBe(false);
+  expect(isRunning(leader)).toBe(false);
   expect(locks.released()).toBe(1);
   expect(await records()).toMatchObject([{ outcome: "lock-lost" }]);
   expect(host.err()).toContain("was stopped because its lock was lost: its record was taken away");
 });
 
-test("a fault of our own while the pipeline is at work ends it before the lock is given back, and is told as that", async () => {
+test("an internal error while the pipeline is running stops it before the lock is released, and is reported as such", async () => {
   let fail: (error: Error) => void = () => {};
   const locks = looseLocks(
     new Promise((_, reject) => {
@@ -173,7 +246,7 @@ test("a fault of our own while the pipeline is at work ends it before the lock i
       const attempt = await locks.acquire(...args);
       if (attempt.kind === "held") return attempt;
       const release = async () => {
-        worked = works(await pidIn(child));
+        worked = isRunning(await pidIn(child));
         await attempt.lock.release();
       };
       return { ...attempt, lock: { ...attempt.lock, release } };
@@ -189,7 +262,7 @@ test("a fault of our own while the pipeline is at work ends it before the lock i
   ]);
 });
 
-test("a lock that cannot be taken is 74, and nothing runs", async () => {
+test("if the lock cannot be acquired, nothing runs and the exit code is 74", async () => {
   const { host, file } = sandbox("touch $HOME/ran");
   const locks = {
     ...looseLocks(),
@@ -202,7 +275,7 @@ test("a lock that cannot be taken is 74, and nothing runs", async () => {
   expect(existsSync(file("ran"))).toBe(false);
 });
 
-/** A reader that takes what it is told to take. */
+/** A reader that takes only as much as the test allows. */
 function reader(takes: (chunk: Uint8Array, self: EventEmitter) => boolean) {
   const events = new EventEmitter();
   return {
@@ -212,7 +285,7 @@ function reader(takes: (chunk: Uint8Array, self: EventEmitter) => boolean) {
 }
 
 describe("a reader", () => {
-  test("that is slow gets all of it, at its pace", async () => {
+  test("that is slow gets all of the output", async () => {
     let bytes = 0;
     let open = 0;
     let most = 0;
@@ -232,7 +305,7 @@ describe("a reader", () => {
     expect(most).toBe(1);
   });
 
-  test("that has gone stops neither the pipeline nor its log", async () => {
+  test("that has closed the pipe stops neither the pipeline nor its log", async () => {
     let chunks = 0;
     const stdout = reader((_chunk, events) => {
       chunks++;
@@ -246,10 +319,10 @@ describe("a reader", () => {
   });
 });
 
-test("a run by hand shows the output while the pipeline is at work", async () => {
+test("a run by hand shows the output while the pipeline is running", async () => {
   const { host, file } = sandbox("echo first; while [ ! -e $HOME/go ]; do sleep 0.05; done");
   const running = runMain(PAIR_WORDS, host);
-  await until(() => host.out() === "first\n");
+  await until("the first line arrives", () => host.out() === "first\n");
   writeFileSync(file("go"), "");
   expect(await running).toBe(0);
   await untilFile(file("go"));

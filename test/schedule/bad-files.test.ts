@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
+import { renderDiagnostic } from "../../src/schedule/diagnostic.ts";
 import { parseSchedule } from "../../src/schedule/parse.ts";
-import { renderProblem } from "../../src/schedule/problem.ts";
 
-/** A file with one sound pipeline and these lines more. */
+/** A file with one valid pipeline, followed by these lines. */
 const withPipeline = (lines: string): string =>
   `pipelines:\n  - {tap: orders, target: dwh, cron: "0 * * * *"}\n${lines}`;
 
@@ -27,10 +27,16 @@ const FILES: readonly (readonly [string, string])[] = [
   ["a lone carriage return", "pipelines:\r  - tap: a\r"],
   ["the same key twice", withPipeline("pipelines: []\n")],
   ["a list for a key", withPipeline("? [a]\n: b\n")],
+  [
+    "settings of Airflow",
+    `airflow: {default_args: {Retries: 2, execution_timeout: 60, dagrun_timeout: 60, pool: [a]}, tags: [""], outlet: true}
+pipelines: [{tap: a, target: b, cron: "@daily", airflow: {dags: /x, outlets: 1}}]
+`,
+  ],
   ["deep nesting", `pipelines: ${"[".repeat(1000)}\n`],
 ];
 
-/** Lines below a sound pipeline. */
+/** Lines below a valid pipeline. */
 const LINES: readonly string[] = [
   "  - {tap: null, target: 1.5, cron: true}",
   "  - {tap: [a], target: {b: c}, cron: {}}",
@@ -42,7 +48,17 @@ const LINES: readonly string[] = [
   "  - {tap: a, target: g, cron: '@hourly', command: sync_tables, tables: [a b, 'x;y', '-z']}",
   "  - {tap: a, target: g, cron: '@hourly', tables: [x], start_value: '1'}",
   "  - {tap: a, target: g, cron: '@hourly', command: partial_sync_table, start_value: '$(id)'}",
+  "  - tap: a\n    target: g\n    cron: |\n      0 1 * * *",
+  "  - tap: a\n    target: g\n    cron: >\n      @daily",
+  "  - tap: a\n    target: g\n    cron: |\n      0 1 * * *\n      30 2 * * *",
+  "  - {tap: a, target: g, cron: '0\u00a01 * * *\u00a0'}",
+  "  - {tap: a, target: g, cron: [0 1 * * *\u200b, '\ufeff@daily', '\u2003']}",
   "  - {tap: orders, target: dwh, cron: '@hourly'}",
+  "  - {tap: a, target: g, cron: '@hourly', args: --extra_log, running_longer_than: 3}",
+  "  - {tap: a, target: g, cron: '@hourly', args: [--debug, '', 5]}",
+  "  - {tap: a, target: g, cron: '@hourly', args: [--debug, --tap=b]}",
+  "  - {tap: a, target: g, cron: '@hourly', args: [--targe, h]}",
+  "  - {tap: a, target: g, cron: '@hourly', args: [stop_tap]}",
   "  - {tap: orders, target: dwh, cron: '@hourly', id: late}",
   "  - {tap: b, target: g, cron: '@hourly', id: x}\n  - {tap: b, target: g, cron: '@daily', id: x}",
   "  - {tap: b, target: g, cron: '@hourly', id: X}",
@@ -52,29 +68,69 @@ const LINES: readonly string[] = [
   "pipelinewise: {command: [], env: [A=1]}",
   "pipelinewise: {command: [docker, 2], config_dir: ~}",
   "pipelinewise: {command: '', config_dir: '', env_file: ' '}",
+  "pipelinewise: {command: [docker, --context, x, run, --name, etl, -itd, image]}",
+  "pipelinewise: {command: [podman, run, --name=etl, --detach, image, -d]}",
+  "pipelinewise: {command: [docker, compose, run, --name, x, etl]}",
   "pipelinewise: {env: {PORT: 1, 1ST: a, A-B: c, PIPELINEWISE_CONFIG_DIRECTORY: /x}}",
   `pipelinewise: {env: {A: '\${foo:x}', B: '\${HOME}', C: 'x\${env:Y', D: '\${file:~x/y}', E: '\${env:1}'}}`,
   `pipelinewise: {env: {DB_PASSWORD: hunter2, API_TOKEN: '\${file:/run/t}', TOKEN_URL: x}}`,
-  "defaults: {timeout: 6h}\nlimits: {}\nalerts: []",
+  "limit: {}\nalerts: []",
+  "defaults: {timeout: 0, cron: '@daily'}",
+  "defaults: {timeout: -5m}",
+  "defaults: {timeout: 5 minutes}",
+  "defaults: {timeout: 1h30}",
+  "defaults: {timeout: 0h}",
+  "defaults: {timeout: 400d}",
+  "defaults: {timeout: [1h]}",
+  "defaults: {on_overlap: wait}",
+  "defaults: {on_overlap: {wait: 0}}",
+  "defaults: {on_overlap: {}}",
+  "defaults: {on_overlap: {wait: 5m, replace: all}}",
+  "defaults: {on_overlap: [skip]}",
+  "defaults: {on_overlap: true}",
+  "defaults: {retries: 2}",
+  "defaults: {retries: {delay: 1m, tries: 2}}",
+  "defaults: {retries: {max: -1, delay: 5 minutes, backoff: 0.5, max_delay: 400d, on: []}}",
+  "defaults: {retries: {max: 1.5, backoff: twice, on: [failed, Failed, deadlock detected, {output: ''}, {text: x}, 5]}}",
+  "defaults: {retries: {max: 2, delay: 2h, max_delay: 1h}}",
+  "limits: {host: 0, target: {dwh: 1.5}, source: {orders-db: two}, queue: 0m}",
+  "limits: {hosts: 1, target: {DWH: 2, 'a b': 1}, source: {Orders: 1, orders-db: -1}, queue: 30}",
+  "limits: 4",
+  "  - {tap: a, target: dwh, cron: '@hourly', source: order-db}\nlimits: {source: {orders-db: 1}}",
+  "  - {tap: a, target: dwh, cron: '@hourly', source: Orders}\n  - {tap: b, target: dwh, cron: '@hourly', source: x}",
+  "defaults: {source: x}",
+  "  - {tap: a, target: g, cron: '@hourly', enabled: no}",
+  "defaults: {enabled: false}",
+  "defaults: {hooks: {before: dbt run, after: [], after_success: 5, on_failure: [page]}}",
+  "defaults: {hooks: [dbt]}",
+  "defaults: {hooks: {before: {command: dbt, timeout: 0s}, after: {timeout: 5m}, after_failure: [page, 5, '']}}",
+  "  - {tap: a, target: g}",
+  "  - {tap: a, target: g, after: {tap: orders, target: g}}",
+  "  - {tap: a, target: g, after: [{tap: a, target: g}, {tap: orders, target: dwh}]}",
+  `  - {tap: a, target: g, after: {tap: c, target: g}}
+  - {tap: b, target: g, after: {tap: a, target: g}}
+  - {tap: c, target: g, cron: '@daily', after: [{tap: b, target: g}]}`,
+  "  - {tap: a, target: g, after: orders}\n  - {tap: b, target: g, after: []}\n  - {tap: c, target: g, after: {tap: orders}}",
+  "  - {tap: a, target: g, cron: '@daily', command: sync_tables}\n  - {tap: b, target: g, after: {tap: a, target: g}}",
   "timezone: Mars/Olympus",
 ];
 
-/** The file, and what is said of it. */
+/** A file and its diagnostics. */
 function exhibit(text: string): string {
-  const { schedule, problems } = parseSchedule(text, {
+  const { schedule, diagnostics } = parseSchedule(text, {
     file: "schedule.yml",
     path: "/schedule.yml",
     bytes: Buffer.from(text),
   });
   const shown = text.length > 300 ? `${text.slice(0, 60)} … (${text.length} characters)\n` : text;
   const printable = shown.replace(/[\0\r]/g, (character) => (character === "\r" ? "\\r" : "\\0"));
-  return `${printable.trimEnd()}\n${"-".repeat(40)}\n${problems.map(renderProblem).join("")}${schedule === undefined ? "" : "(usable)\n"}`;
+  return `${printable.trimEnd()}\n${"-".repeat(40)}\n${diagnostics.map(renderDiagnostic).join("")}${schedule === undefined ? "" : "(usable)\n"}`;
 }
 
-test("each kind of bad file is told as the gallery beside this test shows", async () => {
+test("the diagnostics of each bad file are those in bad-files.txt", async () => {
   const parts = [
     ...FILES.map(([title, text]) => `# ${title}\n\n${exhibit(text)}`),
-    ...LINES.map((lines) => `# below a sound pipeline\n\n${exhibit(withPipeline(lines))}`),
+    ...LINES.map((lines) => `# below a valid pipeline\n\n${exhibit(withPipeline(lines))}`),
   ];
   await expect(parts.join(`\n${"=".repeat(100)}\n`)).toMatchFileSnapshot("bad-files.txt");
 });

@@ -6,14 +6,14 @@ import { ScheduleFile } from "../../src/schedule/schema.ts";
 
 const FILE = "../../schema/schedule.schema.json";
 
-/** What editors are given. `npm run schema` writes it. */
+/** The JSON Schema for editors. `npm run schema` writes it. */
 function renderJsonSchema(): string {
   const { $schema, ...schema } = z.toJSONSchema(ScheduleFile, { target: "draft-7", io: "input" });
   const $id = "https://unpkg.com/pipelinewise-sched/schema/schedule.schema.json";
   return `${JSON.stringify({ $schema, $id, title: "pipelinewise-sched schedule", ...schema }, null, 2)}\n`;
 }
 
-/** Every property at any depth that says nothing of itself. */
+/** The properties without a description, at any depth. */
 function undescribed(schema: unknown, path: string): readonly string[] {
   if (typeof schema !== "object" || schema === null) return [];
   const properties = "properties" in schema ? Object.entries(schema.properties ?? {}) : [];
@@ -26,7 +26,7 @@ function undescribed(schema: unknown, path: string): readonly string[] {
   ];
 }
 
-test("the published JSON Schema is what the schema says (else: npm run schema)", async () => {
+test("the published JSON Schema is up to date (to update it: npm run schema)", async () => {
   await expect(renderJsonSchema()).toMatchFileSnapshot(FILE);
 });
 
@@ -34,7 +34,7 @@ test("every key of the JSON Schema has a description", () => {
   expect(undescribed(JSON.parse(renderJsonSchema()), "")).toEqual([]);
 });
 
-test("the schema that the example names for editors is the published one", () => {
+test("the example names the published JSON Schema for editors", () => {
   const example = readFileSync("examples/schedule.yml", "utf8");
   expect(example).toMatch(/^# yaml-language-server: \$schema=\.\.\/schema\/schedule\.schema\.json\n/);
   expect(parse(example).pipelines).toHaveLength(5);

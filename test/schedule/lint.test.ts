@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { parseByLibrary } from "../../src/cron/compare-with-cron-parser.ts";
+import { compareWithCronParser } from "../../src/cron/compare-with-cron-parser.ts";
 import { parseCron } from "../../src/cron/expression.ts";
 import { lintCrons } from "../../src/schedule/lint.ts";
 import type { Pipeline } from "../../src/schedule/schedule.ts";
@@ -14,13 +14,13 @@ const pipeline = (crons: readonly string[], timezone?: string): Pipeline => ({
   crons: crons.map(parseCron),
   timezone,
   args: [],
-  place: { line: 1, column: 1 },
+  position: { line: 1, column: 1 },
 });
 
 const lint = async (text: string, zone = "UTC"): Promise<readonly string[]> =>
   (await lintCrons([pipeline([text])], { machineZone: zone, now: NOW })).map(({ message }) => message);
 
-describe("no doubt about", () => {
+describe("a cron expression without warnings", () => {
   test.each([
     ["*/5 * * * *", "UTC"],
     ["0 * * * *", "UTC"],
@@ -39,7 +39,7 @@ describe("no doubt about", () => {
     ["0 */24 * * *", "UTC"],
     ["0 0 1 * 1", "UTC"],
     ["0 0 */2 * *", "UTC"],
-  ])("%s in %s", async (text, zone) => {
+  ])("can be %s in %s", async (text, zone) => {
     expect(await lint(text, zone)).toEqual([]);
   });
 });
@@ -60,7 +60,7 @@ test.each([
   ["0 */5 * * *", "*/5 does not mean every 5 hours: hour 20 is followed by hour 0 of the next day, 4 hours later"],
   ["*/90 3 * * *", "*/90 means minute 0 of every hour, not every 90 minutes"],
   ["0 */36 * * *", "*/36 means hour 0 of every day, not every 36 hours"],
-])("a step that is no even rhythm: %s", async (text, message) => {
+])("%s gives a warning about an uneven step", async (text, message) => {
   expect(await lint(text)).toEqual([message]);
 });
 
@@ -90,38 +90,39 @@ test.each([
     "Australia/Lord_Howe",
     "the clock changes of Australia/Lord_Howe affect 02:15: skipped on 2027-10-03, and run at 02:30 instead",
   ],
-])("times in a clock change: %s in %s", async (text, zone, message) => {
+])("%s in %s gives a warning about clock changes", async (text, zone, message) => {
   expect(await lint(text, zone)).toEqual([message]);
 });
 
-test("a pipeline's own zone counts, and an unknown one is not looked at", async () => {
+test("clock changes are checked in the pipeline's own zone, and not checked if the zone is unknown", async () => {
   const each = [pipeline(["30 1 * * *"], "UTC"), pipeline(["30 1 * * *"], "Europe/London"), pipeline(["30 1 * * *"])];
-  const doubts = await lintCrons(each, { machineZone: undefined, now: NOW });
-  expect(doubts.map(({ path }) => path)).toEqual([["pipelines", 1, "cron", 0]]);
+  const warnings = await lintCrons(each, { machineZone: undefined, now: NOW });
+  expect(warnings.map(({ path }) => path)).toEqual([["pipelines", 1, "cron", 0]]);
 });
 
-test("days that cron-parser reads otherwise are told with both readings and dates, and what to write", async () => {
-  const [doubt] = await lintCrons([pipeline(["0 0 */2 * 1"])], { machineZone: "UTC", now: NOW });
-  expect(doubt).toEqual({
+test("a warning shows the days of cron and of cron-parser if they differ, and what to write instead", async () => {
+  const [warning] = await lintCrons([pipeline(["0 0 */2 * 1"])], { machineZone: "UTC", now: NOW });
+  expect(warning).toEqual({
     path: ["pipelines", 0, "cron", 0],
+    severity: "warning",
     message:
       "cron runs it at 00:00 on Monday, only when it is also one of days 1, 3, 5, … 31 of the month (2026-12-07, 2026-12-21, …); cron-parser would run it at 00:00 on days 1, 3, 5, … 31 of the month and also on every Monday (2026-11-25, 2026-11-27, …)",
     hint: "If a day field starts with `*`, cron requires both day fields to match; tools built on cron-parser do not. If either day is enough, write `1-31/2` instead of `*/2`.",
   });
 });
 
-test("one doubt of a kind for each pipeline, at its first cron that gives cause", async () => {
-  const doubts = await lintCrons(
+test("each pipeline gets at most one warning of each kind, at its first cron expression that causes it", async () => {
+  const warnings = await lintCrons(
     [pipeline(["0 * * * *", "*/7 * * * *", "*/9 * * * *", "30 1 * * *"], "Europe/London")],
     {
       machineZone: "UTC",
       now: NOW,
     },
   );
-  expect(doubts.map(({ path }) => path.at(-1))).toEqual([1, 3]);
+  expect(warnings.map(({ path }) => path.at(-1))).toEqual([1, 3]);
 });
 
-test("cron-parser agrees wherever one day field is a bare star, which lint takes for granted", () => {
+test("cron-parser agrees with cron if one day field is a bare star", () => {
   const list = (low: number, high: number) =>
     fc.uniqueArray(fc.integer({ min: low, max: high }), { minLength: 1, maxLength: 4 }).map((values) => values.join());
   const days = fc.oneof(list(1, 31), fc.constantFrom("*/2", "*/10", "1-7", "10-20/3", "*"));
@@ -133,7 +134,7 @@ test("cron-parser agrees wherever one day field is a bare star, which lint takes
   );
   fc.assert(
     fc.property(texts, (text) => {
-      expect([text, parseByLibrary(parseCron(text), NOW)]).toEqual([text, undefined]);
+      expect([text, compareWithCronParser(parseCron(text), NOW)]).toEqual([text, undefined]);
     }),
     { seed: 11, numRuns: 40 },
   );

@@ -1,44 +1,44 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { checkScheduleFile, loadSchedule } from "../../src/schedule/load.ts";
-import { tempFolder } from "../support/host.ts";
+import { tempDirectory } from "../support/host.ts";
 
-const SOUND = 'pipelines:\n  - {tap: orders, target: dwh, cron: "0 * * * *"}\n';
+const VALID = 'pipelines:\n  - {tap: orders, target: dwh, cron: "0 * * * *"}\n';
 
-/** A working folder with one file in it. */
-function folderWith(content: string | Uint8Array, name = "schedule.yml"): { readonly cwd: string } {
-  const cwd = tempFolder();
+/** A working directory that contains one file. */
+function directoryWith(content: string | Uint8Array, name = "schedule.yml"): { readonly cwd: string } {
+  const cwd = tempDirectory();
   writeFileSync(join(cwd, name), content);
   return { cwd };
 }
 
-test("gives the schedule with its absolute path and its bytes", async () => {
-  const host = folderWith(SOUND);
+test("loadSchedule returns the schedule with its absolute path and its bytes", async () => {
+  const host = directoryWith(VALID);
   const schedule = await loadSchedule("./schedule.yml", host);
   expect(schedule.source).toEqual({
     path: join(host.cwd, "schedule.yml"),
-    bytes: Buffer.from(SOUND),
+    bytes: Buffer.from(VALID),
   });
   expect(schedule.pipelines).toHaveLength(1);
 });
 
-test("reads a pipe too, as `preview <(…)` hands it over", async () => {
-  const cwd = tempFolder();
+test("loadSchedule reads a pipe, as in `preview <(…)`", async () => {
+  const cwd = tempDirectory();
   execFileSync("mkfifo", [join(cwd, "pipe")]);
-  const writer = spawn("sh", ["-c", `printf '%s' "$0" > pipe`, SOUND], { cwd });
+  const writer = spawn("sh", ["-c", `printf '%s' "$0" > pipe`, VALID], { cwd });
   expect((await loadSchedule("pipe", { cwd })).pipelines).toHaveLength(1);
   await once(writer, "exit");
 });
 
-test("throws every problem of a bad schedule in one error, exit code 65", async () => {
-  const host = folderWith("name: A\npipelines: []\n");
+test("loadSchedule throws all problems of a schedule in one error with exit code 65", async () => {
+  const host = directoryWith("name: A\npipelines: []\n");
   await expect(loadSchedule("schedule.yml", host)).rejects.toMatchObject({
     name: "BadScheduleError",
     exitCode: 65,
-    problems: [{ path: "name" }, { path: "pipelines" }],
+    diagnostics: [{ path: "name" }, { path: "pipelines" }],
     message: [
       "schedule.yml is not valid: 2 errors",
       'schedule.yml:1:7  name: "A" is not a safe name',
@@ -50,8 +50,8 @@ test("throws every problem of a bad schedule in one error, exit code 65", async 
 });
 
 describe("a file that cannot be read", () => {
-  test("does not exist: exit code 66, with the path that was looked at", async () => {
-    const cwd = tempFolder();
+  test("that does not exist gives exit code 66 and its path", async () => {
+    const cwd = tempDirectory();
     await expect(loadSchedule("schedule.yml", { cwd })).rejects.toMatchObject({
       exitCode: 66,
       message: `no such file: ${join(cwd, "schedule.yml")}`,
@@ -59,8 +59,8 @@ describe("a file that cannot be read", () => {
     });
   });
 
-  test("is a directory: exit code 66", async () => {
-    const cwd = tempFolder();
+  test("that is a directory gives exit code 66", async () => {
+    const cwd = tempDirectory();
     mkdirSync(join(cwd, "conf"));
     await expect(loadSchedule("conf/", { cwd })).rejects.toMatchObject({
       exitCode: 66,
@@ -69,17 +69,17 @@ describe("a file that cannot be read", () => {
     });
   });
 
-  test("lies below a file: exit code 66", async () => {
-    await expect(loadSchedule("schedule.yml/x.yml", folderWith(SOUND))).rejects.toMatchObject({ exitCode: 66 });
+  test("whose parent is a file gives exit code 66", async () => {
+    await expect(loadSchedule("schedule.yml/x.yml", directoryWith(VALID))).rejects.toMatchObject({ exitCode: 66 });
   });
 
-  test.skipIf(process.getuid?.() === 0)("may not be read: exit code 74", async () => {
-    const host = folderWith(SOUND);
+  test.skipIf(process.getuid?.() === 0)("without read permission gives exit code 74", async () => {
+    const host = directoryWith(VALID);
     chmodSync(join(host.cwd, "schedule.yml"), 0);
     await expect(loadSchedule("schedule.yml", host)).rejects.toMatchObject({ exitCode: 74 });
   });
 
-  test("fails as it is read: exit code 74", async () => {
+  test("that fails during reading gives exit code 74", async () => {
     await expect(loadSchedule("/proc/self/mem", { cwd: "/" })).rejects.toMatchObject({
       exitCode: 74,
       message: expect.stringContaining("cannot read /proc/self/mem"),
@@ -87,26 +87,49 @@ describe("a file that cannot be read", () => {
   });
 });
 
-describe("a file that is no schedule by its bytes", () => {
+test.each([
+  ["a\nb.yml", "U+000A"],
+  ["a\u001b]0;x.yml", "U+001B"],
+  ["a\u202egpj.yml", "U+202E"],
+])("a path with a control character is refused before the file is read: %j", async (file, code) => {
+  await expect(checkScheduleFile(file, { cwd: "/etl" })).rejects.toMatchObject({
+    exitCode: 64,
+    message: expect.stringContaining(
+      `the path of the schedule file contains the control character ${code}: /etl/a\u{FFFD}`,
+    ),
+  });
+});
+
+test("a schedule file has the path by which its directory was entered", async () => {
+  const { cwd } = directoryWith(VALID);
+  const link = `${tempDirectory()}/current`;
+  symlinkSync(cwd, link);
+  const pathFrom = async (PWD: string) => (await loadSchedule("schedule.yml", { cwd, env: { PWD } })).source.path;
+  expect(await pathFrom(link)).toBe(`${link}/schedule.yml`);
+  expect(await pathFrom("/etc")).toBe(`${cwd}/schedule.yml`);
+  expect(await pathFrom("")).toBe(`${cwd}/schedule.yml`);
+});
+
+describe("the bytes of a file", () => {
   test.each([
-    ["10 MB of pipelines", Buffer.alloc(10_000_000, SOUND)],
+    ["10 MB of pipelines", Buffer.alloc(10_000_000, VALID)],
     ["one byte more than 1 MiB", Buffer.alloc(1024 * 1024 + 1, "#")],
-  ])("%s is refused by its size", async (_, bytes) => {
-    const { schedule, problems } = await checkScheduleFile("schedule.yml", folderWith(bytes));
+  ])("%s is rejected because of its size", async (_, bytes) => {
+    const { schedule, diagnostics } = await checkScheduleFile("schedule.yml", directoryWith(bytes));
     expect(schedule).toBeUndefined();
-    expect(problems).toMatchObject([
+    expect(diagnostics).toMatchObject([
       { line: 1, column: 1, message: "the file is larger than 1 MiB", severity: "error" },
     ]);
   });
 
-  test("a device without end is refused by its size", async () => {
-    const { problems } = await checkScheduleFile("/dev/zero", { cwd: "/" });
-    expect(problems).toMatchObject([{ file: "/dev/zero", message: "the file is larger than 1 MiB" }]);
+  test("an endless device is rejected because of its size", async () => {
+    const { diagnostics } = await checkScheduleFile("/dev/zero", { cwd: "/" });
+    expect(diagnostics).toMatchObject([{ file: "/dev/zero", message: "the file is larger than 1 MiB" }]);
   });
 
-  test("1 MiB of comment around a pipeline is read", async () => {
-    const text = `${SOUND}#`.padEnd(1024 * 1024, "x");
-    expect((await loadSchedule("schedule.yml", folderWith(text))).pipelines).toHaveLength(1);
+  test("a file of 1 MiB that consists mostly of comments is accepted", async () => {
+    const text = `${VALID}#`.padEnd(1024 * 1024, "x");
+    expect((await loadSchedule("schedule.yml", directoryWith(text))).pipelines).toHaveLength(1);
   });
 
   test.each([
@@ -116,19 +139,29 @@ describe("a file that is no schedule by its bytes", () => {
       { line: 2, column: 4, message: "the byte 0xfc is not valid UTF-8" },
     ],
     ["a character cut off at the end", Buffer.from("a: ü").subarray(0, 4), { line: 1, column: 4 }],
+    [
+      "a Latin-1 letter before ASCII",
+      Buffer.from("a: caf\u00e9 du monde", "latin1"),
+      { line: 1, column: 7, message: "the byte 0xe9 is not valid UTF-8" },
+    ],
+    [
+      "a Latin-1 letter after a byte order mark",
+      Buffer.concat([Buffer.from("\ufeffa: "), Buffer.from([0xe9, 0x22])]),
+      { line: 1, column: 4, message: "the byte 0xe9 is not valid UTF-8" },
+    ],
     ["a bad byte first", Buffer.from([0x80]), { line: 1, column: 1, message: "the byte 0x80 is not valid UTF-8" }],
     [
       "UTF-16",
       Buffer.from("\ufeffname: x\n", "utf16le"),
       { line: 1, column: 1, message: "the file is encoded as UTF-16" },
     ],
-  ])("%s is shown where it stands", async (_, bytes, problem) => {
-    const { problems } = await checkScheduleFile("schedule.yml", folderWith(bytes));
-    expect(problems).toMatchObject([{ ...problem, hint: "Save the file as UTF-8." }]);
+  ])("invalid UTF-8 is reported at its position: %s", async (_, bytes, problem) => {
+    const { diagnostics } = await checkScheduleFile("schedule.yml", directoryWith(bytes));
+    expect(diagnostics).toMatchObject([{ ...problem, hint: "Save the file as UTF-8." }]);
   });
 
-  test("a byte order mark is taken off, columns stay right", async () => {
-    const { problems } = await checkScheduleFile("schedule.yml", folderWith(`\ufeffnam: x\n${SOUND}`));
-    expect(problems).toMatchObject([{ line: 1, column: 1, path: "nam" }]);
+  test("a byte order mark is ignored and does not shift the columns", async () => {
+    const { diagnostics } = await checkScheduleFile("schedule.yml", directoryWith(`\ufeffnam: x\n${VALID}`));
+    expect(diagnostics).toMatchObject([{ line: 1, column: 1, path: "nam" }]);
   });
 });

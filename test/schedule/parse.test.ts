@@ -1,23 +1,23 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { stringify } from "yaml";
+import { renderDiagnostic } from "../../src/schedule/diagnostic.ts";
 import { type CheckedSchedule, parseSchedule } from "../../src/schedule/parse.ts";
-import { renderProblem } from "../../src/schedule/problem.ts";
 
 const check = (text: string): CheckedSchedule =>
   parseSchedule(text, { file: "schedule.yml", path: "/etc/schedule.yml", bytes: Buffer.from("") });
 
-/** The problems as they are shown. */
-const problems = (text: string): string => check(text).problems.map(renderProblem).join("").trimEnd();
+/** The diagnostics as `validate` shows them. */
+const show = (text: string): string => check(text).diagnostics.map(renderDiagnostic).join("").trimEnd();
 
-/** A file with one sound pipeline and these lines more. */
+/** A file with one valid pipeline, followed by these lines. */
 const withPipeline = (lines: string): string =>
   `pipelines:\n  - {tap: orders, target: dwh, cron: "0 * * * *"}\n${lines}`;
 
-describe("a sound file", () => {
-  test("fills every default", () => {
-    const { schedule, problems } = check("pipelines:\n  - {tap: orders, target: dwh, cron: '*/5 * * * *'}\n");
-    expect(problems).toEqual([]);
+describe("a valid file", () => {
+  test("gets every default", () => {
+    const { schedule, diagnostics } = check("pipelines:\n  - {tap: orders, target: dwh, cron: '*/5 * * * *'}\n");
+    expect(diagnostics).toEqual([]);
     expect(schedule).toMatchObject({
       name: "pipelinewise",
       source: { path: "/etc/schedule.yml", bytes: Buffer.from("") },
@@ -33,12 +33,12 @@ describe("a sound file", () => {
       timezone: undefined,
       note: undefined,
       args: [],
-      place: { line: 2, column: 5 },
+      position: { line: 2, column: 5 },
     });
   });
 
-  test("says all that may be said", () => {
-    const { schedule, problems } = check(`
+  test("can set every key", () => {
+    const { schedule, diagnostics } = check(`
 name: warehouse
 timezone: Europe/London
 pipelinewise:
@@ -54,7 +54,7 @@ pipelines:
   - {tap: b, target: g, cron: 0 5 * * *, command: fast_sync, tables: [public.x], replication_method_only: log_based, force: true, extra_log: true}
   - {tap: b, target: g, cron: 0 6 * * *, command: run_data_diff_checks, check: orders by day, force: true}
 `);
-    expect(problems).toEqual([]);
+    expect(diagnostics).toEqual([]);
     expect(schedule).toMatchObject({
       name: "warehouse",
       pipelinewise: {
@@ -64,7 +64,7 @@ pipelines:
         envFile: "/etc/pipelinewise.env",
       },
     });
-    expect(schedule?.pipelines.map(({ crons, place, ...pipeline }) => pipeline)).toEqual([
+    expect(schedule?.pipelines.map(({ crons, position: place, policies, ...pipeline }) => pipeline)).toEqual([
       { tap: "a", target: "g", command: "run_tap", timezone: "Asia/Tokyo", note: "by day", args: ["--extra_log"] },
       {
         tap: "a",
@@ -100,15 +100,30 @@ pipelines:
     expect(schedule?.pipelines[0]?.crons.map(({ text }) => text)).toEqual(["*/5 8-18 * * 1-5", "@daily"]);
   });
 
+  test("can limit how many pipelines run at once", () => {
+    const { schedule, diagnostics } = check(
+      "limits: {host: 4, target: {g: 2}, source: {orders-db: 1}, queue: 10m}\npipelines: [{tap: a, target: g, cron: '@daily', source: orders-db}]\n",
+    );
+    expect(diagnostics).toEqual([]);
+    expect(schedule?.limits).toEqual({ host: 4, target: { g: 2 }, source: { "orders-db": 1 }, queueMs: 600_000 });
+    expect(schedule?.pipelines[0]?.source).toBe("orders-db");
+    expect(check(`limits: {host: 1}\n${withPipeline("")}`).schedule?.limits).toEqual({
+      host: 1,
+      target: {},
+      source: {},
+      queueMs: 1_800_000,
+    });
+  });
+
   test.each([
     ["Windows line ends", withPipeline("").replaceAll("\n", "\r\n")],
     ["a directive and a document start", `%YAML 1.1\n---\n${withPipeline("")}`],
     ["JSON", '{"pipelines": [{"tap": "orders", "target": "dwh", "cron": "0 * * * *"}]}'],
-  ])("may be written with %s", (_, text) => {
+  ])("can be written with %s", (_, text) => {
     expect(check(text).schedule?.pipelines).toHaveLength(1);
   });
 
-  test("means the same in every way of writing YAML", () => {
+  test("has the same meaning in block style, flow style and JSON", () => {
     const id = fc.stringMatching(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,12}$/);
     const cron = fc.constantFrom("*/5 * * * *", "0 3 * * 1-5", "@daily", "30 6 1,15 * *");
     const pipeline = fc.record(
@@ -125,9 +140,9 @@ pipelines:
       pipelines: fc.uniqueArray(pipeline, { minLength: 1, maxLength: 5, selector: (p) => `${p.tap} ${p.target}` }),
     });
     const meaning = (text: string) => {
-      const { schedule, problems } = check(text);
-      expect(problems).toEqual([]);
-      return schedule?.pipelines.map(({ place, ...pipeline }) => pipeline);
+      const { schedule, diagnostics } = check(text);
+      expect(diagnostics).toEqual([]);
+      return schedule?.pipelines.map(({ position: place, ...pipeline }) => pipeline);
     };
     fc.assert(
       fc.property(file, (value) => {
@@ -144,15 +159,15 @@ pipelines:
 });
 
 describe("anchors and merge keys", () => {
-  test("bring in what they stand for, the pipeline's own keys first, earlier merges before later", () => {
-    const { schedule, problems } = check(`
+  test("insert their values; the pipeline's own keys win over merged ones, and earlier merges over later ones", () => {
+    const { schedule, diagnostics } = check(`
 pipelines:
   - &nightly {tap: a, target: g, cron: &night 0 3 * * *, note: by night}
   - &quiet {<<: *nightly, tap: b, note: quiet}
   - {<<: [*quiet, *nightly], tap: c}
   - {tap: d, target: g, cron: [*night, 0 4 * * *]}
 `);
-    expect(problems).toEqual([]);
+    expect(diagnostics).toEqual([]);
     expect(schedule?.pipelines.map(({ tap, note, crons }) => [tap, note, crons.map(({ text }) => text)])).toEqual([
       ["a", "by night", ["0 3 * * *"]],
       ["b", "quiet", ["0 3 * * *"]],
@@ -161,15 +176,13 @@ pipelines:
     ]);
   });
 
-  test("show a slip once, where it stands, however often it is used", () => {
+  test("report a problem in an anchored value once, at its position, however often it is used", () => {
     expect(
-      problems(
-        "pipelines:\n  - &a {tap: a, target: g, cron: 75 * * * *}\n  - {<<: *a, tap: b}\n  - {<<: *a, tap: c}\n",
-      ),
+      show("pipelines:\n  - &a {tap: a, target: g, cron: 75 * * * *}\n  - {<<: *a, tap: b}\n  - {<<: *a, tap: c}\n"),
     ).toBe("schedule.yml:2:34  pipelines[0].cron: minute 75 is outside 0-59");
   });
 
-  test("serve a thousand pipelines from one anchor", () => {
+  test("let a thousand pipelines use one anchor", () => {
     const rest = Array.from({ length: 1000 }, (_, index) => `  - {<<: *a, tap: t${index}}\n`).join("");
     const { schedule } = check(`pipelines:\n  - &a {tap: a, target: g, cron: 0 3 * * *}\n${rest}`);
     expect(schedule?.pipelines).toHaveLength(1001);
@@ -183,16 +196,16 @@ pipelines:
       "3:14  pipelines[1].tap: the alias *a is inside its own anchor",
     ],
     [
-      "a merge of no mapping",
+      "a merge of something other than a mapping",
       '  - {<<: x, tap: a, target: g, cron: "@daily"}\n',
       '3:10  pipelines[1]["<<"]: << can only merge mappings',
     ],
-  ])("refuse %s", (_, lines, problem) => {
-    expect(problems(withPipeline(lines)).split("\n")[0]).toBe(`schedule.yml:${problem}`);
+  ])("are rejected if the file contains %s", (_, lines, problem) => {
+    expect(show(withPipeline(lines)).split("\n")[0]).toBe(`schedule.yml:${problem}`);
   });
 
-  test("call a broken alias in a merge one problem", () => {
-    expect(check(withPipeline("  - {<<: *none, tap: a, target: g, cron: '@daily'}\n")).problems).toHaveLength(1);
+  test("report a broken alias in a merge once", () => {
+    expect(check(withPipeline("  - {<<: *none, tap: a, target: g, cron: '@daily'}\n")).diagnostics).toHaveLength(1);
   });
 
   const levels = (entry: (before: string) => string): string =>
@@ -208,19 +221,19 @@ pipelines:
       "merges of one large mapping",
       `a: &a {${Array.from({ length: 20_000 }, (_, index) => `k${index}: 1`).join(",")}}\nb: {<<: [${"*a,".repeat(100_000)}]}`,
     ],
-  ])("refuse a billion laughs: %s", (_, text) => {
-    expect(problems(text)).toContain("more than 200000 values, with aliases expanded");
+  ])("are rejected if they expand to too many values: %s", (_, text) => {
+    expect(show(text)).toContain("more than 200000 values, with aliases expanded");
   });
 
-  test("come to an end on merges of merges", () => {
-    expect(problems(levels((before) => `{<<: [${Array(10).fill(`*${before}`).join(", ")}]}`))).toContain("unknown key");
+  test("do not loop forever on merges of merges", () => {
+    expect(show(levels((before) => `{<<: [${Array(10).fill(`*${before}`).join(", ")}]}`))).toContain("unknown key");
   });
 });
 
-describe("what is wrong is shown with its place and what to do", () => {
-  test("all of it at once, in the order of the file", () => {
+describe("the diagnostics of a file", () => {
+  test("are all shown, in the order of the file", () => {
     expect(
-      problems(`
+      show(`
 name: My Warehouse
 timezone: Europe/Londn
 timeout: 6h
@@ -240,13 +253,13 @@ pipelines:
       schedule.yml:3:11  timezone: "Europe/Londn" is not a known time zone
           Similar names: Europe/London.
       schedule.yml:4:1  timeout: unknown key "timeout"
-          Allowed keys: name, timezone, pipelinewise, airflow, cronicle, pipelines.
-      schedule.yml:6:10  pipelines[0].tap: expected text, found the number 123
+          Allowed keys: name, timezone, pipelinewise, defaults, limits, airflow, cronicle, systemd, pipelines.
+      schedule.yml:6:10  pipelines[0].tap: expected a string, found the number 123
           Put it in quotes: "123".
       schedule.yml:7:13  pipelines[0].target: "red shift" is not a safe word
           PipelineWise puts ids unquoted into shell commands; use 1 to 128 of A-Z a-z 0-9 _ . - and begin with a letter, digit or _.
       schedule.yml:8:26  pipelines[0].cron[1]: minute 75 is outside 0-59
-      schedule.yml:8:39  pipelines[0].cron[2]: expected text, found the number 5
+      schedule.yml:8:39  pipelines[0].cron[2]: expected a string, found the number 5
           Put it in quotes: "5".
       schedule.yml:9:5  pipelines[0].notes: unknown key "notes"; did you mean "note"?
           Write \`note\`, or remove the key.
@@ -260,15 +273,15 @@ pipelines:
     `);
   });
 
-  test("a warning alone leaves the schedule usable", () => {
-    const { schedule, problems } = check(withPipeline("pipelinewise: {env: {DB_PASSWORD: hunter2}}"));
-    expect(problems.map(({ severity }) => severity)).toEqual(["warning"]);
+  test("do not make the schedule unusable if they are only warnings", () => {
+    const { schedule, diagnostics } = check(withPipeline("pipelinewise: {env: {DB_PASSWORD: hunter2}}"));
+    expect(diagnostics.map(({ severity }) => severity)).toEqual(["warning"]);
     expect(schedule?.pipelinewise.env).toEqual({ DB_PASSWORD: "hunter2" });
   });
 });
 
-describe("notes", () => {
-  test("may hold any printable text, trimmed; an empty one is none", () => {
+describe("a note", () => {
+  test("can contain any printable text, is trimmed, and is absent if it is empty", () => {
     const note = `Zürich → 東京 100 % "quoted" \\n $HOME 👩‍👩‍👧`;
     const noteOf = (value: string) =>
       check(withPipeline(`  - {tap: a, target: g, cron: "@daily", note: ${JSON.stringify(value)}}`)).schedule
@@ -285,13 +298,13 @@ describe("notes", () => {
     ["half a character", '"a\\ud800b"'],
     ["a carriage return as crontab -l shows it", "'a\\r'"],
     ["more than 200 characters", "x".repeat(201)],
-  ])("are refused with %s", (_, note) => {
+  ])("is rejected if it contains %s", (_, note) => {
     const text = withPipeline(`  - {tap: a, target: g, cron: "@daily", note: ${note}}`);
-    expect(check(text).problems.map(({ path }) => path)).toEqual(["pipelines[1].note"]);
+    expect(check(text).diagnostics.map(({ path }) => path)).toEqual(["pipelines[1].note"]);
   });
 });
 
-test("a zone is spelt as the file has it, and one zone is spelt one way", () => {
+test("all aliases of a zone get the spelling that the file uses first", () => {
   const text = `timezone: Asia/Kolkata
 pipelines:
   - {tap: a, target: t, cron: "0 5 * * *"}
@@ -302,10 +315,127 @@ pipelines:
   expect(schedule?.pipelines.map(({ timezone }) => timezone)).toEqual(["Asia/Kolkata", "Europe/Kyiv", "Europe/Kyiv"]);
 });
 
-describe("what other schedulers need", () => {
+test("args follow the options of an entry's own keys", () => {
+  const { schedule, diagnostics } = check(`
+pipelines:
+  - {tap: a, target: g, cron: "@daily", command: sync_tables, tables: [x.y], extra_log: true, args: [--profiler, --log, /tmp/a b]}
+`);
+  expect(diagnostics).toEqual([]);
+  expect(schedule?.pipelines[0]?.args).toEqual([
+    ...["--tables", "x.y", "--extra_log", "--profiler", "--log", "/tmp/a b"],
+  ]);
+});
+
+test("a pipeline's run policies override the defaults", () => {
+  const { schedule } = check(`
+defaults: {timeout: 6h, running_longer_than: 3h}
+pipelines:
+  - {tap: orders, target: dwh, cron: "0 * * * *"}
+  - {tap: invoices, target: dwh, cron: "0 * * * *", timeout: 90s}
+`);
+  expect(schedule?.pipelines.map(({ policies }) => policies?.runningLongerThanMs)).toEqual([10_800_000, 10_800_000]);
+  expect(schedule?.pipelines.map(({ policies }) => policies?.timeoutMs)).toEqual([6 * 3_600_000, 90_000]);
+});
+
+test("only `enabled: false` is a policy", () => {
+  const { schedule } = check(`
+pipelines:
+  - {tap: orders, target: dwh, cron: "0 * * * *", enabled: true}
+  - {tap: invoices, target: dwh, cron: "0 * * * *", enabled: false}
+`);
+  expect(schedule?.pipelines.map(({ policies }) => policies)).toEqual([undefined, { enabled: false }]);
+});
+
+test.each([
+  ["{max: 2}", { max: 2, delayMs: 60_000, backoff: 2, maxDelayMs: 1_800_000, on: ["failed", "timed-out"] }],
+  [
+    "{max: 3, delay: 2h, backoff: 1.5, on: [timed-out, {output: deadlock detected}]}",
+    {
+      ...{ max: 3, delayMs: 7_200_000, backoff: 1.5, maxDelayMs: 7_200_000 },
+      on: ["timed-out", { output: "deadlock detected" }],
+    },
+  ],
+  [
+    "{max: 1, max_delay: 30s}",
+    { max: 1, delayMs: 30_000, backoff: 2, maxDelayMs: 30_000, on: ["failed", "timed-out"] },
+  ],
+  ["{max: 0}", undefined],
+])("retries: %s", (written, policy) => {
+  const { schedule, diagnostics } = check(`defaults: {retries: {max: 9}}
+pipelines: [{tap: orders, target: dwh, cron: "0 * * * *", retries: ${written}}]
+`);
+  expect(diagnostics).toEqual([]);
+  expect(schedule?.pipelines[0]?.policies?.retries).toEqual(policy);
+});
+
+test("a pipeline's hooks replace those of the defaults", () => {
+  const { schedule } = check(`
+defaults: {hooks: {before: [check-source], after_failure: {command: [page, "-v"], timeout: 30s}}}
+pipelines:
+  - {tap: orders, target: dwh, cron: "0 * * * *"}
+  - {tap: invoices, target: dwh, cron: "0 * * * *", hooks: {after_success: [dbt, run]}}
+`);
+  expect(schedule?.pipelines.map(({ policies }) => policies?.hooks)).toEqual([
+    {
+      before: { command: ["check-source"], timeoutMs: 600_000 },
+      afterFailure: { command: ["page", "-v"], timeoutMs: 30_000 },
+    },
+    { afterSuccess: { command: ["dbt", "run"], timeoutMs: 600_000 } },
+  ]);
+});
+
+test("a sync waits for an hour if another run is running, unless the file says otherwise", () => {
+  const overlapOf = (keys: string, defaults = "{}") =>
+    check(`
+defaults: ${defaults}
+pipelines: [{tap: a, target: g, cron: "@daily", ${keys}}]
+`).schedule?.pipelines[0]?.policies?.onOverlap;
+  const PARTIAL = "command: partial_sync_table, table: x, column: y, start_value: '1'";
+  for (const keys of ["command: fast_sync", "command: sync_tables", PARTIAL]) {
+    expect(overlapOf(keys)).toEqual({ waitMs: 3_600_000 });
+    expect(overlapOf(`${keys}, on_overlap: skip`)).toBeUndefined();
+    expect(overlapOf(keys, "{on_overlap: skip}")).toBeUndefined();
+    expect(overlapOf(keys, "{on_overlap: {wait: 5m}}")).toEqual({ waitMs: 300_000 });
+  }
+  expect(overlapOf("command: run_tap")).toBeUndefined();
+  expect(overlapOf("on_overlap: replace", "{on_overlap: {wait: 5m}}")).toBe("replace");
+});
+
+test("an entry may run after others, also without times, and after its own pipeline unless it replicates it", () => {
+  const { schedule, diagnostics } = check(`
+pipelines:
+  - {tap: orders, target: dwh, cron: "0 * * * *"}
+  - {tap: marts, target: dwh, after: {tap: orders, target: dwh}}
+  - {tap: orders, target: dwh, command: run_data_diff_checks, after: [{tap: orders, target: dwh}]}
+`);
+  expect(diagnostics).toEqual([]);
+  const orders = { tap: "orders", target: "dwh" };
+  expect(schedule?.pipelines.map(({ crons, after }) => [crons.length, after])).toEqual([
+    [1, undefined],
+    [0, [orders]],
+    [0, [orders]],
+  ]);
+});
+
+describe("the settings of other schedulers", () => {
   const CRONICLE = `cronicle: {url: 'http://cron:3012/', key: '\${file:~/.secrets/cronicle}', target: etl1}\n`;
 
-  test("is taken with its defaults, addresses without their last slash", () => {
+  test("a pipeline's settings for Airflow override the schedule's, and its tags are added", () => {
+    const own = "airflow: {default_args: {retries: 3}, tags: [b], outlets: false}";
+    const { schedule } = check(
+      `airflow: {default_args: {retries: 1, owner: data}, tags: [a], outlets: true, paused_upon_creation: true}
+pipelines:
+  - {tap: a, target: b, cron: "@daily", ${own}}
+  - {tap: c, target: b, cron: "@daily"}
+`,
+    );
+    expect(schedule?.pipelines.map(({ airflow }) => airflow)).toEqual([
+      { defaultArgs: { retries: 3, owner: "data" }, tags: ["a", "b"], isPausedUponCreation: true, hasOutlet: false },
+      { defaultArgs: { retries: 1, owner: "data" }, tags: ["a"], isPausedUponCreation: true, hasOutlet: true },
+    ]);
+  });
+
+  test("get their defaults, and URLs lose the slash at their end", () => {
     expect(check(withPipeline(`airflow: {dags: /opt/airflow/dags}\n${CRONICLE}`)).schedule).toMatchObject({
       airflow: { dags: "/opt/airflow/dags" },
       cronicle: {
@@ -326,20 +456,14 @@ describe("what other schedulers need", () => {
     });
   });
 
-  test("may be left out", () => {
+  test("are optional", () => {
     const { schedule } = check(withPipeline(""));
     expect([schedule?.airflow, schedule?.cronicle]).toEqual([undefined, undefined]);
   });
 
   test.each([
-    [
-      "cronicle: {}",
-      [
-        "Add `url: http://HOST:3012`",
-        'file:PATH}"`, the file that contains the API key.',
-        "Add `target: HOST`, the server or server group",
-      ],
-    ],
+    ["cronicle: {}", ["Add `url: http://HOST:3012`", 'file:PATH}"`, the file that contains the API key.']],
+    ["systemd: {user: a b}", ['"a b" is not a user name']],
     ["cronicle: {urls: http://x}", ['unknown key "urls"; did you mean "url"?']],
     ["airflow: {dag: /x}", ['unknown key "dag"; did you mean "dags"?']],
     ["airflow: {dags: $AIRFLOW_HOME/dags}", ["variables are not expanded here"]],
@@ -353,13 +477,13 @@ describe("what other schedulers need", () => {
     [`cronicle: {url: http://x, key: '\${env:K}', target: t, category: ''}`, ["the name is empty"]],
     [`cronicle: {url: [], key: '\${env:K}', target: t}`, ["the list is empty"]],
     [`cronicle: {url: http://x, key: 'k\${env:K}', target: t}`, ["secrets are not allowed in the schedule file"]],
-  ])("%s", (lines, messages) => {
-    const shown = problems(withPipeline(`${lines}\n`));
+  ])("are checked: %s", (lines, messages) => {
+    const shown = show(withPipeline(`${lines}\n`));
     for (const message of messages) expect(shown).toContain(message);
   });
 
-  test("no secret is shown that stands where none should", () => {
-    const shown = problems(
+  test("are reported without showing a misplaced secret", () => {
+    const shown = show(
       withPipeline("cronicle: {url: 'http://me:hunter2@x:3012', key: 5f4dcc3b5aa765d61d83, target: t}\n"),
     );
     expect(shown).toContain('"http://…@x:3012" contains a user name or password');

@@ -1,5 +1,5 @@
 import type { Cron } from "../../src/cron/expression.ts";
-import { runTimes, startTimes } from "../../src/cron/next-runs.ts";
+import { runTimes, startTimes } from "../../src/cron/run-times.ts";
 import { zoneClock } from "../../src/cron/zone-clock.ts";
 import { tableClock, zoneTable } from "../../src/cron/zone-table.ts";
 import { findDue } from "../../src/slots/due.ts";

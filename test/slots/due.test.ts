@@ -40,14 +40,14 @@ test.each(CASES)("a start %s", (_, cron, now, since, handled, answer) => {
   expect(due.kind + slot).toBe(answer);
 });
 
-test("several crons are one set of times", () => {
+test("several cron expressions are one set of due times", () => {
   const crons = ["0 9 * * *", "5 9 * * *"].map(parseCron);
   const tick = { crons, clock: zoneClock("UTC"), since: undefined, handled: undefined };
   expect(findDue({ ...tick, now: at("2026-11-23T09:04") })).toMatchObject({ slot: at("2026-11-23T09:00") });
   expect(findDue({ ...tick, now: at("2026-11-23T09:06") })).toMatchObject({ slot: at("2026-11-23T09:05") });
 });
 
-test("the repeated hour has its slots twice for a wildcard cron, once for a fixed one", () => {
+test("a repeated hour has its slots twice for a wildcard expression and once for a fixed one", () => {
   const clock = zoneClock("Europe/London");
   const second = { clock, since: undefined, now: at("2026-10-25T01:30"), handled: at("2026-10-25T00:30") };
   expect(findDue({ ...second, crons: [parseCron("30 * * * *")] })).toEqual({ kind: "due", slot: second.now });

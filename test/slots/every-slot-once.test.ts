@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { canonicalLines } from "../../src/cron/canonical.ts";
 import { parseCron } from "../../src/cron/expression.ts";
-import { startTimes } from "../../src/cron/next-runs.ts";
+import { startTimes } from "../../src/cron/run-times.ts";
 import { zoneClock } from "../../src/cron/zone-clock.ts";
 import type { Pipeline } from "../../src/schedule/schedule.ts";
-import { candidateTimes, isLoose } from "../../src/schedulers/cron/render.ts";
+import { candidateTimes, mayFireEarly } from "../../src/schedulers/cron/render.ts";
 import { type Block, daysOfInterest, dueInstants, liveThrough, MINUTE } from "./daemon-days.ts";
 
 /** Twenty schedules of every kind: both classes, both day rules, hours in and around the clock changes, several times. */
@@ -108,10 +108,10 @@ const pipeline = (texts: readonly string[]): Pipeline => ({
   command: "run_tap",
   crons: texts.map(parseCron),
   args: [],
-  place: { line: 1, column: 1 },
+  position: { line: 1, column: 1 },
 });
 
-test("lines that start an entry exactly when it is due, each minute once, are told from those that do not", () => {
+test("candidate lines are distinguished from lines that start an entry only when it is due", () => {
   const frame = { machineZone: "Europe/London", horizon: YEARS };
   const span = { zone: "UTC", ...YEARS };
   for (const texts of [...SCHEDULES, ["5 4 */2 * 1"], ["*/60 3 * * *"], ["0 3 * * 1", "0 4 * * 1"]]) {
@@ -119,9 +119,9 @@ test("lines that start an entry exactly when it is due, each minute once, are to
     const due = dueInstants({ crons: one.crons, zone: "UTC", lines: [], machineZone: "UTC" }, YEARS);
     const starts = one.crons.flatMap(canonicalLines).flatMap((line) => [...startTimes(parseCron(line), span)]);
     const exact = starts.length === due.length && starts.sort((a, b) => a - b).every((at, index) => at === due[index]);
-    // Lines that share a minute of the day on other days are taken for loose: that only makes a start quieter.
-    if (!isLoose(one, frame)) expect({ texts, exact }).toEqual({ texts, exact: true });
+    // Lines that share a minute of the day on different days count as candidate lines. That only makes a skip quieter.
+    if (!mayFireEarly(one, frame)) expect({ texts, exact }).toEqual({ texts, exact: true });
     else expect({ texts, exact: exact && texts.length === 1 }).toEqual({ texts, exact: false });
   }
-  expect(isLoose({ ...pipeline(["0 3 * * *"]), timezone: "Asia/Tokyo" }, frame)).toBe(true);
+  expect(mayFireEarly({ ...pipeline(["0 3 * * *"]), timezone: "Asia/Tokyo" }, frame)).toBe(true);
 });

@@ -14,7 +14,7 @@ describe.each<Dialect>(["0.76.7", "0.81.1"])("the stand-in for %s, not PipelineW
 
   test("Fastsync writes state.json in place before 0.79 and replaces it since", async () => {
     const sandbox = new Sandbox(program, {}, { dialect });
-    const inode = () => statSync(join(sandbox.tapFolder, "state.json")).ino;
+    const inode = () => statSync(join(sandbox.tapDirectory, "state.json")).ino;
     const before = inode();
     expect((await sandbox.run("sync_tables", "--tap", "orders", "--target", "dwh")).code).toBe(0);
     expect(inode() === before).toBe(dialect === "0.76.7");

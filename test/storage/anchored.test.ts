@@ -16,7 +16,7 @@ import { expect, test } from "vitest";
 import { resolveConfigDir } from "../../src/storage/config-dir.ts";
 import { copyStateFile, readStateFile, writeStateFile } from "../../src/storage/file.ts";
 import { lstat, mkdir, open, readdir, removeFile, rename, rmdir, touch } from "../../src/storage/fs.ts";
-import { tempFolder } from "../support/host.ts";
+import { tempDirectory } from "../support/host.ts";
 
 const asRoot = test.skipIf(process.getuid?.() !== 0);
 const OWNER = { uid: 1234, gid: 1235 };
@@ -24,7 +24,7 @@ const APPEND = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | con
 
 /** A user's directory, opened by root, and beside it one of root's with a file in it. */
 async function userDirectory() {
-  const place = tempFolder();
+  const place = tempDirectory();
   const [user, roots] = [join(place, "user"), join(place, "roots")];
   mkdirSync(user);
   mkdirSync(roots);

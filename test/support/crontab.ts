@@ -1,11 +1,13 @@
+import { EventEmitter } from "node:events";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { tempFolder } from "./host.ts";
+import { tempDirectory } from "./host.ts";
 
-/** A crontab that is a file in a temporary folder, and the environment in which the `crontab` program keeps it. */
+/** A crontab that is a file in a temporary directory, and the environment in which the `crontab` program keeps it. */
 export interface FakeCrontab {
   readonly env: Readonly<Record<string, string>>;
-  /** What stands in it; `undefined` when the user has none. */
+  readonly signals: EventEmitter;
+  /** Its text; `undefined` if the user has none. */
   readonly text: () => string | undefined;
   /** How the program was called since the last look, a line each. */
   readonly calls: () => readonly string[];
@@ -13,7 +15,7 @@ export interface FakeCrontab {
 
 /** @param does what the program does wrong, or which other program it is; see `fake-crontab/crontab` */
 export function fakeCrontab(text?: string, does = ""): FakeCrontab {
-  const file = join(tempFolder(), "tab");
+  const file = join(tempDirectory(), "tab");
   if (text !== undefined) writeFileSync(file, text, "latin1");
   return {
     env: {
@@ -21,6 +23,7 @@ export function fakeCrontab(text?: string, does = ""): FakeCrontab {
       FAKE_CRONTAB: file,
       FAKE_CRONTAB_DOES: does,
     },
+    signals: new EventEmitter(),
     text: () => (existsSync(file) ? readFileSync(file, "latin1") : undefined),
     calls: () => {
       const calls = existsSync(`${file}.calls`) ? readFileSync(`${file}.calls`, "utf8").split("\n").slice(0, -1) : [];

@@ -5,7 +5,7 @@ import { join, resolve } from "node:path";
 import { onTestFinished } from "vitest";
 import type { Host } from "../../src/host.ts";
 
-/** A host in a temporary folder of its own, with what it has written. The folder goes when the test ends. */
+/** A host in a temporary directory of its own, with what it has written. The directory goes when the test ends. */
 export interface TestHost extends Host {
   readonly home: string;
   readonly signals: EventEmitter;
@@ -13,17 +13,17 @@ export interface TestHost extends Host {
   readonly err: () => string;
 }
 
-/** A temporary folder, links resolved, that goes when the test ends. */
-export function tempFolder(prefix = "pws-"): string {
-  const folder = realpathSync(mkdtempSync(join(tmpdir(), prefix)));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  return folder;
+/** A temporary directory, links resolved, that goes when the test ends. */
+export function tempDirectory(prefix = "pws-"): string {
+  const directory = realpathSync(mkdtempSync(join(tmpdir(), prefix)));
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  return directory;
 }
 
-/** @param changes what differs from a quiet machine: HOME is a fresh folder, and `/` too (so the zone is UTC), PATH is
- * cron's, the clock stands still */
-export function testHost(changes: Partial<Omit<Host, "signals">> = {}): TestHost {
-  const home = tempFolder();
+/** @param changes what differs from a quiet machine: HOME is a fresh directory, and `/` too (so the zone is UTC), PATH is
+ * cron's, and the clock does not advance */
+export function testHost(changes: Partial<Omit<Host, "signals"> & Pick<TestHost, "signals">> = {}): TestHost {
+  const home = tempDirectory();
   const written = { out: "", err: "" };
   return {
     env: { HOME: home, PATH: "/usr/bin:/bin" },
@@ -31,12 +31,15 @@ export function testHost(changes: Partial<Omit<Host, "signals">> = {}): TestHost
     stdout: { write: (text) => (written.out += text) },
     stderr: { write: (text) => (written.err += text) },
     stdin: process.stdin,
+    outputError: () => undefined,
     signals: new EventEmitter(),
+    hasTerminal: () => true,
     now: () => new Date("2026-11-23T12:00:00Z"),
     name: "testhost",
     pid: process.pid,
     root: home,
     tzdata: process.versions["tz"] ?? "unknown",
+    ownState: join(home, ".local/state/pipelinewise-sched/testhost"),
     commonTmp: home,
     uid: process.getuid?.() ?? 0,
     node: process.execPath,

@@ -2,7 +2,7 @@ import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { readMachineZone } from "../../src/system/time-zone.ts";
-import { tempFolder } from "../support/host.ts";
+import { tempDirectory } from "../support/host.ts";
 
 const LONDON = "TZif2 London\nGMT0BST,M3.5.0/1,M10.5.0\n";
 const ZONES = {
@@ -16,7 +16,7 @@ const ZONES = {
 
 /** @param links by their path, where they lead */
 function machine(files: Readonly<Record<string, string>>, links: Readonly<Record<string, string>> = {}): string {
-  const root = tempFolder();
+  const root = tempDirectory();
   const entries = { ...ZONES, ...files };
   for (const path of [...Object.keys(entries), ...Object.keys(links)]) {
     mkdirSync(dirname(join(root, path)), { recursive: true });

@@ -4,16 +4,16 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { renderDiff } from "../../src/text/diff.ts";
-import { tempFolder } from "../support/host.ts";
+import { tempDirectory } from "../support/host.ts";
 
 const NAMES = { before: "old", after: "new" };
 const numbers = (count: number): string => Array.from({ length: count }, (_, index) => `${index + 1}\n`).join("");
 
-test("nothing changes, nothing is shown", () => {
+test("equal texts have no diff", () => {
   expect(renderDiff("a\n", "a\n", NAMES)).toBe("");
 });
 
-test("shows what changes with three lines around it, as diff -u does", () => {
+test("the diff shows the changes with three lines of context, as `diff -u` does", () => {
   const after = numbers(20).replace("5\n", "five\n").replace("17\n", "").replace("8\n", "8\n8b\n");
   expect(renderDiff(numbers(20), after, NAMES)).toMatchInlineSnapshot(`
     "--- old
@@ -43,29 +43,35 @@ test("shows what changes with three lines around it, as diff -u does", () => {
   `);
 });
 
-test("says where a newline is missing at the end", () => {
-  expect(renderDiff("a", "a\n", NAMES)).toBe("--- old\n+++ new\n@@ -1 +1 @@\n-a\n\\ No newline at end of file\n+a\n");
+test("the diff shows where a newline is missing at the end", () => {
+  expect(renderDiff("a", "a\n", NAMES)).toBe(
+    "--- old\n+++ new\n@@ -1,1 +1,1 @@\n-a\n\\ No newline at end of file\n+a\n",
+  );
 });
 
-test("a crontab of ten thousand lines that all change is shown whole, soon", () => {
+test("the diff of thousands of lines that all change is complete and fast", () => {
   const diff = renderDiff(numbers(9000), numbers(9000).replaceAll("\n", "x\n"), NAMES);
   expect(diff.split("\n")).toHaveLength(3 + 18_000 + 1);
 });
 
 const hasPatch = spawnSync("patch", ["--version"]).status === 0;
 
-test.skipIf(!hasPatch)("law: `patch` makes the new text of the old one", () => {
-  const folder = tempFolder();
+test.skipIf(!hasPatch)("`patch` applies the diff to the old text and gets the new one", () => {
+  const directory = tempDirectory();
   const text = fc
     .record({ lines: fc.array(fc.constantFrom("a", "b", "c", "", "# d"), { maxLength: 25 }), ends: fc.boolean() })
     .map(({ lines, ends }) => lines.join("\n") + (ends && lines.length > 0 ? "\n" : ""));
   fc.assert(
     fc.property(text, text, (before, after) => {
       fc.pre(before !== "" && after !== "");
-      writeFileSync(join(folder, "old"), before);
+      writeFileSync(join(directory, "old"), before);
       const input = renderDiff(before, after, NAMES);
       if (before === after) return input === "";
-      const { stdout, status } = spawnSync("patch", ["-s", "-o", "-", "old"], { cwd: folder, input, encoding: "utf8" });
+      const { stdout, status } = spawnSync("patch", ["-s", "-o", "-", "old"], {
+        cwd: directory,
+        input,
+        encoding: "utf8",
+      });
       return status === 0 && stdout === after;
     }),
     { seed: 3, numRuns: 150 },

@@ -11,11 +11,11 @@ test.each([
   ["crom", "cron", 1],
   ["kitten", "sitting", 3],
   ["timeout", "timezone", 3],
-])("from %j to %j it is %i", (from, to, expected) => {
+])("the edit distance from %j to %j is %i", (from, to, expected) => {
   expect(editDistance(from, to)).toBe(expected);
 });
 
-test("it is the same both ways, zero only for equals, and at most the longer word", () => {
+test("the edit distance is symmetric, zero only for equal words, and at most the length of the longer word", () => {
   const word = fc.stringMatching(/^[abc]{0,8}$/);
   fc.assert(
     fc.property(word, word, (from, to) => {

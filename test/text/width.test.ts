@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { fitText, padText, textWidth } from "../../src/text/width.ts";
+import { padText, textWidth, truncate } from "../../src/text/width.ts";
 
 test.each([
   ["orders → dwh", 12],
@@ -10,7 +10,7 @@ test.each([
   ["한국어", 6],
   ["a\u200bb", 2],
   ["", 0],
-])("%s is %i columns wide", (text, width) => {
+])("%j is %i columns wide", (text, width) => {
   expect(textWidth(text)).toBe(width);
 });
 
@@ -21,12 +21,12 @@ test.each([
   ["店は閉まらない", 5, "店は…"],
   ["abc", 1, "…"],
   ["abc", 0, ""],
-])("%s in %i columns is %s", (text, width, fitted) => {
-  expect(fitText(text, width)).toBe(fitted);
+])("truncate shortens %j to %i columns as %j", (text, width, fitted) => {
+  expect(truncate(text, width)).toBe(fitted);
   expect(textWidth(fitted)).toBeLessThanOrEqual(width);
 });
 
-test("blanks fill up to the width that is seen", () => {
+test("padText adds blanks up to the visible width", () => {
   expect(padText("店", 4)).toBe("店  ");
   expect(padText("long", 2)).toBe("long");
 });

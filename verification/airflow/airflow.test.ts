@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { tempFolder } from "../../test/support/host.ts";
+import { tempDirectory } from "../../test/support/host.ts";
 import { readDagFile } from "./dag-file.ts";
 import { AIRFLOW_VERSIONS } from "./install.ts";
 import { describeOnAirflow } from "./suite.ts";
@@ -38,7 +38,7 @@ with DAG("${id}", schedule=CronTriggerTimetable("${cron}", timezone="${zone}"),
 }
 
 function writeTemp(text: string): string {
-  const file = join(tempFolder(), "dags.py");
+  const file = join(tempDirectory(), "dags.py");
   writeFileSync(file, text);
   return file;
 }

@@ -1,4 +1,4 @@
-/** One task of one run, in Airflow's words. */
+/** One task of one run, as Airflow's API returns it. */
 export interface TaskInstance {
   readonly dag_id: string;
   readonly dag_run_id: string;
@@ -10,7 +10,7 @@ export interface TaskInstance {
 
 /** The REST API of an Airflow 3 whose every caller is an admin. */
 export interface AirflowApi {
-  /** @param path below /api/v2. @returns the answer, decoded; @throws with the answer when it is no success */
+  /** @param path below /api/v2. @returns the decoded answer. @throws an error with the answer if it is not a success */
   readonly ask: (method: "GET" | "POST" | "PATCH" | "DELETE", path: string, body?: object) => Promise<unknown>;
   /** The tasks of all runs so far, oldest run first. */
   readonly tasks: () => Promise<readonly TaskInstance[]>;
@@ -40,7 +40,7 @@ export async function connectApi(base: string): Promise<AirflowApi> {
   };
 }
 
-/** Whether all that is started answers: the API at first refuses, then tells of the others. */
+/** Whether all parts of Airflow are running. The API refuses at first, then reports on the others. */
 export async function isHealthy(base: string): Promise<boolean> {
   const answer = await fetch(`${base}/api/v2/monitor/health`).catch(() => undefined);
   if (answer?.ok !== true) return false;

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { runWell } from "../rig/child.ts";
+import { runWell } from "../../test/support/run-program.ts";
 import type { Airflow } from "./install.ts";
 
 const SCRIPT = join(import.meta.dirname, "dag_file.py");
@@ -27,7 +27,7 @@ export interface Run {
   readonly ts?: string;
 }
 
-/** What an Airflow makes of a DAG file. */
+/** The DAGs that Airflow reads in a file. */
 export interface DagFile {
   /** Ids, sorted. */
   readonly dags: readonly string[];

@@ -1,8 +1,8 @@
 import { mkdirSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { expect, test } from "vitest";
-import { tempFolder } from "../../test/support/host.ts";
-import { runWell, SYSTEM_PATH } from "../rig/child.ts";
+import { tempDirectory } from "../../test/support/host.ts";
+import { runWell, SYSTEM_PATH } from "../../test/support/run-program.ts";
 import { STAND_IN } from "../rig/product.ts";
 import { readDagFile } from "./dag-file.ts";
 import { AIRFLOW_VERSIONS } from "./install.ts";
@@ -15,7 +15,7 @@ const FIVE = [1, 2, 3, 4, 5].map((number) => `pipelinewise.redshift.microserv_${
 for (const version of AIRFLOW_VERSIONS) {
   await describeOnAirflow(version, "the five pipelines of the example", (airflow) => {
     test("come by one command, are read without a word, and run by `airflow dags test`", async () => {
-      const home = tempFolder();
+      const home = tempDirectory();
       const dags = join(home, "airflow/dags");
       mkdirSync(dags, { recursive: true });
       const env = {
@@ -29,7 +29,7 @@ for (const version of AIRFLOW_VERSIONS) {
       await run("pipelinewise", "import", "--dir", join(STAND_IN, "project"));
 
       await sched("validate", "--on", "airflow", EXAMPLE);
-      await sched("install", "--on", "airflow", EXAMPLE);
+      await sched("install", "--on", "airflow", "--node", process.execPath, "--program", PROGRAM, EXAMPLE);
       const file = join(dags, "pipelinewise_sched_pipelinewise.py");
       expect(await readDagFile(airflow, file)).toMatchObject({ dags: FIVE, warnings: [], errors: [] });
       await run("airflow", "db", "migrate");

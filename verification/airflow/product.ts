@@ -1,9 +1,9 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { type Finished, runToEnd } from "../rig/child.ts";
-import { waitFor } from "../rig/wait.ts";
+import { type Finished, runToEnd } from "../../test/support/run-program.ts";
+import { waitFor } from "../../test/support/wait.ts";
 import type { TaskInstance } from "./api.ts";
-import type { AirflowWorld } from "./world.ts";
+import type { AirflowServer } from "./server.ts";
 
 const PROGRAM = resolve("bin/pipelinewise-sched.cjs");
 
@@ -24,6 +24,8 @@ export interface AirflowProduct {
   readonly configDir: string;
   /** Runs our program with the Airflow's environment. */
   readonly sched: (...words: readonly string[]) => Promise<Finished>;
+  /** Installs the schedule. This program is not on the PATH of the workers. */
+  readonly install: () => Promise<Finished>;
   /** Newest first. */
   readonly history: (tap: string) => Promise<readonly HistoryRow[]>;
   /** Those of a tap's tasks that are so, once there is one: oldest first. */
@@ -39,37 +41,42 @@ export interface AirflowProduct {
 }
 
 /** `bad` fails, `slow` hangs with a child and both are deaf to SIGTERM, all others do well. */
-const STAND_IN = (folder: string): string => `#!/bin/sh
+const STAND_IN = (directory: string): string => `#!/bin/sh
 echo "$* has $(pwd) and $GREETING"
 case "$3" in
   bad) echo 'no route to the tap' >&2; exit 3;;
   slow)
-    [ -e ${folder}/hang ] || exit 0
+    [ -e ${directory}/hang ] || exit 0
     trap '' TERM
-    echo $$ >>${folder}/pids
-    sh -c 'echo $$ >>${folder}/pids; while :; do sleep 0.2; done' &
+    echo $$ >>${directory}/pids
+    sh -c 'echo $$ >>${directory}/pids; while :; do sleep 0.2; done' &
     while :; do sleep 0.2; done;;
 esac
 `;
 
-/** @param folder for everything of the test's own */
-export function airflowProduct(world: AirflowWorld, folder: string, pipelines: readonly string[]): AirflowProduct {
-  const configDir = join(folder, "config");
-  const file = join(folder, "schedule.yml");
-  const program = join(folder, "pipelinewise");
+/** @param directory for everything of the test's own */
+export function airflowProduct(
+  machine: AirflowServer,
+  directory: string,
+  pipelines: readonly string[],
+): AirflowProduct {
+  const configDir = join(directory, "config");
+  const file = join(directory, "schedule.yml");
+  const program = join(directory, "pipelinewise");
   mkdirSync(configDir);
-  writeFileSync(program, STAND_IN(folder), { mode: 0o755 });
-  writeFileSync(join(folder, "hang"), "");
+  writeFileSync(program, STAND_IN(directory), { mode: 0o755 });
+  writeFileSync(join(directory, "hang"), "");
   writeFileSync(
     file,
     `name: shop\npipelinewise: {command: ${program}, config_dir: ${configDir}}\npipelines:\n${pipelines.map((one) => `  - ${one}\n`).join("")}`,
   );
   const sched = (...words: readonly string[]) =>
-    runToEnd([process.execPath, PROGRAM, ...words], { env: world.env, cwd: folder });
+    runToEnd([process.execPath, PROGRAM, ...words], { env: machine.env, cwd: directory });
   return {
     file,
     configDir,
     sched,
+    install: () => sched("install", "--on", "airflow", "--node", process.execPath, "--program", PROGRAM, file),
     async history(tap) {
       const { code, stdout, stderr } = await sched("history", "--json", "--tap", tap, "--config-dir", configDir);
       if (code !== 0) throw new Error(`history ended with ${code}: ${stderr}`);
@@ -77,10 +84,10 @@ export function airflowProduct(world: AirflowWorld, folder: string, pipelines: r
     },
     tasksOf: (tap, what, isSo) =>
       waitFor(`${tap}: ${what}`, 180_000, async () => {
-        const [first, ...more] = (await world.tasks()).filter((one) => one.dag_id === `shop.dwh.${tap}` && isSo(one));
+        const [first, ...more] = (await machine.tasks()).filter((one) => one.dag_id === `shop.dwh.${tap}` && isSo(one));
         return first === undefined ? undefined : [first, ...more];
       }),
-    hanging: () => readFileSync(join(folder, "pids"), "utf8").trim().split("\n").map(Number),
-    hangNoMore: () => rmSync(join(folder, "hang")),
+    hanging: () => readFileSync(join(directory, "pids"), "utf8").trim().split("\n").map(Number),
+    hangNoMore: () => rmSync(join(directory, "hang")),
   };
 }

@@ -2,14 +2,15 @@ import { existsSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { isRunning } from "../../test/support/processes.ts";
+import { waitFor } from "../../test/support/wait.ts";
 import { cannotRun, inCi } from "../rig/needs.ts";
 import { startPrivateCron } from "../rig/private-cron.ts";
 import { schedWell } from "../rig/product.ts";
-import { waitFor } from "../rig/wait.ts";
 import type { TaskInstance } from "./api.ts";
 import { type AirflowProduct, airflowProduct } from "./product.ts";
+import { type AirflowServer, startAirflow } from "./server.ts";
 import { describeOnAirflow } from "./suite.ts";
-import { type AirflowWorld, startAirflow } from "./world.ts";
 
 /**
  * A cron that Airflow starts every minute of today, and that is never due these days: of two day fields that must both
@@ -26,13 +27,13 @@ function neverDue(now: Date): string {
 const EVERY_MINUTE = "* * * * *";
 
 await describeOnAirflow("3.3.2", "pipelines of a schedule", (airflow) => {
-  let folder: string;
-  let world: AirflowWorld;
+  let directory: string;
+  let machine: AirflowServer;
   let product: AirflowProduct;
   beforeAll(async () => {
-    folder = realpathSync(mkdtempSync(join(tmpdir(), "pws-airflow-")));
-    world = await startAirflow(airflow, { GREETING: "hello" });
-    product = airflowProduct(world, folder, [
+    directory = realpathSync(mkdtempSync(join(tmpdir(), "pws-airflow-")));
+    machine = await startAirflow(airflow, { GREETING: "hello" });
+    product = airflowProduct(machine, directory, [
       `{tap: good, target: dwh, cron: "${EVERY_MINUTE}"}`,
       `{tap: bad, target: dwh, cron: "${EVERY_MINUTE}"}`,
       `{tap: slow, target: dwh, cron: "${EVERY_MINUTE}"}`,
@@ -41,23 +42,23 @@ await describeOnAirflow("3.3.2", "pipelines of a schedule", (airflow) => {
     ]);
   }, 240_000);
   afterAll(async () => {
-    await world?.stop();
-    rmSync(folder, { recursive: true, force: true });
+    await machine?.stop();
+    rmSync(directory, { recursive: true, force: true });
   }, 30_000);
 
-  const log = (task: TaskInstance): Promise<string> => world.taskLog(task).then((lines) => lines.join("\n"));
+  const log = (task: TaskInstance): Promise<string> => machine.taskLog(task).then((lines) => lines.join("\n"));
   const slotOf = ({ dag_run_id }: TaskInstance): string =>
     new Date(/^scheduled__([^_]*)/.exec(dag_run_id)?.[1] ?? Number.NaN).toISOString();
   const pathOf = ({ dag_id, dag_run_id }: TaskInstance): string =>
     `dags/${dag_id}/dagRuns/${encodeURIComponent(dag_run_id)}/taskInstances/run`;
 
-  test("install asks Airflow for its folder; a second one has nothing to change", async () => {
-    const first = await product.sched("install", "--on", "airflow", product.file);
+  test("install asks Airflow for its directory; a second one has nothing to change", async () => {
+    const first = await product.install();
     expect(first).toMatchObject({
       code: 0,
-      stdout: expect.stringContaining(`${world.dags}/pipelinewise_sched_shop.py`),
+      stdout: expect.stringContaining(`${machine.dags}/pipelinewise_sched_shop.py`),
     });
-    const again = await product.sched("install", "--on", "airflow", product.file);
+    const again = await product.install();
     expect(again).toMatchObject({ code: 0, stderr: expect.stringContaining("nothing to change") });
   });
 
@@ -69,7 +70,7 @@ await describeOnAirflow("3.3.2", "pipelines of a schedule", (airflow) => {
     expect(runs.find(({ slot }) => slot === slotOf(task))).toMatchObject({ outcome: "succeeded" });
   });
 
-  test("a failure is shown as failed, with its last words", async () => {
+  test("a failure is shown as failed, with its last lines", async () => {
     const [task] = await product.tasksOf("bad", "a failure", ({ state }) => state === "failed");
     expect(await log(task)).toContain("no route to the tap");
     const runs = await product.history("bad");
@@ -82,7 +83,7 @@ await describeOnAirflow("3.3.2", "pipelines of a schedule", (airflow) => {
     expect(await product.history("undue")).toEqual([]);
   });
 
-  test("a start while the pipeline is at work is shown as skipped, and recorded", async () => {
+  test("a start while the pipeline is running is shown as skipped, and recorded", async () => {
     const [running] = await product.tasksOf("slow", "a run", ({ state }) => state === "running");
     const [skipped] = await product.tasksOf("slow", "a skip", ({ state }) => state === "skipped");
     expect(slotOf(running) < slotOf(skipped)).toBe(true);
@@ -94,10 +95,10 @@ await describeOnAirflow("3.3.2", "pipelines of a schedule", (airflow) => {
   test("a task that is marked failed leaves no process, deaf as they are", async () => {
     const [running] = await product.tasksOf("slow", "a run", ({ state }) => state === "running");
     const pids = product.hanging();
-    expect(pids.map(isAlive)).toEqual([true, true]);
+    expect(pids.map(isRunning)).toEqual([true, true]);
     product.hangNoMore();
-    await world.ask("PATCH", pathOf(running), { new_state: "failed" });
-    await waitFor("the end of its processes", 60_000, () => pids.every((pid) => !isAlive(pid)) || undefined);
+    await machine.ask("PATCH", pathOf(running), { new_state: "failed" });
+    await waitFor("the end of its processes", 60_000, () => pids.every((pid) => !isRunning(pid)) || undefined);
     const stopped = await waitFor("its record", 20_000, async () =>
       (await product.history("slow")).find(({ outcome, slot }) => outcome !== "skipped" && slot === slotOf(running)),
     );
@@ -105,7 +106,7 @@ await describeOnAirflow("3.3.2", "pipelines of a schedule", (airflow) => {
   });
 
   test("Trigger runs the pipeline at once, whatever its times", async () => {
-    await world.ask("POST", "dags/shop.dwh.yearly/dagRuns", { logical_date: null });
+    await machine.ask("POST", "dags/shop.dwh.yearly/dagRuns", { logical_date: null });
     const [task] = await product.tasksOf("yearly", "a success", ({ state }) => state === "success");
     expect(task.dag_run_id).toMatch(/^manual__/);
     expect(await product.history("yearly")).toMatchObject([{ outcome: "succeeded", slot: null }]);
@@ -116,7 +117,7 @@ await describeOnAirflow("3.3.2", "pipelines of a schedule", (airflow) => {
     ["good", "success", "succeeded"],
   ])("Clear runs the slot of a task once more: %s", async (tap, state, outcome) => {
     const [task] = await product.tasksOf(tap, state, (one) => one.state === state);
-    await world.ask("POST", `dags/${task.dag_id}/clearTaskInstances`, {
+    await machine.ask("POST", `dags/${task.dag_id}/clearTaskInstances`, {
       dag_run_id: task.dag_run_id,
       task_ids: ["run"],
       only_failed: false,
@@ -170,21 +171,12 @@ await describeOnAirflow("3.3.2", "pipelines of a schedule", (airflow) => {
       product.configDir,
     );
     expect([code, stderr]).toEqual([0, expect.stringContaining("airflow dags delete -y shop.dwh.yearly")]);
-    expect(existsSync(join(world.dags, "pipelinewise_sched_shop.py"))).toBe(false);
+    expect(existsSync(join(machine.dags, "pipelinewise_sched_shop.py"))).toBe(false);
   });
 
   test("stopped, Airflow leaves no process", async () => {
-    expect(world.living().length).toBeGreaterThan(3);
-    await world.stop();
-    expect(world.living()).toEqual([]);
+    expect(machine.living().length).toBeGreaterThan(3);
+    await machine.stop();
+    expect(machine.living()).toEqual([]);
   });
 });
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}

@@ -7,8 +7,8 @@ import { zoneClock } from "../../src/cron/zone-clock.ts";
 import { loadSchedule } from "../../src/schedule/load.ts";
 import type { Pipeline } from "../../src/schedule/schedule.ts";
 import { dueInMinute } from "../../src/slots/due.ts";
-import { tempFolder, testHost } from "../../test/support/host.ts";
-import { runWell } from "../rig/child.ts";
+import { tempDirectory, testHost } from "../../test/support/host.ts";
+import { runWell } from "../../test/support/run-program.ts";
 import { type Run, readDagFile } from "./dag-file.ts";
 import { AIRFLOW_VERSIONS } from "./install.ts";
 import { describeOnAirflow } from "./suite.ts";
@@ -90,10 +90,11 @@ for (const version of AIRFLOW_VERSIONS) {
       ];
       const { commands } = await readDagFile(airflow, file, { runs });
       const said = await Promise.all(commands.map((command) => runWell(["sh", "-c", command])));
-      const words = `/opt/pws.cjs run --config-dir ${CONFIG_DIR} --schedule nasty --tap noted --target dwh --stop-within 8 --skip-exit-code 99`;
-      expect(said).toEqual([
+      const withoutDigest = said.map((words) => words.replace(/(?<= --times )[0-9a-f]+/, "TIMES"));
+      const words = `/opt/pws.cjs run --config-dir ${CONFIG_DIR} --schedule nasty --tap noted --target dwh --times TIMES --kill-after 8 --skip-exit-code 99`;
+      expect(withoutDigest).toEqual([
         `${words} --scheduled --output --slot ${ts}\n`,
-        `${words} --scheduled --output --slot ${ts} --again\n`,
+        `${words} --scheduled --output --slot ${ts} --rerun\n`,
         `${words}\n`,
       ]);
     });
@@ -102,24 +103,24 @@ for (const version of AIRFLOW_VERSIONS) {
 
 /** The exported file of all pipelines, and what the preview says of the year, pipeline by pipeline. */
 async function exportPipelines() {
-  const folder = tempFolder();
-  const schedule = join(folder, "schedule.yml");
+  const directory = tempDirectory();
+  const schedule = join(directory, "schedule.yml");
   writeFileSync(schedule, `name: nasty\npipelines:\n${PIPELINES.map((one) => `  - ${one}\n`).join("")}`);
   const answer = async (...words: readonly string[]): Promise<string> => {
-    const host = testHost({ cwd: folder, now: () => NOW });
+    const host = testHost({ cwd: directory, now: () => NOW });
     const code = await main(words, host);
     if (code !== 0) throw new Error(`${words.join(" ")} ended with ${code}: ${host.err()}`);
     return host.out();
   };
   const call = ["--node", "/bin/echo", "--program", "/opt/pws.cjs", "--config-dir", CONFIG_DIR];
-  await answer("export", schedule, "--on", "airflow", ...call, "--output", folder);
+  await answer("export", schedule, "--on", "airflow", ...call, "--output", directory);
   const span = ["--from", new Date(YEAR.from).toISOString(), "--to", new Date(YEAR.to).toISOString()];
   const { runs } = JSON.parse(await answer("preview", schedule, ...span, "--json")) as {
     readonly runs: readonly { readonly tap: string; readonly at: string }[];
   };
-  const { pipelines } = await loadSchedule(schedule, { cwd: folder });
+  const { pipelines } = await loadSchedule(schedule, { cwd: directory });
   const foreseen = pipelines.map(({ tap }) => runs.filter((run) => run.tap === tap).map(({ at }) => Date.parse(at)));
-  return { file: join(folder, "pipelinewise_sched_nasty.py"), pipelines, foreseen };
+  return { file: join(directory, "pipelinewise_sched_nasty.py"), pipelines, foreseen };
 }
 
 /** The year, or of what starts often the time around each clock change. */
@@ -128,7 +129,7 @@ function spansOf(
   runs: number,
 ): readonly { readonly from: number; readonly to: number }[] {
   if (runs < OFTEN) return [YEAR];
-  const changes = [...clockChanges(zoneClock(pipeline?.timezone ?? "UTC"), YEAR.from, YEAR.to)];
+  const changes = [...clockChanges(zoneClock(pipeline?.timezone ?? "UTC"), YEAR)];
   return (changes.length === 0 ? [{ at: YEAR.from + NEAR }] : changes).map(({ at }) => ({
     from: at - NEAR,
     to: at + NEAR,
@@ -138,7 +139,7 @@ function spansOf(
 /** For each pipeline, in the file's order, the DAGs that an Airflow has made of it. */
 function idsOf(file: string, dags: readonly string[]): readonly (readonly string[])[] {
   const ids = [...readFileSync(file, "utf8").matchAll(/"dag_id": "(.*)"/g)].map(([, id = ""]) => id);
-  return ids.map((id) => dags.filter((dag) => dag === id || dag.startsWith(`${id}__`)));
+  return ids.map((id) => dags.filter((dag) => dag === id || dag.startsWith(`${id}._`)));
 }
 
 const titleOf = ({ tap, crons, timezone }: Pipeline): string =>

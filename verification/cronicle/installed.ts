@@ -48,7 +48,7 @@ export function describeOnCronicle(title: string, body: (installed: InstalledCro
   });
 }
 
-/** What of moment-timezone's instants a matcher reads. */
+/** The properties of moment-timezone's instants that the matcher reads. */
 interface Moment {
   readonly minute: () => number;
 }
@@ -64,7 +64,7 @@ export interface OwnMatcher {
 /** Takes the matcher out of an installed Cronicle. */
 export function loadMatcher({ home }: InstalledCronicle): OwnMatcher {
   const load = createRequire(join(home, "lib/main.js"));
-  // What these files give is Cronicle's own business: only the two things used here are named.
+  // Only the two exports that this test uses are declared.
   const { prototype } = load("./scheduler.js") as {
     readonly prototype: { checkEventTimingMoment(timing: CronicleTiming, at: Moment): boolean };
   };

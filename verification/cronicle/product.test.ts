@@ -2,9 +2,9 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { runToEnd } from "../rig/child.ts";
+import { runToEnd } from "../../test/support/run-program.ts";
+import { waitFor } from "../../test/support/wait.ts";
 import { STAND_IN } from "../rig/product.ts";
-import { waitFor } from "../rig/wait.ts";
 import { describeOnCronicle } from "./installed.ts";
 import { type CronicleProduct, cronicleProduct } from "./product.ts";
 
@@ -21,7 +21,7 @@ const THEIRS = {
 };
 
 describeOnCronicle("through our own commands", (installed) => {
-  test("what is installed is shown before, changed, mended and taken away, and nothing else", async () => {
+  test("an install is previewed, changed, repaired and removed, and changes nothing else", async () => {
     const product = await cronicleProduct(installed);
     const { server, sandbox, on } = product;
     for (const tap of ["users", "old"]) sandbox.addTap(tap);
@@ -42,23 +42,40 @@ describeOnCronicle("through our own commands", (installed) => {
       ["orders", "users", "old"].map((tap) => `pipelinewise: ${tap} → dwh`),
     );
 
-    await server.call("update_event", { id: await product.eventOf("orders"), enabled: 0 });
+    // Cronicle's pages are for people: what they set there is theirs, and notes are no mark.
+    const theirs = {
+      enabled: 0,
+      timeout: 3600,
+      retries: 1,
+      catch_up: 1,
+      max_children: 2,
+      notify_fail: "dba@shop.test",
+    };
+    const edited = { id: await product.eventOf("orders"), ...theirs, notes: "Ask Ada first." };
+    await server.call("update_event", edited);
     product.writeSchedule({ orders: "0 4 * * *", users: "0 5 * * *" });
     const drift = await on("diff");
-    expect(drift).toMatchObject({ code: 1 });
+    expect(drift).toMatchObject({ code: 1, err: expect.stringContaining("orders → dwh is disabled in Cronicle") });
     expect(drift.out).toContain(`Cronicle: 2 changed, 1 removed
   ~ event pipelinewise: orders → dwh
-      enabled: no, then yes
+      notes:
+      - Ask Ada first.
+      + 0 4 * * * UTC: at 04:00 every day
+      + Installed by pipelinewise-sched from ${sandbox.directory}/schedule.yml. An install overwrites the title, the times, the script and these notes.
   ~ event pipelinewise: users → dwh
       notes:
       - */5 * * * * UTC: every 5 minutes
       + 0 5 * * * UTC: at 05:00 every day
-      times: minutes 0,5,10,15,20,25,30,35,40,45,50,55, then minutes 0, hours 5
+`);
+    expect(drift.out).toContain(`      times: minutes 0,5,10,15,20,25,30,35,40,45,50,55, then minutes 0, hours 5
   - event pipelinewise: old → dwh
 `);
     expect(await on("install")).toMatchObject({ code: 0 });
     expect(await on("diff")).toMatchObject({ code: 0, out: expect.stringContaining("Cronicle: 2 unchanged\n") });
+    const { rows: kept } = await server.call("get_schedule", { offset: 0, limit: 100 });
+    expect(kept).toContainEqual(expect.objectContaining({ id: edited.id, ...theirs }));
 
+    await server.call("update_event", { ...edited, title: "Orders" });
     expect(await on("uninstall")).toMatchObject({ code: 0, out: expect.stringContaining("Cronicle: 2 removed\n") });
     const { rows } = await server.call("get_schedule", { offset: 0, limit: 100 });
     expect(rows).toEqual([expect.objectContaining({ id: "theirs", title: "theirs" })]);
@@ -98,12 +115,13 @@ pipelines:
     sandbox.addTap("both", { seconds: 4 });
     product.writeSchedule({ orders: "* * * * *", fine: "* * * * *", ill: "* * * * *", both: "* * * * *" });
     expect(await product.on("install")).toMatchObject({ code: 0 });
+    await product.server.call("update_event", { id: await product.eventOf("ill"), retries: 1 });
     const line = await product.cronLine("both");
 
     const atWork = await product.runNow("orders");
     await isAtWork(product);
     const minute = await nextMinute();
-    const env = { HOME: sandbox.folder, LOGNAME: "root", SHELL: "/bin/sh", PATH: "/usr/bin:/bin" };
+    const env = { HOME: sandbox.directory, LOGNAME: "root", SHELL: "/bin/sh", PATH: "/usr/bin:/bin" };
     const byCron = await runToEnd(["/bin/sh", "-c", line], { env });
 
     // cron shows a run as it shows a skip: by saying nothing.
@@ -112,7 +130,7 @@ pipelines:
     const ill = await product.jobAt("ill", minute);
     expect(ill).toMatchObject({ code: 1, log: expect.stringContaining("an ERROR of the source") });
     const skip = await product.jobAt("orders", minute);
-    expect(skip).toMatchObject({ code: 0 });
+    expect(skip).toMatchObject({ code: 0, label: "skipped (overlap)" });
     expect(skip.log).toMatch(/^skipped \(overlap\): orders → dwh is locked by host \S+, pid \d+, since [^\n]*\n$/);
     const both = await product.jobAt("both", minute);
     expect(both).toMatchObject({ code: 0 });
@@ -121,7 +139,7 @@ pipelines:
     const rows = (await product.history()).filter(({ startedAt }) => startedAt.slice(0, 16) === slot.slice(0, 16));
     const of = (tap: string) => rows.filter((row) => row.tap === tap);
     expect(of("fine")).toMatchObject([{ outcome: "succeeded", slot }]);
-    expect(of("ill")).toMatchObject([{ outcome: "failed", slot }]);
+    expect(of("ill")).toMatchObject([1, 2].map(() => ({ outcome: "failed", slot })));
     expect(of("orders")).toMatchObject([{ outcome: "skipped", reason: "overlap", slot }]);
     const [one, other] = of("both").sort((a, b) => a.outcome.localeCompare(b.outcome));
     expect([one, other]).toMatchObject([
@@ -131,6 +149,7 @@ pipelines:
     const skipped = /^skipped \(slot-done\): both → dwh was already started for /;
     const status = /^ {4}Status {2}: SUCCESS$/m;
     expect([skipped, status].filter((one) => one.test(both.log))).toHaveLength(1);
+    expect(both.label).toBe(skipped.test(both.log) ? "skipped (slot-done)" : undefined);
 
     // A start by hand is waited for by somebody: it fails where it cannot be.
     const refused = await product.endOf(await product.runNow("orders"));
@@ -151,7 +170,7 @@ pipelines:
   ])("an aborted job, and one that takes too long, end their whole pipeline: $what", async ({ deaf }) => {
     const product = await cronicleProduct(installed);
     const { sandbox, server } = product;
-    product.writeSchedule({ orders: RARELY }, deaf ? writeDeaf(sandbox.folder) : undefined);
+    product.writeSchedule({ orders: RARELY }, deaf ? writeDeaf(sandbox.directory) : undefined);
     expect(await product.on("install")).toMatchObject({ code: 0 });
     sandbox.tell({ hang: true });
     const quiet = new Set(sandbox.living());
@@ -159,7 +178,7 @@ pipelines:
 
     const aborted = await product.runNow("orders");
     // Cronicle's own, the wrapper, and three of the pipeline.
-    await waitFor("a whole pipeline at work", 30_000, () => left().length >= 5 || undefined);
+    await waitFor("the whole pipeline is running", 30_000, () => left().length >= 5 || undefined);
     await server.call("abort_job", { id: aborted });
     const end = await product.endOf(aborted);
     expect(end.description).toContain("Manually aborted");
@@ -173,25 +192,26 @@ pipelines:
     expect(late.log).not.toContain("killing harder");
     expect(left()).toEqual([]);
     expect((await product.history()).map(({ outcome }) => outcome)).toEqual(["stopped", "stopped"]);
-    expect(await product.on("diff")).toMatchObject({ code: 1, out: expect.stringContaining("timeout: 1, then none") });
+    // The timeout belongs to Cronicle's users.
+    expect(await product.on("diff")).toMatchObject({ code: 0, out: "Cronicle: 1 unchanged\n" });
   });
 });
 
-/** A PipelineWise that does not end when it is told to, nor does what it started. @returns its path */
-function writeDeaf(folder: string): string {
-  const path = join(folder, "deaf");
+/** Writes a PipelineWise that ignores SIGTERM, like its child. @returns its path */
+function writeDeaf(directory: string): string {
+  const path = join(directory, "deaf");
   const forever = "while :; do sleep 0.2; done";
   writeFileSync(path, `#!/bin/sh\ntrap '' TERM\n(${forever}) &\n${forever}\n`, { mode: 0o755 });
   return path;
 }
 
-/** Waits until the connectors of orders → dwh are at work. */
+/** Waits until the connectors of orders → dwh are running. */
 const isAtWork = ({ sandbox }: CronicleProduct): Promise<unknown> =>
-  waitFor("orders → dwh to be at work", 30_000, () => sandbox.logText(".running").includes("begins") || undefined);
+  waitFor("orders → dwh is running", 30_000, () => sandbox.logText(".running").includes("begins") || undefined);
 
 /** Waits for the next full minute. @returns it in epoch seconds */
 async function nextMinute(): Promise<number> {
-  // What is installed in this minute counts from this minute: the one after is whole.
+  // An install counts from its own minute, so the minute after the next one is the first complete one.
   const minute = Math.ceil((Date.now() + 1_000) / MINUTE_MS) * MINUTE_MS;
   await sleep(minute - Date.now());
   return minute / 1000;

@@ -3,9 +3,9 @@ import { dirname, join, resolve } from "node:path";
 import { onTestFinished } from "vitest";
 import { CronicleRefusal } from "../../src/schedulers/cronicle/client.ts";
 import { Sandbox } from "../../test/pipelinewise/sandbox.ts";
-import { SYSTEM_PATH } from "../rig/child.ts";
+import { SYSTEM_PATH } from "../../test/support/run-program.ts";
+import { waitFor } from "../../test/support/wait.ts";
 import { STAND_IN } from "../rig/product.ts";
-import { waitFor } from "../rig/wait.ts";
 import type { InstalledCronicle } from "./installed.ts";
 import { type PrivateCronicle, startCronicle } from "./server.ts";
 
@@ -15,6 +15,8 @@ interface EndedJob {
   /** 0: a success. */
   readonly code: number | string;
   readonly description: string;
+  /** As the lists of completed jobs show it beside the id; `undefined` if it has none. */
+  readonly label: string | undefined;
   /** Epoch seconds of the minute it was due at. */
   readonly now: number;
   /** What it wrote. */
@@ -47,7 +49,7 @@ export interface CronicleProduct {
   readonly writeSchedule: (crons: Readonly<Record<string, string>>, command?: string) => void;
   /** One of our commands on the schedule file, `--on cronicle`. */
   readonly on: (command: string, ...words: readonly string[]) => Promise<Said>;
-  /** What a crontab has cron call for a tap. */
+  /** The command in a crontab for a tap. */
   readonly cronLine: (tap: string) => Promise<string>;
   /** Newest first. */
   readonly history: () => Promise<readonly HistoryRow[]>;
@@ -66,16 +68,16 @@ const PROGRAM = resolve("bin/pipelinewise-sched.cjs");
 /** A Cronicle and a config directory without taps but `orders`, for the length of a test. */
 export async function cronicleProduct(installed: InstalledCronicle): Promise<CronicleProduct> {
   const sandbox = new Sandbox(join(STAND_IN, "pipelinewise"));
-  // What its jobs start is found among the sandbox's processes, as the server is.
+  // The jobs' processes are found among those of the sandbox, like the server.
   const PATH = `${dirname(process.execPath)}:${SYSTEM_PATH}`;
-  const server = await startCronicle(installed, { env: { PATH, PWS_MARK: sandbox.folder } });
+  const server = await startCronicle(installed, { env: { PATH, PWS_MARK: sandbox.directory } });
   onTestFinished(() => server.stop(), 60_000);
-  const file = join(sandbox.folder, "schedule.yml");
+  const file = join(sandbox.directory, "schedule.yml");
   const { call } = server;
 
   const endOf = async (id: string): Promise<EndedJob> => {
     const job = await waitFor(`the end of job ${id}`, 60_000, async () => {
-      // For a moment a job is neither at work nor stored.
+      // For a moment a job is neither running nor stored.
       const { job: found }: { job?: Readonly<Record<string, unknown>> } = await call("get_job_status", { id }).catch(
         (error: unknown) => {
           if (error instanceof CronicleRefusal && error.code === "job") return {};
@@ -87,7 +89,12 @@ export async function cronicleProduct(installed: InstalledCronicle): Promise<Cro
     const { code, description, now } = job;
     if (typeof code !== "number" && typeof code !== "string") throw new Error(`job ${id} ended without a code`);
     const log = await fetch(`${server.url}/api/app/get_job_log?id=${id}`, { headers: { "X-API-Key": server.key } });
-    return { id, code, description: String(description ?? ""), now: Number(now), log: withoutFrame(await log.text()) };
+    const { rows } = await call("get_history", { offset: 0, limit: 1000 });
+    const listed: readonly { id: string; label?: string }[] = Array.isArray(rows) ? rows : [];
+    return {
+      ...{ id, code, description: String(description ?? ""), now: Number(now), log: withoutFrame(await log.text()) },
+      label: listed.find((one) => one.id === id)?.label,
+    };
   };
   const eventOf = async (tap: string): Promise<string> => {
     const { rows } = await call("get_schedule", { offset: 0, limit: 100 });
@@ -120,7 +127,16 @@ export async function cronicleProduct(installed: InstalledCronicle): Promise<Cro
       );
       write(`timezone: UTC\npipelinewise: {command: ${command}}\npipelines:\n${pipelines.join("")}`);
     },
-    on: (command, ...words) => ours(command, file, "--on", "cronicle", ...words),
+    // This program is not on the PATH of the server's jobs.
+    on: (command, ...words) =>
+      ours(
+        command,
+        file,
+        "--on",
+        "cronicle",
+        ...(["install", "diff"].includes(command) ? ["--node", process.execPath, "--program", PROGRAM] : []),
+        ...words,
+      ),
     cronLine: async (tap) => {
       const { out } = await ours(
         ...["export", file, "--node", process.execPath, "--program", PROGRAM, "--config-dir", sandbox.config],

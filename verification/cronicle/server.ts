@@ -5,28 +5,27 @@ import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type CronicleCall, cronicleApi } from "../../src/schedulers/cronicle/client.ts";
-import { ended, runWell, SYSTEM_PATH } from "../rig/child.ts";
-import { sendSignal } from "../rig/processes.ts";
-import { waitFor } from "../rig/wait.ts";
+import { sendSignal } from "../../test/support/processes.ts";
+import { ended, runWell, SYSTEM_PATH } from "../../test/support/run-program.ts";
+import { waitFor } from "../../test/support/wait.ts";
+import { FAKETIME, removeFaketimeLeftovers } from "../rig/faketime.ts";
 import type { InstalledCronicle } from "./installed.ts";
 
-const FAKETIME = "/usr/bin/faketime";
-
-/** A Cronicle of its own on loopback, with nothing outside its folder. */
+/** A Cronicle of its own on loopback, with nothing outside its directory. */
 export interface PrivateCronicle {
   readonly url: string;
   /** Of an administrator. */
   readonly key: string;
-  readonly folder: string;
+  readonly directory: string;
   readonly call: CronicleCall;
   /** Lets its scheduler run all that events would have started since then, and enables them. */
   readonly runSince: (ids: readonly string[], from: Date) => Promise<void>;
-  /** Ends the server and all that its jobs started; removes the folder. */
+  /** Ends the server and all that its jobs started; removes the directory. */
   readonly stop: () => Promise<void>;
 }
 
 export interface CronicleOptions {
-  /** What its clock shows as it starts; the real time by default. */
+  /** Time of its clock at the start; the real time by default. */
   readonly now?: Date;
   /** Environment of its jobs. */
   readonly env?: Readonly<Record<string, string>>;
@@ -37,11 +36,11 @@ export async function startCronicle(
   { home, node }: InstalledCronicle,
   { now, env = {} }: CronicleOptions = {},
 ): Promise<PrivateCronicle> {
-  const folder = mkdtempSync(join(tmpdir(), "pws-cronicle-"));
+  const directory = mkdtempSync(join(tmpdir(), "pws-cronicle-"));
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const key = randomBytes(16).toString("hex");
-  const settings = { PATH: SYSTEM_PATH, ...env, ...environment(folder, port) };
+  const settings = { PATH: SYSTEM_PATH, ...env, ...environment(directory, port) };
   const run = (script: string, ...args: readonly string[]): Promise<string> =>
     runWell([node, join(home, script), ...args], { env: settings, cwd: home });
   await run("bin/storage-cli.js", "setup");
@@ -50,8 +49,9 @@ export async function startCronicle(
   const main = [node, join(home, "lib/main.js")];
   const shift = now === undefined ? undefined : Math.round((now.getTime() - Date.now()) / 1000);
   const [program = "", ...args] = shift === undefined ? main : [FAKETIME, "-m", "-f", `${shift}s`, ...main];
+  if (shift !== undefined) removeFaketimeLeftovers();
   const child = spawn(program, args, { env: settings, cwd: home, stdio: ["ignore", "pipe", "pipe"] });
-  const log = createWriteStream(join(folder, "output.log"));
+  const log = createWriteStream(join(directory, "output.log"));
   child.stdout.pipe(log, { end: false });
   child.stderr.pipe(log, { end: false });
   const end = ended(child);
@@ -64,31 +64,31 @@ export async function startCronicle(
       child.exitCode !== null || child.signalCode !== null ? true : undefined,
     ).catch(() => false);
     if (!isGone) child.kill("SIGKILL");
-    await endLeftovers(folder);
+    await endLeftovers(directory);
     log.end();
-    rmSync(folder, { recursive: true, force: true });
+    rmSync(directory, { recursive: true, force: true });
   };
   const call = cronicleApi({ urls: [url], key }, { tell: () => {} });
   const clock = (): number => Date.now() + (shift ?? 0) * 1000;
   try {
     await waitFor("Cronicle to be its own primary", 60_000, async () => {
       if (child.exitCode !== null)
-        throw new Error(`Cronicle ended:\n${readFileSync(join(folder, "output.log"), "utf8")}`);
+        throw new Error(`Cronicle ended:\n${readFileSync(join(directory, "output.log"), "utf8")}`);
       return call("get_master_state", {}).catch(() => undefined);
     });
   } catch (error) {
     await stop();
     throw error;
   }
-  return { url, key, folder, call, stop, runSince: (ids, from) => runSince(call, ids, from, clock) };
+  return { url, key, directory, call, stop, runSince: (ids, from) => runSince(call, ids, from, clock) };
 }
 
 /** Any key of its configuration can come from the environment: nothing is written into the installation. */
-function environment(folder: string, port: number): Readonly<Record<string, string>> {
+function environment(directory: string, port: number): Readonly<Record<string, string>> {
   return {
     TZ: "UTC",
-    HOME: folder,
-    TMPDIR: folder,
+    HOME: directory,
+    TMPDIR: directory,
     HOSTNAME: "cronicle.test",
     CRONICLE_hostname: "cronicle.test",
     CRONICLE_ip: "127.0.0.1",
@@ -101,10 +101,10 @@ function environment(folder: string, port: number): Readonly<Record<string, stri
     // Its search for others listens on every address.
     CRONICLE_udp_broadcast_port: "0",
     CRONICLE_scheduler_startup_grace: "0",
-    CRONICLE_log_dir: join(folder, "logs"),
-    CRONICLE_queue_dir: join(folder, "queue"),
-    CRONICLE_pid_file: join(folder, "cronicled.pid"),
-    CRONICLE_Storage__Filesystem__base_dir: join(folder, "data"),
+    CRONICLE_log_dir: join(directory, "logs"),
+    CRONICLE_queue_dir: join(directory, "queue"),
+    CRONICLE_pid_file: join(directory, "cronicled.pid"),
+    CRONICLE_Storage__Filesystem__base_dir: join(directory, "data"),
   };
 }
 
@@ -157,9 +157,9 @@ const freePort = (): Promise<number> =>
     });
   });
 
-/** What jobs left behind: they inherit the server's environment, and with it its folder. */
-async function endLeftovers(folder: string): Promise<void> {
-  const mark = `CRONICLE_queue_dir=${join(folder, "queue")}`;
+/** Processes that jobs left: they inherit the server's environment, which contains its directory. */
+async function endLeftovers(directory: string): Promise<void> {
+  const mark = `CRONICLE_queue_dir=${join(directory, "queue")}`;
   const find = (): readonly number[] =>
     readdirSync("/proc")
       .filter((name) => /^\d+$/.test(name))

@@ -6,14 +6,15 @@ import { plannedRuns } from "../../src/preview/upcoming.ts";
 import type { Pipeline } from "../../src/schedule/schedule.ts";
 import { cronicle } from "../../src/schedulers/cronicle/cronicle.ts";
 import { pipelineEvents } from "../../src/schedulers/cronicle/event.ts";
-import type { ExportJob } from "../../src/schedulers/scheduler.ts";
+import type { InstallJob } from "../../src/schedulers/scheduler.ts";
 import { dueInMinute } from "../../src/slots/due.ts";
 import { frame, HORIZON, pipeline } from "../../test/schedulers/cronicle/values.ts";
+import { placeOf, takeOver } from "../../test/schedulers/place.ts";
 import { testHost } from "../../test/support/host.ts";
 import { describeOnCronicle } from "./installed.ts";
 import { type PrivateCronicle, startCronicle } from "./server.ts";
 
-/** Weeks with a clock change in them; a server's clock stands behind its end. */
+/** Weeks with a clock change. The server's clock is after the end of the week. */
 const WEEKS = [
   { change: "forward", from: "2026-03-26T00:00:00Z", now: "2026-04-02T00:00:00Z" },
   { change: "back", from: "2026-10-22T00:00:00Z", now: "2026-10-29T00:00:00Z" },
@@ -29,14 +30,14 @@ const PIPELINES = [
 
 describeOnCronicle("a week across a clock change", (installed) => {
   test.each(WEEKS)(
-    "$change: its scheduler starts what the preview says, is mended, and left as it was",
+    "$change: the scheduler starts the runs that the preview lists, and an uninstall restores its state",
     async ({ from, now }) => {
       const server = await startCronicle(installed, { now: new Date(now) });
       try {
         const job = jobOn(server, PIPELINES);
         const host = testHost({ env: { KEY: server.key } });
-        const prepare = (one: ExportJob) => cronicle.prepareInstall(one, host, { replace: false });
-        const kindsOf = async (one: ExportJob) => (await prepare(one)).plan.changes.map(({ kind }) => kind);
+        const prepare = (one: InstallJob) => cronicle.prepareInstall(one, host, takeOver(one.schedule));
+        const kindsOf = async (one: InstallJob) => (await prepare(one)).plan.changes.map(({ kind }) => kind);
 
         const plan = await prepare(job);
         expect(plan.plan.warnings).toEqual([]);
@@ -48,19 +49,19 @@ describeOnCronicle("a week across a clock change", (installed) => {
         expect(startedOn(server, { from, to: now })).toEqual(foreseen({ from, to: now }));
         expect(new Set(await kindsOf(job))).toEqual(new Set(["unchanged"]));
 
-        await server.call("update_event", { id: events[0] ?? "", enabled: 0 });
+        await server.call("update_event", { id: events[0] ?? "", algo: "random" });
         const [first, ...others] = PIPELINES;
         if (first === undefined) throw new Error("no pipeline");
         const changed = jobOn(server, [first, ...others.slice(0, -1), pipeline("0 6 * * *", { tap: "new" })]);
         const repair = await prepare(changed);
         expect(repair.plan.changes.filter(({ kind }) => kind !== "unchanged")).toEqual([
-          { kind: "changed", what: "event shop: london → warehouse", differences: ["enabled: no, then yes"] },
+          { kind: "changed", what: "event shop: london → warehouse", differences: ["algo: random, then prefer_first"] },
           { kind: "created", what: "event shop: new → warehouse", differences: [] },
           { kind: "removed", what: "event shop: mexico → warehouse", differences: [] },
         ]);
         await repair.apply();
 
-        const exported = { name: "shop", configDir: "/srv/pw", place: plan.place };
+        const exported = { name: "shop", configDir: "/srv/pw", place: placeOf(plan) };
         await (await cronicle.prepareUninstall(exported, host)).apply();
         expect((await server.call("get_schedule", { offset: 0, limit: 100 }))["rows"]).toEqual([]);
       } finally {
@@ -71,9 +72,9 @@ describeOnCronicle("a week across a clock change", (installed) => {
 });
 
 /** The pipelines on a server, with a wrapper that notes what it is called with. */
-function jobOn(server: PrivateCronicle, pipelines: readonly Pipeline[]): ExportJob {
-  const node = join(server.folder, "wrapper");
-  writeFileSync(node, `#!/bin/sh\necho "$*" >>'${join(server.folder, "starts")}'\n`);
+function jobOn(server: PrivateCronicle, pipelines: readonly Pipeline[]): InstallJob {
+  const node = join(server.directory, "wrapper");
+  writeFileSync(node, `#!/bin/sh\necho "$*" >>'${join(server.directory, "starts")}'\n`);
   chmodSync(node, 0o755);
   return {
     schedule: {
@@ -95,9 +96,9 @@ interface Span {
   readonly to: string;
 }
 
-/** What the server started and the run finds due: "tap time", sorted. */
+/** The server's starts that a run finds due: "tap time", sorted. */
 function startedOn(server: PrivateCronicle, { from, to }: Span): readonly string[] {
-  const lines = readFileSync(join(server.folder, "starts"), "utf8").trim().split("\n");
+  const lines = readFileSync(join(server.directory, "starts"), "utf8").trim().split("\n");
   const starts = lines.map((line) => {
     const [, tap = "", epoch = ""] = /--tap (\w+) .* --slot @(\d+)$/.exec(line) ?? [];
     return { tap, at: Number(epoch) * 1000 };

@@ -2,18 +2,18 @@ import { spawn } from "node:child_process";
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import type { LockOptions } from "../../src/lock/acquire.ts";
-import { type HeldLock, RUN_MARK } from "../../src/lock/lock.ts";
+import { type HeldLock, RUN_TOKEN_ENV } from "../../src/lock/lock.ts";
 import { pipelineLocks } from "../../src/lock/pipeline-locks.ts";
 import { statePaths } from "../../src/storage/paths.ts";
 import type { Answer, Ask } from "./actors.ts";
 
 /**
- * A process in a guest that takes locks when asked to. Asks come as the files 1.ask, 2.ask, … in its folder; each is
+ * A process in a guest that takes locks when asked to. Asks come as the files 1.ask, 2.ask, … in its directory; each is
  * worked on at once, and answered as N.answer.
  *
- * argv: its folder, config directory, lock options as JSON
+ * argv: its directory, config directory, lock options as JSON
  */
-const [folder = "", configDir = "", optionsText = "{}"] = process.argv.slice(2);
+const [directory = "", configDir = "", optionsText = "{}"] = process.argv.slice(2);
 const options: Partial<LockOptions> = JSON.parse(optionsText);
 const paths = statePaths(configDir);
 const locks = pipelineLocks(options);
@@ -26,11 +26,12 @@ async function take(tap: string): Promise<Answer> {
     uid: process.getuid?.() ?? 0,
     runId: `${hostname()}-${process.pid}`,
     startedAt: new Date(),
+    limitations: [],
   };
-  const attempt = await locks.acquire(paths, { tap, target: "dwh" }, claim);
+  const attempt = await locks.acquire(paths, { tap, target: "dwh", dataDiff: false }, claim);
   if (attempt.kind === "held") return { kind: "held", by: attempt.holder?.host, state: attempt.state.kind };
   held.set(tap, attempt.lock);
-  const { weakness, tookOverFrom } = attempt.lock;
+  const { limitation: weakness, tookOverFrom } = attempt.lock;
   return { kind: "acquired", weakness, from: tookOverFrom?.host };
 }
 
@@ -39,7 +40,7 @@ function startChild(tap: string): Answer {
   const lock = held.get(tap);
   const child = spawn("sleep", ["3600"], {
     stdio: [lock?.stdin ?? "ignore", "ignore", "ignore"],
-    env: { ...process.env, [RUN_MARK]: lock?.token },
+    env: { ...process.env, [RUN_TOKEN_ENV]: lock?.token },
     detached: true,
   });
   return { kind: "started", pid: child.pid };
@@ -62,14 +63,14 @@ async function act({ verb, tap }: Ask): Promise<Answer> {
 
 async function answer(number: number, ask: Ask): Promise<void> {
   const said = await act(ask).catch((error: unknown) => ({ kind: "failed", why: String(error) }));
-  writeFileSync(`${folder}/${number}.new`, JSON.stringify({ ...said, pid: process.pid, ...said }));
-  renameSync(`${folder}/${number}.new`, `${folder}/${number}.answer`);
+  writeFileSync(`${directory}/${number}.new`, JSON.stringify({ ...said, pid: process.pid, ...said }));
+  renameSync(`${directory}/${number}.new`, `${directory}/${number}.answer`);
 }
 
 let next = 1;
 setInterval(() => {
-  for (; existsSync(`${folder}/${next}.ask`); next++) {
-    void answer(next, JSON.parse(readFileSync(`${folder}/${next}.ask`, "utf8")));
+  for (; existsSync(`${directory}/${next}.ask`); next++) {
+    void answer(next, JSON.parse(readFileSync(`${directory}/${next}.ask`, "utf8")));
   }
 }, 10);
-writeFileSync(`${folder}/ready`, "");
+writeFileSync(`${directory}/ready`, "");

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
 import type { HolderState } from "../../src/lock/lock.ts";
 import type { LockTiming } from "../../src/lock/timing.ts";
-import { waitFor } from "../rig/wait.ts";
+import { waitFor } from "../../test/support/wait.ts";
 import type { Guest } from "./guest.ts";
 import { type Laboratory, SHARE } from "./laboratory.ts";
 
@@ -42,19 +42,19 @@ export interface Actors {
 
 /** Bundles the actor into the laboratory. */
 export async function prepareActors(laboratory: Laboratory): Promise<Actors> {
-  const folder = join(laboratory.folder, "actors");
+  const directory = join(laboratory.directory, "actors");
   const build = await rolldown({ input: fileURLToPath(new URL("./actor.ts", import.meta.url)), platform: "node" });
-  await build.write({ dir: folder, format: "cjs", entryFileNames: "actor.cjs", chunkFileNames: "[name].cjs" });
+  await build.write({ dir: directory, format: "cjs", entryFileNames: "actor.cjs", chunkFileNames: "[name].cjs" });
   await build.close();
   let count = 0;
   return {
     async start(guest, configDir, timing) {
-      const place = join(folder, String(++count));
+      const place = join(directory, String(++count));
       mkdirSync(place);
       // Guests are slow, and many locks are asked for at once: what counts as a broken share elsewhere is a busy one here.
       const patient = { flockTimeoutMs: 60_000, settleMs: 120_000 };
       const options = JSON.stringify({ ...patient, ...(timing === undefined ? {} : { timing }) });
-      const words = `${process.execPath} ${folder}/actor.cjs ${place} ${SHARE}/${configDir} '${options}'`;
+      const words = `${process.execPath} ${directory}/actor.cjs ${place} ${SHARE}/${configDir} '${options}'`;
       await guest.run(
         `mkdir -p -m 700 ${SHARE}/${configDir}/.sched; ${words} >${place}/said 2>&1 & echo $! >${place}/pid`,
       );

@@ -5,13 +5,13 @@ import { type Actor, type Actors, type Answer, prepareActors } from "./actors.ts
 import { SERVER_LEASE_SECONDS } from "./laboratory.ts";
 import { describeInLaboratory } from "./suite.ts";
 
-/** The file server keeps what a silent client had locked for so long; between two starts a tick passes. */
+/** The file server keeps the locks of a silent client for this time; between two starts a minute passes. */
 const FAILOVER_MS = SERVER_LEASE_SECONDS * 1000 + QUICK.leaseMs;
 const TICK_MS = 1_000;
 /** Everything here runs on borrowed processors. */
 const SLACK_MS = 20_000;
 
-/** A start each tick, until one gets the lock. @returns what that one was told, and after how long */
+/** Starts again and again until a start gets the lock. @returns its output and the time that passed */
 async function startUntilAcquired(actor: Actor, tap: string): Promise<{ answer: Answer; afterMs: number }> {
   const begun = performance.now();
   for (;;) {
@@ -32,7 +32,7 @@ describeInLaboratory("what may happen to hosts that share a lock over NFSv4", (l
     actors = await prepareActors(laboratory());
   }, 60_000);
 
-  test("a holder that is killed on a host that lives on is followed after a lease, whatever their clocks say", async () => {
+  test("a killed holder on a running host is replaced after a lease, whatever the clocks show", async () => {
     const [one, two] = await Promise.all([start(0), start(1)]);
     await one.guest.run("date -s '-1 hour'");
     await two.guest.run("date -s '+10 minutes'");
@@ -47,7 +47,7 @@ describeInLaboratory("what may happen to hosts that share a lock over NFSv4", (l
     await two.kill();
   });
 
-  test("a client that stands still for longer than the lease has lost the lock when it goes on, and hurts no one", async () => {
+  test("a client that is suspended for longer than the lease has lost the lock when it resumes, and does no harm", async () => {
     const [one, two, third] = await Promise.all([start(0), start(1), start(1)]);
     expect(await one.ask("take", "frozen")).toMatchObject({ kind: "acquired" });
     await one.guest.freeze();
@@ -67,7 +67,7 @@ describeInLaboratory("what may happen to hosts that share a lock over NFSv4", (l
     await Promise.all([one.kill(), two.kill(), third.kill()]);
   });
 
-  test("a server that stands still for less than the fence takes the lock from nobody", async () => {
+  test("a server that is suspended for less than the self-fence time takes the lock from nobody", async () => {
     const [one, two] = await Promise.all([start(0), start(1)]);
     expect(await one.ask("take", "hangs")).toMatchObject({ kind: "acquired" });
     await laboratory().server.freeze();
@@ -80,7 +80,7 @@ describeInLaboratory("what may happen to hosts that share a lock over NFSv4", (l
     await Promise.all([one.kill(), two.kill()]);
   });
 
-  test("a server that stands still for longer has the holder give up by itself, before any other host may take over", async () => {
+  test("a server that is suspended for longer makes the holder stop before another host may take over", async () => {
     const [one, two] = await Promise.all([start(0), start(1)]);
     expect(await one.ask("take", "stands")).toMatchObject({ kind: "acquired" });
     await laboratory().server.freeze();
@@ -108,7 +108,7 @@ describeInLaboratory("what may happen to hosts that share a lock over NFSv4", (l
     await Promise.all([one.kill(), two.kill()]);
   });
 
-  test("a host whose power is cut is followed by the other one, and is told so when it is back", async () => {
+  test("a host that loses power is replaced by the other one, and learns that when it is back", async () => {
     const [one, two] = await Promise.all([start(0), start(1)]);
     expect(await one.ask("take", "power")).toMatchObject({ kind: "acquired" });
     await one.guest.cutPower();

@@ -1,7 +1,7 @@
 #!/bin/sh
 # The first process of a guest kernel. Its root is this machine's, read through hostfs under a layer of its own in memory;
 # so every program is simply there, and nothing that a guest writes outlives it. Then it does the scripts that the test
-# puts into its folder, 1.sh, 2.sh, …, each in the background. The kernel hands on lab_name, lab_ip, lab_dir, lab_modules.
+# puts into its directory, 1.sh, 2.sh, …, each in the background. The kernel hands on lab_name, lab_ip, lab_dir, lab_modules.
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
 set -e

@@ -2,9 +2,9 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { ended, runWell, SYSTEM_PATH } from "../rig/child.ts";
-import { waitFor } from "../rig/wait.ts";
-import { modulesFolder } from "./needs.ts";
+import { ended, runWell, SYSTEM_PATH } from "../../test/support/run-program.ts";
+import { waitFor } from "../../test/support/wait.ts";
+import { modulesDirectory } from "./needs.ts";
 
 const INIT = fileURLToPath(new URL("./guest-init.sh", import.meta.url));
 
@@ -14,7 +14,7 @@ export interface Guest {
   readonly address: string;
   /** Runs a shell script as root. @returns what it wrote, stdout and stderr; throws where it does not end with 0 */
   run(script: string, options?: { readonly withinMs?: number }): Promise<string>;
-  /** Everything stands still, as in a virtual machine that is paused. */
+  /** Suspends everything, as in a paused virtual machine. */
   freeze(): Promise<void>;
   thaw(): Promise<void>;
   /** Nothing is said, written or closed any more. */
@@ -24,8 +24,8 @@ export interface Guest {
 export interface GuestPlan {
   readonly name: string;
   readonly address: string;
-  /** The laboratory's folder: the guest sees it under the same path. */
-  readonly folder: string;
+  /** The laboratory's directory: the guest sees it under the same path. */
+  readonly directory: string;
   /** The network's socket. */
   readonly network: string;
   readonly memory: string;
@@ -35,18 +35,18 @@ export interface GuestPlan {
 
 /** Boots a guest. Its kernel ends with the process that started it, at the latest. */
 export async function bootGuest(plan: GuestPlan): Promise<Guest> {
-  const { name, address, folder } = plan;
-  const place = join(folder, name);
+  const { name, address, directory } = plan;
+  const place = join(directory, name);
   const umid = `${name}-${bootCount++}`;
   mkdirSync(place, { recursive: true });
-  for (const left of readdirSync(place)) renameSync(join(place, left), join(folder, `old-${umid}-${left}`));
+  for (const left of readdirSync(place)) renameSync(join(place, left), join(directory, `old-${umid}-${left}`));
   const kernel = startKernel(plan, umid, place);
   const gone = ended(kernel);
   let isGone = false;
   void gone.then(() => {
     isGone = true;
   });
-  const mconsole = (word: string) => runWell(["uml_mconsole", join(folder, "umid", umid, "mconsole"), word]);
+  const mconsole = (word: string) => runWell(["uml_mconsole", join(directory, "umid", umid, "mconsole"), word]);
   let scripts = 0;
 
   async function awaitHere<T>(what: string, withinMs: number, look: () => T | undefined): Promise<T> {
@@ -84,11 +84,11 @@ export async function bootGuest(plan: GuestPlan): Promise<Guest> {
 let bootCount = 0;
 
 function startKernel(plan: GuestPlan, umid: string, place: string): ChildProcess {
-  const { name, address, folder } = plan;
+  const { name, address, directory } = plan;
   const words = [
     `mem=${plan.memory}`,
     `umid=${umid}`,
-    `uml_dir=${join(folder, "umid")}`,
+    `uml_dir=${join(directory, "umid")}`,
     "root=/dev/root",
     "rootfstype=hostfs",
     "rootflags=/",
@@ -101,8 +101,8 @@ function startKernel(plan: GuestPlan, umid: string, place: string): ChildProcess
     "quiet",
     `lab_name=${name}`,
     `lab_ip=${address}`,
-    `lab_dir=${folder}`,
-    `lab_modules=${modulesFolder()}`,
+    `lab_dir=${directory}`,
+    `lab_modules=${modulesDirectory()}`,
     ...(plan.disk === undefined ? [] : [`ubd0=${plan.disk}`]),
   ];
   const console = openSync(join(place, "console"), "w");

@@ -2,11 +2,11 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ended, runWell, SYSTEM_PATH } from "../rig/child.ts";
-import { waitFor } from "../rig/wait.ts";
+import { ended, runWell, SYSTEM_PATH } from "../../test/support/run-program.ts";
+import { waitFor } from "../../test/support/wait.ts";
 import { bootGuest, type Guest, killGroup } from "./guest.ts";
 
-/** Where the clients see the share. */
+/** Mount point of the share on the clients. */
 export const SHARE = "/share";
 
 const SERVER_ADDRESS = "10.99.0.10";
@@ -16,46 +16,46 @@ export const SERVER_LEASE_SECONDS = 10;
 /** Two hosts, and the file server whose share both have mounted; nothing of it touches this machine's network. */
 export interface Laboratory {
   /** Seen by the guests under the same path. */
-  readonly folder: string;
+  readonly directory: string;
   readonly server: Guest;
   readonly clients: readonly [Guest, Guest];
   /** Boots a client whose power was cut. @returns it, in the place of the old one */
   reboot(client: Guest): Promise<Guest>;
   /** Power off and on; what was on its disk is there again. */
   restartServer(): Promise<void>;
-  /** Ends everything and removes the folder. */
+  /** Ends everything and removes the directory. */
   stop(): Promise<void>;
 }
 
 /** Boots three kernels and mounts the share: about ten seconds. */
 export async function startLaboratory(): Promise<Laboratory> {
-  const folder = realpathSync(mkdtempSync(join(tmpdir(), "pws-lab-")));
-  const network = await startSwitch(join(folder, "switch"));
+  const directory = realpathSync(mkdtempSync(join(tmpdir(), "pws-lab-")));
+  const network = await startSwitch(join(directory, "switch"));
   const guests = new Map<string, Guest>();
   const stop = async (): Promise<void> => {
     await Promise.all([...guests.values()].map((guest) => guest.cutPower()));
     await network.stop();
-    rmSync(folder, { recursive: true, force: true });
+    rmSync(directory, { recursive: true, force: true });
   };
   const boot = async (name: string, address: string, changes: { memory: string; disk?: string }): Promise<Guest> => {
-    const guest = await bootGuest({ name, address, folder, network: network.socket, ...changes });
+    const guest = await bootGuest({ name, address, directory, network: network.socket, ...changes });
     guests.set(name, guest);
     return guest;
   };
   const bootServer = async (): Promise<Guest> => {
-    const server = await boot("server", SERVER_ADDRESS, { memory: "192M", disk: join(folder, "disk") });
+    const server = await boot("server", SERVER_ADDRESS, { memory: "192M", disk: join(directory, "disk") });
     await server.run(serve);
     return server;
   };
   const bootClient = (name: string, last: number) => boot(name, `10.99.0.${last}`, { memory: "512M" });
   try {
-    await makeDisk(join(folder, "disk"));
+    await makeDisk(join(directory, "disk"));
     const booted = await Promise.all([bootServer(), bootClient("etl-1", 11), bootClient("etl-2", 12)]);
     let [server] = booted;
     let clients: [Guest, Guest] = [booted[1], booted[2]];
     await Promise.all(clients.map((client) => client.run(mount)));
     return {
-      folder,
+      directory,
       get server() {
         return server;
       },
@@ -80,7 +80,7 @@ export async function startLaboratory(): Promise<Laboratory> {
   }
 }
 
-/** What the server remembers of its clients is on its disk too, so that they may claim their locks after a restart. */
+/** The server's state of its clients is on its disk, so that they can reclaim their locks after a restart. */
 const serve = `
 mkdir -p /disk && mount -o sync /dev/ubda /disk && mkdir -p /disk/export /disk/clients
 mkdir -p /var/lib/nfs/rpc_pipefs /var/lib/nfs/nfsdcld && mount --bind /disk/clients /var/lib/nfs/nfsdcld

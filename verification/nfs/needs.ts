@@ -28,8 +28,8 @@ export function noLaboratory(): string | undefined {
   return `no laboratory of guest machines here (on Debian, amd64: apt-get install ${lacking.join(" ")})`;
 }
 
-/** Where the modules of the guests' kernel are. */
-export function modulesFolder(): string {
+/** Directory of the guests' kernel modules. */
+export function modulesDirectory(): string {
   const [version] = readdirSync(MODULES);
   if (version === undefined) throw new Error(`${MODULES} is empty`);
   return join(MODULES, version);

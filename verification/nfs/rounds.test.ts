@@ -33,7 +33,7 @@ describeInLaboratory("two hosts on NFSv4 and processes of both after one lock", 
     contenders = await startOnBoth(PER_HOST);
   }, 120_000);
 
-  test("a fresh lock has one owner in each of 40 rounds, and all others are told that it is held", async () => {
+  test("a fresh lock has one owner in each of 40 rounds, and all others find it held", async () => {
     for (const tap of ROUNDS) await contend(tap);
   });
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import { waitFor } from "../../test/support/wait.ts";
 import { QUICK } from "../rig/lock-timing.ts";
-import { waitFor } from "../rig/wait.ts";
 import { type Cluster, makeCluster } from "./cluster.ts";
 import type { Guest } from "./guest.ts";
 import { describeInLaboratory } from "./suite.ts";
@@ -9,11 +9,11 @@ const WITHIN_MS = 120_000;
 
 const ORDERS = "--tap orders --target dwh";
 
-/** Runs in the background of that host until its pipeline is at work. */
+/** Starts a run in the background of a host and waits until its pipeline is running. */
 async function begin(cluster: Cluster, host: Guest, program: string, output: string): Promise<void> {
   const before = cluster.notes().length;
   await cluster.run(host, `${program} ${ORDERS} >${output} 2>&1 &`);
-  await waitFor("the pipeline to be at work", WITHIN_MS, () => cluster.notes().length > before || undefined);
+  await waitFor("the pipeline is running", WITHIN_MS, () => cluster.notes().length > before || undefined);
 }
 
 describeInLaboratory("a run that the other host of a cluster has to do with", (laboratory) => {
@@ -25,7 +25,7 @@ describeInLaboratory("a run that the other host of a cluster has to do with", (l
     await expect(cluster.run(two, `${cluster.program} run ${ORDERS}`)).rejects.toThrow(
       /ended with 75[\s\S]*skipped \(overlap\): orders → dwh is locked by host etl-1/,
     );
-    const said = await cluster.run(two, `${cluster.program} stop ${ORDERS} --why maintenance`);
+    const said = await cluster.run(two, `${cluster.program} stop ${ORDERS} --reason maintenance`);
     expect(said).toContain("orders → dwh");
     expect(cluster.notes()).toEqual(["orders", "stopped: orders"]);
     const [record] = (await cluster.history(two)).filter(({ outcome }) => outcome !== "skipped");
@@ -62,7 +62,7 @@ describeInLaboratory("a run that the other host of a cluster has to do with", (l
     expect(outcomes).toContain("etl-2 succeeded");
   });
 
-  test("is told as lost when its host's power was cut", async () => {
+  test("is recorded as lost after its host lost power", async () => {
     const cluster = await makeCluster(laboratory(), "power");
     const [one, two] = laboratory().clients;
     const quickly = await cluster.quickRun(QUICK);

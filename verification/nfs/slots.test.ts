@@ -82,7 +82,7 @@ describeInLaboratory("the same crontab on two hosts", (laboratory) => {
     expect(others.filter((one) => one.reason !== "slot-done" && !unsaid.includes(one))).toEqual([]);
   });
 
-  test("a clock ten minutes ahead is told as an error by the other host, never a skip", async () => {
+  test("a clock that is ten minutes ahead is an error on the other host, never a skip", async () => {
     const { cluster, one, two } = await installed("ahead", [0, 600]);
     await tick(cluster, { guest: two, ahead: 600 }, BEGIN);
     const start = tick(cluster, { guest: one, ahead: 0 }, BEGIN + MINUTE);

@@ -5,7 +5,7 @@ export interface CronLogLine {
   readonly text: string;
 }
 
-/** One start, in the daemon's own words. */
+/** One start, as the daemon logs it. */
 export interface CronStart {
   /** The minute, as ISO 8601 UTC: `2026-03-29T01:00Z`. */
   readonly at: string;
@@ -24,7 +24,7 @@ export function parseCronLog(log: string): readonly CronLogLine[] {
     });
 }
 
-/** The log of a traced daemon: stamps stand on lines of their own, above what was said at that time. */
+/** The log of a traced daemon: each time is on a line of its own, above the messages of that time. */
 export function parseTracedLog(log: string): readonly CronLogLine[] {
   const lines: CronLogLine[] = [];
   let at: Date | undefined;
@@ -58,7 +58,7 @@ export const startLines = (lines: readonly CronLogLine[]): readonly CronLogLine[
 /** Of Debian's cron and cronie, and of busybox crond. */
 const START = /^\([^)]*\) CMD \((?:\[\d+\] )?(.*)\)$|^crond: USER \S+ pid +\d+ cmd (.*)$/;
 
-/** What the daemon found wrong with a crontab, a user or itself; how the jobs ended is not among it. */
+/** Errors that the daemon reports about a crontab, a user or itself, without the results of jobs. */
 export function cronComplaints(lines: readonly CronLogLine[]): readonly string[] {
   return lines
     .map(({ text }) => text)

@@ -1,8 +1,8 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import type { Daemon } from "../../src/cron/daemons.ts";
-import { packageFolder, packageVersion, type Suite } from "./packages.ts";
+import type { Daemon } from "../../src/cron/run-times.ts";
+import { packageDirectory, packageVersion, type Suite } from "./packages.ts";
 
 /** A packaged daemon that can be run on the stepped clock. */
 export interface SteppedDaemon {
@@ -22,7 +22,7 @@ export interface SteppedDaemon {
 export interface TimerGenerator {
   readonly name: string;
   readonly present: boolean;
-  /** Without its last word, the folder to write to. */
+  /** Without its last word, the directory to write to. */
   readonly words: readonly string[];
 }
 
@@ -39,16 +39,16 @@ export const OWN_CRON: SteppedDaemon = {
   check: ["crontab", "-n"],
 };
 
-const inTrixie = (name: string, path: string): string => join(packageFolder("trixie", name), path);
+const inTrixie = (name: string, path: string): string => join(packageDirectory("trixie", name), path);
 
 /** A program of the newer Debian, with the libraries that it was built for. */
 function newer(name: string, path: string): readonly string[] {
   const lib = inTrixie("libc6", "usr/lib");
-  const triplet = existsSync(lib) ? readdirSync(lib).find((folder) => folder.endsWith("-linux-gnu")) : undefined;
+  const triplet = existsSync(lib) ? readdirSync(lib).find((directory) => directory.endsWith("-linux-gnu")) : undefined;
   if (triplet === undefined) return [];
-  const folders = ["libc6", "libgcc-s1", "libmd0", "libstdc++6"].map((one) => inTrixie(one, `usr/lib/${triplet}`));
+  const directories = ["libc6", "libgcc-s1", "libmd0", "libstdc++6"].map((one) => inTrixie(one, `usr/lib/${triplet}`));
   const loader = readdirSync(join(lib, triplet)).find((file) => file.startsWith("ld-linux")) ?? "ld.so";
-  return [join(lib, triplet, loader), "--library-path", folders.join(":"), inTrixie(name, path)];
+  return [join(lib, triplet, loader), "--library-path", directories.join(":"), inTrixie(name, path)];
 }
 
 const CRON_13: SteppedDaemon = {
@@ -72,7 +72,7 @@ const busybox = (suite: Suite, path: string): SteppedDaemon => ({
   ...packaged("busybox crond", suite, "busybox-static"),
   clock: "traced",
   start: (log) => [
-    join(packageFolder(suite, "busybox-static"), path),
+    join(packageDirectory(suite, "busybox-static"), path),
     ...["crond", "-f", "-l", "8", "-L", log, "-c", "/var/spool/cron/crontabs"],
   ],
   check: undefined,
@@ -91,7 +91,7 @@ const GENERATOR = "lib/systemd/system-generators/systemd-crontab-generator";
 export const TIMER_GENERATORS: readonly TimerGenerator[] = [
   {
     ...packaged("systemd-cron", "bookworm", "systemd-cron"),
-    words: ["/usr/bin/python3", join(packageFolder("bookworm", "systemd-cron"), GENERATOR)],
+    words: ["/usr/bin/python3", join(packageDirectory("bookworm", "systemd-cron"), GENERATOR)],
   },
   { ...packaged("systemd-cron", "trixie", "systemd-cron"), words: newer("systemd-cron", `usr/${GENERATOR}`) },
 ];

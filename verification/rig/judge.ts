@@ -1,5 +1,5 @@
 import { type Cron, parseCron } from "../../src/cron/expression.ts";
-import { startTimes } from "../../src/cron/next-runs.ts";
+import { startTimes } from "../../src/cron/run-times.ts";
 import { zoneClock } from "../../src/cron/zone-clock.ts";
 import { findDue } from "../../src/slots/due.ts";
 import { type CronStart, minute } from "./cron-log.ts";
@@ -11,9 +11,9 @@ export interface Watch {
   readonly to: Date;
 }
 
-/** What a daemon's starts of a job come to. Minutes, as in `CronStart`. */
+/** The result of a daemon's starts of a job, in minutes as in `CronStart`. */
 export interface Verdict {
-  /** Starts that were foreseen, and any other that a run would not turn away; none stands twice. */
+  /** Predicted starts, and any others that a run would not skip, without duplicates. */
   readonly starts: readonly string[];
   /** Starts that were not foreseen, and that a run turns away, as no slot is due. */
   readonly surplus: readonly string[];
@@ -39,7 +39,7 @@ export function judge(
   };
 }
 
-/** What Debian's main loop makes of the lines of a crontab; a minute that it starts twice stands twice. */
+/** The starts by Debian's main loop for the lines of a crontab; a minute with two starts occurs twice. */
 export const startsOfLines = (tab: string, { zone, from, to }: Watch): readonly CronStart[] =>
   tab
     .split("\n")

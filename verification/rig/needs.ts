@@ -1,7 +1,8 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
-import { SYSTEM_PATH } from "./child.ts";
+import { SYSTEM_PATH } from "../../test/support/run-program.ts";
+import { FAKETIME } from "./faketime.ts";
 
 interface Need {
   readonly what: string;
@@ -9,7 +10,7 @@ interface Need {
   readonly packages: readonly string[];
 }
 
-/** What the rig needs of the machine, and the Debian packages that bring it. */
+/** Programs that the rig needs, and the Debian packages that contain them. */
 const NEEDS: readonly Need[] = [
   { what: "the cron daemon", present: () => hasProgram("cron") && hasProgram("crontab"), packages: ["cron"] },
   {
@@ -26,18 +27,16 @@ const NEEDS: readonly Need[] = [
   { what: "zone data", present: () => existsSync("/usr/share/zoneinfo/Europe/London"), packages: ["tzdata"] },
 ];
 
-/** What the readings of systemd-cron need besides. */
+/** Further programs for the tests of systemd-cron. */
 const TIMER_NEEDS: readonly Need[] = [
   { what: "systemd-analyze", present: () => hasProgram("systemd-analyze"), packages: ["systemd"] },
   { what: "Debian's python3", present: () => existsSync("/usr/bin/python3"), packages: ["python3"] },
 ];
 
-/** What the lock's fault list needs besides: it is skipped where that is missing. */
-const LOCK_NEEDS: readonly Need[] = [
-  { what: "faketime", present: () => existsSync("/usr/bin/faketime"), packages: ["faketime"] },
-];
+/** Further programs for the lock's fault list, which is skipped without them. */
+const LOCK_NEEDS: readonly Need[] = [{ what: "faketime", present: () => existsSync(FAKETIME), packages: ["faketime"] }];
 
-/** What the tests on Airflow install theirs with; they say themselves when it is missing. */
+/** Programs with which the Airflow tests install Airflow. The tests report it if one is missing. */
 const AIRFLOW_NEEDS: readonly Need[] = [
   {
     what: "python3 with venv",
@@ -46,18 +45,27 @@ const AIRFLOW_NEEDS: readonly Need[] = [
   },
 ];
 
+/** Further programs for the tests of containers. */
+const CONTAINER_NEEDS: readonly Need[] = [
+  { what: "podman", present: () => existsSync("/usr/bin/podman"), packages: ["podman"] },
+  // crun, Debian's default, needs cgroups that a machine in a container does not have.
+  { what: "runc", present: () => hasProgram("runc"), packages: ["runc"] },
+];
+
 /** In CI nothing may be left out: what is missing is installed, and a test that cannot run fails. */
 export const inCi = process.env["CI"] === "true";
 
 /** Packages that would bring what is not there. */
 export const missingPackages = (): readonly string[] =>
-  missing([...NEEDS, ...TIMER_NEEDS, ...LOCK_NEEDS, ...AIRFLOW_NEEDS]).flatMap(({ packages }) => packages);
+  missing([...NEEDS, ...TIMER_NEEDS, ...LOCK_NEEDS, ...AIRFLOW_NEEDS, ...CONTAINER_NEEDS]).flatMap(
+    ({ packages }) => packages,
+  );
 
 /** Why no private cron can be made here, as one sentence; `undefined` when it can. */
 export function cannotRun(): string | undefined {
-  if (process.platform !== "linux") return "the private cron world is made of Linux namespaces";
+  if (process.platform !== "linux") return "the private cron machine is made of Linux namespaces";
   if (process.getuid?.() !== 0)
-    return "the private cron world needs root (a mount namespace, jobs started as their user)";
+    return "the private cron machine needs root (a mount namespace, jobs started as their user)";
   const lacking = missing(NEEDS);
   return lacking.length === 0 ? namespaceFault() : describeMissing(lacking);
 }
@@ -66,6 +74,12 @@ export function cannotRun(): string | undefined {
 export function cannotReadTimers(): string | undefined {
   const lacking = missing(TIMER_NEEDS);
   return lacking.length === 0 ? cannotRun() : describeMissing(lacking);
+}
+
+/** The parts that the tests of containers lack, as one sentence; `undefined` if all are here. */
+export function lackingForContainers(): string | undefined {
+  const lacking = missing(CONTAINER_NEEDS);
+  return lacking.length === 0 ? undefined : describeMissing(lacking);
 }
 
 function describeMissing(lacking: readonly Need[]): string {
@@ -84,4 +98,4 @@ const missing = (needs: readonly Need[]) => needs.filter(({ present }) => !prese
 
 /** Whether the system has a program, by its name. */
 export const hasProgram = (name: string): boolean =>
-  SYSTEM_PATH.split(delimiter).some((folder) => existsSync(join(folder, name)));
+  SYSTEM_PATH.split(delimiter).some((directory) => existsSync(join(directory, name)));

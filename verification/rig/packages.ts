@@ -9,7 +9,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join, resolve } from "node:path";
-import { runToEnd, runWell } from "./child.ts";
+import { runToEnd, runWell } from "../../test/support/run-program.ts";
 
 export type Suite = "bookworm" | "trixie";
 
@@ -23,12 +23,12 @@ const SUITES = ["bookworm", "trixie"] as const;
 const CACHE = resolve("node_modules/.cache/pipelinewise-sched/debian");
 const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-/** Where a package lies unpacked: nothing of it is installed. */
-export const packageFolder = (suite: Suite, name: string): string => join(CACHE, suite, name);
+/** Directory of an unpacked package. The package is not installed. */
+export const packageDirectory = (suite: Suite, name: string): string => join(CACHE, suite, name);
 
 /** Version of an unpacked package; `undefined`: it is not here. */
 export function packageVersion(suite: Suite, name: string): string | undefined {
-  const file = join(packageFolder(suite, name), "version");
+  const file = join(packageDirectory(suite, name), "version");
   return existsSync(file) ? readFileSync(file, "utf8") : undefined;
 }
 
@@ -72,7 +72,7 @@ async function fetchSuite(suite: Suite, work: string, apt: Apt): Promise<void> {
     await runWell(["dpkg-deb", "--extract", join(downloads, file), unpacked]);
     writeFileSync(join(unpacked, "version"), version);
     mkdirSync(join(CACHE, suite), { recursive: true });
-    renameSync(unpacked, packageFolder(suite, name));
+    renameSync(unpacked, packageDirectory(suite, name));
   }
 }
 
@@ -87,7 +87,8 @@ async function findMirror(): Promise<string> {
 }
 
 async function writeAptConfig(work: string, mirror: string): Promise<Apt> {
-  for (const folder of ["lists/partial", "cache/archives/partial"]) mkdirSync(join(work, folder), { recursive: true });
+  for (const directory of ["lists/partial", "cache/archives/partial"])
+    mkdirSync(join(work, directory), { recursive: true });
   const signed = existsSync(KEYRING) ? `[signed-by=${KEYRING}] ` : "";
   writeFileSync(join(work, "sources.list"), SUITES.map((suite) => `deb ${signed}${mirror} ${suite} main\n`).join(""));
   const settings = [

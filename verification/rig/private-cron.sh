@@ -1,18 +1,18 @@
 #!/bin/sh
 # usage: unshare --mount --propagation private private-cron.sh FOLDER ZONE HOME NODE
 #
-# Makes this mount namespace a cron world of its own: spool, /etc/crontab, cron.d, /run, machine zone, root's home, and a
+# Makes this mount namespace a private cron machine: spool, /etc/crontab, cron.d, /run, machine zone, root's home, and a
 # sendmail that keeps each mail as a file in FOLDER/mail. The machine's own are never touched; everything vanishes with the
 # last process in the namespace. Says "ready", then stays until its stdin ends.
 set -eu
-folder=$1 zone=$2 home=$3 node=$4
+directory=$1 zone=$2 home=$3 node=$4
 
-# A writable layer over a folder. Its upper half lies on a tmpfs: in a container all else is an overlay, which cannot be one.
-mkdir -p "$folder/layers" "$folder/mail"
-mount -t tmpfs -o mode=755 rig "$folder/layers"
+# A writable layer over a directory. Its upper half lies on a tmpfs: in a container all else is an overlay, which cannot be one.
+mkdir -p "$directory/layers" "$directory/mail"
+mount -t tmpfs -o mode=755 rig "$directory/layers"
 layer() {
-  mkdir -p "$folder/layers/$2/new" "$folder/layers/$2/work"
-  mount -t overlay -o "lowerdir=$1,upperdir=$folder/layers/$2/new,workdir=$folder/layers/$2/work" rig "$1"
+  mkdir -p "$directory/layers/$2/new" "$directory/layers/$2/work"
+  mount -t overlay -o "lowerdir=$1,upperdir=$directory/layers/$2/new,workdir=$directory/layers/$2/work" rig "$1"
 }
 layer /etc etc
 layer "$(readlink -f /usr/sbin)" sbin
@@ -39,7 +39,7 @@ mount -t tmpfs -o mode=755 rig /run
 # Written under a dotted name first: a file in FOLDER/mail is a whole mail.
 cat >/usr/sbin/sendmail <<MAIL
 #!/bin/sh
-mail=\$(mktemp "$folder/mail/.XXXXXXXX") && cat >"\$mail" && mv "\$mail" "$folder/mail/\${mail##*/.}"
+mail=\$(mktemp "$directory/mail/.XXXXXXXX") && cat >"\$mail" && mv "\$mail" "$directory/mail/\${mail##*/.}"
 MAIL
 chmod 755 /usr/sbin/sendmail
 

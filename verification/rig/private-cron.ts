@@ -2,20 +2,27 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ended, type Finished, type RunOptions, runToEnd, runWell, SYSTEM_PATH } from "./child.ts";
+import { endProcesses, namespaceProcesses, type Process } from "../../test/support/processes.ts";
+import {
+  ended,
+  type Finished,
+  type RunOptions,
+  runToEnd,
+  runWell,
+  SYSTEM_PATH,
+} from "../../test/support/run-program.ts";
+import { waitFor } from "../../test/support/wait.ts";
 import { type CronLogLine, parseCronLog, parseTracedLog } from "./cron-log.ts";
 import { OWN_CRON, type SteppedDaemon } from "./daemons.ts";
-import { endProcesses, namespaceProcesses, type Process } from "./processes.ts";
-import { waitFor } from "./wait.ts";
 
 const here = import.meta.dirname;
 const SPOOL = "/var/spool/cron/crontabs";
 
-/** A cron world of its own: spool, machine zone, root's home, mail. The machine's crontabs are out of its reach. */
+/** A cron machine of its own: spool, machine zone, root's home, mail. The machine's crontabs are out of its reach. */
 export interface PrivateCron {
-  /** For the test's own files; goes with the world. */
-  readonly folder: string;
-  /** Root's home in this world: what cron hands to its jobs as HOME. */
+  /** For the test's own files; goes with the machine. */
+  readonly directory: string;
+  /** Root's home in this machine: what cron hands to its jobs as HOME. */
   readonly home: string;
   /** Runs a program inside, as root, with HOME and PATH as a login shell has them. */
   readonly run: (words: readonly string[], options?: RunOptions) => Promise<Finished>;
@@ -27,35 +34,35 @@ export interface PrivateCron {
   readonly spool: (text: string) => Promise<void>;
   /** Lays another program over this one, inside only. @returns what takes it off again */
   readonly replace: (program: string, by: string) => Promise<() => Promise<void>>;
-  /** Starts the daemon on the machine's clock. It ends with the world. */
+  /** Starts the daemon on the machine's clock. It ends with the machine. */
   readonly startDaemon: () => Promise<void>;
   /** Runs a daemon from one instant to another on the stepped clock; starts at `from` count, those at `to` do not. */
   readonly step: (from: Date, to: Date, daemon?: SteppedDaemon) => Promise<readonly CronLogLine[]>;
-  /** What the daemon on the machine's clock has said so far. */
+  /** The daemon's log on the machine's clock so far. */
   readonly log: () => readonly CronLogLine[];
   /** The mails so far, each whole with its headers. */
   readonly mails: () => readonly string[];
-  /** What runs inside now, beside the world's own holder and daemon. */
+  /** Processes inside, except the machine's own holder and daemon. */
   readonly processes: () => readonly Process[];
   /** Ends everything inside, by pid. */
   readonly stop: () => Promise<void>;
 }
 
-/** Opens a world. Needs root and what `needs.ts` lists. @param zone the machine zone inside, an IANA name */
+/** Opens a machine. Needs root and what `needs.ts` lists. @param zone the machine zone inside, an IANA name */
 export async function startPrivateCron(zone = "Etc/UTC"): Promise<PrivateCron> {
-  const folder = realpathSync(mkdtempSync(join(tmpdir(), "pws-cron-")));
-  const home = join(folder, "home");
+  const directory = realpathSync(mkdtempSync(join(tmpdir(), "pws-cron-")));
+  const home = join(directory, "home");
   mkdirSync(home);
-  const library = join(folder, "stepped-clock.so");
+  const library = join(directory, "stepped-clock.so");
   await runWell(["cc", "-shared", "-fPIC", "-O2", "-o", library, join(here, "stepped-clock.c")]);
 
   const holder = spawn(
     "unshare",
-    ["--mount", "--propagation", "private", join(here, "private-cron.sh"), folder, zone, home, process.execPath],
+    ["--mount", "--propagation", "private", join(here, "private-cron.sh"), directory, zone, home, process.execPath],
     { env: { PATH: SYSTEM_PATH }, stdio: ["pipe", "pipe", "pipe"] },
   );
   await saysReady(holder).catch((error: unknown) => {
-    rmSync(folder, { recursive: true, force: true });
+    rmSync(directory, { recursive: true, force: true });
     throw error;
   });
   const holderPid = holder.pid ?? 0;
@@ -66,14 +73,14 @@ export async function startPrivateCron(zone = "Etc/UTC"): Promise<PrivateCron> {
   const must = async (words: readonly string[], options?: RunOptions) => {
     const { code, stdout, stderr } = await run(words, options);
     if (code !== 0)
-      throw new Error(`inside the cron world, ${words.join(" ")} ended with ${code}:\n${stdout}${stderr}`);
+      throw new Error(`inside the cron machine, ${words.join(" ")} ended with ${code}:\n${stdout}${stderr}`);
   };
-  const logFile = join(folder, "cron.log");
+  const logFile = join(directory, "cron.log");
   let steps = 0;
   let daemon: ChildProcess | undefined;
 
   return {
-    folder,
+    directory,
     home,
     run,
     spooled() {
@@ -91,25 +98,25 @@ export async function startPrivateCron(zone = "Etc/UTC"): Promise<PrivateCron> {
       const [program = "", ...args] = [...inside, ...preload, ...OWN_CRON.start(logFile)];
       daemon = spawn(program, args, { env: { PATH: SYSTEM_PATH, HOME: "/root" }, stdio: "ignore" });
       await waitFor("the daemon's first word", 20_000, () => (existsSync(logFile) ? true : undefined));
-      // It knows a changed spool by the folder's time in whole seconds: what is written in its first second it never sees.
+      // It knows a changed spool by the directory's time in whole seconds: what is written in its first second it never sees.
       const readAt = Math.floor(Date.now() / 1000);
       await waitFor("the daemon's next second", 20_000, () => (Date.now() / 1000 >= readAt + 1 ? true : undefined));
     },
     async step(from, to, stepped = OWN_CRON) {
-      const file = join(folder, `steps-${++steps}.log`);
+      const file = join(directory, `steps-${++steps}.log`);
       // A daemon does not run the minute in which it starts.
       const clock = [`STEP_FROM=${from.getTime() / 1000 - 60}`, `STEP_TO=${to.getTime() / 1000}`, `STEP_LOG=${file}`];
       const isTraced = stepped.clock === "traced";
       const preload = isTraced ? [] : [`LD_PRELOAD=${library}`];
-      const tracer = isTraced ? [await compileTracer(folder)] : [];
+      const tracer = isTraced ? [await compileTracer(directory)] : [];
       await must(["env", ...preload, ...clock, ...tracer, ...stepped.start(file)], { timeoutMs: 300_000 });
       return (isTraced ? parseTracedLog : parseCronLog)(readFileSync(file, "utf8"));
     },
     log: () => (existsSync(logFile) ? parseCronLog(readFileSync(logFile, "utf8")) : []),
     mails: () =>
-      readdirSync(join(folder, "mail"))
+      readdirSync(join(directory, "mail"))
         .filter((name) => !name.startsWith("."))
-        .map((name) => readFileSync(join(folder, "mail", name), "utf8")),
+        .map((name) => readFileSync(join(directory, "mail", name), "utf8")),
     processes: () => namespaceProcesses(holderPid).filter(({ pid }) => pid !== holderPid && pid !== daemon?.pid),
     async stop() {
       // The daemon first, so that nothing new starts.
@@ -122,18 +129,18 @@ export async function startPrivateCron(zone = "Etc/UTC"): Promise<PrivateCron> {
       const end = ended(holder);
       holder.stdin.end();
       await end;
-      rmSync(folder, { recursive: true, force: true });
+      rmSync(directory, { recursive: true, force: true });
     },
   };
 }
 
-async function compileTracer(folder: string): Promise<string> {
-  const program = join(folder, "traced-clock");
+async function compileTracer(directory: string): Promise<string> {
+  const program = join(directory, "traced-clock");
   if (!existsSync(program)) await runWell(["cc", "-O2", "-o", program, join(here, "traced-clock.c")]);
   return program;
 }
 
-/** Resolves when the world stands; rejects with what its script said when it could not be made. */
+/** Resolves when the machine is ready; rejects with its script's message if it could not be created. */
 function saysReady(holder: ReturnType<typeof spawn>): Promise<void> {
   return new Promise((resolve, reject) => {
     let said = "";
@@ -142,6 +149,6 @@ function saysReady(holder: ReturnType<typeof spawn>): Promise<void> {
     });
     holder.stdout?.once("data", () => resolve());
     holder.once("error", reject);
-    holder.once("close", (code) => reject(new Error(`no private cron world, code ${code}: ${said}`)));
+    holder.once("close", (code) => reject(new Error(`no private cron machine, code ${code}: ${said}`)));
   });
 }

@@ -5,7 +5,7 @@ import type { LockTiming } from "../../src/lock/timing.ts";
 
 const QUICK_DOOR = fileURLToPath(new URL("./quick-door.ts", import.meta.url));
 
-/** Bundles the product's `run` with other times of its lock into a folder. @returns the words that call it */
+/** Bundles the product's `run` with other times of its lock into a directory. @returns the words that call it */
 export async function buildQuickRun(dir: string, timing: LockTiming): Promise<readonly string[]> {
   const build = await rolldown({ input: QUICK_DOOR, platform: "node", transform: { target: "node20" } });
   await build.write({ dir, format: "cjs", entryFileNames: "quick.cjs", chunkFileNames: "[name].cjs" });

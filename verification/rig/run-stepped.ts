@@ -17,36 +17,36 @@ export interface SteppedRun {
 }
 
 /**
- * The daemon's own starts in [from, to), in their order; a minute that it starts twice stands twice.
+ * The daemon's own starts in [from, to), in order; a minute with two starts occurs twice.
  *
  * @throws where the daemon's own check refuses the crontab, or the daemon complains of anything
  */
 export async function runStepped({ zone, ...run }: SteppedRun): Promise<readonly CronStart[]> {
-  const world = await startPrivateCron(zone);
+  const machine = await startPrivateCron(zone);
   try {
-    return await stepThrough(world, run);
+    return await stepThrough(machine, run);
   } finally {
-    await world.stop();
+    await machine.stop();
   }
 }
 
-/** The same in a world that stands. */
+/** Like `runStepped`, in an existing machine. */
 export async function stepThrough(
-  world: PrivateCron,
+  machine: PrivateCron,
   { from, to, tab, daemon = OWN_CRON }: Omit<SteppedRun, "zone">,
 ): Promise<readonly CronStart[]> {
-  await check(world, tab, daemon);
-  await world.spool(tab);
-  const log = await world.step(from, to, daemon);
+  await check(machine, tab, daemon);
+  await machine.spool(tab);
+  const log = await machine.step(from, to, daemon);
   const complaints = cronComplaints(log);
   if (complaints.length > 0) throw new Error(`${daemon.name} complains:\n${complaints.join("\n")}`);
   return cronStarts(log);
 }
 
-async function check(world: PrivateCron, tab: string, daemon: SteppedDaemon): Promise<void> {
+async function check(machine: PrivateCron, tab: string, daemon: SteppedDaemon): Promise<void> {
   if (daemon.check === undefined) return;
-  const file = join(world.folder, "checked-crontab");
+  const file = join(machine.directory, "checked-crontab");
   writeFileSync(file, tab);
-  const { code, stdout, stderr } = await world.run([...daemon.check, file]);
+  const { code, stdout, stderr } = await machine.run([...daemon.check, file]);
   if (code !== 0) throw new Error(`${daemon.name} refuses the crontab:\n${stdout}${stderr}`);
 }

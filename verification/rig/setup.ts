@@ -1,6 +1,6 @@
 import { existsSync, rmSync, writeFileSync } from "node:fs";
+import { runWell } from "../../test/support/run-program.ts";
 import { laboratoryPackages } from "../nfs/needs.ts";
-import { runWell } from "./child.ts";
 import { inCi, missingPackages } from "./needs.ts";
 import { fetchPackages } from "./packages.ts";
 

@@ -6,7 +6,7 @@ export function describeOnRealCron(title: string, body: () => void): void {
   describeWhere(cannotRun(), title, body);
 }
 
-/** The same on a packaged program that is no part of this machine. @param lacking what else is not here */
+/** Like `describeOnRealCron`, for a packaged program that is not installed. @param lacking further missing parts */
 export function describeOn(
   {
     name,

@@ -1,6 +1,6 @@
 import { mkdtempSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { runWell } from "./child.ts";
+import { runWell } from "../../test/support/run-program.ts";
 import { minute } from "./cron-log.ts";
 import type { TimerGenerator } from "./daemons.ts";
 import type { PrivateCron } from "./private-cron.ts";
@@ -15,19 +15,19 @@ export interface CronTimer {
 
 /** The timers that a generator makes of a crontab of root. @throws where it says anything, or drops a line */
 export async function makeTimers(
-  world: PrivateCron,
+  machine: PrivateCron,
   tab: string,
   { name, words }: TimerGenerator,
 ): Promise<readonly CronTimer[]> {
-  const folder = mkdtempSync(join(world.folder, "units-"));
-  await world.spool(tab);
-  // It goes by what the folder of a running systemd says.
-  await world.run(["mkdir", "-p", "/run/systemd"]);
-  const { code, stdout, stderr } = await world.run([...words, folder]);
+  const directory = mkdtempSync(join(machine.directory, "units-"));
+  await machine.spool(tab);
+  // It goes by what the directory of a running systemd says.
+  await machine.run(["mkdir", "-p", "/run/systemd"]);
+  const { code, stdout, stderr } = await machine.run([...words, directory]);
   if (code !== 0 || stdout + stderr !== "") throw new Error(`${name} ends with ${code}: ${stdout}${stderr}`);
-  const timers = readdirSync(folder)
+  const timers = readdirSync(directory)
     .filter((file) => file.endsWith(".timer"))
-    .map((file) => parseTimer(readFileSync(join(folder, file), "utf8")));
+    .map((file) => parseTimer(readFileSync(join(directory, file), "utf8")));
   const lines = tab.split("\n").filter((line) => /^[^#\s]/.test(line));
   if (timers.length !== lines.length) throw new Error(`${name} makes ${timers.length} timers of ${lines.length} lines`);
   return timers;

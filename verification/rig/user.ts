@@ -1,9 +1,9 @@
 import { chmodSync, mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { SYSTEM_PATH } from "./child.ts";
+import { SYSTEM_PATH } from "../../test/support/run-program.ts";
 import type { PrivateCron } from "./private-cron.ts";
 
-/** A user of a cron world who is not root. */
+/** A user of a cron machine who is not root. */
 export interface OrdinaryUser {
   readonly uid: number;
   readonly home: string;
@@ -15,15 +15,15 @@ export interface OrdinaryUser {
 
 const NODE = "/usr/bin/node";
 
-/** Adds a user to a world: he reaches this project, wherever root keeps it, and can read it only. */
-export async function addUser(world: PrivateCron, name: string, uid: number): Promise<OrdinaryUser> {
-  const home = join(world.folder, name);
-  const project = join(world.folder, "project-for-all");
+/** Adds a user to a machine: he reaches this project, wherever root keeps it, and can read it only. */
+export async function addUser(machine: PrivateCron, name: string, uid: number): Promise<OrdinaryUser> {
+  const home = join(machine.directory, name);
+  const project = join(machine.directory, "project-for-all");
   mkdirSync(home);
   mkdirSync(project);
-  chmodSync(world.folder, 0o711);
+  chmodSync(machine.directory, 0o711);
   const must = async (words: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<string> => {
-    const { code, stdout, stderr } = await world.run(words, { env });
+    const { code, stdout, stderr } = await machine.run(words, { env });
     if (code !== 0) throw new Error(`${name}: ${words.join(" ")} ended with ${code}:\n${stdout}${stderr}`);
     return stdout;
   };

@@ -4,9 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { renderRecord, renderToken } from "../../src/lock/owner-record.ts";
-import { startTicksOf, thisKernel } from "../../src/lock/processes.ts";
-import { runWell } from "../rig/child.ts";
-import { waitFor } from "../rig/wait.ts";
+import { readKernel } from "../../src/lock/processes.ts";
+import { startTicksOf } from "../../src/system/proc.ts";
+import { runWell } from "../../test/support/run-program.ts";
+import { waitFor } from "../../test/support/wait.ts";
 import { isLeftOut, NUMBER_ONLY, type SecondUser, secondUser, WHERE } from "./second-user.ts";
 
 /** How often root runs each command under attack. */
@@ -72,16 +73,16 @@ const targets = ({ hostName }: SecondUser) => {
 };
 
 /** Everything about a tree that a command of root's could change, with the time of the last change. */
-function snapshot(folder: string): Readonly<Record<string, string>> {
+function snapshot(directory: string): Readonly<Record<string, string>> {
   const paths = [
-    folder,
-    ...readdirSync(folder, { recursive: true, encoding: "utf8" }).map((name) => join(folder, name)),
+    directory,
+    ...readdirSync(directory, { recursive: true, encoding: "utf8" }).map((name) => join(directory, name)),
   ];
   return Object.fromEntries(
     paths.map((path) => {
       const { uid, gid, mode, nlink, size, ctimeMs } = lstatSync(path);
       const content = lstatSync(path).isFile() ? createHash("sha256").update(readFileSync(path)).digest("hex") : "";
-      return [path.slice(folder.length), [uid, gid, mode.toString(8), nlink, size, ctimeMs, content].join(" ")];
+      return [path.slice(directory.length), [uid, gid, mode.toString(8), nlink, size, ctimeMs, content].join(" ")];
     }),
   );
 }
@@ -93,17 +94,17 @@ echo 999999 >g/t1/pipelinewise.pid; : >g/t1/log/${LEFT_LOG}
 : >".sched/wrapper-$2.log"; echo x >.sched/requests/g/t1/old.stop.json; rm -f .sched/last/g/t1.json`;
 
 /** A user's directory in use, and a tree of root's with the same names. */
-async function attackedWorld() {
-  const world = await secondUser(NUMBER_ONLY);
-  const { configDir, place, schedule } = world;
+async function attackedMachine() {
+  const machine = await secondUser(NUMBER_ONLY);
+  const { configDir, place, schedule } = machine;
   const must = async (words: readonly string[]) => {
-    const { code, stderr } = await world.asUser(words);
+    const { code, stderr } = await machine.asUser(words);
     if (code !== 0) throw new Error(`${words.join(" ")}: ${stderr}`);
   };
-  await must([...world.sched, "install", "--config-dir", configDir, schedule]);
-  await must([...world.sched, "run", "--config-dir", configDir, ...PAIR]);
-  await must([...world.sched, "run", "--scheduled", "--config-dir", configDir, ...PAIR]);
-  await must(["sh", "-ec", PLANT, "", configDir, world.hostName, month()]);
+  await must([...machine.sched, "install", "--config-dir", configDir, schedule]);
+  await must([...machine.sched, "run", "--config-dir", configDir, ...PAIR]);
+  await must([...machine.sched, "run", "--scheduled", "--config-dir", configDir, ...PAIR]);
+  await must(["sh", "-ec", PLANT, "", configDir, machine.hostName, month()]);
   const roots = join(place, "roots");
   mkdirSync(roots, { mode: 0o755 });
   cpSync(configDir, join(roots, "tree"), { recursive: true });
@@ -111,20 +112,20 @@ async function attackedWorld() {
   mkdirSync(lock, { recursive: true });
   writeFileSync(join(lock, `owner.${NOBODYS_TOKEN}.json`), "x\n");
   await runWell(["chown", "-R", "root:root", roots]);
-  return { ...world, roots };
+  return { ...machine, roots };
 }
 
-type World = Awaited<ReturnType<typeof attackedWorld>>;
+type Machine = Awaited<ReturnType<typeof attackedMachine>>;
 
 /** Puts a lock there: of a live process that never answers, or of one that is gone. Gives what takes it away again. */
-async function plantLock(world: World, whose: "a live process" | "a dead process"): Promise<() => Promise<void>> {
-  const { configDir, hostName } = world;
+async function plantLock(machine: Machine, whose: "a live process" | "a dead process"): Promise<() => Promise<void>> {
+  const { configDir, hostName } = machine;
   const { holder, pid, startTicks } = await waitFor("a live holder", 60_000, () => {
-    const started = world.startAsUser(["sleep", "600"]);
+    const started = machine.startAsUser(["sleep", "600"]);
     const ticks = startTicksOf(started.pid ?? 0);
     return ticks > 0 ? { holder: started, pid: started.pid ?? 0, startTicks: ticks } : undefined;
   });
-  const identity = { ...thisKernel(), pid, startTicks };
+  const identity = { ...readKernel(), pid, startTicks };
   const token = renderToken(identity, randomUUID().slice(0, 8));
   const record = renderRecord({
     ...identity,
@@ -142,24 +143,24 @@ async function plantLock(world: World, whose: "a live process" | "a dead process
   const lock = join(configDir, ".sched/locks/g/t1.lock");
   const file = join(lock, `owner.${token}.json`);
   const words = ["sh", "-c", 'rm -rf "$1"; mkdir -p "$1"; printf %s "$3" >"$2"', "", lock, file, record];
-  await world.asUser(words);
+  await machine.asUser(words);
   return async () => void holder.kill("SIGKILL");
 }
 
 /** One run of a command of root's while the user swaps one place. @returns its exit code */
-async function attackOnce(world: World, swapper: string, target: Target, words: readonly string[]) {
+async function attackOnce(machine: Machine, swapper: string, target: Target, words: readonly string[]) {
   const [kind, name] = target;
-  const victim = join(world.configDir, name).replace(/\/$/, "");
-  const beside = join(world.home, `beside-${randomUUID()}`);
-  const attacker = world.startAsUser([swapper, kind, victim, beside, join(world.roots, "tree", name)]);
+  const victim = join(machine.configDir, name).replace(/\/$/, "");
+  const beside = join(machine.home, `beside-${randomUUID()}`);
+  const attacker = machine.startAsUser([swapper, kind, victim, beside, join(machine.roots, "tree", name)]);
   await new Promise((resolve) => attacker.stdout?.once("data", resolve));
-  const { code } = await world.call("root", words, { timeoutMs: LONGEST_MS });
+  const { code } = await machine.call("root", words, { timeoutMs: LONGEST_MS });
   const gone = new Promise((resolve) => attacker.once("exit", resolve));
   attacker.kill("SIGKILL");
   await gone;
   // The place is the user's own again.
   const restore = 'if [ -L "$1" ]; then rm -f "$1"; [ -L "$2" ] || mv -T "$2" "$1"; fi; rm -rf "$2"';
-  await world.asUser(["sh", "-c", restore, "", victim, beside]);
+  await machine.asUser(["sh", "-c", restore, "", victim, beside]);
   return code;
 }
 
@@ -184,37 +185,37 @@ const COMMANDS = {
 } as const;
 
 describe.skipIf(isLeftOut)(`a user who swaps files and directories against links${WHERE}`, () => {
-  const folder = join(tmpdir(), `pws-swap-${randomUUID()}`);
-  const swapper = join(folder, "swap");
+  const directory = join(tmpdir(), `pws-swap-${randomUUID()}`);
+  const swapper = join(directory, "swap");
   beforeAll(async () => {
-    mkdirSync(folder, { mode: 0o755 });
+    mkdirSync(directory, { mode: 0o755 });
     await runWell(["cc", "-O2", "-o", swapper, join(import.meta.dirname, "swap.c")]);
     chmodSync(swapper, 0o755);
   });
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
   test.each(Object.entries(COMMANDS))("makes root change nothing of root's by %s", async (name, command) => {
-    const world = await attackedWorld();
-    const all = targets(world);
+    const machine = await attackedMachine();
+    const all = targets(machine);
     const places = command.places.flatMap((place) => all[place]);
-    const byName = name === "install" || name === "diff" ? [world.schedule] : [];
-    if (name === "diff") await world.call("root", ["install", "--replace", world.schedule]);
-    let before = snapshot(world.roots);
+    const byName = name === "install" || name === "diff" ? [machine.schedule] : [];
+    if (name === "diff") await machine.call("root", ["install", "--replace", machine.schedule]);
+    let before = snapshot(machine.roots);
     const damage: string[] = [];
     const codes = new Set<number | null>();
     const rounds = Math.max(ROUNDS, places.length);
     // The attack may keep the command from its work in every round: then it goes on until the command has succeeded once.
     for (let round = 0; round < rounds || (!codes.has(0) && round < 10 * rounds); round++) {
       const target = places[round % places.length] ?? (["d", ""] as const);
-      await world.asUser(["sh", "-c", PLANT, "", world.configDir, world.hostName, month()]);
-      const endLock = "lock" in command ? await plantLock(world, command.lock) : async () => {};
+      await machine.asUser(["sh", "-c", PLANT, "", machine.configDir, machine.hostName, month()]);
+      const endLock = "lock" in command ? await plantLock(machine, command.lock) : async () => {};
       const ending = setTimeout(() => void endLock(), 400 + 40 * (round % 10));
-      if (name === "install") await alterSchedule(world, round);
-      if (name === "uninstall") await world.call("root", ["install", "--replace", world.schedule]);
-      codes.add(await attackOnce(world, swapper, target, [...command.words, ...byName]));
+      if (name === "install") await alterSchedule(machine, round);
+      if (name === "uninstall") await machine.call("root", ["install", "--replace", machine.schedule]);
+      codes.add(await attackOnce(machine, swapper, target, [...command.words, ...byName]));
       clearTimeout(ending);
       await endLock();
-      const now = snapshot(world.roots);
+      const now = snapshot(machine.roots);
       const changed = Object.keys({ ...before, ...now }).filter((path) => before[path] !== now[path]);
       if (changed.length > 0) damage.push(`${target[1] || "the config directory"}: ${changed.join(" ")}`);
       before = now;
@@ -226,7 +227,7 @@ describe.skipIf(isLeftOut)(`a user who swaps files and directories against links
 });
 
 /** Another note each time, so that an install has something to write. */
-async function alterSchedule(world: World, round: number): Promise<void> {
+async function alterSchedule(machine: Machine, round: number): Promise<void> {
   const text = `pipelines:\n  - {tap: t1, target: g, cron: "* * * * *", note: round ${round}}\n`;
-  await world.asUser(["sh", "-c", 'printf %s "$2" >"$1"', "", world.schedule, text]);
+  await machine.asUser(["sh", "-c", 'printf %s "$2" >"$1"', "", machine.schedule, text]);
 }

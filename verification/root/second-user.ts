@@ -3,8 +3,8 @@ import { chmodSync, cpSync, lstatSync, mkdirSync, readdirSync, writeFileSync } f
 import { hostname } from "node:os";
 import { join, resolve } from "node:path";
 import { onTestFinished } from "vitest";
-import { tempFolder } from "../../test/support/host.ts";
-import { type Finished, runToEnd, runWell, SYSTEM_PATH } from "../rig/child.ts";
+import { tempDirectory } from "../../test/support/host.ts";
+import { type Finished, runToEnd, runWell, SYSTEM_PATH } from "../../test/support/run-program.ts";
 import { hasProgram, inCi } from "../rig/needs.ts";
 
 /** A user that the system knows by its number alone. */
@@ -66,13 +66,13 @@ export interface SecondUser {
 }
 
 export async function secondUser({ uid, gid }: { readonly uid: number; readonly gid: number }): Promise<SecondUser> {
-  const place = tempFolder();
+  const place = tempDirectory();
   const [home, bin, program] = [join(place, "home"), join(place, "bin"), join(place, "program")];
   const signs = join(place, "signs");
   const configDir = join(home, ".pipelinewise");
   const [state, schedule] = [join(configDir, ".sched"), join(home, "schedule.yml")];
   chmodSync(place, 0o711);
-  for (const folder of [home, bin, configDir, signs]) mkdirSync(folder);
+  for (const directory of [home, bin, configDir, signs]) mkdirSync(directory);
   chmodSync(signs, 0o1777);
   // A copy, as the checkout may lie where only root may look.
   for (const part of ["bin", "dist"]) cpSync(part, join(program, part), { recursive: true });

@@ -8,7 +8,7 @@ import { loadSchedule } from "../../src/schedule/load.ts";
 import type { Pipeline } from "../../src/schedule/schedule.ts";
 import { findDue } from "../../src/slots/due.ts";
 import { testHost } from "../../test/support/host.ts";
-import { runToEnd } from "../rig/child.ts";
+import { runToEnd } from "../../test/support/run-program.ts";
 import { minute } from "../rig/cron-log.ts";
 import { cannotReadTimers } from "../rig/needs.ts";
 import { describeOn } from "../rig/suite.ts";
@@ -28,7 +28,7 @@ const NIGHTS: readonly (readonly [at: string, zones?: readonly string[]])[] = [
   ["2027-11-07T06:00Z", ["America/New_York"]],
 ];
 
-/** A machine on which the schedule stands. */
+/** A machine with the schedule. */
 function machine() {
   const host = testHost();
   const zoneFile = `/usr/share/zoneinfo/${MACHINE_ZONE}`;
@@ -45,7 +45,7 @@ function machine() {
   return { host, run };
 }
 
-/** What a scheduler's starts of a pipeline come to: the due check at each, as the run makes it. */
+/** The result of a scheduler's starts of a pipeline: the due check of the run at each start. */
 function accepted(pipeline: Pipeline, starts: readonly string[], from: number): readonly string[] {
   const clock = zoneClock(pipeline.timezone ?? MACHINE_ZONE);
   const crons = pipeline.crons.map(({ text }) => parseCron(text));
@@ -111,8 +111,8 @@ describeOn({ name: "systemd", present: true, lacking: cannotReadTimers() }, "the
       ...["--on", "systemd", "--output", "units", "--config-dir", '/srv/50% of "it"\\'],
       ...["--node", process.execPath, "--program", "/opt/my $HOME/p.cjs"],
     );
-    const folder = join(host.home, "units");
-    const units = readdirSync(folder).map((name) => join(folder, name));
+    const directory = join(host.home, "units");
+    const units = readdirSync(directory).map((name) => join(directory, name));
     const { code, stdout, stderr } = await runToEnd(["systemd-analyze", "verify", "--man=no", ...units]);
     const ours = (stdout + stderr).split("\n").filter((line) => line.includes("pipelinewise"));
     expect({ code, ours }).toEqual({ code: 0, ours: [] });

@@ -1,8 +1,8 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
-import { waitFor } from "../rig/wait.ts";
-import { bootSystemd, cannotBoot } from "./world.ts";
+import { waitFor } from "../../test/support/wait.ts";
+import { bootSystemd, cannotBoot } from "./container.ts";
 
 const PROGRAM = resolve("bin/pipelinewise-sched.cjs");
 /** The slow pipeline leaves a child in a session of its own, where no signal to its group goes. */
@@ -16,20 +16,20 @@ const UNIT = "pipelinewise-warehouse-redshift";
 
 /** A booted machine with two pipelines that are due every minute. */
 async function machine() {
-  const world = await bootSystemd();
-  const configDir = join(world.folder, "config dir 50%");
+  const machine = await bootSystemd();
+  const configDir = join(machine.directory, "config dir 50%");
   mkdirSync(configDir);
-  const command = join(world.folder, "pipelinewise");
+  const command = join(machine.directory, "pipelinewise");
   writeFileSync(command, PIPELINEWISE, { mode: 0o755 });
-  const file = join(world.folder, "schedule.yml");
+  const file = join(machine.directory, "schedule.yml");
   const pipelines = ["quick", "slow"].map((tap) => `  - {tap: ${tap}, target: redshift, cron: "* * * * *"}\n`);
   writeFileSync(
     file,
     `name: warehouse\npipelinewise: {command: [${command}], config_dir: ${JSON.stringify(configDir)}}\npipelines:\n${pipelines.join("")}`,
   );
-  const sched = async (...words: readonly string[]) => world.run(process.execPath, PROGRAM, ...words);
+  const sched = async (...words: readonly string[]) => machine.run(process.execPath, PROGRAM, ...words);
   return {
-    ...world,
+    ...machine,
     sched: (command: string) => sched(command, file, "--on", "systemd"),
     runs: async (tap: string) => {
       const { stdout } = await sched("history", "--tap", tap, "--config-dir", configDir, "--json");
@@ -37,11 +37,11 @@ async function machine() {
       return runs;
     },
     sleeps: async () =>
-      (await world.run("sh", "-c", "cat /proc/[0-9]*/cmdline")).stdout
+      (await machine.run("sh", "-c", "cat /proc/[0-9]*/cmdline")).stdout
         .split("\0")
         .filter((word) => /^100[12]$/.test(word)),
     property: async (unit: string, name: string) =>
-      (await world.run("systemctl", "show", `--property=${name}`, "--value", unit)).stdout.trim(),
+      (await machine.run("systemctl", "show", `--property=${name}`, "--value", unit)).stdout.trim(),
   };
 }
 
@@ -62,13 +62,13 @@ describe("systemd: a real manager", () => {
     expect(run?.slot.slice(0, 16)).toBe(run?.startedAt.slice(0, 16));
     expect(box.log()).toContain("ran run_tap --tap quick --target redshift");
 
-    // A second start of the minute, if no new one has begun: it is no failure, and the journal says it.
+    // A second start in the same minute, if no new minute has begun. It is not a failure, and the journal shows it.
     await waitFor("a skip", 20_000, async () => {
       expect((await box.run("systemctl", "start", `${UNIT}-quick.service`)).code).toBe(0);
       return box.log().includes("skipped (slot-done): quick → redshift was already started for") ? true : undefined;
     });
 
-    await waitFor("the slow pipeline at work", 90_000, async () =>
+    await waitFor("the slow pipeline is running", 90_000, async () =>
       (await box.sleeps()).length === 2 ? true : undefined,
     );
     // A minute later systemd starts nothing beside it; the run itself tells so at its end.

@@ -2,18 +2,16 @@ import { access } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import { EXIT, UsageError } from "../../errors.ts";
-import { type Host, userName } from "../../host.ts";
+import type { Host } from "../../host.ts";
 import { chooseInstalled, listInstalled } from "../../install/find-installed.ts";
-import { prepareInstall } from "../../install/install.ts";
-import { changesSomething } from "../../install/plan.ts";
-import { loadSchedule } from "../../schedule/load.ts";
+import { loadValid } from "../../schedule/load.ts";
+import { loadScheduler } from "../../schedulers/registry.ts";
 import type { Finish } from "../command.ts";
-import { renderPlan } from "../format-changes.ts";
-import { readMachine } from "../machine.ts";
-import { CRON, demandCron, onOption } from "../options.ts";
-import { prepareOn } from "../prepare-install.ts";
+import { installedWarnings } from "../installed-warnings.ts";
+import { type CallFlags, callPaths, onOption, withCallOptions } from "../options.ts";
+import { prepareChanges } from "../prepare-install.ts";
 
-interface DiffFlags {
+interface DiffFlags extends CallFlags {
   readonly name?: string;
   readonly configDir?: string;
   readonly compileOnly?: boolean;
@@ -21,34 +19,31 @@ interface DiffFlags {
 }
 
 export function addDiff(command: Command, host: Host, finish: Finish): void {
-  command
-    .argument("[file]", "path of the schedule file (default: schedule.yml if it exists, otherwise the installed file)")
-    .addOption(onOption())
-    .option("--name <name>", "name of an installed schedule")
-    .option("--config-dir <dir>", "PipelineWise's config directory")
+  withCallOptions(
+    command
+      .argument(
+        "[file]",
+        "path of the schedule file (default: schedule.yml if it exists, otherwise the installed file)",
+      )
+      .addOption(onOption())
+      .option("--name <name>", "name of an installed schedule")
+      .option("--config-dir <dir>", "PipelineWise's config directory"),
+    "this machine",
+  )
     .option("--compile-only", "compare only the stored schedule, which `install --compile-only` writes")
-    .action(async (file: string | undefined, { name, configDir, compileOnly = false, on }: DiffFlags) => {
-      demandCron(on, "--compile-only", compileOnly);
-      const machine = readMachine(host);
+    .action(async (file: string | undefined, { name, configDir, compileOnly = false, on, ...flags }: DiffFlags) => {
+      const scheduler = await loadScheduler(on);
       const meant =
         (name === undefined ? (file ?? (await fileHere(host))) : undefined) ??
-        installedFile(
-          await listInstalled(on === CRON ? await machine.crontab.read() : "", configDir, host),
-          { file, name },
-          host,
-        );
-      if (on !== CRON) {
-        const { text, changesSomething: differs } = await prepareOn(meant, { on, configDir, replace: false }, host);
-        host.stdout.write(text);
-        finish(differs ? EXIT.differs : EXIT.ok);
-        return;
-      }
-      const schedule = await loadSchedule(meant, host);
-      const options = { configDir, replace: false, compileOnly };
-      const { plan, warnings } = await prepareInstall(schedule, options, machine);
-      for (const warning of warnings) host.stderr.write(`warning: ${warning}\n`);
-      host.stdout.write(renderPlan(plan, userName(host)));
-      finish(changesSomething(plan) ? EXIT.differs : EXIT.ok);
+        installedFile(await listInstalled(scheduler, configDir, host), { file, name }, host);
+      const valid = await loadValid(meant, host);
+      const options = { configDir, replace: false, compileOnly, call: callPaths(flags, host) };
+      const { text, isNoOp, warnings } = await prepareChanges(scheduler, valid, options, host);
+      // The plan compares with the file. These compare with what was installed, as `status` does.
+      const found = compileOnly ? [] : await installedWarnings(valid.schedule, { flag: configDir, inDiff: true }, host);
+      for (const one of found) if (!warnings.includes(one)) host.stderr.write(`warning: ${one}\n`);
+      host.stdout.write(text);
+      finish(isNoOp ? EXIT.ok : EXIT.differs);
     });
 }
 
@@ -58,8 +53,8 @@ const fileHere = (host: Host): Promise<string | undefined> =>
     () => undefined,
   );
 
-function installedFile(...[installed, wish, host]: Parameters<typeof chooseInstalled>): string {
-  const { name, source } = chooseInstalled(installed, wish, host);
+function installedFile(...[installed, selector, host]: Parameters<typeof chooseInstalled>): string {
+  const { name, source } = chooseInstalled(installed, selector, host);
   if (source !== undefined) return source;
   throw new UsageError(
     `the stored schedule ${name} is garbled and does not say from which file it was installed`,

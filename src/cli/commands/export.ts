@@ -1,23 +1,22 @@
-import { readFileSync } from "node:fs";
-import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { isAbsolute, join, resolve } from "node:path";
 import type { Command } from "commander";
 import type { WrapperCall } from "../../command-line.ts";
-import { findZone, nearestZones } from "../../cron/zone-names.ts";
-import { errorCode, UsageError } from "../../errors.ts";
+import { StoreError, UsageError } from "../../errors.ts";
 import type { Host } from "../../host.ts";
-import { horizonFrom } from "../../installed/zones.ts";
+import { installJob, scheduleState } from "../../install/install.ts";
+import { assertNoErrors, renderDiagnostic } from "../../schedule/diagnostic.ts";
+import { loadValid } from "../../schedule/load.ts";
 import type { PipelinewiseCall, Schedule } from "../../schedule/schedule.ts";
-import { renderExport } from "../../schedulers/cron/render.ts";
-import type { ExportFile } from "../../schedulers/scheduler.ts";
-import { storeFault } from "../../storage/store-error.ts";
+import { parseZone, ValueError } from "../../schedule/values.ts";
+import { loadScheduler } from "../../schedulers/registry.ts";
+import type { ExportFile, Scheduler } from "../../schedulers/scheduler.ts";
+import { assertPlainPath } from "../../storage/config-dir.ts";
+import { findFile } from "../../system/find-file.ts";
+import { replaceFile } from "../../system/replace-file.ts";
 import { readMachineZone } from "../../system/time-zone.ts";
-import { CRON, loadExporter, onOption } from "../options.ts";
-import { demandExportable, exportJob, loadSound, type SoundFile } from "../prepare-install.ts";
+import { type CallFlags, callPaths, onOption, withCallOptions } from "../options.ts";
 
-interface ExportFlags {
-  readonly node: string;
-  readonly program: string;
+interface ExportFlags extends CallFlags {
   readonly configDir?: string;
   readonly machineZone?: string;
   readonly output?: string;
@@ -25,56 +24,95 @@ interface ExportFlags {
 }
 
 export function addExport(command: Command, host: Host): void {
-  command
-    .argument("[file]", "path of the schedule file", "schedule.yml")
-    .addOption(onOption())
-    .requiredOption("--node <path>", "path of Node on that machine")
-    .requiredOption("--program <path>", "path of pipelinewise-sched on that machine")
+  withCallOptions(
+    command.argument("[file]", "path of the schedule file", "schedule.yml").addOption(onOption()),
+    "the machine that runs the pipelines",
+  )
     .option("--config-dir <dir>", "PipelineWise's config directory on that machine (default: ~/.pipelinewise)")
     .option("--machine-zone <zone>", "time zone of that machine (default: this machine's)")
-    .option("--output <dir>", "write the files into this directory instead of printing them")
-    .action(async (file: string, { node, program: path, configDir, machineZone, output, on }: ExportFlags) => {
-      const sound = await loadSound(file, host);
-      const { schedule } = sound;
-      demandAbsolute("--node", node);
-      demandAbsolute("--program", path);
-      const dir = remoteConfigDir(configDir, schedule.pipelinewise);
-      const call = { node, program: path, configDir: dir, schedule: schedule.name };
-      const zone = machineZone === undefined ? zoneHere(schedule, on, host) : knownZone(machineZone);
-      const folder = output === undefined ? undefined : resolve(host.cwd, output);
-      const files =
-        on === CRON
-          ? [cronFile(sound, call, zone, host)]
-          : await filesFor(on, sound, { call, machineZone: zone, folder }, host);
-      if (folder === undefined) host.stdout.write(renderFiles(files));
-      else await writeFiles(folder, files, host);
+    .option(
+      "--output <dir>",
+      "write the files into this directory instead of printing them; only files of an earlier export are replaced",
+    )
+    .action(async (file: string, { configDir, machineZone, output, on, ...flags }: ExportFlags) => {
+      const scheduler = await loadScheduler(on);
+      const valid = await loadValid(file, host);
+      const { schedule } = valid;
+      const paths = callPaths(flags, host);
+      const isHere = flags.node === undefined && flags.program === undefined;
+      const call = {
+        ...paths,
+        schedule: schedule.name,
+        configDir: await configDirFor(scheduler, schedule, { flag: configDir, isHere }, host),
+      };
+      const zone = machineZone === undefined ? readMachineZone(host.root).zone : knownZone(machineZone);
+      const job = installJob(schedule, { scheduler, call, machineZone: zone, at: host.now(), isExport: true });
+      const diagnostics = valid.place(scheduler.check(job));
+      assertNoErrors(file, diagnostics);
+      for (const diagnostic of diagnostics) host.stderr.write(renderDiagnostic(diagnostic));
+      const directory = output === undefined ? undefined : resolve(host.cwd, output);
+      const existing = new Map<string, string>();
+      if (directory !== undefined) {
+        for (const { name } of scheduler.render(job)) {
+          const text = await findEarlierExport(join(directory, name), scheduler);
+          if (text !== undefined) existing.set(name, text);
+        }
+      }
+      const files = scheduler.render(job, (name) => existing.get(name));
+      for (const line of ownPaths(flags, job.call)) host.stderr.write(`${line}\n`);
+      if (directory === undefined) host.stdout.write(renderFiles(files));
+      else await writeFiles(directory, files, host);
     });
 }
 
-/** The zone of this machine. Without zones in the schedule, the crontab lines are the same on every machine. */
-const zoneHere = ({ pipelines }: Schedule, on: string, { root }: Host): string =>
-  on === CRON && pipelines.every(({ timezone }) => timezone === undefined) ? "UTC" : readMachineZone(root).zone;
+/** Says which of this machine's own paths the commands contain. */
+function ownPaths(flags: CallFlags, { node, program, isOnPath }: WrapperCall): readonly string[] {
+  if (isOnPath === true) return [];
+  const own = [
+    ...(flags.node === undefined ? [`Node ${node}`] : []),
+    ...(flags.program === undefined ? [`program ${program}`] : []),
+  ];
+  if (own.length === 0) return [];
+  return [`the commands use this machine's paths: ${own.join(", ")}; for another machine add --node and --program`];
+}
 
-function knownZone(name: string): string {
-  if (findZone(name) !== undefined) return name;
+/**
+ * The config directory to write into the commands; `undefined` if a run on that machine finds it by itself.
+ *
+ * @param isHere the commands are for this machine
+ */
+async function configDirFor(
+  scheduler: Scheduler,
+  schedule: Schedule,
+  { flag, isHere }: { readonly flag: string | undefined; readonly isHere: boolean },
+  host: Host,
+): Promise<string | undefined> {
+  // An absolute path may be another machine's, also where the commands name no program, as for Airflow.
+  if (isHere && scheduler.needsConfigDir && !isAbsolute(flag ?? "")) {
+    return (await scheduleState(schedule, flag, host)).configDir;
+  }
+  const configDir = remoteConfigDir(flag, schedule.pipelinewise);
+  if (configDir !== undefined || !scheduler.needsConfigDir) return configDir;
   throw new UsageError(
-    `--machine-zone: no time zone is called ${name}`,
-    `Did you mean ${nearestZones(name, 3).join(", ")}?`,
+    `--on ${scheduler.name} needs the config directory: ${scheduler.title} may start a run without the user's HOME`,
+    "Give its absolute path on that machine: --config-dir /ABSOLUTE/DIR.",
   );
 }
 
-function demandAbsolute(option: string, path: string): void {
-  if (!isAbsolute(path))
-    throw new UsageError(
-      `${option} ${path} is not an absolute path`,
-      "Write the absolute path: cron has no working directory.",
-    );
+function knownZone(name: string): string {
+  try {
+    return parseZone(name);
+  } catch (error) {
+    if (!(error instanceof ValueError)) throw error;
+    throw new UsageError(`--machine-zone: ${error.message}`, error.hint);
+  }
 }
 
-/** The config directory to write into the lines; `undefined` if a run on that machine finds it by itself. */
+/** The config directory on another machine; `undefined` if a run there finds it by itself. */
 function remoteConfigDir(flag: string | undefined, { configDir }: PipelinewiseCall): string | undefined {
   const named = (flag ?? configDir)?.replace(/(?<=.)\/+$/, "");
   if (named === undefined || named === "~/.pipelinewise") return undefined;
+  assertPlainPath("the config directory", named);
   if (isAbsolute(named)) return named;
   throw new UsageError(
     `the config directory ${named} may be a different directory on another machine`,
@@ -82,37 +120,22 @@ function remoteConfigDir(flag: string | undefined, { configDir }: PipelinewiseCa
   );
 }
 
-function cronFile({ schedule }: SoundFile, call: WrapperCall, machineZone: string, host: Host): ExportFile {
-  const text = renderExport(schedule, call, { machineZone, horizon: horizonFrom(host.now()) });
-  return { name: "crontab", text };
-}
-
-async function filesFor(
-  on: string,
-  sound: SoundFile,
-  { call, machineZone, folder }: { call: WrapperCall; machineZone: string; folder: string | undefined },
-  host: Host,
-): Promise<readonly ExportFile[]> {
-  const exporter = await loadExporter(on);
-  const { configDir } = call;
-  if (configDir === undefined) {
-    throw new UsageError(
-      `--on ${on} needs the config directory: ${exporter.title} may start a run without the user's HOME`,
-      "Give its absolute path on that machine: --config-dir /ABSOLUTE/DIR.",
-    );
-  }
-  const job = exportJob(sound.schedule, { ...call, configDir }, machineZone, host);
-  demandExportable(exporter, job, sound, host);
-  return exporter.render(job, (name) => (folder === undefined ? undefined : readIfThere(join(folder, name))));
-}
-
-function readIfThere(path: string): string | undefined {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    if (errorCode(error) === "ENOENT" || errorCode(error) === "ENOTDIR") return undefined;
-    throw storeFault("read", path, error);
-  }
+/**
+ * The text of a file that an earlier export has written, and that this one may replace; `undefined` if nothing is
+ * there.
+ *
+ * @throws StoreError if something else is there
+ */
+async function findEarlierExport(path: string, { isExport }: Scheduler): Promise<string | undefined> {
+  const found = await findFile(path);
+  if (found.kind === "absent") return undefined;
+  if (found.kind === "file" && isExport(found.text)) return found.text;
+  throw new StoreError(
+    found.kind === "file"
+      ? `${path} was not written by pipelinewise-sched export, so it is not replaced`
+      : `${path} is not a regular file, so it is not replaced`,
+    { hint: "Move it to another directory, or name another directory with --output." },
+  );
 }
 
 /** The content of one file; several files each below their name, as `systemctl cat` shows them. */
@@ -122,19 +145,10 @@ function renderFiles(files: readonly ExportFile[]): string {
   return files.map(({ name, text }) => `# ${name}\n${text}`).join("\n");
 }
 
-async function writeFiles(folder: string, files: readonly ExportFile[], host: Host): Promise<void> {
+async function writeFiles(directory: string, files: readonly ExportFile[], host: Host): Promise<void> {
   for (const { name, text } of files) {
-    const path = join(folder, name);
-    // A scheduler may read the directory at the same time.
-    const beside = join(folder, `.${name}.${host.name}.${host.pid}.tmp`);
-    try {
-      await mkdir(folder, { recursive: true });
-      await writeFile(beside, text);
-      await rename(beside, path);
-    } catch (error) {
-      await rm(beside, { force: true }).catch(() => {});
-      throw storeFault("write", path, error);
-    }
+    const path = join(directory, name);
+    await replaceFile(path, text);
     host.stderr.write(`wrote ${path}\n`);
   }
 }

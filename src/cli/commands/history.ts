@@ -1,9 +1,9 @@
 import type { Command } from "commander";
 import { UsageError } from "../../errors.ts";
 import { type History, type HistoryFault, type HistoryFilter, readHistory } from "../../history/read.ts";
-import { outcomeWords, type RunRecord } from "../../history/record.ts";
+import { type RunRecord, renderOutcome } from "../../history/record.ts";
 import type { Host } from "../../host.ts";
-import { findStateFolder } from "../../storage/directory.ts";
+import { findStateDirectory } from "../../storage/directory.ts";
 import { renderDuration, renderInstant } from "../../text/format-time.ts";
 import { renderTable } from "../../text/table.ts";
 import { actAsOwner } from "../switch-user.ts";
@@ -24,20 +24,20 @@ export function addHistory(command: Command, caller: Host): void {
     .option("--json", 'print {"runs": [...]}')
     .option("--config-dir <dir>", "PipelineWise's config directory")
     .action(async ({ tap, target, limit, json = false, configDir }: HistoryFlags) => {
-      const { host, configDir: folder } = await actAsOwner(caller, configDir);
-      const state = await findStateFolder(folder, host.uid);
+      const { host, configDir: directory } = await actAsOwner(caller, configDir);
+      const state = await findStateDirectory(directory, host.uid);
       const filter = { tap, target, limit: readLimit(limit) };
       const { runs, faults }: History =
         state === undefined ? { runs: [], faults: [] } : await readHistory(state.paths, filter);
       host.stderr.write(renderFaults(faults));
       if (json) host.stdout.write(renderHistoryJson(runs));
-      else host.stdout.write(runs.length > 0 ? renderHistory(runs) : renderNothing(folder, filter));
+      else host.stdout.write(runs.length > 0 ? renderHistory(runs) : renderNothing(directory, filter));
     });
 }
 
-function renderNothing(folder: string, { tap, target }: HistoryFilter): string {
+function renderNothing(directory: string, { tap, target }: HistoryFilter): string {
   const of = [tap === undefined ? "" : ` of tap ${tap}`, target === undefined ? "" : ` into target ${target}`].join("");
-  return `No run${of} is recorded in ${folder}/.sched.\n`;
+  return `No run${of} is recorded in ${directory}/.sched.\n`;
 }
 
 function readLimit(text: string): number {
@@ -70,7 +70,7 @@ export function renderHistory(runs: readonly RunRecord[]): string {
     run.tap,
     run.target,
     run.entry === undefined ? run.command : `${run.command} ${run.entry}`,
-    outcomeWords(run),
+    renderOutcome(run),
     run.exitCode === undefined ? "" : String(run.exitCode),
     run.outcome === "skipped" ? "" : renderDuration(Date.parse(run.endedAt) - Date.parse(run.startedAt)),
     run.host,
@@ -97,6 +97,8 @@ export function renderHistoryJson(records: readonly RunRecord[]): string {
     endedAt: run.endedAt,
     exitCode: run.exitCode ?? null,
     log: run.log ?? null,
+    attempts: run.attempts ?? null,
+    triggeredBy: run.triggeredBy ?? null,
   }));
   return `${JSON.stringify({ runs }, null, 2)}\n`;
 }

@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { DAEMONS, type Daemon } from "../../cron/daemons.ts";
+import { DAEMONS, type Daemon } from "../../cron/run-times.ts";
 import { UsageError } from "../../errors.ts";
 import type { Host } from "../../host.ts";
 import { renderJson } from "../../preview/json.ts";
@@ -7,6 +7,8 @@ import { atMost, plannedRuns } from "../../preview/upcoming.ts";
 import { loadSchedule } from "../../schedule/load.ts";
 import type { Pipeline } from "../../schedule/schedule.ts";
 import { writePieces } from "../../system/output-stream.ts";
+import { installedWarnings } from "../installed-warnings.ts";
+import { previewPauses } from "../preview/pauses.ts";
 import { readWindow, type WindowFlags } from "../preview/window.ts";
 import { readZones } from "../preview/zones.ts";
 
@@ -46,15 +48,20 @@ export function addPreview(command: Command, host: Host): void {
           "Remove --by pipeline: JSON output is always sorted by time.",
         );
       }
-      const pipelines = choosePipelines((await loadSchedule(file, host)).pipelines, flags);
+      const schedule = await loadSchedule(file, host);
+      const pipelines = choosePipelines(schedule.pipelines, flags);
       const zones = readZones(pipelines, host);
-      const asked = readWindow(flags, host.now(), zones.day);
-      const window = { ...asked, machineZone: zones.machineZone, daemon: flags.daemon };
+      const asked = readWindow(flags, { now: host.now(), zone: zones.day });
+      const { paused, notes, warnings } = await previewPauses(schedule, pipelines, host);
+      const window = { ...asked, machineZone: zones.machineZone, daemon: flags.daemon, paused };
+      const installed = await installedWarnings(schedule, { inDiff: false }, host);
+      for (const warning of [...installed, ...warnings]) host.stderr.write(`warning: ${warning}\n`);
       if (flags.json === true) {
+        for (const note of notes) host.stderr.write(`${note}\n`);
         return writePieces(renderJson(atMost(window.total, plannedRuns({ pipelines }, window))), host.stdout);
       }
       const { renderPreview } = await import("../preview/text.ts");
-      return writePieces(await renderPreview(pipelines, { window, zones, flags }, host), host.stdout);
+      return writePieces(await renderPreview(pipelines, { window, zones, flags, notes }, host), host.stdout);
     });
 }
 

@@ -3,14 +3,16 @@ import { type Command, Option } from "commander";
 import { UsageError } from "../../errors.ts";
 import type { Host } from "../../host.ts";
 import { compileSchedule } from "../../installed/compile.ts";
-import { planByHand, type RunPlan, type RunRequest } from "../../run/plan.ts";
+import type { RunPlan, RunRequest } from "../../run/plan.ts";
+import { planByHand } from "../../run/plan-by-hand.ts";
 import { loadSchedule } from "../../schedule/load.ts";
 import { absolutePath, resolveConfigDir } from "../../storage/config-dir.ts";
-import { findStateFolder, openStateFolder } from "../../storage/directory.ts";
+import { findStateDirectory, openStateDirectory } from "../../storage/directory.ts";
 import { statePaths } from "../../storage/paths.ts";
 import type { Finish } from "../command.ts";
 import { parseRunArguments, RUN_HELP_ENDING, RUN_OPTIONS } from "../run-arguments.ts";
-import { carryOut, runMain } from "../run-command.ts";
+import { warnRoot } from "../run-by-hand.ts";
+import { runMain, runPlan } from "../run-command.ts";
 
 /** The plan of a run by hand from a schedule file instead of an installed schedule. */
 async function planFromFile(request: RunRequest, file: string, host: Host): Promise<RunPlan> {
@@ -19,18 +21,21 @@ async function planFromFile(request: RunRequest, file: string, host: Host): Prom
   if (!pipelines.some(({ tap, target }) => tap === request.tap && target === request.target)) {
     throw new UsageError(`${request.tap} → ${request.target} is not in ${file}`, "Remove --file to run it anyway.");
   }
-  const folder = dirname(source.path);
+  const directory = dirname(source.path);
   const configDir = await resolveConfigDir(host, {
     flag: request.configDir,
-    file: pipelinewise.configDir === undefined ? undefined : { value: pipelinewise.configDir, folder },
+    file: pipelinewise.configDir === undefined ? undefined : { value: pipelinewise.configDir, directory },
   });
-  const envFile = pipelinewise.envFile === undefined ? undefined : absolutePath(pipelinewise.envFile, folder, host);
-  const meaning = compileSchedule(schedule, { configDir, envFile, at: host.now() });
+  const envFile = pipelinewise.envFile === undefined ? undefined : absolutePath(pipelinewise.envFile, directory, host);
+  const storedSchedule = compileSchedule(schedule, { configDir, envFile, at: host.now() });
   const state = request.dryRun
-    ? ((await findStateFolder(configDir, host.uid)) ?? { paths: statePaths(configDir) })
-    : await openStateFolder(configDir, host.uid);
-  const place = { paths: state.paths, hostName: host.name, cwd: host.cwd };
-  return planByHand(request, [{ meaning, host: { command: pipelinewise.command } }], place);
+    ? ((await findStateDirectory(configDir, host.uid)) ?? { paths: statePaths(configDir) })
+    : await openStateDirectory(configDir, host.uid);
+  await warnRoot(configDir, host);
+  return planByHand(request, [{ storedSchedule, host: { command: pipelinewise.command } }], {
+    paths: state.paths,
+    host,
+  });
 }
 
 /** Adds `run` with its help and `--file`. The entry point `entry/run.ts` handles all other calls of `run`. */
@@ -52,6 +57,6 @@ export function addRun(command: Command, host: Host, finish: Finish): void {
       const request = parseRunArguments(command.args);
       const { file } = request;
       if (file === undefined) return finish(await runMain(command.args, host));
-      finish(await carryOut(request, await planFromFile(request, file, host), host));
+      finish(await runPlan(request, await planFromFile(request, file, host), host));
     });
 }

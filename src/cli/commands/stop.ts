@@ -3,17 +3,20 @@ import { stopRun } from "../../control/stop.ts";
 import { EXIT } from "../../errors.ts";
 import type { Host } from "../../host.ts";
 import { listLocks } from "../../lock/pipeline-locks.ts";
-import { type LockId, lockLabel, locksOf } from "../../pipeline-id.ts";
-import { findStateFolder } from "../../storage/directory.ts";
-import type { StatePaths } from "../../storage/paths.ts";
+import { type LockId, lockLabel, locksOf, mainLockOf } from "../../pipeline-id.ts";
+import { openPipelineStore } from "../../run/pipeline-store.ts";
+import type { StopResult } from "../../run/stop-run.ts";
+import { findStateDirectory } from "../../storage/directory.ts";
+import { type StatePaths, statePaths } from "../../storage/paths.ts";
 import type { Finish } from "../command.ts";
-import { actorOf, type PipelineWish, pipelineWished } from "../options.ts";
+import { assertKnown, listPipelines } from "../known-pipelines.ts";
+import { actorOf, type PipelineSelector, parsePipelineSelector } from "../options.ts";
 import { actAsOwner } from "../switch-user.ts";
 
-interface StopFlags extends PipelineWish {
+interface StopFlags extends PipelineSelector {
   readonly all?: boolean;
   readonly now?: boolean;
-  readonly why?: string;
+  readonly reason?: string;
   readonly configDir?: string;
 }
 
@@ -23,33 +26,46 @@ export function addStop(command: Command, caller: Host, finish: Finish): void {
     .option("--target <target>", "target of the pipeline to stop")
     .addOption(new Option("--all", "stop all running pipelines, on all hosts").conflicts(["tap", "target"]))
     .option("--now", "send SIGKILL at once, without waiting")
-    .option("--why <text>", "reason, for the history")
+    .option("--reason <text>", "reason, for the history")
     .option("--config-dir <dir>", "PipelineWise's config directory")
     .action(async (flags: StopFlags) => {
       const { all = false, now = false } = flags;
-      const wished = all ? undefined : pipelineWished(flags, "or use --all");
-      const actor = actorOf(caller, flags.why);
+      const selected = all ? undefined : parsePipelineSelector(flags, "or use --all");
+      const actor = actorOf(caller, flags.reason);
       const { host, configDir } = await actAsOwner(caller, flags.configDir);
-      const state = await findStateFolder(configDir, host.uid);
-      const locks = wished === undefined ? await allOf(state?.paths) : locksOf(wished);
-      if (locks.length === 0) host.stdout.write("No pipeline is running.\n");
-      const stopOne = async (lock: LockId): Promise<boolean> => {
+      const state = await findStateDirectory(configDir, host.uid);
+      const paths = state?.paths ?? statePaths(configDir);
+      const held = await listLocks(paths);
+      const locks = selected === undefined ? await allLocks(held, paths, host) : locksOf(selected);
+      const stopOne = async (lock: LockId): Promise<StopResult & { readonly shown: boolean }> => {
         const label = lockLabel(lock);
-        // Most pipelines have no data-diff checks, so "not running" is not worth a line for them.
-        const expected = wished === undefined || lock.dataDiff !== true;
-        const say = (text: string) => host.stderr.write(`${label}: ${text}\n`);
-        if (state === undefined) {
-          if (expected) host.stdout.write(`${label} is not running\n`);
-          return true;
-        }
-        const { kind, words } = await stopRun({ paths: state.paths, host, say }, lock, { ...actor, now });
-        if (expected || kind !== "idle") host.stdout.write(`${label} ${words}\n`);
-        return kind !== "alive";
+        const report = (text: string) => host.stderr.write(`${label}: ${text}\n`);
+        const store = openPipelineStore(lock, { paths, host });
+        const result = await stopRun({ store, host, report }, { ...actor, now });
+        // "Not running" is shown only for a lock that exists.
+        const shown = result.kind !== "idle" || isAmong(held, lock);
+        if (shown) host.stdout.write(`${label} ${result.summary}\n`);
+        return { ...result, shown };
       };
-      const gone = await Promise.all(locks.map(stopOne));
-      finish(gone.every(Boolean) ? EXIT.ok : EXIT.io);
+      // Waiting starts first: they would start when the running run has ended.
+      const waiters = await Promise.all(locks.filter(({ isWaiter }) => isWaiter).map(stopOne));
+      const runs = await Promise.all(locks.filter(({ isWaiter }) => !isWaiter).map(stopOne));
+      const results = [...waiters, ...runs];
+      if (results.every(({ shown }) => !shown)) {
+        if (selected !== undefined) await assertKnown(paths, selected, host);
+        host.stdout.write(
+          selected === undefined ? "No pipeline is running.\n" : `${lockLabel(mainLockOf(selected))} is not running\n`,
+        );
+      }
+      finish(results.some(({ kind }) => kind === "alive") ? EXIT.io : EXIT.ok);
     });
 }
 
-const allOf = async (paths: StatePaths | undefined): Promise<readonly LockId[]> =>
-  paths === undefined ? [] : listLocks(paths);
+const isAmong = (locks: readonly LockId[], lock: LockId): boolean =>
+  locks.some((one) => lockLabel(one) === lockLabel(lock));
+
+/** The existing locks, and those of all pipelines that are known: a foreign run has no lock. */
+async function allLocks(held: readonly LockId[], paths: StatePaths, host: Host): Promise<readonly LockId[]> {
+  const known = (await listPipelines(paths, host)).flatMap(locksOf);
+  return [...held, ...known.filter((lock) => !isAmong(held, lock))];
+}

@@ -1,20 +1,22 @@
 import type { Command } from "commander";
-import type { Control } from "../../control/reap.ts";
 import { unlock, unlockByForce } from "../../control/unlock.ts";
 import { EXIT, UsageError } from "../../errors.ts";
 import type { Host } from "../../host.ts";
 import { listLocks } from "../../lock/pipeline-locks.ts";
-import { type LockId, lockLabel, type PipelineId } from "../../pipeline-id.ts";
-import { findStateFolder } from "../../storage/directory.ts";
-import type { StatePaths } from "../../storage/paths.ts";
+import { type LockId, lockLabel, lockName, mainLockOf, type PipelineId } from "../../pipeline-id.ts";
+import { openPipelineStore } from "../../run/pipeline-store.ts";
+import type { StopContext } from "../../run/stop-run.ts";
+import { findStateDirectory } from "../../storage/directory.ts";
+import { type StatePaths, statePaths } from "../../storage/paths.ts";
 import type { Finish } from "../command.ts";
-import { actorOf, type PipelineWish, pipelineWished } from "../options.ts";
+import { assertKnown } from "../known-pipelines.ts";
+import { actorOf, type PipelineSelector, parsePipelineSelector } from "../options.ts";
 import { actAsOwner } from "../switch-user.ts";
 
-interface UnlockFlags extends PipelineWish {
+interface UnlockFlags extends PipelineSelector {
   readonly token?: string;
   readonly force?: boolean;
-  readonly why?: string;
+  readonly reason?: string;
   readonly configDir?: string;
 }
 
@@ -26,46 +28,49 @@ export function addUnlock(command: Command, caller: Host, finish: Finish): void 
     .option("--target <target>", "target of the pipeline")
     .option("--token <prefix>", "with --force: the first characters of the lock's token")
     .option("--force", "remove the lock even if its holder may be alive; use only if you are sure nothing is running")
-    .option("--why <text>", "with --force: reason, for the history")
+    .option("--reason <text>", "with --force: reason, for the history")
     .option("--config-dir <dir>", "PipelineWise's config directory")
     .action(async (flags: UnlockFlags) => {
       const prefix = forcedPrefix(flags);
       const named = flags.tap !== undefined || flags.target !== undefined || prefix !== undefined;
-      const wished = named ? pipelineWished(flags, "or leave out both to see all locks") : undefined;
-      const actor = actorOf(caller, flags.why);
+      const selected = named ? parsePipelineSelector(flags, "or leave out both to see all locks") : undefined;
+      const actor = actorOf(caller, flags.reason);
       const { host, configDir } = await actAsOwner(caller, flags.configDir);
-      const state = await findStateFolder(configDir, host.uid);
-      const paths = state?.paths;
-      const locks = paths === undefined ? [] : await locksMeant(paths, wished);
-      if (paths === undefined || locks.length === 0) {
+      const state = await findStateDirectory(configDir, host.uid);
+      const paths = state?.paths ?? statePaths(configDir);
+      const locks = await selectLocks(paths, selected, host);
+      if (locks.length === 0) {
         host.stdout.write("No lock is held.\n");
         return;
       }
-      const controlOf = (lock: LockId): Control => ({
-        paths,
+      const contexts = locks.map((lock) => ({
+        store: openPipelineStore(lock, { paths, host }),
         host,
-        say: (text) => host.stdout.write(`${lockLabel(lock)}: ${text}\n`),
-      });
-      if (prefix !== undefined) {
-        return unlockByForce(controlOf, locks, { prefix, actor });
-      }
-      const free = await Promise.all(locks.map((lock) => unlockOne(controlOf(lock), lock)));
+        report: (text: string) => host.stdout.write(`${lockLabel(lock)}: ${text}\n`),
+      }));
+      if (prefix !== undefined) return unlockByForce(contexts, { prefix, actor });
+      const free = await Promise.all(contexts.map(unlockOne));
       finish(free.every(Boolean) ? EXIT.ok : EXIT.skipped);
     });
 }
 
-/** All existing locks. For one pipeline, its main lock is included even if it is free. */
-async function locksMeant(paths: StatePaths, wished: PipelineId | undefined): Promise<readonly LockId[]> {
+/** All existing locks. For one pipeline that is known, its main lock is included even if it is free. */
+async function selectLocks(
+  paths: StatePaths,
+  selected: PipelineId | undefined,
+  host: Host,
+): Promise<readonly LockId[]> {
   const locks = await listLocks(paths);
-  if (wished === undefined) return locks;
-  const { tap, target } = wished;
-  const others = locks.filter((lock) => lock.tap === tap && lock.target === target && lock.dataDiff === true);
-  return [{ tap, target }, ...others];
+  if (selected === undefined) return locks;
+  const main = mainLockOf(selected);
+  const held = locks.filter(({ tap, target }) => tap === selected.tap && target === selected.target);
+  if (held.length === 0) await assertKnown(paths, selected, host);
+  return [main, ...held.filter((lock) => lockName(lock) !== lockName(main))];
 }
 
-async function unlockOne(control: Control, lock: LockId): Promise<boolean> {
-  const free = await unlock(control, lock);
-  if (free) control.say("free");
+async function unlockOne(context: StopContext): Promise<boolean> {
+  const free = await unlock(context);
+  if (free) context.report("free");
   return free;
 }
 

@@ -1,18 +1,27 @@
 import type { Command } from "commander";
 import { findZone } from "../../cron/zone-names.ts";
-import { EXIT, SchedError } from "../../errors.ts";
+import { EXIT, errorCode, SchedError } from "../../errors.ts";
 import type { Host } from "../../host.ts";
+import { installJob, scheduleState } from "../../install/install.ts";
+import {
+  countDiagnostics,
+  type Diagnostic,
+  type PlacedDiagnostic,
+  renderDiagnostic,
+  sortByPosition,
+} from "../../schedule/diagnostic.ts";
 import { lintCrons } from "../../schedule/lint.ts";
+import { lintRetries } from "../../schedule/lint-retries.ts";
 import { checkScheduleFile } from "../../schedule/load.ts";
 import type { CheckedSchedule } from "../../schedule/parse.ts";
-import { countProblems, type Problem, renderProblem } from "../../schedule/problem.ts";
-import { crontabProgram } from "../../schedulers/cron/crontab-program.ts";
-import { describeCronHere, findCronHere } from "../../schedulers/cron/daemon.ts";
+import type { Schedule } from "../../schedule/schedule.ts";
+import { loadScheduler } from "../../schedulers/registry.ts";
+import type { Scheduler } from "../../schedulers/scheduler.ts";
 import { readMachineZone } from "../../system/time-zone.ts";
 import type { Finish } from "../command.ts";
-import { installedZoneNotices } from "../machine.ts";
-import { CRON, loadExporter, onOption } from "../options.ts";
-import { exportJob } from "../prepare-install.ts";
+import { checkInstall } from "../install-checks.ts";
+import { installedWarnings } from "../installed-warnings.ts";
+import { callPaths, onOption } from "../options.ts";
 
 interface ValidateFlags {
   readonly strict?: boolean;
@@ -27,39 +36,80 @@ export function addValidate(command: Command, host: Host, finish: Finish): void 
     .option("--strict", "treat warnings as errors")
     .option("--json", 'print {"problems": [...]}')
     .action(async (file: string, { strict = false, json = false, on }: ValidateFlags) => {
-      // Runs at the same time: it starts another process.
-      const cron = json || on !== CRON ? undefined : findCronHere(host.root, crontabProgram(host));
+      const scheduler = await loadScheduler(on);
+      // Awaited later: it runs another program while the file is checked.
+      const about = json ? undefined : scheduler.describeHere?.(host);
       const checked = await checkScheduleFile(file, host);
-      const problems = await withDoubts(checked, on, host);
-      if (json) host.stdout.write(`${JSON.stringify({ problems }, null, 2)}\n`);
+      const { diagnostics, notes } = await checkAll(checked, scheduler, host);
+      if (json) host.stdout.write(`${JSON.stringify({ problems: diagnostics }, null, 2)}\n`);
       else {
-        host.stdout.write(renderChecked(file, checked, problems));
-        if (cron !== undefined) host.stderr.write(`cron on this machine: ${describeCronHere(await cron)}\n`);
-        const notices = checked.schedule === undefined ? [] : await installedZoneNotices(checked.schedule, host);
-        for (const notice of notices) host.stderr.write(`warning: ${notice}\n`);
+        host.stdout.write(renderChecked(file, checked, diagnostics));
+        if (about !== undefined) host.stderr.write(`${await about}\n`);
+        const warnings =
+          checked.schedule === undefined ? [] : await installedWarnings(checked.schedule, { inDiff: false }, host);
+        for (const warning of [...notes, ...warnings]) host.stderr.write(`warning: ${warning}\n`);
       }
-      const bad = problems.some(({ severity }) => strict || severity === "error");
-      finish(bad ? EXIT.badSchedule : EXIT.ok);
+      const isBad = diagnostics.some(({ severity }) => strict || severity === "error");
+      finish(isBad ? EXIT.badSchedule : EXIT.ok);
     });
 }
 
-/** The problems of the file and the warnings about its cron expressions, sorted by place. */
-async function withDoubts(
-  { schedule, problems, warn }: CheckedSchedule,
-  on: string,
-  host: Host,
-): Promise<readonly Problem[]> {
-  if (schedule === undefined) return problems;
-  const machineZone = knownMachineZone(host);
-  const doubts = await lintCrons(schedule.pipelines, { machineZone, now: host.now() });
-  const exporter = on === CRON ? undefined : await loadExporter(on);
-  const configDir = schedule.pipelinewise.configDir ?? "~/.pipelinewise";
-  const call = { node: host.node, program: host.program, schedule: schedule.name, configDir };
-  const more = exporter?.check(exportJob(schedule, call, machineZone ?? "UTC", host)) ?? [];
-  return [...problems, ...warn([...doubts, ...more])].sort(
-    (one, other) => one.line - other.line || one.column - other.column,
-  );
+interface Checks {
+  /** Sorted by position. */
+  readonly diagnostics: readonly PlacedDiagnostic[];
+  /** Problems of this machine that would stop an install, if PipelineWise seems to run on another machine. */
+  readonly notes: readonly string[];
 }
+
+/** Checks the cron expressions, and everything that `install` checks. */
+async function checkAll(
+  { schedule, diagnostics, place }: CheckedSchedule,
+  scheduler: Scheduler,
+  host: Host,
+): Promise<Checks> {
+  if (schedule === undefined) return { diagnostics, notes: [] };
+  const machineZone = knownMachineZone(host);
+  const lintOptions = { machineZone, now: host.now() };
+  const warnings = [
+    ...(await lintCrons(schedule.pipelines, lintOptions)),
+    ...lintRetries(schedule.pipelines, lintOptions),
+  ];
+  const state = await findState(schedule, host);
+  const call = { ...callPaths({}, host), schedule: schedule.name, configDir: state.configDir };
+  const job = installJob(schedule, { scheduler, call, machineZone: machineZone ?? "UTC", at: host.now() });
+  const hasState = state.fault === undefined;
+  const checks = await checkInstall(scheduler, job, { hasState, compileOnly: false }, host);
+  const ofMachine = hasState ? checks.ofMachine : [state.fault, ...checks.ofMachine];
+  const found = [...warnings, ...checks.ofSchedule, ...(state.isElsewhere ? [] : ofMachine)];
+  return {
+    diagnostics: sortByPosition([...diagnostics, ...place(found)]),
+    notes: state.isElsewhere ? ofMachine.map(renderNote) : [],
+  };
+}
+
+interface State {
+  readonly configDir: string;
+  /** The reason if the directory does not exist. */
+  readonly fault?: Diagnostic;
+  /** Whether the pipelines seem to run on another machine: `validate` must be usable on a laptop and in CI. */
+  readonly isElsewhere: boolean;
+}
+
+async function findState(schedule: Schedule, host: Host): Promise<State> {
+  try {
+    return { configDir: (await scheduleState(schedule, undefined, host)).configDir, isElsewhere: false };
+  } catch (error) {
+    if (!(error instanceof SchedError)) throw error;
+    return {
+      configDir: ".", // Its path is not known, so nothing is said about it.
+      fault: { path: ["pipelinewise", "config_dir"], message: error.message, hint: error.hint },
+      isElsewhere: errorCode(error.cause) === "ENOENT" || (host.env["HOME"] ?? "") === "",
+    };
+  }
+}
+
+const renderNote = ({ message, severity = "error" }: Diagnostic): string =>
+  severity === "error" ? `\`install\` would refuse on this machine: ${message}` : message;
 
 /** The machine's zone; `undefined` if it cannot be found or Node does not know it. `install` reports that. */
 function knownMachineZone(host: Host): string | undefined {
@@ -71,10 +121,10 @@ function knownMachineZone(host: Host): string | undefined {
   }
 }
 
-/** All problems, then one line with the total. */
-function renderChecked(file: string, { schedule }: CheckedSchedule, problems: readonly Problem[]): string {
-  const list = problems.map(renderProblem).join("");
-  const count = countProblems(problems);
+/** All diagnostics, then one line with their number. */
+function renderChecked(file: string, { schedule }: CheckedSchedule, diagnostics: readonly PlacedDiagnostic[]): string {
+  const list = diagnostics.map(renderDiagnostic).join("");
+  const count = countDiagnostics(diagnostics);
   if (schedule === undefined) return `${list}${file}: ${count}\n`;
   const { length } = schedule.pipelines;
   const sum = `${length} pipeline${length === 1 ? "" : "s"}, schedule "${schedule.name}"`;

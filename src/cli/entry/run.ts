@@ -1,5 +1,5 @@
 import { runMain } from "../run-command.ts";
-import { enter } from "./entry.ts";
+import { runCli } from "./entry.ts";
 
 /**
  * The entry point for `run` as schedulers call it.
@@ -7,4 +7,5 @@ import { enter } from "./entry.ts";
  * @param argv begins with `run`
  * @param program absolute path of the program in bin/
  */
-export const open = (argv: readonly string[], program: string): Promise<void> => enter(runMain, argv.slice(1), program);
+export const open = (argv: readonly string[], program: string): Promise<void> =>
+  runCli(runMain, { argv: argv.slice(1), program, callsPipelineWise: true });

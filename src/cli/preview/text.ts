@@ -1,38 +1,41 @@
-import type { Daemon } from "../../cron/daemons.ts";
+import type { Daemon } from "../../cron/run-times.ts";
 import type { Host } from "../../host.ts";
 import { differences, renderDifferences } from "../../preview/compare-daemons.ts";
 import { previewRows } from "../../preview/rows.ts";
 import { renderBlocks, renderTable } from "../../preview/table.ts";
 import { atMost, plannedRuns, type Window } from "../../preview/upcoming.ts";
 import type { Pipeline } from "../../schedule/schedule.ts";
-import { crontabProgram } from "../../schedulers/cron/crontab-program.ts";
-import { type CronHere, describeCronHere, findCronHere } from "../../schedulers/cron/daemon.ts";
+import { crontabProgram, LOOK_LIMITS } from "../../schedulers/cron/call-crontab.ts";
+import { type DetectedCron, describeDetectedCron, detectCron } from "../../schedulers/cron/daemon.ts";
 import { paintFor } from "../../text/colors.ts";
 import { renderMinute } from "../../text/format-time.ts";
 import { HOUR_MS } from "../../time-units.ts";
 import type { PreviewWindow, WindowFlags } from "./window.ts";
 import type { PreviewZones } from "./zones.ts";
 
-/** The parsed request. */
-interface Asked {
+/** The parsed options of a preview. */
+interface PreviewRequest {
   readonly window: PreviewWindow & Window;
   readonly zones: PreviewZones;
   readonly flags: WindowFlags;
+  /** Sentences about runs that are left out. */
+  readonly notes: readonly string[];
 }
 
-/** A preview for people: the period, the time zones, the cron daemon, the runs and the differences of daemons. */
+/** A preview for people: the period, the time zones, the cron daemon, the runs, and the differences of daemons. */
 export async function renderPreview(
   pipelines: readonly Pipeline[],
-  asked: Asked,
+  asked: PreviewRequest,
   host: Host,
 ): Promise<Iterable<string>> {
   const { window, zones } = asked;
-  const cron = await findCronHere(host.root, crontabProgram(host));
+  const cron = await detectCron(host.root, crontabProgram(host, LOOK_LIMITS));
   const head = [
-    windowWords(asked),
-    ...zones.told,
-    `Cron on this machine: ${describeCronHere(cron)}.`,
-    ...(window.daemon === undefined ? otherWays(cron) : shownDaemon(window.daemon, pipelines)),
+    describeWindow(asked),
+    ...zones.notes,
+    ...asked.notes,
+    `Cron on this machine: ${describeDetectedCron(cron)}.`,
+    ...(window.daemon === undefined ? daemonHint(cron) : describeDaemon(window.daemon, pipelines)),
   ];
   return (function* () {
     yield `${head.join("\n")}\n\n`;
@@ -40,7 +43,11 @@ export async function renderPreview(
   })();
 }
 
-function* renderRuns(pipelines: readonly Pipeline[], { window, flags, zones }: Asked, host: Host): Generator<string> {
+function* renderRuns(
+  pipelines: readonly Pipeline[],
+  { window, flags, zones }: PreviewRequest,
+  host: Host,
+): Generator<string> {
   const { machineZone, daemon, total } = window;
   const look = {
     pipelines,
@@ -72,16 +79,16 @@ function* renderRuns(pipelines: readonly Pipeline[], { window, flags, zones }: A
   yield* renderDifferences(found, { daemon, other: "debian", pipelines, machineZone });
 }
 
-function windowWords({ window: { from, to, count, total }, flags: { day }, zones }: Asked): string {
+function describeWindow({ window: { from, to, count, total }, flags: { day }, zones }: PreviewRequest): string {
   const start = renderMinute(from);
-  if (day !== undefined) return dayWords(day, zones.day, (to ?? from) - from);
+  if (day !== undefined) return describeDay(day, zones.day, (to ?? from) - from);
   if (total !== undefined) return `The next ${total} runs from ${start}.`;
   const each = count === undefined ? "" : `${count} of each pipeline`;
   if (to === undefined) return `The next runs from ${start}, ${each}.`;
   return `Runs from ${start} to ${renderMinute(to)}${each === "" ? "" : `, at most ${each}`}.`;
 }
 
-function dayWords(day: string, zone: string, lengthMs: number): string {
+function describeDay(day: string, zone: string, lengthMs: number): string {
   if (lengthMs === 0) return `${day} does not exist in ${zone}: its clocks skipped this day.`;
   const hours = Math.round((lengthMs / HOUR_MS) * 100) / 100;
   return `Runs on ${day} in ${zone}${hours === 24 ? "" : `, a day of ${hours} hours`}.`;
@@ -90,11 +97,11 @@ function dayWords(day: string, zone: string, lengthMs: number): string {
 /**
  * A hint if the cron daemon of this machine treats clock changes differently from Debian's, which the preview shows.
  */
-const otherWays = ({ kind }: CronHere): readonly string[] =>
+const daemonHint = ({ kind }: DetectedCron): readonly string[] =>
   kind === "busybox" || kind === "systemd" ? [`For its daylight-saving differences, add --daemon ${kind}.`] : [];
 
-/** The daemon of `--daemon`, and for which pipelines it does not matter. */
-function shownDaemon(daemon: Daemon, pipelines: readonly Pipeline[]): readonly string[] {
+/** Sentences about the daemon of `--daemon`, and about the pipelines that it does not affect. */
+function describeDaemon(daemon: Daemon, pipelines: readonly Pipeline[]): readonly string[] {
   const shown = `This preview shows the runs that ${daemon} starts on a machine in the pipelines' time zone.`;
   const isForeign = pipelines.some(({ timezone }) => timezone !== undefined);
   if (daemon === "debian" || daemon === "cronie" || !isForeign) return [shown];

@@ -1,4 +1,4 @@
-import { localDay } from "../../cron/next-runs.ts";
+import { localDay } from "../../cron/run-times.ts";
 import { UsageError } from "../../errors.ts";
 
 /** The unparsed options that select the runs to show. */
@@ -23,15 +23,20 @@ export interface PreviewWindow {
 
 const DEFAULT_TOTAL = 10;
 const DEFAULT_EACH = 5;
-const MOST = 1_000_000;
+const MAX_COUNT = 1_000_000;
 const INSTANT = /^(\d{4}-\d\d-\d\d)(T(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,3})?)?)?(Z|[+-]\d\d:[0-5]\d)?$/;
 const EXAMPLE = "2026-10-25T00:00Z";
 
 /**
- * @param zone time zone of `--day`
+ * Converts the options to the runs to show.
+ *
+ * @param context.zone time zone of `--day`
  * @throws UsageError
  */
-export function readWindow({ from, to, count, day, by }: WindowFlags, now: Date, zone: string): PreviewWindow {
+export function readWindow(
+  { from, to, count, day, by }: WindowFlags,
+  { now, zone }: { readonly now: Date; readonly zone: string },
+): PreviewWindow {
   if (day !== undefined) {
     if (from !== undefined || to !== undefined || count !== undefined) {
       throw new UsageError(
@@ -43,27 +48,32 @@ export function readWindow({ from, to, count, day, by }: WindowFlags, now: Date,
   }
   const start = from === undefined ? now.getTime() : readInstant("--from", from);
   const each = count === undefined ? {} : { count: readCount(count) };
-  const few = by === "pipeline" ? { count: DEFAULT_EACH } : { total: DEFAULT_TOTAL };
-  if (to === undefined) return { from: start, ...(count === undefined ? few : each) };
+  const byDefault = by === "pipeline" ? { count: DEFAULT_EACH } : { total: DEFAULT_TOTAL };
+  if (to === undefined) return { from: start, ...(count === undefined ? byDefault : each) };
   const end = readInstant("--to", to);
   if (end > start) return { from: start, to: end, ...each };
   const begin = from === undefined ? `now, ${new Date(start).toISOString()}` : `--from ${from}`;
   throw new UsageError(`--to ${to} is not after ${begin}`, "Give a --to that is later than --from.");
 }
 
-function readInstant(flag: string, text: string): number {
+/**
+ * The instant in the value of an option, in epoch milliseconds.
+ *
+ * @throws UsageError
+ */
+export function readInstant(flag: string, text: string): number {
   const [, date, time = "T00:00", offset = "Z"] = INSTANT.exec(text) ?? [];
   const at = date === undefined ? Number.NaN : Date.parse(`${knownDate(flag, date)}${time}${offset}`);
   if (!Number.isNaN(at)) return at;
-  throw notUnderstood(flag, text, `Write it as ${EXAMPLE}; without an offset it is UTC.`);
+  throw invalidDate(flag, text, `Write it as ${EXAMPLE}; without an offset it is UTC.`);
 }
 
 function readDay(text: string): string {
   if (/^\d{4}-\d\d-\d\d$/.test(text)) return knownDate("--day", text);
-  throw notUnderstood("--day", text, "Write it as 2026-10-25.");
+  throw invalidDate("--day", text, "Write it as 2026-10-25.");
 }
 
-function notUnderstood(flag: string, text: string, hint: string): UsageError {
+function invalidDate(flag: string, text: string, hint: string): UsageError {
   if (/^[+-]?\d{5,}-\d\d-\d\d/.test(text))
     return new UsageError(`${flag}: ${text} is not between the years 1970 and 9999`);
   return new UsageError(`${flag} ${JSON.stringify(text)} is not a valid date or time`, hint);
@@ -84,6 +94,6 @@ function knownDate(flag: string, date: string): string {
 
 function readCount(text: string): number {
   const count = /^\d{1,7}$/.test(text) ? Number(text) : 0;
-  if (count >= 1 && count <= MOST) return count;
-  throw new UsageError(`--count ${JSON.stringify(text)} is not a number from 1 to ${MOST}`);
+  if (count >= 1 && count <= MAX_COUNT) return count;
+  throw new UsageError(`--count ${JSON.stringify(text)} is not a number from 1 to ${MAX_COUNT}`);
 }

@@ -11,7 +11,7 @@ export interface PreviewZones {
   /** Time zone of `--day`: the pipelines' zone, or the machine's if they have several. */
   readonly day: string;
   /** Sentences about the zones in use and about settings that contradict them. */
-  readonly told: readonly string[];
+  readonly notes: readonly string[];
 }
 
 /** Finds the zones. The machine's zone is read only if a pipeline uses it, or if several zones need a common day. */
@@ -20,22 +20,26 @@ export function readZones(pipelines: readonly Pipeline[], { env, root }: Pick<Ho
   const followsMachine = pipelines.some(({ timezone }) => timezone === undefined);
   const [only] = named;
   if (!followsMachine && only !== undefined && named.length === 1) {
-    return { machineZone: only, day: only, told: [`Local times are in ${only}, as set in the schedule.`] };
+    return { machineZone: only, day: only, notes: [`Local times are in ${only}, as set in the schedule.`] };
   }
-  const { zone: machines, source } = readMachineZone(root);
-  const zone = findZone(machines);
+  const { zone: machineName, source } = readMachineZone(root);
+  const zone = findZone(machineName);
   if (zone === undefined) {
-    throw new StoreError(`the machine's zone ${machines} (from ${source}) is unknown to this Node`, {
+    throw new StoreError(`the machine's zone ${machineName} (from ${source}) is unknown to this Node`, {
       hint: "Set a `timezone` in the schedule that Node knows, or use a newer Node. To see the version of its time zone data: node -p process.versions.tz",
     });
   }
   const others = [...new Set(pipelines.map((pipeline) => zoneOf(pipeline, zone)))].filter((name) => name !== zone);
-  const machine = `${machines} (the machine's zone, from ${source})`;
-  const told = `Local times are in ${[...(followsMachine ? [machine] : []), ...others].join(", ")}.`;
-  return { machineZone: zone, day: zone, told: [told, ...(followsMachine ? contradictions(machines, env, root) : [])] };
+  const machine = `${machineName} (the machine's zone, from ${source})`;
+  const note = `Local times are in ${[...(followsMachine ? [machine] : []), ...others].join(", ")}.`;
+  return {
+    machineZone: zone,
+    day: zone,
+    notes: [note, ...(followsMachine ? contradictions(machineName, env, root) : [])],
+  };
 }
 
-/** Settings on the machine that name another zone. Cron uses neither of them. */
+/** Sentences about settings of the machine that name another zone, which cron does not use. */
 function contradictions(zone: string, env: Host["env"], root: string): readonly string[] {
   const shell = env["TZ"] ?? "";
   const file = readEtcTimezone(root);
@@ -47,7 +51,7 @@ function contradictions(zone: string, env: Host["env"], root: string): readonly 
   ];
 }
 
-const isZone = (said: string, zone: string): boolean => {
-  const name = said.replace(/^.*\/zoneinfo\//, "");
+const isZone = (setting: string, zone: string): boolean => {
+  const name = setting.replace(/^.*\/zoneinfo\//, "");
   return name === zone || (findZone(name) !== undefined && findZone(name) === findZone(zone));
 };

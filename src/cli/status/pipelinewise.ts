@@ -1,5 +1,7 @@
-import { spawn } from "node:child_process";
-import { errorMessage } from "../../errors.ts";
+import { errorMessage, InterruptedError } from "../../errors.ts";
+import type { SignalSource } from "../../host.ts";
+import { type CallLimits, callProgram, lastLine } from "../../system/call-program.ts";
+import { SECOND_MS } from "../../time-units.ts";
 
 /** One line of `pipelinewise status`, with its eight columns unchanged. */
 export interface PipelinewiseRow {
@@ -13,15 +15,19 @@ export interface PipelinewiseRow {
   readonly lastSyncResult: string;
 }
 
-/** The rows of `pipelinewise status`, or the reason why there are none. */
-export type PipelinewiseAnswer =
+/** The rows of `pipelinewise status`, or the reason why it failed. */
+export type PipelinewiseStatus =
   | { readonly rows: readonly PipelinewiseRow[] }
-  | { readonly rows: undefined; readonly why: string };
+  | { readonly rows: undefined; readonly reason: string };
 
-/** PipelineWise takes one to three seconds to start, and longer on a busy machine. */
-const TIMEOUT_MS = 60_000;
+/** PipelineWise starts in one to three seconds, and more slowly on a busy machine. */
+const LIMITS: CallLimits = {
+  answerMs: 15 * SECOND_MS,
+  graceMs: 2 * SECOND_MS,
+  signalMs: 0,
+  mostBytes: 64 * 1024 * 1024,
+};
 const COLUMNS = 8;
-const LONGEST_OUTPUT = 64 * 1024 * 1024;
 
 /**
  * Parses the output of `pipelinewise status`; `undefined` if it contains no table. Log lines precede the table, and an
@@ -49,37 +55,27 @@ export function parsePipelinewiseStatus(text: string): readonly PipelinewiseRow[
 }
 
 /**
- * Asks PipelineWise itself. Never throws: our own part of the status is worth showing without it.
+ * Runs `pipelinewise status`. Does not throw if PipelineWise fails, because `status` is useful without PipelineWise's
+ * columns.
  *
- * PipelineWise gets a session of its own: where root has become the owner of the config directory, a program of that user
- * must not be able to type into root's terminal.
+ * @throws InterruptedError after a signal
  */
-export function askPipelinewise(command: readonly string[], env: NodeJS.ProcessEnv): Promise<PipelinewiseAnswer> {
-  const [program = "", ...words] = [...command, "status"];
-  return new Promise((resolve) => {
-    const child = spawn(program, words, {
-      env,
-      detached: true,
-      stdio: ["ignore", "pipe", "pipe"],
-      timeout: TIMEOUT_MS,
-      killSignal: "SIGKILL",
-    });
-    const output = { stdout: "", stderr: "" };
-    for (const stream of ["stdout", "stderr"] as const) {
-      child[stream].setEncoding("utf8").on("data", (text: string) => {
-        output[stream] = (output[stream] + text).slice(-LONGEST_OUTPUT);
-      });
+export async function readPipelinewiseStatus(
+  command: readonly string[],
+  { env, signals }: { readonly env: NodeJS.ProcessEnv; readonly signals: SignalSource },
+): Promise<PipelinewiseStatus> {
+  const words = [...command, "status"];
+  const fail = (reason: string): PipelinewiseStatus => ({ rows: undefined, reason });
+  try {
+    const { exitCode, signal, stdout, stderr } = await callProgram(words, { env, signals, limits: LIMITS });
+    if (exitCode !== 0) {
+      const said = lastLine(stderr);
+      return fail(`${words.join(" ")} ended with ${signal ?? exitCode}${said === undefined ? "" : `: ${said}`}`);
     }
-    const fail = (why: string) => resolve({ rows: undefined, why });
-    child.once("error", (error) => fail(errorMessage(error)));
-    child.once("close", (code, signal) => {
-      const rows = parsePipelinewiseStatus(output.stdout);
-      const shown = [program, ...words].join(" ");
-      if (code !== 0) {
-        const lastLine = output.stderr.trim().split("\n").at(-1) ?? "";
-        fail(`${shown} ended with ${signal ?? code}${lastLine === "" ? "" : `: ${lastLine}`}`);
-      } else if (rows === undefined) fail("it printed no table");
-      else resolve({ rows });
-    });
-  });
+    const rows = parsePipelinewiseStatus(stdout);
+    return rows === undefined ? fail("it printed no table") : { rows };
+  } catch (error) {
+    if (error instanceof InterruptedError) throw error;
+    return fail(errorMessage(error));
+  }
 }

@@ -1,8 +1,15 @@
-import { outcomeWords, type RunRecord } from "../../history/record.ts";
-import { DEFAULT_COMMAND } from "../../pipeline-id.ts";
+import type { RunningRun } from "../../control/lock-state.ts";
+import { type RunRecord, renderOutcome } from "../../history/record.ts";
+import type { LockHolder } from "../../lock/lock.ts";
+import { afterLabel, DEFAULT_COMMAND } from "../../pipeline-id.ts";
+import { renderRemaining } from "../../run/checks/holder.ts";
+import type { ForeignRun } from "../../run/checks/leftovers.ts";
+import { renderForeignRun } from "../../run/checks/preflight.ts";
+import { type QueuedStart, renderWaitsFor } from "../../run/limits/read-queue.ts";
 import { renderDuration, renderInstant, renderMinute } from "../../text/format-time.ts";
 import { renderTable } from "../../text/table.ts";
-import type { ScheduledEntry, StatusRow } from "./rows.ts";
+import { isDisabled, pauseJson } from "./pauses.ts";
+import { entryOfRun, type ScheduledEntry, type StatusRow } from "./rows.ts";
 
 const HEAD = [
   "Tap ID",
@@ -14,48 +21,99 @@ const HEAD = [
   "Last Sync",
   "Last Sync Result",
   "Schedule",
+  "Scheduler",
   "Next run",
   "Last outcome",
   "Running since",
 ];
 
-/** The cron expressions, after the command unless it is `run_tap`, and before the entry's time zone if it has one. */
-function scheduleWords({ entry }: ScheduledEntry): string {
-  const { command, id, crons, timezone } = entry;
-  const what = [command === DEFAULT_COMMAND ? "" : command, id ?? ""].filter((word) => word !== "").join(" ");
-  return `${what === "" ? "" : `${what}: `}${crons.join("; ")}${timezone === undefined ? "" : ` ${timezone}`}`;
+const describeEntry = ({ command, id = "" }: { readonly command: string; readonly id?: string | undefined }): string =>
+  [command, id].filter((part) => part !== "").join(" ");
+
+/**
+ * The times of an entry: its command unless that is `run_tap`, its cron expressions, its time zone if it has one, and
+ * the pipelines after which it runs.
+ */
+function describeSchedule({ entry }: ScheduledEntry): string {
+  const { command, id, crons, after, timezone } = entry;
+  const what = describeEntry({ command: command === DEFAULT_COMMAND ? "" : command, id });
+  const zone = timezone === undefined || crons.length === 0 ? "" : ` ${timezone}`;
+  const starts = [
+    ...(crons.length === 0 ? [] : [crons.join("; ") + zone]),
+    ...(after === undefined ? [] : [afterLabel(after)]),
+  ];
+  return `${what === "" ? "" : `${what}: `}${starts.join("; ")}`;
 }
 
-function lastWords({ lastRun, lastSkip }: StatusRow): string {
-  const run = lastRun === undefined ? undefined : `${outcomeWords(lastRun)} ${renderMinute(lastRun.endedAt)}`;
-  const skip = lastSkip === undefined ? undefined : `${outcomeWords(lastSkip)} ${renderMinute(lastSkip.endedAt)}`;
-  return [run, skip].filter((words) => words !== undefined).join(", then ");
+function describeLast({ lastRun, lastSkip }: StatusRow): string {
+  const run = lastRun === undefined ? undefined : `${renderOutcome(lastRun)} ${renderMinute(lastRun.endedAt)}`;
+  const skip = lastSkip === undefined ? undefined : `${renderOutcome(lastSkip)} ${renderMinute(lastSkip.endedAt)}`;
+  return [run, skip].filter((text) => text !== undefined).join(", then ");
+}
+
+/** The next run, after `paused` if the pipeline or the entry is paused. */
+function describeNext({ scheduled, pauses }: StatusRow): string {
+  const next = scheduled?.nextAt === undefined ? "" : renderMinute(scheduled.nextAt);
+  if (scheduled !== undefined && isDisabled(scheduled.entry)) return "paused (enabled: false)";
+  if (pauses.length === 0) return next;
+  return next === "" ? "paused" : `paused, then ${next}`;
+}
+
+const renderSince = ({ startedAt }: Pick<LockHolder, "startedAt">, now: Date): string =>
+  `${renderInstant(startedAt)} (${renderDuration(now.getTime() - startedAt.getTime())})`;
+
+const renderRunning = (run: RunningRun, now: Date): string =>
+  run.queued === undefined
+    ? renderSince(run, now) + renderRemaining(run.remaining)
+    : `queued since ${renderSince({ startedAt: run.queued.since }, now)}: ${renderWaitsFor(run.queued)}`;
+
+/** Whether a run has been running for longer than its entry's `running_longer_than`. */
+const isOverdue = ({ running, scheduled }: Pick<StatusRow, "running" | "scheduled">, now: Date): boolean =>
+  running !== undefined &&
+  running.queued === undefined &&
+  now.getTime() - running.startedAt.getTime() > (scheduled?.entry.policies?.runningLongerThanMs ?? Infinity);
+
+const renderForeign = (run: ForeignRun): string =>
+  run.kind === "log"
+    ? "perhaps running outside pipelinewise-sched, on another host"
+    : `running outside pipelinewise-sched: pid ${run.process.pid} (${run.process.what})`;
+
+function describeRunning(row: StatusRow, now: Date): string {
+  const { running, lockedBy, waiting, foreignRun } = row;
+  const parts = [
+    running === undefined ? undefined : renderRunning(running, now),
+    isOverdue(row, now) ? "overdue" : undefined,
+    lockedBy === undefined ? undefined : `locked by ${describeEntry(entryOfRun(lockedBy))}`,
+    waiting === undefined ? undefined : `waiting for the running run since ${renderSince(waiting, now)}`,
+    foreignRun === undefined ? undefined : renderForeign(foreignRun),
+  ];
+  return parts.filter((part) => part !== undefined).join("; ");
 }
 
 /** PipelineWise's columns unchanged, then the columns of this program with times in UTC. */
 export function renderStatus(rows: readonly StatusRow[], now: Date): string {
   const lines = rows.map((row) => {
-    const theirs = row.pipelinewise;
-    const since = row.running?.startedAt;
+    const { pipelinewise } = row;
     return [
       row.tap,
-      theirs?.tapType ?? "",
+      pipelinewise?.tapType ?? "",
       row.target,
-      theirs?.targetType ?? "",
-      theirs?.enabled ?? "",
-      theirs?.status ?? "",
-      theirs?.lastSync ?? "",
-      theirs?.lastSyncResult ?? "",
-      row.scheduled === undefined ? "not scheduled" : scheduleWords(row.scheduled),
-      row.scheduled?.nextAt === undefined ? "" : renderMinute(row.scheduled.nextAt),
-      lastWords(row),
-      since === undefined ? "" : `${renderInstant(since)} (${renderDuration(now.getTime() - since.getTime())})`,
+      pipelinewise?.targetType ?? "",
+      pipelinewise?.enabled ?? "",
+      pipelinewise?.status ?? "",
+      pipelinewise?.lastSync ?? "",
+      pipelinewise?.lastSyncResult ?? "",
+      row.scheduled === undefined ? "not scheduled" : describeSchedule(row.scheduled),
+      row.scheduled?.schedulers.join(", ") ?? "",
+      describeNext(row),
+      describeLast(row),
+      describeRunning(row, now),
     ];
   });
   return renderTable(HEAD, lines);
 }
 
-const runForPrograms = (run: RunRecord | undefined) =>
+const runJson = (run: RunRecord | undefined) =>
   run === undefined
     ? null
     : {
@@ -70,9 +128,43 @@ const runForPrograms = (run: RunRecord | undefined) =>
         log: run.log ?? null,
       };
 
-/** The same as JSON: every key is always present, with `null` for unknown values. */
-export function renderStatusJson(rows: readonly StatusRow[]): string {
-  const pipelines = rows.map(({ tap, target, pipelinewise, scheduled, lastRun, lastSkip, running }) => ({
+const queuedJson = (queued: QueuedStart | undefined) =>
+  queued === undefined
+    ? null
+    : {
+        since: queued.since.toISOString(),
+        for: queued.waitsFor.map(({ limit, holders }) => ({ ...limit, taken: holders.length })),
+      };
+
+const runningJson = (running: RunningRun) => ({
+  runId: running.runId,
+  host: running.host,
+  pid: running.pid,
+  since: running.startedAt.toISOString(),
+  remaining: running.remaining,
+  queued: queuedJson(running.queued),
+});
+
+const lockedByJson = (run: RunningRun | undefined) =>
+  run === undefined ? null : { command: entryOfRun(run).command, id: entryOfRun(run).id ?? null, ...runningJson(run) };
+
+const waitingJson = (start: LockHolder | undefined) =>
+  start === undefined
+    ? null
+    : { runId: start.runId, host: start.host, pid: start.pid, since: start.startedAt.toISOString() };
+
+const foreignJson = (run: ForeignRun | undefined) =>
+  run === undefined
+    ? null
+    : {
+        pid: run.kind === "log" ? null : run.process.pid,
+        what: run.kind === "log" ? null : run.process.what,
+        detail: renderForeignRun(run),
+      };
+
+/** The status as JSON. Every key is always present, with `null` for unknown values. */
+export function renderStatusJson(rows: readonly StatusRow[], now: Date): string {
+  const pipelines = rows.map(({ tap, target, pipelinewise, scheduled, lastRun, lastSkip, pauses, ...row }) => ({
     tap,
     tapType: pipelinewise?.tapType ?? null,
     target,
@@ -82,19 +174,26 @@ export function renderStatusJson(rows: readonly StatusRow[]): string {
     lastSync: pipelinewise?.lastSync || null,
     lastSyncResult: pipelinewise?.lastSyncResult || null,
     schedule: scheduled?.schedule ?? null,
+    schedulers: scheduled?.schedulers ?? [],
     command: scheduled?.entry.command ?? null,
     id: scheduled?.entry.id ?? null,
     crons: scheduled?.entry.crons ?? [],
+    after: scheduled?.entry.after ?? [],
     timezone: scheduled?.entry.timezone ?? null,
     note: scheduled?.entry.note ?? null,
     nextRunAt: scheduled?.nextAt?.toISOString() ?? null,
-    undueStarts: scheduled?.undueStarts ?? null,
-    lastRun: runForPrograms(lastRun),
-    lastSkip: runForPrograms(lastSkip),
+    disabledInFile: scheduled === undefined ? null : isDisabled(scheduled.entry),
+    pauses: pauses.map(pauseJson),
+    undueStarts: scheduled?.idleStarts ?? null,
+    lastRun: runJson(lastRun),
+    lastSkip: runJson(lastSkip),
     running:
-      running === undefined
+      row.running === undefined
         ? null
-        : { runId: running.runId, host: running.host, pid: running.pid, since: running.startedAt.toISOString() },
+        : { ...runningJson(row.running), overdue: isOverdue({ running: row.running, scheduled }, now) },
+    lockedBy: lockedByJson(row.lockedBy),
+    waiting: waitingJson(row.waiting),
+    foreignRun: foreignJson(row.foreignRun),
   }));
   return `${JSON.stringify({ pipelines }, null, 2)}\n`;
 }

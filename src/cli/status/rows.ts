@@ -1,13 +1,26 @@
+import type { RunningRun } from "../../control/lock-state.ts";
 import { parseCron } from "../../cron/expression.ts";
-import { nextRuns } from "../../cron/next-runs.ts";
+import { nextRuns } from "../../cron/run-times.ts";
 import type { RunRecord } from "../../history/record.ts";
 import type { LastRuns } from "../../history/store.ts";
-import type { CompiledEntry } from "../../installed/schedule.ts";
+import type { StoredEntry } from "../../installed/schedule.ts";
 import type { LockHolder } from "../../lock/lock.ts";
-import { type EntryId, entryKey, type LockId, lockOf, type PipelineId } from "../../pipeline-id.ts";
+import {
+  DEFAULT_COMMAND,
+  type EntryId,
+  entryKey,
+  type LockId,
+  lockOf,
+  mainLockOf,
+  type PipelineId,
+} from "../../pipeline-id.ts";
+import type { ForeignRun } from "../../run/checks/leftovers.ts";
+import { parsePurpose } from "../../run/lost-runs.ts";
+import type { ScopedPause } from "../../run/pauses.ts";
+import { isDisabled, pausesOf } from "./pauses.ts";
 import type { PipelinewiseRow } from "./pipelinewise.ts";
 
-/** One line of `status`: an entry, or a pipeline that PipelineWise knows and that is not in a schedule. */
+/** One line of `status`: an entry, or a pipeline of PipelineWise that no schedule contains. */
 export interface StatusRow extends PipelineId {
   /** PipelineWise's columns; `undefined` if it does not know the pipeline or its status failed. */
   readonly pipelinewise: PipelinewiseRow | undefined;
@@ -16,32 +29,57 @@ export interface StatusRow extends PipelineId {
   readonly lastRun: RunRecord | undefined;
   /** Newest skip, if it is newer than the newest run. */
   readonly lastSkip: RunRecord | undefined;
-  readonly running: LockHolder | undefined;
+  /** The run of the entry, or of the pipeline if it has no entry. */
+  readonly running: RunningRun | undefined;
+  /** The start of the entry, or of the pipeline if it has no entry, that waits for the running run. */
+  readonly waiting: LockHolder | undefined;
+  /** The run of another entry, or of a command that no entry has, that holds the lock of this entry. */
+  readonly lockedBy: RunningRun | undefined;
+  readonly foreignRun: ForeignRun | undefined;
+  /** The pauses in force that cover the pipeline. */
+  readonly pauses: readonly ScopedPause[];
 }
+
+/** Whether the schedule file pauses the entry that replicates the pipeline. */
+export const isReplicationDisabled = ({ scheduled }: StatusRow): boolean =>
+  scheduled !== undefined && scheduled.entry.command === DEFAULT_COMMAND && isDisabled(scheduled.entry);
 
 export interface ScheduledEntry {
   /** Name of its schedule. */
   readonly schedule: string;
-  readonly entry: CompiledEntry;
+  readonly entry: StoredEntry;
+  /** The schedulers of this host that start the entry, by the argument of `--on`. */
+  readonly schedulers: readonly string[];
+  /** `undefined` also if no scheduler starts the entry as it is stored, or if it is paused without an end. */
   readonly nextAt: Date | undefined;
+  /**
+   * The reason why every scheduled start of the entry on this host fails, and what to do; `undefined` if none is known.
+   */
+  readonly blocked: string | undefined;
   /** Starts on this host that found nothing due. */
-  readonly undueStarts: number;
+  readonly idleStarts: number;
 }
 
-/** The known runs under one lock. */
+/** The last runs under one lock, and the current one. */
 export interface PipelineState {
   readonly last: LastRuns;
-  readonly running: LockHolder | undefined;
+  readonly running: RunningRun | undefined;
+  /** The start that waits for the lock. */
+  readonly waiting: LockHolder | undefined;
+  readonly foreignRun: ForeignRun | undefined;
 }
 
-export const pairKey = ({ tap, target }: PipelineId): string => `${target}/${tap}`;
+export const pipelineKey = ({ tap, target }: PipelineId): string => `${target}/${tap}`;
 
 /**
  * The next time at which an entry is due.
  *
- * @param machineZone zone of entries without a time zone
+ * @param context.machineZone zone of entries without a time zone
  */
-export function nextOf(entry: CompiledEntry, after: Date, machineZone: string): Date | undefined {
+export function nextDue(
+  entry: StoredEntry,
+  { after, machineZone }: { readonly after: Date; readonly machineZone: string },
+): Date | undefined {
   const zone = entry.timezone ?? machineZone;
   const times = entry.crons.flatMap((text) => nextRuns(parseCron(text), { zone, after, count: 1 }));
   return times.sort((one, other) => one.getTime() - other.getTime())[0];
@@ -59,25 +97,44 @@ function lastOf({ last }: PipelineState, entry: EntryId | undefined) {
   return { lastRun, lastSkip: ofEntry && skip.endedAt > (lastRun?.endedAt ?? "") ? skip : undefined };
 }
 
+/** The command and the id of the entry that a run executes. */
+export function entryOfRun({ task }: LockHolder): Pick<EntryId, "command" | "id"> {
+  const { command, entry } = parsePurpose(task);
+  return { command, id: entry };
+}
+
+function runningOf({ running, waiting, foreignRun }: PipelineState, entry: StoredEntry | undefined) {
+  const isOwn = (run: LockHolder | undefined): boolean =>
+    run !== undefined && (entry === undefined || entryKey({ ...entry, ...entryOfRun(run) }) === entryKey(entry));
+  return {
+    running: isOwn(running) ? running : undefined,
+    lockedBy: isOwn(running) ? undefined : running,
+    waiting: isOwn(waiting) ? waiting : undefined,
+    foreignRun,
+  };
+}
+
 /** PipelineWise's pipelines in its order, each with its entries, then the entries of unknown pipelines. */
 export function joinStatus(
   known: readonly PipelinewiseRow[],
   scheduled: readonly ScheduledEntry[],
-  stateOf: (lock: LockId) => PipelineState,
+  { stateOf, pauses }: { readonly stateOf: (lock: LockId) => PipelineState; readonly pauses: readonly ScopedPause[] },
 ): readonly StatusRow[] {
-  const entriesOf = (row: PipelinewiseRow) => scheduled.filter(({ entry }) => pairKey(entry) === pairKey(row));
+  const entriesOf = (row: PipelinewiseRow) => scheduled.filter(({ entry }) => pipelineKey(entry) === pipelineKey(row));
   const rowOf = (
     pipeline: PipelineId,
     row: PipelinewiseRow | undefined,
     one: ScheduledEntry | undefined,
   ): StatusRow => {
     const { tap, target } = pipeline;
-    const state = stateOf(one === undefined ? { tap, target } : lockOf(one.entry));
-    return { tap, target, pipelinewise: row, scheduled: one, ...lastOf(state, one?.entry), running: state.running };
+    const state = stateOf(one === undefined ? mainLockOf(pipeline) : lockOf(one.entry));
+    const last = lastOf(state, one?.entry);
+    const current = runningOf(state, one?.entry);
+    return { tap, target, pipelinewise: row, scheduled: one, ...last, ...current, pauses: pausesOf(pauses, pipeline) };
   };
   const ofPipelinewise = known.flatMap((row) => orOne(entriesOf(row)).map((one) => rowOf(row, row, one)));
-  const seen = new Set(known.map(pairKey));
-  const rest = scheduled.filter(({ entry }) => !seen.has(pairKey(entry)));
+  const seen = new Set(known.map(pipelineKey));
+  const rest = scheduled.filter(({ entry }) => !seen.has(pipelineKey(entry)));
   return [...ofPipelinewise, ...rest.map((one) => rowOf(one.entry, undefined, one))];
 }
 

@@ -1,13 +1,14 @@
-import { closeSync, openSync, readdirSync, readFileSync, readSync } from "node:fs";
+import { closeSync, openSync, readSync } from "node:fs";
 import { basename, join } from "node:path";
-import { isAncestor } from "../../lock/processes.ts";
-import { ENTRY_COMMANDS, isDataDiff, type LockId, onlyReads, type PipelineId } from "../../pipeline-id.ts";
+import { environmentOf } from "../../lock/processes.ts";
+import { ENTRY_COMMANDS, isDataDiff, type LockId, mainLockOf, onlyReads, type PipelineId } from "../../pipeline-id.ts";
 import { stat } from "../../storage/fs.ts";
+import { isAncestor, listPids } from "../../system/proc.ts";
 
 /** A process that runs a pipeline and that this program did not start. */
 export interface ForeignProcess {
   readonly pid: number;
-  /** A PipelineWise command such as `run_tap`, or the name of the process's program. Shown to people. */
+  /** Text for people: a PipelineWise command such as `run_tap`, or the name of the program. */
   readonly what: string;
 }
 
@@ -30,7 +31,8 @@ const CONTAINER_CLIENTS: readonly string[] = ["docker", "podman", "nerdctl", "ku
 const COMMAND = /^[a-z][a-z0-9_-]*$/;
 
 const isPipelineWise = (word: string): boolean => /^pipelinewise(?!-sched)/.test(basename(word));
-const isOurs = (word: string): boolean => /^pipelinewise-sched(\.cjs)?$/.test(basename(word));
+/** This program, or a container image of it. */
+const isOurs = (word: string): boolean => /^pipelinewise-sched(\.cjs)?([:@].*)?$/.test(basename(word));
 
 /** Whether an argument is the given option. For `--target`, argparse also accepts shorter forms. */
 const isPipelineOption = (word: string, option: "--tap" | "--target"): boolean =>
@@ -88,7 +90,7 @@ function findCommand(args: readonly string[]): string | undefined {
 }
 
 /** The PipelineWise command that a process runs and that needs this lock; `undefined` when it runs none. */
-export function commandFor(argv: readonly string[], { tap, target, dataDiff = false }: LockId): string | undefined {
+export function commandFor(argv: readonly string[], { tap, target, dataDiff }: LockId): string | undefined {
   const args = argumentsOf(argv);
   const command = args === undefined ? undefined : findCommand(args);
   if (args === undefined || command === undefined || onlyReads(command)) return undefined;
@@ -105,7 +107,7 @@ const CHUNK = 16_384;
 /**
  * Arguments that a process was started with; empty for a zombie, for a kernel thread, and for a process that has ended.
  */
-export function argvOf(pid: number | string): readonly string[] {
+export function argvOf(pid: number): readonly string[] {
   try {
     const file = openSync(`/proc/${pid}/cmdline`, "r");
     try {
@@ -125,30 +127,32 @@ export function argvOf(pid: number | string): readonly string[] {
   }
 }
 
+/** On a busy machine the start of a program takes long. Few processes that run PipelineWise have no environment. */
+const ENVIRONMENT_LOOKS = 100;
+
 /**
  * The config directory of a process, by its environment, as a path that this process can look up. "hidden" when the
- * environment of another user's process cannot be read; "unknown" when it names no directory.
+ * process has ended or belongs to another user; "unknown" when its environment names no directory.
  */
-function configDirOf(pid: string): { readonly path: string; readonly named: string } | "hidden" | "unknown" {
-  try {
-    const environment = readFileSync(`/proc/${pid}/environ`, "latin1").split("\0");
-    const of = (name: string) => environment.find((line) => line.startsWith(`${name}=`))?.slice(name.length + 1);
-    const home = of("HOME");
-    const named = of("PIPELINEWISE_CONFIG_DIRECTORY") ?? (home === undefined ? undefined : join(home, ".pipelinewise"));
-    if (named === undefined) return "unknown";
-    // A process in a container sees the same directory by another path.
-    return { named, path: join("/proc", pid, named.startsWith("/") ? "root" : "cwd", named) };
-  } catch {
-    return "hidden";
-  }
+async function configDirOf(
+  pid: number,
+): Promise<{ readonly path: string; readonly named: string } | "hidden" | "unknown"> {
+  const environment = (await environmentOf(pid, ENVIRONMENT_LOOKS))?.split("\0");
+  if (environment === undefined) return "hidden";
+  const of = (name: string) => environment.find((line) => line.startsWith(`${name}=`))?.slice(name.length + 1);
+  const home = of("HOME");
+  const named = of("PIPELINEWISE_CONFIG_DIRECTORY") ?? (home === undefined ? undefined : join(home, ".pipelinewise"));
+  if (named === undefined) return "unknown";
+  // A process in a container sees the same directory by another path.
+  return { named, path: join("/proc", String(pid), named.startsWith("/") ? "root" : "cwd", named) };
 }
 
 /**
- * Whether a process uses this config directory: two users, or a test beside production, may have pipelines of the same
- * names. The processes of other users are detected only by PipelineWise's pidfile.
+ * Whether a process uses this config directory. Two users, or a test and production, may have pipelines of the same names.
+ * The processes of other users are found only by PipelineWise's pidfile.
  */
-async function worksIn(pid: string, configDir: string): Promise<boolean> {
-  const directory = configDirOf(pid);
+async function usesConfigDir(pid: number, configDir: string): Promise<boolean> {
+  const directory = await configDirOf(pid);
   if (typeof directory === "string") return directory === "unknown";
   try {
     const [theirs, ours] = await Promise.all([stat(directory.path), stat(configDir)]);
@@ -158,32 +162,61 @@ async function worksIn(pid: string, configDir: string): Promise<boolean> {
   }
 }
 
-function pidsHere(): readonly string[] {
-  try {
-    return readdirSync("/proc").filter((name) => /^\d+$/.test(name));
-  } catch {
-    return [];
-  }
+/** The arguments of a start of this program, from `run` on; none if there is no `run`. A tap may have that name too. */
+export function startArguments(argv: readonly string[]): readonly string[] {
+  const at = argv.findIndex((word, index) => word === "run" && argv[index - 1]?.startsWith("--") !== true);
+  return at === -1 ? [] : argv.slice(at);
 }
 
 /**
- * A process on this machine that runs PipelineWise for this pipeline, in the same config directory. Only the holder of the
- * lock may ask, before it has started anything: then the process is not its own. Without /proc none is seen.
- *
- * @param self our own pid: a launcher that started us (`timeout`, `flock`) has our arguments and runs nothing itself
+ * Whether arguments end with those of a start of this program, as a launcher's do. PipelineWise has no command `run`.
  */
-export async function findForeign(configDir: string, lock: LockId, self: number): Promise<ForeignProcess | undefined> {
-  for (const pid of pidsHere()) {
-    const what = commandFor(argvOf(pid), lock);
-    if (what === undefined || isAncestor(Number(pid), self)) continue;
-    if (await worksIn(pid, configDir)) return { pid: Number(pid), what };
-  }
-  return undefined;
+export const endsWith = (argv: readonly string[], start: readonly string[]): boolean =>
+  start.length > 0 && start.every((word, index) => argv[argv.length - start.length + index] === word);
+
+/** Finds a process on this machine that runs PipelineWise for a pipeline. */
+export type FindForeignProcess = (lock: LockId) => Promise<ForeignProcess | undefined>;
+
+/**
+ * Looks at all processes once. The result finds those that run PipelineWise for one pipeline, in the same config
+ * directory. Without /proc it finds none.
+ *
+ * @param self pid of this process. A launcher of this process has its arguments and does not count, whether it is an
+ * ancestor (`timeout`, `flock`) or not (`systemd-run --wait`)
+ * @param isOurs whether a process belongs to a run of this program, for a search while such runs may be running
+ */
+export function searchForeignProcesses(
+  configDir: string,
+  self: number,
+  isOurs: (pid: number) => boolean = () => false,
+): FindForeignProcess {
+  const ours = startArguments(argvOf(self));
+  const candidates = (listPids() ?? [])
+    .map((pid) => ({ pid, argv: argvOf(pid) }))
+    .filter(({ argv }) => argumentsOf(argv) !== undefined && !endsWith(argv, ours))
+    .filter(({ pid }) => !isAncestor(pid, self) && !isOurs(pid));
+  return async (lock) => {
+    for (const { pid, argv } of candidates) {
+      const what = commandFor(argv, lock);
+      if (what !== undefined && (await usesConfigDir(pid, configDir))) return { pid, what };
+    }
+    return undefined;
+  };
 }
 
-/** Says what a live process runs. @param pipeline the one whose pidfile names the process */
+/**
+ * Finds a process on this machine that runs PipelineWise for this pipeline, in the same config directory. Only the
+ * lock's holder may call it, before it has started anything, or `stop` while nobody has the lock, so that the process
+ * is not a run's own.
+ */
+export const findForeignProcess = (
+  configDir: string,
+  lock: LockId,
+  self: number,
+): Promise<ForeignProcess | undefined> => searchForeignProcesses(configDir, self)(lock);
+
+/** Describes what a running process does. @param pipeline the pipeline whose pidfile names the process */
 export function describeProcess(pid: number, pipeline: PipelineId): string {
   const argv = argvOf(pid);
-  const { tap, target } = pipeline;
-  return commandFor(argv, { tap, target }) ?? basename(argv[0] ?? "a process that is hidden from this user");
+  return commandFor(argv, mainLockOf(pipeline)) ?? basename(argv[0] ?? "a process that is hidden from this user");
 }

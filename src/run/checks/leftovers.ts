@@ -3,14 +3,15 @@ import { join } from "node:path";
 import { errorCode, errorMessage } from "../../errors.ts";
 import type { RunRecord } from "../../history/record.ts";
 import type { Host } from "../../host.ts";
-import { ageMs, answers, findState, isAncestor } from "../../lock/processes.ts";
 import type { LockId, PipelineId } from "../../pipeline-id.ts";
 import { open, readdir, rename, unlink } from "../../storage/fs.ts";
 import { nonce } from "../../storage/nonce.ts";
 import type { StatePaths } from "../../storage/paths.ts";
-import { storeFault } from "../../storage/store-error.ts";
+import { ioError } from "../../storage/store-error.ts";
+import { ageMs, findState, isAncestor, processExists } from "../../system/proc.ts";
 import type { Log } from "../log-writer.ts";
 import { argvOf, commandFor, describeProcess, type ForeignProcess } from "./foreign-runs.ts";
+import { isSoleHost } from "./sole-host.ts";
 
 /** Files of PipelineWise that no process uses any more. */
 export interface Leftovers {
@@ -19,13 +20,20 @@ export interface Leftovers {
   readonly logs: readonly string[];
 }
 
-/** Result of the check of PipelineWise's files about a pipeline that is about to start. */
-export type Traces =
+/** Evidence that somebody runs a pipeline without this program. */
+export type ForeignRun =
+  /** A running process on this host. */
+  | { readonly kind: "process"; readonly process: ForeignProcess }
   /** `pidfile` names a running process that may have written it. */
-  | { readonly kind: "external"; readonly process: ForeignProcess; readonly pidfile: string }
+  | { readonly kind: "pidfile"; readonly process: ForeignProcess; readonly pidfile: string }
   /** A log that was written recently by an unknown run, perhaps on another host. */
-  | { readonly kind: "foreign-log"; readonly path: string; readonly ageMs: number }
-  | { readonly kind: "leftovers"; readonly leftovers: Leftovers };
+  | { readonly kind: "log"; readonly path: string; readonly ageMs: number };
+
+/** Result of a search for foreign runs and leftovers. */
+export type ForeignRunEvidence =
+  | ForeignRun
+  /** Nobody else runs the pipeline. Dead runs may have left files. */
+  | { readonly kind: "none"; readonly leftovers: Leftovers };
 
 /** The kernel gives no higher process id (PID_MAX_LIMIT in include/linux/threads.h). */
 const HIGHEST_PID = 4_194_304;
@@ -37,21 +45,19 @@ const AFTER_LAST_BEAT_MS = 60_000;
 const RUNNING = /-(\d{4})(\d\d)(\d\d)_(\d\d)(\d\d)(\d\d)\.(?!data_?diff)[a-z_]+\.log\.running$/;
 
 /** `<config_dir>/<target>/<tap>`: PipelineWise's directory of a pipeline. */
-const tapFolder = ({ configDir }: StatePaths, { tap, target }: PipelineId): string => join(configDir, target, tap);
+const tapDirectory = ({ configDir }: StatePaths, { tap, target }: PipelineId): string => join(configDir, target, tap);
 
 async function unlessAbsent<T>(path: string, act: () => Promise<T>, absent: T): Promise<T> {
   try {
     return await act();
   } catch (error) {
     if (errorCode(error) === "ENOENT" || errorCode(error) === "ENOTDIR") return absent;
-    throw storeFault("read", path, error);
+    throw ioError("read", path, error);
   }
 }
 
-const READ = constants.O_RDONLY | constants.O_NONBLOCK;
-
 async function readText(path: string): Promise<string> {
-  const file = await open(path, READ);
+  const file = await open(path, constants.O_RDONLY);
   return file.readText("utf8").finally(() => file.close());
 }
 
@@ -77,8 +83,18 @@ function isOurs(at: number, runs: Iterable<RunRecord>): boolean {
   return false;
 }
 
-/** The time since a file last changed. Both times are the file server's, because the clocks of hosts differ. */
-async function unchangedMs(path: string, probe: string): Promise<number> {
+/** The properties of a file that show whether a process still writes it. */
+interface FileAge {
+  readonly unchangedMs: number;
+  /** Owner of the file. */
+  readonly uid: number;
+}
+
+/**
+ * The time since a file was last written. Both times are the file server's, because the clocks of hosts differ. A copy
+ * or a backup keeps the time of the content and has a new time of the inode, so the older of the two counts.
+ */
+async function ageOf(path: string, probe: string): Promise<FileAge> {
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
   const timesOf = async (file: string, how: number) => {
     const handle = await open(file, how, 0o600);
@@ -86,17 +102,18 @@ async function unchangedMs(path: string, probe: string): Promise<number> {
   };
   try {
     const now = await timesOf(probe, flags);
-    return now.ctimeMs - (await timesOf(path, READ)).ctimeMs;
+    const { mtimeMs, ctimeMs, uid } = await timesOf(path, constants.O_RDONLY);
+    return { unchangedMs: now.ctimeMs - Math.min(mtimeMs, ctimeMs), uid };
   } finally {
     await unlink(probe).catch(() => {});
   }
 }
 
-/** How much later than the pidfile a process must have started before it counts as later: clocks are read coarsely. */
+/** A process counts as younger than the pidfile only with this margin, because both ages are inexact. */
 const SURELY_LATER_MS = 1_000;
 
 interface PidfileQuestion {
-  readonly pipeline: PipelineId;
+  readonly lock: LockId;
   readonly self: number;
   /** How long ago the pidfile was written. */
   readonly writtenMs: () => Promise<number>;
@@ -108,71 +125,82 @@ interface PidfileQuestion {
  * ancestors, such as the `init` of a container. Its arguments do not matter: a later PipelineWise may have another
  * name.
  */
-async function mayHaveWritten(pid: number, { pipeline, self, writtenMs }: PidfileQuestion): Promise<boolean> {
+async function mayHaveWritten(pid: number, { lock, self, writtenMs }: PidfileQuestion): Promise<boolean> {
   const state = findState(pid);
-  if (state === undefined) return answers(pid);
+  if (state === undefined) return processExists(pid);
   if (state.zombie || state.kernelThread || isAncestor(pid, self)) return false;
-  if (commandFor(argvOf(pid), pipeline) !== undefined) return true;
+  if (commandFor(argvOf(pid), lock) !== undefined) return true;
   const written = await writtenMs();
   // Read the age last: the process grows older while a slow file system answers.
   return ageMs(state) + SURELY_LATER_MS >= written;
 }
 
+export interface FileSearch {
+  readonly paths: StatePaths;
+  readonly lock: LockId;
+  readonly host: Pick<Host, "name" | "pid" | "root" | "uid">;
+  /** Newest runs of this program. A log of one of them that failed or was lost is a leftover, however new it is. */
+  readonly ourRuns: Iterable<RunRecord>;
+  /** A log that was not changed for this time is a leftover. */
+  readonly foreignMs?: number;
+}
+
 /**
- * Checks PipelineWise's files. Reads only. Call it while holding the lock, before the run starts PipelineWise.
- *
- * @param options.ourRuns newest runs of this program. A log that a failed or lost run of these left is a leftover,
- *   even if it changed recently
- * @param options.foreignMs a log that was not changed for this time is a leftover
+ * Looks for foreign runs and leftovers in PipelineWise's files. Reads only. Only the lock's holder may call it, and not
+ * while its own pipeline is running, or `stop` while nobody has the lock.
  */
-export async function findTraces(
-  paths: StatePaths,
-  lock: LockId,
-  host: Pick<Host, "name" | "pid">,
-  { ourRuns, foreignMs = QUIET_MS }: { readonly ourRuns: Iterable<RunRecord>; readonly foreignMs?: number },
-): Promise<Traces> {
+export async function findFileEvidence({
+  paths,
+  lock,
+  host,
+  ourRuns,
+  foreignMs = QUIET_MS,
+}: FileSearch): Promise<ForeignRunEvidence> {
   // Data-diff checks write neither a pidfile nor a log that would keep another run from starting.
-  if (lock.dataDiff === true) return { kind: "leftovers", leftovers: { pidfile: undefined, logs: [] } };
-  const folder = tapFolder(paths, lock);
+  if (lock.dataDiff) return { kind: "none", leftovers: { pidfile: undefined, logs: [] } };
+  const directory = tapDirectory(paths, lock);
   const probe = () => join(paths.root, `.probe.${host.name}.${nonce()}`);
-  const age = (path: string) => unlessAbsent(path, () => unchangedMs(path, probe()), Number.POSITIVE_INFINITY);
-  const pidfile = await readPidfile(join(folder, "pipelinewise.pid"));
+  const age = (path: string) =>
+    unlessAbsent(path, () => ageOf(path, probe()), { unchangedMs: Number.POSITIVE_INFINITY, uid: host.uid });
+  const pidfile = await readPidfile(join(directory, "pipelinewise.pid"));
   const written = pidfile === undefined || !/^\s*\d{1,10}\s*$/.test(pidfile.text) ? 0 : Number(pidfile.text);
   const pid = written > HIGHEST_PID ? 0 : written;
   if (pidfile !== undefined && pid > 0) {
-    const question = { pipeline: lock, self: host.pid, writtenMs: () => age(pidfile.path) };
+    const question = { lock, self: host.pid, writtenMs: async () => (await age(pidfile.path)).unchangedMs };
     if (await mayHaveWritten(pid, question)) {
-      return { kind: "external", process: { pid, what: describeProcess(pid, lock) }, pidfile: pidfile.path };
+      return { kind: "pidfile", process: { pid, what: describeProcess(pid, lock) }, pidfile: pidfile.path };
     }
   }
-  const logFolder = join(folder, "log");
-  const names = await unlessAbsent<readonly string[]>(logFolder, () => readdir(logFolder), []);
+  const logDirectory = join(directory, "log");
+  const names = await unlessAbsent<readonly string[]>(logDirectory, () => readdir(logDirectory), []);
   const logs: string[] = [];
   for (const name of names) {
     const at = beganAt(name);
     if (at === undefined) continue;
-    const path = join(logFolder, name);
+    const path = join(logDirectory, name);
     if (!isOurs(at, ourRuns)) {
-      const ageMs = await age(path);
-      if (ageMs < foreignMs) return { kind: "foreign-log", path, ageMs };
+      const { unchangedMs: ageMs, uid } = await age(path);
+      // Only processes of this user write such a log, and the caller has found none that runs this pipeline.
+      const isLeftover = ageMs >= foreignMs || (uid === host.uid && (await isSoleHost(paths, host)));
+      if (!isLeftover) return { kind: "log", path, ageMs };
     }
     logs.push(path);
   }
-  return { kind: "leftovers", leftovers: { pidfile, logs } };
+  return { kind: "none", leftovers: { pidfile, logs } };
 }
 
 /**
  * Removes the files of a dead run: PipelineWise would refuse to start because of its pidfile, and would show its log as
  * running forever. `state.json` is never touched. A failure is logged and left to PipelineWise.
  */
-export async function clearLeftovers({ pidfile, logs }: Leftovers, notes: Pick<Log, "warn">): Promise<void> {
+export async function clearLeftovers({ pidfile, logs }: Leftovers, log: Pick<Log, "warn">): Promise<void> {
   const attempt = async (what: string, path: string, act: () => Promise<void>) => {
     try {
       await act();
-      notes.warn(`${what} of a dead run`, { path });
+      log.warn(`${what} of a dead run`, { path });
     } catch (error) {
       if (errorCode(error) !== "ENOENT")
-        notes.warn(`could not clean up after a dead run: ${errorMessage(error)}`, { path });
+        log.warn(`could not clean up after a dead run: ${errorMessage(error)}`, { path });
     }
   };
   if (pidfile !== undefined) {

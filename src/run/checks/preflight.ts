@@ -1,13 +1,13 @@
 import { join } from "node:path";
-import type { SkipReason } from "../../history/record.ts";
-import { readLast } from "../../history/store.ts";
-import type { Host } from "../../host.ts";
-import { type EntryId, isFastSync, lockOf, type PipelineId } from "../../pipeline-id.ts";
+import { type PipelineId, replicates } from "../../pipeline-id.ts";
 import { readStateFile } from "../../storage/file.ts";
-import type { StatePaths } from "../../storage/paths.ts";
 import { renderDuration } from "../../text/format-time.ts";
-import { findForeign } from "./foreign-runs.ts";
-import { findTraces, type Leftovers } from "./leftovers.ts";
+import type { LockedContext, RunContext, Skip } from "../context.ts";
+import type { PipelineStore } from "../pipeline-store.ts";
+import { notPaused } from "../policies/pause.ts";
+import { noContainer } from "./container.ts";
+import { type FindForeignProcess, findForeignProcess } from "./foreign-runs.ts";
+import { type FileSearch, type ForeignRun, type ForeignRunEvidence, findFileEvidence } from "./leftovers.ts";
 
 /** The parts of PipelineWise's config.json that are read here. Any of them may be missing. */
 interface MainConfig {
@@ -32,50 +32,83 @@ async function isDisabled(configDir: string, { tap, target }: PipelineId): Promi
   }
 }
 
-/** Whether a start that holds the lock can run. */
-export type Way =
-  | { readonly kind: "free"; readonly leftovers: Leftovers }
-  /** `detail` is a sentence fragment that follows the pipeline's name. */
-  | { readonly kind: "blocked"; readonly reason: SkipReason; readonly detail: string };
-
-const byOthers = (detail: string): Way => ({ kind: "blocked", reason: "external", detail });
-
-/** Commands that PipelineWise refuses for a tap that is not enabled. */
-const needsEnabledTap = (command: string): boolean =>
-  command === "run_tap" || command === "partial_sync_table" || isFastSync(command);
-
-/** Looks for a foreign run and for leftovers of a dead run. Reads only. */
-export async function lookAhead(paths: StatePaths, entry: EntryId, host: Host): Promise<Way> {
-  const lock = lockOf(entry);
-  if (needsEnabledTap(entry.command) && (await isDisabled(paths.configDir, entry))) {
-    return { kind: "blocked", reason: "disabled", detail: `is disabled in ${paths.configDir}/config.json` };
-  }
-  const foreign = await findForeign(paths.configDir, lock, host.pid);
-  if (foreign !== undefined) {
-    return byOthers(`is run by pid ${foreign.pid} (${foreign.what}), which this program did not start`);
-  }
-  const { runs } = await readLast(paths, lock);
-  const traces = await findTraces(paths, lock, host, { ourRuns: runs.values() });
-  if (traces.kind === "external") {
-    const { process, pidfile } = traces;
-    return byOthers(
-      `is run by pid ${process.pid} (${process.what}), which this program did not start: ${pidfile} names that process, and it is alive; if it does not run this pipeline, remove that file`,
-    );
-  }
-  if (traces.kind === "leftovers") return { kind: "free", leftovers: traces.leftovers };
-  const { path, ageMs } = traces;
-  return byOthers(
-    `may be running on another host: ${path} was written ${renderDuration(ageMs)} ago, but not by pipelinewise-sched; if nothing is running, rename that file to end in .terminated`,
-  );
+/** The skip of a start whose tap is disabled. */
+async function tapEnabled({ plan: { entry, paths }, slot }: LockedContext): Promise<Skip | undefined> {
+  if (!replicates(entry.command) || !(await isDisabled(paths.configDir, entry))) return undefined;
+  return { reason: "disabled", detail: `is disabled in ${paths.configDir}/config.json`, slot };
 }
 
-/** PipelineWise's message for a run that found another run's pidfile. The exit code is 1, as for every failure. */
-const REFUSED = /(?:^|log_level=ERROR\s+message=|[\s:])Another instance of the tap is already running\.\s*$/;
+/** Looks for a foreign run and leftovers, as the lock's holder, or while no run of this program is running. */
+export async function findEvidence(store: PipelineStore, host: FileSearch["host"]): Promise<ForeignRunEvidence> {
+  const { paths, lock } = store;
+  const process = await findForeignProcess(paths.configDir, lock.id, host.pid);
+  if (process !== undefined) return { kind: "process", process };
+  const { runs } = await store.readNewest();
+  return findFileEvidence({ paths, lock: lock.id, host, ourRuns: runs.values() });
+}
 
 /**
- * Whether PipelineWise refused to start because of another run.
+ * Looks for a foreign run while runs of this program may be running, for `status`.
  *
- * @param tail end of its output
+ * @param findProcess finds no process of such a run
+ * @param isFree whether no run of this program holds the lock
  */
-export const wasRefused = (code: number, tail: string | undefined): boolean =>
-  code === 1 && tail !== undefined && REFUSED.test(tail);
+export async function findForeignRun(
+  { paths, lock }: Pick<PipelineStore, "paths" | "lock">,
+  {
+    host,
+    ourRuns,
+    findProcess,
+    isFree,
+  }: Omit<FileSearch, "paths" | "lock"> & {
+    readonly findProcess: FindForeignProcess;
+    readonly isFree: boolean;
+  },
+): Promise<ForeignRun | undefined> {
+  const process = await findProcess(lock.id);
+  if (process !== undefined) return { kind: "process", process };
+  const evidence = isFree ? await findFileEvidence({ paths, lock: lock.id, host, ourRuns }) : undefined;
+  if (evidence === undefined || evidence.kind === "none") return undefined;
+  // A run of this program may have started during the search, and the files may be its own.
+  return (await lock.inspect()).tokens.every(({ state }) => state.kind === "dead") ? evidence : undefined;
+}
+
+/** Looks for foreign runs and leftovers at the first call. Later calls return what that found. */
+export function searchEvidenceOnce(context: RunContext): () => Promise<ForeignRunEvidence> {
+  let evidence: Promise<ForeignRunEvidence> | undefined;
+  return () => (evidence ??= findEvidence(context.store, context.host));
+}
+
+/**
+ * Describes the evidence of a foreign run as a sentence fragment that follows the pipeline's name; `undefined` if there
+ * is none.
+ */
+export const renderEvidence = (evidence: ForeignRunEvidence): string | undefined =>
+  evidence.kind === "none" ? undefined : renderForeignRun(evidence);
+
+/** Describes a foreign run as a sentence fragment that follows the pipeline's name. */
+export function renderForeignRun(evidence: ForeignRun): string {
+  switch (evidence.kind) {
+    case "process": {
+      const { pid, what } = evidence.process;
+      return `is run by pid ${pid} (${what}), which this program did not start`;
+    }
+    case "pidfile": {
+      const { process, pidfile } = evidence;
+      return `is run by pid ${process.pid} (${process.what}), which this program did not start: ${pidfile} names that process, and it is alive; if it does not run this pipeline, remove that file`;
+    }
+    case "log": {
+      const { path, ageMs } = evidence;
+      return `may be running on another host: ${path} was written ${renderDuration(ageMs)} ago, but not by pipelinewise-sched; if nothing is running, rename that file to end in .terminated`;
+    }
+  }
+}
+
+/** The skip of a start whose pipeline somebody runs, or may run, without this program. */
+async function noForeignRun({ evidence, slot }: LockedContext): Promise<Skip | undefined> {
+  const detail = renderEvidence(await evidence());
+  return detail === undefined ? undefined : { reason: "external", detail, slot };
+}
+
+/** The checks under the lock that each attempt of a run must pass. */
+export const CHECKS_BEFORE_ATTEMPT = [notPaused, tapEnabled, noContainer, noForeignRun] as const;

@@ -1,56 +1,36 @@
 import { constants } from "node:fs";
-import { EXIT, errorCode, SchedError, StoreError } from "../../errors.ts";
+import { SchedError, StoreError } from "../../errors.ts";
 import type { Host } from "../../host.ts";
 import { absolutePath } from "../../storage/config-dir.ts";
 import { trustedOwners } from "../../storage/directory.ts";
 import { open } from "../../storage/fs.ts";
-import { storeFault } from "../../storage/store-error.ts";
+import { READABLE_BY_OTHERS, renderMode } from "../../storage/modes.ts";
+import { ioError } from "../../storage/store-error.ts";
 import type { EnvironmentPlan } from "../plan.ts";
+import { parseEnvFile } from "./env-file.ts";
 
-const ASSIGNMENT = /^(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=(.*)$/;
-
-function unquoted(value: string): string | undefined {
-  const quote = value[0];
-  if (quote !== '"' && quote !== "'") return value;
-  return value.length >= 2 && value.endsWith(quote) ? value.slice(1, -1) : undefined;
-}
-
-/**
- * The variables of an `env_file`: `KEY=VALUE` lines, empty lines and lines that begin with `#`. One pair of quotes around
- * a value is taken off; nothing in it is expanded, and a `#` in it is part of it.
- *
- * @throws a `SchedError` that names file and line, and never shows a value
- */
-export function parseEnvFile(text: string, path: string): ReadonlyMap<string, string> {
-  const variables = new Map<string, string>();
-  for (const [index, raw] of text.split("\n").entries()) {
-    const line = raw.replace(/\r$/, "").trim();
-    if (line === "" || line.startsWith("#")) continue;
-    const [, name, written] = ASSIGNMENT.exec(line) ?? [];
-    const value = written === undefined ? undefined : unquoted(written.trim());
-    if (name === undefined || value === undefined) {
-      throw new SchedError(`${path}:${index + 1}: this line is not KEY=VALUE, or its closing quote is missing`, {
-        exitCode: EXIT.io,
-        hint: "Write one variable per line, and comments on separate lines that begin with #. (The line is not shown because it may contain a secret.)",
-      });
-    }
-    variables.set(name, value);
-  }
-  return variables;
-}
-
-/** A variable that the pipeline gets and we have not. */
+/** A variable that the pipeline has in addition to the wrapper's. */
 export interface EnvironmentChange {
   readonly name: string;
   readonly value: string;
-  /** Came from a file, from our environment, or from `env_file`: shown as `***`, never stored. */
+  /** The value comes from a file or from the environment. It is shown as `***` and never stored. */
   readonly secret: boolean;
 }
 
-type Surroundings = Pick<Host, "env" | "uid">;
+type Reader = Pick<Host, "env" | "uid">;
 
-const REFERENCE = /\$\{(file|env):([^}]*)\}/g;
-const READABLE_BY_OTHERS = 0o077;
+/** A reference in a value of `env`. */
+export const REFERENCE = /\$\{(file|env):([^}]*)\}/g;
+
+/** Node passes a variable on as UTF-8, so other bytes cannot reach the pipeline. They are refused, never replaced. */
+function decode(bytes: Buffer, what: string): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (error) {
+    throw new StoreError(`${what} is not valid UTF-8`, { cause: error, hint: NOT_UTF8 });
+  }
+}
+const NOT_UTF8 = "Save it as UTF-8. PipelineWise can get text only, so encode a binary value, for example as Base64.";
 
 async function readSecretFile(path: string, uid: number, configDir: string): Promise<string> {
   try {
@@ -58,7 +38,7 @@ async function readSecretFile(path: string, uid: number, configDir: string): Pro
     try {
       const { mode, uid: owner } = await file.stat();
       if ((mode & READABLE_BY_OTHERS) !== 0) {
-        throw new StoreError(`env_file ${path} can be read by others (mode ${(mode & 0o777).toString(8)})`, {
+        throw new StoreError(`env_file ${path} can be read by others (mode ${renderMode(mode)})`, {
           hint: `Protect its secrets: chmod 600 ${path}`,
         });
       }
@@ -67,23 +47,22 @@ async function readSecretFile(path: string, uid: number, configDir: string): Pro
           hint: "Use a file that you own: an env_file can change what your pipelines do.",
         });
       }
-      return await file.readText("utf8");
+      return decode(await file.readAll(), `env_file ${path}`);
     } finally {
       await file.close();
     }
   } catch (error) {
-    throw error instanceof StoreError ? error : storeFault("read env_file", path, error);
+    throw error instanceof StoreError ? error : ioError("read env_file", path, error);
   }
 }
 
 async function readReferencedFile(path: string, name: string): Promise<string> {
   try {
     const file = await open(path, constants.O_RDONLY);
-    const text = await file.readText("utf8").finally(() => file.close());
-    return text.replace(/\r?\n$/, "");
+    const bytes = await file.readAll().finally(() => file.close());
+    return decode(bytes, path).replace(/\r?\n$/, "");
   } catch (error) {
-    if (errorCode(error) === undefined) throw error;
-    const { message, hint } = storeFault("read", path, error);
+    const { message, hint } = ioError("read", path, error);
     throw new StoreError(`env.${name}: ${message}`, {
       cause: error,
       hint: hint ?? `Create the file, or change env.${name} in the schedule and install it again.`,
@@ -91,22 +70,26 @@ async function readReferencedFile(path: string, name: string): Promise<string> {
   }
 }
 
-/** A value with its references read. @param known variables that `${env:NAME}` may name */
+/** Replaces the references in a value. @param known gives the variables that `${env:NAME}` may name */
 async function resolveValue(
   [name, written]: readonly [string, string],
-  { folder }: EnvironmentPlan,
+  { directory }: EnvironmentPlan,
   known: (name: string) => string | undefined,
-  host: Surroundings,
+  host: Reader,
 ): Promise<string> {
   let value = "";
   let end = 0;
   for (const match of written.matchAll(REFERENCE)) {
     const [whole, kind, of = ""] = match;
-    const found = kind === "env" ? known(of) : await readReferencedFile(absolutePath(of, folder, host), name);
+    const found = kind === "env" ? known(of) : await readReferencedFile(absolutePath(of, directory, host), name);
     if (found === undefined) {
       throw new StoreError(`env.${name}: the variable ${of} is not set`, {
         hint: "Set it in the schedule's env_file, or in the environment of the scheduler: cron does not pass on the variables of your shell.",
       });
+    }
+    // Node shows bytes of its own environment that are not UTF-8 as U+FFFD.
+    if (kind === "env" && found.includes("\ufffd")) {
+      throw new StoreError(`env.${name}: the variable ${of} is not valid UTF-8`, { hint: NOT_UTF8 });
     }
     value += written.slice(end, match.index) + found;
     end = match.index + whole.length;
@@ -114,38 +97,77 @@ async function resolveValue(
   return value + written.slice(end);
 }
 
+/** A problem with the environment of the runs. */
+export interface EnvironmentFault {
+  /** The key below `pipelinewise` in the schedule file. */
+  readonly key: readonly ["env_file"] | readonly ["env", string];
+  readonly error: SchedError;
+}
+
+/** The kernel's limit for one variable, MAX_ARG_STRLEN in execve(2), without `=` and the byte that ends it. */
+const LONGEST_VARIABLE = 131_070;
+
+function assertPossible(name: string, value: string): void {
+  if (value.includes("\0")) throw new StoreError(`env.${name}: the value contains a zero byte`);
+  if (Buffer.byteLength(name) + Buffer.byteLength(value) <= LONGEST_VARIABLE) return;
+  throw new StoreError(`env.${name}: the value is longer than a variable can be (128 KiB)`, {
+    hint: "Give PipelineWise the path of the file instead of its content.",
+  });
+}
+
 /**
- * What a pipeline's environment has beside ours: PIPELINEWISE_HOME as installed, `env_file`, then the schedule's `env`,
- * each over the one before, and the config directory over all. References are read now.
+ * Reads the variables that a pipeline has in addition to the wrapper's: PIPELINEWISE_HOME as installed, `env_file`, the
+ * schedule's `env`, and the config directory. Later ones replace earlier ones.
+ *
+ * @param onFault called for each problem that the user can fix; by default it throws the first
  */
 export async function readEnvironment(
   plan: EnvironmentPlan,
   configDir: string,
-  host: Surroundings,
+  host: Reader,
+  onFault: (fault: EnvironmentFault) => void = ({ error }) => {
+    throw error;
+  },
 ): Promise<readonly EnvironmentChange[]> {
   const changes = new Map<string, EnvironmentChange>();
   const set = (name: string, value: string, secret: boolean) => {
-    if (value.includes("\0")) throw new StoreError(`env.${name}: the value contains a zero byte`);
+    assertPossible(name, value);
     changes.set(name, { name, value, secret });
+  };
+  const attempt = async (key: EnvironmentFault["key"], act: () => Promise<void>): Promise<boolean> => {
+    try {
+      await act();
+      return true;
+    } catch (error) {
+      if (!(error instanceof SchedError)) throw error;
+      onFault({ key, error });
+      return false;
+    }
   };
   if (plan.pipelinewiseHome !== undefined && host.env["PIPELINEWISE_HOME"] === undefined) {
     set("PIPELINEWISE_HOME", plan.pipelinewiseHome, false);
   }
-  if (plan.file !== undefined) {
-    const text = await readSecretFile(plan.file, host.uid, configDir);
-    for (const [name, value] of parseEnvFile(text, plan.file)) set(name, value, true);
-  }
+  const { file } = plan;
+  const isComplete =
+    file === undefined ||
+    (await attempt(["env_file"], async () => {
+      const text = await readSecretFile(file, host.uid, configDir);
+      for (const [name, value] of parseEnvFile(text, file)) set(name, value, true);
+    }));
   const below = new Map(changes);
-  const known = (name: string) => below.get(name)?.value ?? host.env[name];
+  // Nobody knows which variables an unreadable env_file sets.
+  const known = (name: string) => below.get(name)?.value ?? host.env[name] ?? (isComplete ? undefined : "");
   for (const [name, written] of Object.entries(plan.values)) {
-    const value = await resolveValue([name, written], plan, known, host);
-    set(name, value, value !== written);
+    await attempt(["env", name], async () => {
+      const value = await resolveValue([name, written], plan, known, host);
+      set(name, value, value !== written);
+    });
   }
   set("PIPELINEWISE_CONFIG_DIRECTORY", configDir, false);
   return [...changes.values()];
 }
 
-/** Our environment with the changes, as a process gets it. */
+/** The wrapper's environment with the changes. */
 export function applyEnvironment(host: Pick<Host, "env">, changes: readonly EnvironmentChange[]): NodeJS.ProcessEnv {
   return { ...host.env, ...Object.fromEntries(changes.map(({ name, value }) => [name, value])) };
 }

@@ -4,27 +4,28 @@ import { constants } from "node:os";
 import type { Readable } from "node:stream";
 import { EXIT, errorCode, errorMessage, SchedError, StoreError } from "../../errors.ts";
 
-/** A pipeline that was started: the leader of a process group of its own. */
-export interface Pipeline {
-  /** Of the leader, and of the group. */
+/** A running pipeline process. It leads a process group of its own. */
+export interface PipelineProcess {
+  /** Id of the process and of its group. */
   readonly pid: number;
-  /** When the leader has ended: its code, or 128 + n for signal n. The rest of its group may still be at work. */
+  /** Resolves when the process has ended, with its exit code, or 128 + n for signal n. The rest of its group may still be running. */
   readonly ended: Promise<number>;
-  /** Where its output is passed through. */
+  /** Its output, if it is passed through. */
   readonly streams: { readonly stdout: Readable; readonly stderr: Readable } | undefined;
 }
 
-/** What to start, all found and read. */
-export interface PipelineStart {
-  /** Program absolute, then its words. */
-  readonly words: readonly string[];
+/** The input of `spawnPipeline`. */
+export interface SpawnOptions {
+  /** The absolute path of the program, then its arguments. */
+  readonly argv: readonly string[];
   readonly env: NodeJS.ProcessEnv;
-  readonly cwd: string;
-  /** Carries the kernel's lock; `undefined`: nothing to read. */
+  /** Descriptor of the kernel lock; `undefined`: /dev/null. */
   readonly stdin: number | undefined;
-  /** `pipe`: passed through by us; else the descriptor that takes both outputs. */
+  /** `pipe`: passed through by the wrapper; otherwise the descriptor that takes stdout and stderr. */
   readonly output: number | "pipe";
-  /** So that the pipeline is told to end when we are killed; `undefined` where the system has none. */
+  /**
+   * Path of setpriv, which sends SIGTERM to the pipeline when the wrapper is killed; `undefined` if it cannot be used.
+   */
   readonly setpriv: string | undefined;
 }
 
@@ -34,8 +35,9 @@ function shellCode(code: number | null, signal: NodeJS.Signals | null): number {
   return signal === null ? (code ?? 0) : SIGNAL_BASE + constants.signals[signal];
 }
 
-function startFault(program: string, error: unknown): SchedError {
-  // It was found and is executable, so what is missing is the interpreter that its first line names.
+/** The error to report if a program, which was found, could not be started. */
+export function startFault(program: string, error: unknown): SchedError {
+  // The program was found and is executable, so the interpreter in its first line is missing.
   if (errorCode(error) === "ENOENT") {
     return new SchedError(`cannot start ${program}: the interpreter named in its first line is missing`, {
       exitCode: EXIT.notFound,
@@ -49,17 +51,19 @@ function startFault(program: string, error: unknown): SchedError {
 }
 
 /**
- * Starts a pipeline in a process group of its own, so that a stop reaches all of it and Ctrl-C reaches it through us
- * only.
+ * Starts a pipeline in a process group of its own, so that a stop reaches all of its processes, and Ctrl-C only the
+ * wrapper.
+ *
+ * It inherits the working directory, even one that this user cannot enter, as it would without this program.
  */
-export async function startPipeline(start: PipelineStart): Promise<Pipeline> {
-  const { words, env, cwd, stdin, output, setpriv } = start;
-  const [program = "", ...args] = setpriv === undefined ? words : [setpriv, "--pdeathsig", "TERM", ...words];
+export async function spawnPipeline(options: SpawnOptions): Promise<PipelineProcess> {
+  const { argv, env, stdin, output, setpriv } = options;
+  const [program = "", ...args] = setpriv === undefined ? argv : [setpriv, "--pdeathsig", "TERM", ...argv];
   let child: ChildProcess;
   try {
-    child = spawn(program, args, { env, cwd, detached: true, stdio: [stdin ?? "ignore", output, output] });
+    child = spawn(program, args, { env, detached: true, stdio: [stdin ?? "ignore", output, output] });
   } catch (error) {
-    throw startFault(words[0] ?? "", error); // Such as E2BIG, which is thrown at once.
+    throw startFault(program, error); // For example E2BIG, which spawn throws at once.
   }
   const ended = new Promise<number>((resolve) => {
     child.once("exit", (code, signal) => resolve(shellCode(code, signal)));
@@ -67,9 +71,9 @@ export async function startPipeline(start: PipelineStart): Promise<Pipeline> {
   try {
     await once(child, "spawn");
   } catch (error) {
-    throw startFault(words[0] ?? "", error);
+    throw startFault(program, error);
   }
-  if (child.pid === undefined) throw startFault(words[0] ?? "", new Error("it has no process id"));
+  if (child.pid === undefined) throw startFault(program, new Error("it has no process id"));
   const { stdout, stderr } = child;
   return { pid: child.pid, ended, streams: stdout === null || stderr === null ? undefined : { stdout, stderr } };
 }

@@ -1,66 +1,61 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import type { MarkedProcesses } from "../../lock/processes.ts";
+import type { TaggedProcesses } from "../../lock/processes.ts";
 import type { LockTiming } from "../../lock/timing.ts";
-import { groupGone, groupMembers, signalGroup, signalProcess } from "./process-group.ts";
-import type { Pipeline } from "./spawn.ts";
+import { signalGroup, signalProcess } from "../../system/proc.ts";
+import { groupMembers, pipelineGone } from "./process-group.ts";
+import type { PipelineProcess } from "./spawn.ts";
 
 export type StopTiming = Pick<LockTiming, "graceMs" | "killGraceMs"> & Partial<Pick<LockTiming, "heartbeatMs">>;
 
-/** What a stop needs to know beside the pipeline. */
+/** Helpers of a stop. */
 export interface StopHelp {
-  /** Resolves when someone asks again: the next step comes at once. */
-  readonly next: () => Promise<unknown>;
-  /** What bears the pipeline's mark or has its lock, whether it stayed in the group or not. */
-  readonly marked: MarkedProcesses;
-  /** Hears of each step, such as `sent SIGTERM to the pipeline process, pid 4711`. */
-  readonly tell: (stage: string) => void;
+  /** Resolves at the next signal or urgent request, which skips the current grace period. */
+  readonly secondSignal: () => Promise<unknown>;
+  /** All processes that have the run token or the kernel lock, also those that left the process group. */
+  readonly marked: TaggedProcesses;
+  /** Reports each step, such as `sent SIGTERM to the pipeline process, pid 4711`. */
+  readonly report: (step: string) => void;
 }
 
-/** Resolves when `done` does, when someone is in a hurry, or after `ms`: whatever comes first. */
-async function waitFor(done: Promise<unknown>, ms: number, hurry: Promise<unknown>): Promise<void> {
+/** Resolves when `done` does, at a second signal, or after `ms`, whichever is first. */
+export async function waitFor(
+  done: Promise<unknown>,
+  ms: number,
+  secondSignal: Promise<unknown> = new Promise(() => {}),
+): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise((resolve) => {
     timer = setTimeout(resolve, ms);
   });
-  await Promise.race([done, late, hurry]);
+  await Promise.race([done, late, secondSignal]);
   clearTimeout(timer);
 }
 
-const POLL_MS = 100;
-
-/** @returns whether anything was left to get the signal */
-async function signalAll(pid: number, signal: NodeJS.Signals, { marked, tell }: StopHelp): Promise<boolean> {
+/** Sends a signal to all remaining processes. @returns whether there were any */
+async function signalAll(pid: number, signal: NodeJS.Signals, { marked, report }: StopHelp): Promise<boolean> {
   const members = groupMembers(pid);
   if (members.length > 0) signalGroup(pid, signal);
-  const strays = await marked.signal(signal, members);
-  const pids = [...members, ...strays];
+  const escaped = await marked.signal(signal, members);
+  const pids = [...members, ...escaped];
   if (pids.length === 0) return false;
-  tell(`sent ${signal} to the remaining processes: ${pids.join(", ")}`);
+  report(`sent ${signal} to the remaining processes: ${pids.join(", ")}`);
   return true;
 }
 
 /**
- * Ends a pipeline in three steps: SIGTERM to the leader, which tells its children itself and closes its logs; SIGTERM to
- * what is left of it; SIGKILL. Resolves after the last step that was needed.
+ * Stops a pipeline in three steps: SIGTERM to the pipeline process, which stops its children and closes its logs; SIGTERM
+ * to all remaining processes; SIGKILL. Resolves after the last step that was needed.
  */
 export async function stopPipeline(
-  pipeline: Pipeline,
+  { pid, ended }: PipelineProcess,
   { graceMs, killGraceMs }: StopTiming,
   help: StopHelp,
 ): Promise<void> {
-  const { pid } = pipeline;
-  help.tell(`sent SIGTERM to the pipeline process, pid ${pid}`);
+  help.report(`sent SIGTERM to the pipeline process, pid ${pid}`);
   signalProcess(pid, "SIGTERM");
-  await waitFor(pipeline.ended, graceMs, help.next());
-  // Before the look at all processes, which takes a moment: whoever asks meanwhile is heard.
-  const again = help.next();
+  await waitFor(ended, graceMs, help.secondSignal());
+  // Listen before the search of all processes, which takes a moment, so that a signal during it counts.
+  const secondSignal = help.secondSignal();
   if (!(await signalAll(pid, "SIGTERM", help))) return;
-  let late = false;
-  const allGone = async () => {
-    await groupGone(pid);
-    while (!late && (await help.marked.find()).length > 0) await sleep(POLL_MS);
-  };
-  await waitFor(allGone(), killGraceMs, again);
-  late = true;
+  await waitFor(pipelineGone(pid, help.marked), killGraceMs, secondSignal);
   await signalAll(pid, "SIGKILL", help);
 }

@@ -1,63 +1,75 @@
 import { join } from "node:path";
-import { errorMessage, StoreError } from "../../errors.ts";
+import { StoreError } from "../../errors.ts";
 import type { Host } from "../../host.ts";
+import { contentDigest } from "../../installed/compile.ts";
 import { entryPath } from "../../pipeline-id.ts";
+import type { Diagnostic } from "../../schedule/diagnostic.ts";
+import { hasTimes } from "../../schedule/schedule.ts";
+import { findFile } from "../../system/find-file.ts";
+import type { TakeOver } from "../owner-mark.ts";
 import {
-  type ExportDoubt,
-  type ExportedSchedule,
-  type Exporter,
-  type ExportJob,
-  NothingDoneError,
+  allOrNothing,
+  decadesFrom,
+  type InstallJob,
+  type InstallProblem,
+  type PreparedInstall,
   type PreparedPlan,
+  type Scheduler,
+  type SchedulerInstall,
+  type StoredAtScheduler,
 } from "../scheduler.ts";
 import { dagId, dagIdFault } from "./dag.ts";
 import { dagFileName, markOf, readDagFile, renderDagFile } from "./dag-file.ts";
-import { findDagsFolder, readFound, removeWhole, writeWhole } from "./dags-folder.ts";
-import { demandOurs, leftInAirflow, planFile } from "./diff.ts";
+import { findDagsFolder, removeWhole, writeWhole } from "./dags-folder.ts";
+import { assertOurs, leftInAirflow, planFile } from "./diff.ts";
 import { airflowStarts } from "./timetable.ts";
 
-/** Apache Airflow, by one file in its DAGs folder: a DAG for each pipeline, and nothing else of it is touched. */
-export const airflow: Exporter = {
+/** Apache Airflow: one file in its DAGs folder with a DAG for each pipeline. Nothing else of Airflow is changed. */
+export const airflow: Scheduler = {
   name: "airflow",
   title: "Apache Airflow",
+  removeByHand: "delete the schedule's DAG file by hand",
+  needsConfigDir: true,
+  hasWorkers: true,
+  horizon: decadesFrom,
   check: ({ schedule }) =>
     schedule.pipelines.flatMap((pipeline, index) => idDoubts(dagId(schedule.name, pipeline), index)),
-  render: (job, standing) => {
+  candidates: ({ schedule, machineZone, horizon }) =>
+    schedule.pipelines
+      .filter(
+        ({ crons, timezone }) => airflowStarts({ crons, zone: timezone ?? machineZone }, horizon).kind !== "exact",
+      )
+      .map(entryPath),
+  render: (job, existing) => {
     const name = dagFileName(job.schedule.name);
-    return [{ name, text: renderDagFile(job, readDagFile(standing?.(name) ?? "")) }];
+    return [{ name, text: renderDagFile(job, readDagFile(existing?.(name) ?? "")) }];
   },
+  isExport: (text) => readDagFile(text) !== undefined,
   prepareInstall,
   prepareUninstall,
+  inspect,
 };
 
-function idDoubts(id: string, index: number): readonly ExportDoubt[] {
+function idDoubts(id: string, index: number): readonly Diagnostic[] {
   const fault = dagIdFault(id);
   const hint = "Shorten the schedule's `name`, or the ids of tap and target.";
   return fault === undefined ? [] : [{ severity: "error", path: ["pipelines", index], message: fault, hint }];
 }
 
-async function prepareInstall(
-  job: ExportJob,
-  host: Host,
-  { replace }: { readonly replace: boolean },
-): Promise<PreparedPlan> {
-  const { schedule, machineZone, horizon } = job;
-  const folder = await findDagsFolder(schedule, host);
-  const path = join(folder, dagFileName(schedule.name));
-  const found = await readFound(path);
-  const before = demandOurs(path, found, markOf(job), { replace });
+async function prepareInstall(job: InstallJob, host: Host, takeOver: TakeOver): Promise<PreparedInstall> {
+  const { schedule } = job;
+  const directory = await findDagsFolder(schedule, host);
+  const path = join(directory, dagFileName(schedule.name));
+  const found = await findFile(path);
+  const before = assertOurs(path, found, markOf(job), takeOver);
   const text = renderDagFile(job, before);
-  const change = planFile(path, found, text, schedule.pipelines.length);
-  const loose = schedule.pipelines.filter(
-    ({ crons, timezone }) => airflowStarts({ crons, zone: timezone ?? machineZone }, horizon).kind !== "exact",
-  );
+  const change = planFile(path, found, text, schedule.pipelines.filter(hasTimes).length);
   return {
     plan: { changes: [change], warnings: [] },
-    place: { dags: folder },
-    loose: loose.map(entryPath),
+    stored: { place: { dags: directory }, written: { [dagFileName(schedule.name)]: contentDigest(text) } },
     apply: async () => {
       if (change.kind === "unchanged") return [];
-      await orNothing(writeWhole(path, text, host));
+      await allOrNothing(() => writeWhole(path, text));
       const kept = new Set(readDagFile(text)?.dags.keys());
       const gone = new Map([...(before?.dags ?? [])].filter(([id]) => !kept.has(id)));
       return [before === undefined ? SOON_FOUND : SOON_READ, ...leftInAirflow(gone, markOf(job))];
@@ -68,17 +80,36 @@ async function prepareInstall(
 const SOON_FOUND = "By default, Airflow finds a new file within 5 minutes; then `airflow dags list` shows its DAGs.";
 const SOON_READ = "By default, Airflow reads a changed file within 30 seconds.";
 
-async function prepareUninstall({ name, configDir, place }: ExportedSchedule): Promise<PreparedPlan> {
-  const { dags: folder } = place;
-  if (folder === undefined) {
+/** The DAG file of an installed schedule; `installed` is `undefined` unless the file belongs to the schedule. */
+async function findInstalled({ name, configDir, place }: SchedulerInstall) {
+  const { dags: directory } = place;
+  if (directory === undefined) {
     throw new StoreError("the stored schedule does not say where its DAG file is", {
       hint: "Install it on airflow again, then uninstall it.",
     });
   }
-  const path = join(folder, dagFileName(name));
-  const found = await readFound(path);
-  const installed = found.kind === "file" ? readDagFile(found.text) : undefined;
-  const isOurs = installed?.mark.schedule === name && installed.mark.configDir === configDir;
+  const path = join(directory, dagFileName(name));
+  const found = await findFile(path);
+  const dags = found.kind === "file" ? readDagFile(found.text) : undefined;
+  const isOurs = dags?.mark.schedule === name && dags.mark.configDir === configDir;
+  return { path, found, installed: isOurs ? dags : undefined };
+}
+
+async function inspect(stored: StoredAtScheduler): Promise<readonly InstallProblem[]> {
+  const { path, found, installed } = await findInstalled(stored);
+  const written = stored.written[dagFileName(stored.name)];
+  if (installed !== undefined && found.kind === "file") {
+    if (written === undefined || written === contentDigest(found.text)) return [];
+    const message = `the DAG file ${path} was edited after it was installed, so Airflow may not start the pipelines of the schedule ${stored.name} as they were installed`;
+    return [{ message, differs: true }];
+  }
+  const what = found.kind === "absent" ? "does not exist" : `does not belong to the schedule ${stored.name}`;
+  return [{ message: `the DAG file ${path} ${what}, so Airflow starts none of its pipelines`, differs: true }];
+}
+
+async function prepareUninstall(stored: SchedulerInstall): Promise<PreparedPlan> {
+  const { path, found, installed } = await findInstalled(stored);
+  const isOurs = installed !== undefined;
   return {
     plan: {
       changes: isOurs ? [{ kind: "removed", what: `DAG file ${path}`, differences: [] }] : [],
@@ -90,22 +121,10 @@ async function prepareUninstall({ name, configDir, place }: ExportedSchedule): P
               : `${path} does not belong to this schedule and was left in place`,
           ],
     },
-    place,
     apply: async () => {
       if (!isOurs) return [];
-      await orNothing(removeWhole(path));
+      await allOrNothing(() => removeWhole(path));
       return leftInAirflow(installed.dags, installed.mark);
     },
   };
-}
-
-/** One file is written, or taken away, as a whole. */
-async function orNothing(act: Promise<void>): Promise<void> {
-  await act.catch((error) => {
-    if (!(error instanceof StoreError)) throw error;
-    throw new NothingDoneError(
-      errorMessage(error),
-      error.hint === undefined ? { cause: error } : { cause: error, hint: error.hint },
-    );
-  });
 }

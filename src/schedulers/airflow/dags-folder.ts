@@ -1,51 +1,55 @@
-import { execFile } from "node:child_process";
-import { constants } from "node:fs";
-import { lstat, open, readFile, rename, rm, stat } from "node:fs/promises";
-import { basename, dirname, isAbsolute, join } from "node:path";
-import { promisify } from "node:util";
-import { EXIT, errorCode, errorMessage, SchedError, StoreError } from "../../errors.ts";
+import { rm, stat } from "node:fs/promises";
+import { dirname, isAbsolute } from "node:path";
+import { EXIT, errorCode, errorMessage, InterruptedError, SchedError, StoreError } from "../../errors.ts";
 import type { Host } from "../../host.ts";
 import type { Schedule } from "../../schedule/schedule.ts";
 import { absolutePath } from "../../storage/config-dir.ts";
-import { syncFolder } from "../../storage/file.ts";
-import { storeFault } from "../../storage/store-error.ts";
+import { syncDirectory } from "../../storage/file.ts";
+import { ioError } from "../../storage/store-error.ts";
+import { type CallLimits, callProgram, lastLine } from "../../system/call-program.ts";
 import { findProgram } from "../../system/find-program.ts";
+import { replaceFile } from "../../system/replace-file.ts";
+import { SECOND_MS } from "../../time-units.ts";
 
-/** It takes 4 s on a quick machine. */
-const PATIENCE_MS = 120_000;
+/** Limits for the `airflow` command. It takes 4 s on a fast machine. */
+const LIMITS: CallLimits = { answerMs: 120 * SECOND_MS, graceMs: 2 * SECOND_MS, signalMs: 0, mostBytes: 1024 * 1024 };
 const NAME_IT = "Set the directory in the schedule file: `airflow: {dags: /PATH/OF/dags}`.";
 
-/** Where Airflow looks for its DAG files: as the schedule says, or else Airflow itself. @throws StoreError where that is no folder */
+/**
+ * Finds Airflow's DAGs folder: the schedule's `airflow.dags`, otherwise the one that Airflow reports.
+ *
+ * @throws StoreError if it is not a directory
+ */
 export async function findDagsFolder({ airflow, source }: Schedule, host: Host): Promise<string> {
-  const folder =
+  const directory =
     airflow?.dags === undefined ? await askAirflow(host) : absolutePath(airflow.dags, dirname(source.path), host);
-  const found = await stat(folder).catch((error) => {
-    if (errorCode(error) !== "ENOENT") throw storeFault("check", folder, error);
+  const found = await stat(directory).catch((error) => {
+    if (errorCode(error) !== "ENOENT") throw ioError("check", directory, error);
   });
-  if (found?.isDirectory() === true) return folder;
+  if (found?.isDirectory() === true) return directory;
   throw new StoreError(
-    `Airflow's DAGs folder ${folder} ${found === undefined ? "does not exist" : "is not a directory"}`,
+    `Airflow's DAGs folder ${directory} ${found === undefined ? "does not exist" : "is not a directory"}`,
     {
-      hint: airflow?.dags === undefined ? `Create it: mkdir -p '${folder}'. Or: ${NAME_IT}` : "Check `airflow.dags`.",
+      hint:
+        airflow?.dags === undefined ? `Create it: mkdir -p '${directory}'. Or: ${NAME_IT}` : "Check `airflow.dags`.",
     },
   );
 }
 
-async function askAirflow(host: Pick<Host, "env">): Promise<string> {
-  const program = await findProgram("airflow", host.env["PATH"]).catch((error) => {
+async function askAirflow({ env, signals }: Pick<Host, "env" | "signals">): Promise<string> {
+  const program = await findProgram("airflow", env["PATH"]).catch((error) => {
     if (!(error instanceof SchedError) || error.exitCode !== EXIT.notFound) throw error;
     throw new StoreError(`there is no \`airflow\` on the PATH to ask for its DAGs folder`, { hint: NAME_IT });
   });
   const words = ["config", "get-value", "core", "dags_folder"];
-  const { stdout } = await promisify(execFile)(program, words, { env: host.env, timeout: PATIENCE_MS }).catch(
-    (error) => {
-      throw new StoreError(`\`airflow ${words.join(" ")}\` failed: ${lastLine(error.stderr) ?? errorMessage(error)}`, {
-        cause: error,
-        hint: NAME_IT,
-      });
-    },
-  );
-  // What it has to say of itself comes before.
+  const failed = (why: string, cause?: unknown): StoreError =>
+    new StoreError(`\`airflow ${words.join(" ")}\` failed: ${why}`, { cause, hint: NAME_IT });
+  const called = await callProgram([program, ...words], { env, signals, limits: LIMITS }).catch((error) => {
+    throw error instanceof InterruptedError ? error : failed(errorMessage(error), error);
+  });
+  const { exitCode, signal, stdout, stderr } = called;
+  if (exitCode !== 0) throw failed(lastLine(stderr) ?? `it ended with ${signal ?? exitCode}`);
+  // Airflow may print other messages first.
   const answer = lastLine(stdout) ?? "";
   if (isAbsolute(answer)) return answer;
   throw new StoreError(
@@ -56,53 +60,18 @@ async function askAirflow(host: Pick<Host, "env">): Promise<string> {
   );
 }
 
-const lastLine = (text: unknown): string | undefined =>
-  typeof text === "string" ? text.trim().split("\n").at(-1)?.trim() || undefined : undefined;
-
-/** What stands at the path of a DAG file; `not-a-file`: a link, a folder. */
-export type FoundFile = { readonly kind: "absent" | "not-a-file" } | { readonly kind: "file"; readonly text: string };
-
-export async function readFound(path: string): Promise<FoundFile> {
-  try {
-    if (!(await lstat(path)).isFile()) return { kind: "not-a-file" };
-    return { kind: "file", text: await readFile(path, "utf8") };
-  } catch (error) {
-    if (errorCode(error) === "ENOENT") return { kind: "absent" };
-    throw storeFault("read", path, error);
-  }
-}
-
-const FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW;
-/** Airflow's parts may run as another user than ours. */
+/** Mode of the file. Airflow may run as another user. */
 const MODE = 0o644;
 
-/**
- * Writes a file that Airflow may read at any moment: it finds the old text or the new one. Meanwhile the new one lies in
- * the same folder, by a name that Airflow passes over.
- */
-export async function writeWhole(path: string, text: string, { name, pid }: Pick<Host, "name" | "pid">): Promise<void> {
-  const beside = join(dirname(path), `.${basename(path)}.${name}.${pid}.tmp`);
-  try {
-    const file = await open(beside, FLAGS, MODE);
-    try {
-      await file.writeFile(text);
-      // Whatever the umask is.
-      await file.chmod(MODE);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(beside, path);
-  } catch (error) {
-    await rm(beside, { force: true }).catch(() => {});
-    throw storeFault("write", path, error);
-  }
-  // The file stands: what a power cut takes away now, the next install brings back.
-  await syncFolder(dirname(path)).catch(() => {});
+/** Writes a DAG file. Airflow ignores the temporary file. */
+export async function writeWhole(path: string, text: string): Promise<void> {
+  await replaceFile(path, text, MODE);
+  // The file is in place. If a power failure removes it now, the next install writes it again.
+  await syncDirectory(dirname(path)).catch(() => {});
 }
 
 export async function removeWhole(path: string): Promise<void> {
   await rm(path, { force: true }).catch((error) => {
-    throw storeFault("remove", path, error);
+    throw ioError("remove", path, error);
   });
 }

@@ -1,20 +1,20 @@
 import { StoreError } from "../../errors.ts";
+import type { FoundFile } from "../../system/find-file.ts";
 import { diffLines } from "../../text/diff.ts";
-import type { Mark } from "../owner-mark.ts";
+import type { Mark, TakeOver } from "../owner-mark.ts";
 import type { PlannedChange } from "../scheduler.ts";
 import { numberedId } from "./dag.ts";
 import { type InstalledDags, readDagFile } from "./dag-file.ts";
-import type { FoundFile } from "./dags-folder.ts";
 
-/** More than these are not told one by one. */
+/** More DAGs than this are not listed one by one. */
 const MOST_DAGS = 10;
 
 /** Checks the installed file. @throws StoreError if the file is not owned by this schedule */
-export function demandOurs(
+export function assertOurs(
   path: string,
   found: FoundFile,
   mark: Mark,
-  { replace }: { readonly replace: boolean },
+  { replace }: Pick<TakeOver, "replace">,
 ): InstalledDags | undefined {
   if (found.kind === "absent") return undefined;
   const installed = found.kind === "file" ? readDagFile(found.text) : undefined;
@@ -28,7 +28,7 @@ export function demandOurs(
   if (differing === undefined || replace) return installed;
   const [what, theirs, ours] = differing;
   throw new StoreError(`${path} belongs to the ${what} ${theirs} (here: ${ours})`, {
-    hint: "Give this schedule another `name`, or add --replace to take over the file.",
+    hint: "Give this schedule another `name`, or take over the file with `install --replace`.",
   });
 }
 
@@ -56,7 +56,7 @@ export function leftInAirflow(dags: InstalledDags["dags"], { schedule }: Pick<Ma
   ];
 }
 
-/** Of several crons Airflow 2 makes as many DAGs. */
+/** The commands for one DAG. In Airflow 2 each cron expression has its own DAG. */
 function deletions(id: string, crons: number): readonly string[] {
   const command = `airflow dags delete -y ${id}`;
   if (crons < 2) return [command];

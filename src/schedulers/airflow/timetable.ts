@@ -1,24 +1,24 @@
-import { clockChanges, clockContact } from "../../cron/clock-changes.ts";
+import { clockChanges, dstOverlap } from "../../cron/clock-changes.ts";
 import type { ZoneClock } from "../../cron/clock-handling.ts";
 import type { Cron, Times } from "../../cron/expression.ts";
 import { utcCandidates } from "../../cron/utc-schedule.ts";
 import { zoneClock } from "../../cron/zone-clock.ts";
 import type { Horizon } from "../../cron/zone-table.ts";
 
-/** Of the months 1 to 12, the leap day counted: it comes. */
+/** Days of the months 1 to 12, with the leap day. */
 const LONGEST_MONTH = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 const DAYS = 31;
 const WEEKDAYS = 7;
 
-/** When to start; without a rule for the days both fields must match. */
+/** Times of a cron expression. Without a day rule both day fields must match. */
 export type AirflowTimes = Omit<Times, "class" | "dayRule"> & Partial<Pick<Times, "dayRule">>;
 
 /**
- * Times as a cron of Airflow's, whose day fields mean "either" unless one of them is `*`. Numbers only, as croniter reads
- * some of a user's spellings otherwise than cron. Where both fields must match, the one that leaves out more days stays:
- * there are then more starts than are meant.
+ * Renders times as a cron expression for Airflow, where either day field may match unless one of them is `*`. It contains
+ * only numbers, because croniter reads some other forms differently from cron. If both day fields must match, only the more
+ * selective one is kept, so Airflow starts the pipeline more often.
  *
- * @returns `undefined` for days that never come: Airflow's scheduler would stumble over them
+ * @returns `undefined` for days that never occur: Airflow's scheduler cannot handle them
  */
 export function renderCron(times: AirflowTimes): string | undefined {
   const day = dayFields(times);
@@ -27,7 +27,7 @@ export function renderCron(times: AirflowTimes): string | undefined {
   return [stepsOf(minutes, 60), stepsOf(hours, 24), day.days, listOf(months, 12), day.weekdays].join(" ");
 }
 
-/** Whether Airflow starts at these times and no others, clock changes apart. */
+/** Whether Airflow starts at exactly these times, except during clock changes. */
 export const isSaid = ({ days, weekdays, dayRule = "and" }: AirflowTimes): boolean =>
   dayRule === "or" || days.length === DAYS || weekdays.length === WEEKDAYS;
 
@@ -47,7 +47,7 @@ function dayFields(times: AirflowTimes): { readonly days: string; readonly weekd
     : { days: "*", weekdays };
 }
 
-/** Three and more in a row as a range, which croniter reads as it looks as long as it does not run backward. */
+/** Renders three or more consecutive values as a range. croniter reads ascending ranges correctly. */
 function listOf(values: readonly number[], all: number): string {
   if (values.length === all) return "*";
   const runs: number[][] = [];
@@ -59,39 +59,39 @@ function listOf(values: readonly number[], all: number): string {
   return runs.map((run) => (run.length < 3 ? run.join() : `${run[0]}-${run.at(-1)}`)).join();
 }
 
-/** The same, where people like to read a step: `*` + `/5`. */
+/** Like `renderRanges`, but writes `*` + `/5` where it can. */
 function stepsOf(values: readonly number[], all: number): string {
   const step = all / values.length;
   const isEven = Number.isInteger(step) && values.every((value, index) => value === index * step);
   return isEven && step > 1 && values.length > 1 ? `*/${step}` : listOf(values, all);
 }
 
-/** By what Airflow starts a pipeline. */
+/** The cron expressions by which Airflow starts a pipeline. */
 export interface AirflowStarts {
-  /** As Airflow reads them; a minute that two of them name is one start, or the second finds the first. */
+  /** In Airflow's dialect. If two of them name one minute, the second start is skipped. */
   readonly crons: readonly string[];
-  /** IANA name of the zone that they are meant in. */
+  /** IANA name of their time zone. */
   readonly timezone: string;
   /**
-   * - `exact`: the pipeline's own times, and nothing else;
-   * - `surplus`: in its own zone, and now and then when nothing is due;
-   * - `candidates`: the minutes of UTC at which something may be due.
+   * - `exact`: the pipeline's own times;
+   * - `surplus`: times in the pipeline's zone, some of which are not due;
+   * - `candidates`: minutes in UTC at which the pipeline may be due.
    */
   readonly kind: "exact" | "surplus" | "candidates";
 }
 
-/** A pipeline's times, in the zone that they are meant in. */
+/** A pipeline's times and their time zone. */
 export interface ZonedCrons {
   readonly crons: readonly Cron[];
   readonly zone: string;
 }
 
 /**
- * By which crons Airflow starts a pipeline whenever it is due; what it starts besides, the run turns away.
+ * Computes the cron expressions by which Airflow starts a pipeline whenever it is due. The run skips all other starts.
  *
- * Airflow reads crons by croniter, and goes its own ways with them when clocks change (measured with 2.11 and 3.3): so a
- * pipeline keeps its zone where the two agree, and is started by candidates in UTC where they do not. A DAG has one zone,
- * so that one cron that cannot keep it takes the pipeline's others along.
+ * Airflow uses croniter, and handles clock changes differently from cron (measured with 2.11 and 3.3). If both agree, the
+ * pipeline keeps its time zone; otherwise candidate times in UTC start it. A DAG has one time zone, so one expression that
+ * needs UTC moves the pipeline's other expressions to UTC too.
  */
 export function airflowStarts({ crons, zone }: ZonedCrons, horizon: Horizon): AirflowStarts {
   const clock = zoneClock(zone);
@@ -114,17 +114,17 @@ function fitOf(cron: Cron, clock: ZoneClock, horizon: Horizon): Fit {
 }
 
 /**
- * What Airflow makes of a cron when clocks change. With an hour of `*` it counts on in UTC, from each start to the next:
- * right as long as no pause between two starts is longer than what the clocks skip. With hours it goes by what the clocks
- * show, and is right as long as that stands apart from every change.
+ * Whether Airflow starts a cron expression correctly during clock changes. With `*` as the hour it counts in UTC from each
+ * start to the next, which is right if no gap between two starts is longer than the skipped time. With given hours it uses
+ * local time, which is right if no start is near a clock change.
  */
 function fitToClock(cron: Cron, clock: ZoneClock, horizon: Horizon): Fit {
-  if (clockChanges(clock, horizon.from - 1, horizon.to).next().done === true) return "exact";
-  const contact = clockContact(cron, clock, horizon);
-  if (cron.hours.length < 24) return contact === "inside" ? "unfit" : "exact";
+  if (clockChanges(clock, { from: horizon.from - 1, to: horizon.to }).next().done === true) return "exact";
+  const overlap = dstOverlap(cron, clock, horizon);
+  if (cron.hours.length < 24) return overlap === "overlapping" ? "unfit" : "exact";
   const { days, months, weekdays } = cron;
   const isEveryDay = days.length === 31 && months.length === 12 && weekdays.length === 7;
   if (!isEveryDay || cron.class === "fixed") return "unfit";
-  // A clock that changes by half an hour makes it start once too often.
-  return contact === "inside" ? "surplus" : "exact";
+  // After a clock change of half an hour Airflow starts once too often.
+  return overlap === "overlapping" ? "surplus" : "exact";
 }

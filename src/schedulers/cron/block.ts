@@ -1,5 +1,5 @@
 import { StoreError } from "../../errors.ts";
-import { nameFault } from "../../pipeline-id.ts";
+import { nameError } from "../../pipeline-id.ts";
 
 /** The owner of a block, as its two marker lines say. */
 export interface BlockMark {
@@ -16,7 +16,7 @@ export type Marker =
 
 const ADDED_NEWLINE = " newline-added";
 
-/** A JSON string in plain ASCII, which every daemon and terminal reads alike. */
+/** Renders a JSON string in ASCII, which every daemon and terminal reads alike. */
 const quoted = (word: string): string =>
   JSON.stringify(word).replace(/[^\x20-\x7e]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
@@ -51,13 +51,13 @@ function unquoted(json: string): string | undefined {
 /** Parses a marker; `undefined` unless the line is exactly a marker. */
 export function parseMarker(line: string): Marker | undefined {
   const end = END.exec(line)?.[1];
-  if (end !== undefined) return nameFault(end) === undefined ? { kind: "end", name: end } : undefined;
+  if (end !== undefined) return nameError(end) === undefined ? { kind: "end", name: end } : undefined;
   const begin = BEGIN.exec(line);
   if (begin === null) return undefined;
   const [, name = "", sourceJson = "", configDirJson = "", added] = begin;
   const source = unquoted(sourceJson);
   const configDir = unquoted(configDirJson);
-  if (nameFault(name) !== undefined || source === undefined || configDir === undefined) return undefined;
+  if (nameError(name) !== undefined || source === undefined || configDir === undefined) return undefined;
   const mark = { name, source, configDir };
   // A marker that differs from what this program writes has been edited.
   if (renderBegin(mark, added !== undefined) !== line) return undefined;
@@ -72,18 +72,18 @@ export interface Block {
   readonly addedNewline: boolean;
   /** Number of the begin marker's line, counted from 1. */
   readonly at: number;
-  /** Offsets into the text; `end` is behind the newline of the end marker. */
+  /** Offsets in the text; `end` is after the newline of the end marker. */
   readonly start: number;
   readonly end: number;
 }
 
 const HOW_TO_MEND = "Nothing was changed. Fix the line with `crontab -e`, then try again.";
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the expression finds control characters
 const CONTROL = /[\x00-\x08\x0b-\x1f\x7f]/;
 
 /** Throws if a line cannot be restored byte for byte, because `crontab -l` shows something different from the file. */
-function demandPlainLine(line: string, at: number): void {
+function assertPlainLine(line: string, at: number): void {
   if (line.endsWith("\r") || line.endsWith("\\r")) {
     throw new StoreError(
       `line ${at} of the crontab ends in a carriage return (crontab -l may show it as \\r): cron treats it as part of the command`,
@@ -117,7 +117,7 @@ export function findBlocks(text: string): readonly Block[] {
   for (const [index, line] of all.entries()) {
     const at = index + 1;
     const next = offset + line.length + 1;
-    demandPlainLine(line, at);
+    assertPlainLine(line, at);
     const marker = parseMarker(line);
     if (marker === undefined) {
       if (looksLikeMarker(line)) throw brokenMarkers(at, "this marker of a pipelinewise-sched block was edited");
@@ -142,6 +142,22 @@ export function findBlocks(text: string): readonly Block[] {
   }
   if (open !== undefined) throw brokenMarkers(open.at, `the block ${open.mark.name} begins here and never ends`);
   return blocks;
+}
+
+const LONGEST_SHOWN = 100;
+
+/** Words that no cron accepts as a line. */
+const looksLikeMessage = (line: string): boolean => /^[ \t]*[A-Za-z]\S*[ \t]/.test(line) && !line.includes("=");
+
+/** Throws if a line may be a message of the `crontab` program, which would become part of the crontab. */
+export function assertNoMessage(text: string): void {
+  const lines = text.split("\n");
+  const index = lines.findIndex(looksLikeMessage);
+  if (index === -1) return;
+  const shown = JSON.stringify(fromCrontabText(lines[index]?.slice(0, LONGEST_SHOWN) ?? ""));
+  throw new StoreError(`line ${index + 1} of the crontab is not an entry, a setting or a comment: ${shown}`, {
+    hint: "Nothing was changed. If `crontab -e` shows the line, correct it there, then try again. If only `crontab -l` shows it, the `crontab` program prints it as a message: find out why, and stop that.",
+  });
 }
 
 const renderBlock = (mark: BlockMark, lines: readonly string[], addedNewline: boolean): string =>

@@ -1,29 +1,33 @@
 import { type ClockChange, clockChanges } from "../../cron/clock-changes.ts";
-import { type Daemon, runTimesOn } from "../../cron/daemons.ts";
-import { runTimes } from "../../cron/next-runs.ts";
+import { type Daemon, daemonRunTimes, runTimes } from "../../cron/run-times.ts";
 import { sameZone } from "../../cron/same-zone.ts";
 import { zoneClock } from "../../cron/zone-clock.ts";
 import { findZone } from "../../cron/zone-names.ts";
 import { StoreError } from "../../errors.ts";
-import { entryLabel } from "../../pipeline-id.ts";
+import { type EntryId, entryLabel } from "../../pipeline-id.ts";
 import type { Pipeline } from "../../schedule/schedule.ts";
 import { DAY_MS } from "../../time-units.ts";
-import type { CronHere } from "./daemon.ts";
+import type { DetectedCron } from "./daemon.ts";
 import { foreignZone, type ZoneFrame } from "./render.ts";
 
-/** The crontab that a machine's cron must run. */
-export interface Load {
+/** A crontab and the machine that must run it. */
+export interface CrontabFrame {
   /** The whole crontab, our block included. */
   readonly crontab: string;
   /** Number of the line where our block begins, from 1. */
   readonly blockAt: number;
-  readonly pipelines: readonly Pipeline[];
+  readonly pipelines: readonly (EntryId & Pick<Pipeline, "timezone">)[];
   readonly machineZone: string;
   readonly isRoot: boolean;
   readonly now: Date;
 }
 
-/** Clock changes are looked for so far ahead: each zone's yearly ones are in it. */
+/** A planned crontab and the machine that must run it. */
+export interface CrontabDraft extends CrontabFrame {
+  readonly pipelines: readonly Pipeline[];
+}
+
+/** Period in which clock changes are checked. It contains the yearly changes of every zone. */
 const HORIZON_MS = 400 * DAY_MS;
 const BUSYBOX_ENTRIES = 255;
 const OLD_CRONIE_ENTRIES = 1000;
@@ -34,12 +38,12 @@ interface Setting {
   readonly line: number;
 }
 
-/** The environment lines of a crontab. */
+/** Finds the environment lines of a crontab. */
 function* settingsIn(crontab: string): Generator<Setting, void> {
   for (const [index, text] of crontab.split("\n").entries()) {
-    const [, name, value] = /^\s*["']?([A-Za-z_]\w*)["']?\s*=\s*(.*?)\s*$/.exec(text) ?? [];
+    const [, name, value] = /^\s*["']?([A-Za-z_]\w*)["']?\s*=(.*)$/.exec(text) ?? [];
     if (name !== undefined && value !== undefined) {
-      yield { name, value: value.replace(/^(["'])(.*)\1$/, "$2"), line: index + 1 };
+      yield { name, value: value.trim().replace(/^(["'])(.*)\1$/, "$2"), line: index + 1 };
     }
   }
 }
@@ -47,13 +51,13 @@ function* settingsIn(crontab: string): Generator<Setting, void> {
 const countEntries = (crontab: string): number => crontab.split("\n").filter((line) => /^\s*[\d*@]/.test(line)).length;
 
 /** Throws if this cron would not start the installed lines, or would start them at other times. */
-export function demandFit(cron: CronHere, load: Load): void {
-  demandRoom(cron, load);
-  demandOwnClock(cron, load);
-  if (cron.kind === "systemd") demandEveryHour(cron, load);
+export function assertCompatible(cron: DetectedCron, load: CrontabFrame): void {
+  assertEntryLimit(cron, load);
+  assertOwnClock(cron, load);
+  if (cron.kind === "systemd") assertEveryHour(cron, load);
 }
 
-function demandRoom({ kind, name, version = "" }: CronHere, { crontab, isRoot }: Load): void {
+function assertEntryLimit({ kind, name, version = "" }: DetectedCron, { crontab, isRoot }: CrontabFrame): void {
   const isOldCronie = kind === "cronie" && /^1\.[0-5](?:\D|$)/.test(version);
   const most = kind === "busybox" && !isRoot ? BUSYBOX_ENTRIES : isOldCronie ? OLD_CRONIE_ENTRIES : undefined;
   const count = countEntries(crontab);
@@ -64,11 +68,14 @@ function demandRoom({ kind, name, version = "" }: CronHere, { crontab, isRoot }:
 }
 
 /** Throws if a zone that is set above the block would also apply to it. */
-function demandOwnClock({ kind, name, version = "" }: CronHere, { crontab, blockAt, machineZone }: Load): void {
+function assertOwnClock(
+  { kind, name, version = "" }: DetectedCron,
+  { crontab, blockAt, machineZone }: CrontabFrame,
+): void {
   const isNewSystemd = kind === "systemd" && !version.startsWith("1.");
   const names = kind === "cronie" ? ["CRON_TZ"] : isNewSystemd ? ["CRON_TZ", "TZ"] : [];
   const above = [...settingsIn(crontab)].filter(({ name, line }) => names.includes(name) && line < blockAt);
-  // The last one counts, as it holds from there down.
+  // The last one counts: each setting applies to the lines below it.
   const zone = above.at(-1);
   if (zone === undefined || sameZone(zone.value, machineZone)) return;
   throw new StoreError(
@@ -77,8 +84,8 @@ function demandOwnClock({ kind, name, version = "" }: CronHere, { crontab, block
   );
 }
 
-/** Candidate lines for other zones need every hour of the machine's. */
-function demandEveryHour({ name }: CronHere, { pipelines, machineZone, now }: Load): void {
+/** Throws if candidate lines would lose an hour. Candidate lines need every hour of the machine. */
+function assertEveryHour({ name }: DetectedCron, { pipelines, machineZone, now }: CrontabFrame): void {
   if (!hasClockChanges(machineZone, now)) return;
   const other = pipelines.find((pipeline) => foreignZone(pipeline, frameOf(machineZone, now)) !== undefined);
   if (other === undefined) return;
@@ -93,23 +100,30 @@ const frameOf = (machineZone: string, now: Date): ZoneFrame => ({
   horizon: { from: now.getTime(), to: now.getTime() + HORIZON_MS },
 });
 
-/** None for a zone that this Node does not know. */
+/** Clock changes in the period; none for a zone that this Node does not know. */
 const changesAhead = (zone: string, now: Date): readonly ClockChange[] =>
-  findZone(zone) === undefined ? [] : [...clockChanges(zoneClock(zone), now.getTime(), now.getTime() + HORIZON_MS)];
+  findZone(zone) === undefined
+    ? []
+    : [...clockChanges(zoneClock(zone), { from: now.getTime(), to: now.getTime() + HORIZON_MS })];
 
 const hasClockChanges = (zone: string, now: Date): boolean => changesAhead(zone, now).length > 0;
 
+/** The warning that no cron daemon is running; `undefined` if one is, or if that cannot be determined. */
+export function noDaemonWarning({ runs, inContainer }: DetectedCron): string | undefined {
+  if (runs !== false) return undefined;
+  const remedy = inContainer
+    ? "make the image start one, such as `cron -f`"
+    : "start it, for example with `service cron start`";
+  return `no cron daemon is running ${inContainer ? "in this container" : "on this machine"}, so nothing will start the pipelines; ${remedy}`;
+}
+
 /** Warnings about this cron, one sentence each. */
-export function fitWarnings(cron: CronHere, load: Load): readonly string[] {
-  const { kind, name, runs, inContainer } = cron;
+export function compatibilityWarnings(cron: DetectedCron, load: CrontabDraft): readonly string[] {
+  const { kind, name } = cron;
   const warnings: string[] = [];
-  if (runs === false) {
-    const remedy = inContainer
-      ? "make the image start one, such as `cron -f`"
-      : "start it, for example with `service cron start`";
-    warnings.push(
-      `no cron daemon is running ${inContainer ? "in this container" : "on this machine"}, so nothing will start the pipelines; ${remedy}`,
-    );
+  const stopped = noDaemonWarning(cron);
+  if (stopped !== undefined) {
+    warnings.push(stopped);
   } else if (kind === "other") {
     warnings.push(
       `this machine runs ${name}, whose daylight-saving behaviour is unknown; check \`history\` to see which runs started`,
@@ -121,14 +135,14 @@ export function fitWarnings(cron: CronHere, load: Load): readonly string[] {
 }
 
 /** Warnings about runs that are due during a clock change and that this daemon does not start. */
-function lossWarnings(daemon: Daemon, name: string, { pipelines, machineZone, now }: Load): readonly string[] {
+function lossWarnings(daemon: Daemon, name: string, { pipelines, machineZone, now }: CrontabDraft): readonly string[] {
   const own = pipelines.filter((pipeline) => foreignZone(pipeline, frameOf(machineZone, now)) === undefined);
   const changes = changesAhead(machineZone, now);
   const losses = own.flatMap((pipeline) => {
     const lost = pipeline.crons.flatMap((one) =>
       changes.flatMap(({ at }) => {
         const span = { zone: machineZone, from: at - DAY_MS / 4, to: at + DAY_MS / 4 };
-        const started = new Set(runTimesOn(daemon, one, span));
+        const started = new Set(daemonRunTimes(daemon, one, span));
         return [...runTimes(one, span)].filter((due) => !started.has(due));
       }),
     );
@@ -143,7 +157,7 @@ function lossWarnings(daemon: Daemon, name: string, { pipelines, machineZone, no
   ];
 }
 
-function delayWarnings({ kind, name }: CronHere, { crontab }: Load): readonly string[] {
+function delayWarnings({ kind, name }: DetectedCron, { crontab }: CrontabDraft): readonly string[] {
   if (kind !== "cronie" && kind !== "systemd") return [];
   const delay = [...settingsIn(crontab)].find(({ name, value }) => name === "RANDOM_DELAY" && Number(value) > 0);
   if (delay === undefined) return [];

@@ -1,14 +1,16 @@
 import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { basename, join } from "node:path";
-import { DAEMONS, type Daemon } from "../../cron/daemons.ts";
+import { DAEMONS, type Daemon } from "../../cron/run-times.ts";
 import { errorCode, StoreError } from "../../errors.ts";
-import { type CallCrontab, type CrontabKind, findCrontabKind } from "./crontab-program.ts";
+import { listPids } from "../../system/proc.ts";
+import type { CallCrontab } from "./call-crontab.ts";
+import { type CrontabKind, findCrontabKind } from "./crontab-program.ts";
 
 /**
- * The version of a package that dpkg or apk has installed here.
+ * Finds the version of a package that dpkg or apk has installed.
  *
- * @param root folder to take for `/`
- * @returns `undefined` where neither has it, or another packager is at work
+ * @param root directory that replaces `/`
+ * @returns `undefined` if neither has installed it
  */
 function installedVersion(name: string, root: string): string | undefined {
   const inDpkg = paragraph(`Package: ${name}`, textOf(join(root, "var/lib/dpkg/status")));
@@ -16,7 +18,7 @@ function installedVersion(name: string, root: string): string | undefined {
   return /^V:(\S+)$/m.exec(paragraph(`P:${name}`, textOf(join(root, "lib/apk/db/installed"))))?.[1];
 }
 
-/** The paragraph in which this is a line; both files are made of such, divided by empty lines. */
+/** The paragraph that contains a line. Empty lines separate the paragraphs of both files. */
 function paragraph(line: string, text: string): string {
   const at = `\n${text}`.indexOf(`\n${line}\n`);
   if (at === -1) return "";
@@ -36,36 +38,35 @@ function textOf(path: string): string {
 /** A process that reads crontabs. */
 interface DaemonProcess {
   readonly pid: number;
-  /** Such as `cron` or `crond`; `busybox` for busybox's crond, where we may see which program it is. */
+  /** Such as `cron` or `crond`; `busybox` for busybox's crond, if this user may see the program. */
   readonly program: string;
 }
 
 const DAEMON_PROGRAMS: ReadonlySet<string> = new Set(["cron", "crond", "cronie", "fcron", "dcron"]);
 
 /**
- * The first process here that reads crontabs.
+ * Finds the first process that reads crontabs.
  *
- * @param root folder to take for `/`
- * @returns "none", or `undefined` where it cannot be told: no /proc, or one that hides other users' processes
+ * @param root directory that replaces `/`
+ * @returns "none", or `undefined` if /proc is missing or hides the processes of other users
  */
 function findDaemonProcess(root: string): DaemonProcess | "none" | undefined {
   const proc = join(root, "proc");
   if (orNothing(() => readFileSync(join(proc, "1", "comm"))) === undefined) return undefined;
-  const pids = readdirSync(proc).filter((name) => /^\d+$/.test(name));
-  for (const pid of pids.map(Number).sort((one, other) => one - other)) {
+  for (const pid of listPids(root) ?? []) {
     const program = daemonProgram(join(proc, String(pid)));
     if (program !== undefined) return { pid, program };
   }
   return "none";
 }
 
-function daemonProgram(folder: string): string | undefined {
-  const read = (name: string): string => orNothing(() => readFileSync(join(folder, name), "latin1")) ?? "";
+function daemonProgram(directory: string): string | undefined {
+  const read = (name: string): string => orNothing(() => readFileSync(join(directory, name), "latin1")) ?? "";
   const comm = read("comm").trimEnd();
   if (comm === "busybox" && read("cmdline").split("\0")[1] === "crond") return "busybox";
   if (!DAEMON_PROGRAMS.has(comm)) return undefined;
-  // Only root and the daemon's own user may follow this link.
-  const binary = orNothing(() => readlinkSync(join(folder, "exe"))) ?? comm;
+  // Only root and the daemon's own user can read this link.
+  const binary = orNothing(() => readlinkSync(join(directory, "exe"))) ?? comm;
   return basename(binary).startsWith("busybox") ? "busybox" : comm;
 }
 
@@ -78,25 +79,25 @@ function orNothing<T>(read: () => T): T | undefined {
   }
 }
 
-/** Whether systemd-cron has made timers of crontab lines: it has no daemon. */
+/** Whether systemd-cron has created timers for crontab lines. It has no daemon. */
 const hasCronTimers = (root: string): boolean =>
   (orNothing(() => readdirSync(join(root, "run/systemd/generator"))) ?? []).some((unit) =>
     /^cron-.*\.timer$/.test(unit),
   );
 
-/** What would start the lines of a crontab on this machine. */
-export interface CronHere {
+/** The cron that would start the lines of a crontab on this machine. */
+export interface DetectedCron {
   /** `other`: an unknown cron. */
   readonly kind: Daemon | "other" | "none";
   /** For people, such as "Debian cron 3.0pl1-162". */
   readonly name: string;
-  /** Such as "3.0pl1-162"; `undefined` where nothing tells it. */
+  /** Such as "3.0pl1-162"; `undefined` if it is unknown. */
   readonly version: string | undefined;
-  /** `undefined`: it cannot be told. */
+  /** `undefined` if that cannot be determined. */
   readonly runs: boolean | undefined;
-  /** Of its process, where it has one that we can see. */
+  /** Process id, if its process is visible. */
   readonly pid: number | undefined;
-  /** This machine is a container, which has only the processes that its image starts. */
+  /** Whether this machine is a container, which runs only the processes that its image starts. */
   readonly inContainer: boolean;
 }
 
@@ -108,11 +109,16 @@ const NAMES: Readonly<Record<Daemon | "none", string>> = {
   none: "none",
 };
 
-/** Looks for it. @param root folder to take for `/`; @param call the `crontab` program */
-export async function findCronHere(root: string, call: CallCrontab): Promise<CronHere> {
+/**
+ * Detects the cron of this machine.
+ *
+ * @param root directory that replaces `/`
+ * @param call calls the `crontab` program
+ */
+export async function detectCron(root: string, call: CallCrontab): Promise<DetectedCron> {
   const inContainer = existsSync(join(root, ".dockerenv")) || existsSync(join(root, "run/.containerenv"));
   if (existsSync(join(root, "System/Library/CoreServices/SystemVersion.plist"))) {
-    // launchd starts it as soon as there is a crontab.
+    // launchd starts cron as soon as a crontab exists.
     return { kind: "other", name: "macOS's cron", version: undefined, runs: undefined, pid: undefined, inContainer };
   }
   const crontab = await crontabKindOrNone(call);
@@ -133,8 +139,8 @@ export async function findCronHere(root: string, call: CallCrontab): Promise<Cro
   };
 }
 
-/** On one line: `Debian cron 3.0pl1-162, running (pid 123)`. */
-export function describeCronHere({ kind, name, runs, pid, inContainer }: CronHere): string {
+/** Describes the cron on one line: `Debian cron 3.0pl1-162, running (pid 123)`. */
+export function describeDetectedCron({ kind, name, runs, pid, inContainer }: DetectedCron): string {
   const where = inContainer ? " in this container" : "";
   if (kind === "none") return `none${where}: no crontab program and no daemon was found`;
   if (runs === undefined) return name;
@@ -152,7 +158,7 @@ async function crontabKindOrNone(call: CallCrontab): Promise<CrontabKind | undef
   }
 }
 
-type Kind = CronHere["kind"];
+type Kind = DetectedCron["kind"];
 
 /**
  * Identifies the cron by its process and its `crontab` program: the daemons of cronie and busybox are both called

@@ -9,6 +9,7 @@ import { zoneClock } from "../../cron/zone-clock.ts";
 import { type Horizon, zoneTable } from "../../cron/zone-table.ts";
 import { EXIT, SchedError } from "../../errors.ts";
 import { entryLabel } from "../../pipeline-id.ts";
+import type { Diagnostic } from "../../schedule/diagnostic.ts";
 import type { Pipeline, Schedule } from "../../schedule/schedule.ts";
 import { MINUTE_MS } from "../../time-units.ts";
 import { looksLikeMarker } from "./block.ts";
@@ -17,7 +18,7 @@ import { looksLikeMarker } from "./block.ts";
 const LONGEST_LINE = 998;
 const LONGEST_NOTE = 200;
 
-/** Lines that belong together, by their time fields. */
+/** The time fields of lines that belong together. */
 export interface Timing {
   /** Comment above the lines; `undefined` if the lines are clear without it. */
   readonly about?: string | undefined;
@@ -30,41 +31,49 @@ const ownTiming = (cron: Cron): Timing => ({
   times: canonicalLines(cron),
 });
 
-/** When a pipeline in the machine's own zone is started. */
+/** The times of a pipeline in the machine's own zone. */
 const ownTimings = ({ crons }: Pipeline): readonly Timing[] => crons.map(ownTiming);
 
-/** A note as one comment line that no daemon and no marker check can misread. */
+/** Renders a note as one comment line that no daemon takes for an entry and no check takes for a marker. */
 function renderNote(note: string): string {
   const words = note.replace(/[\s\p{Cc}]+/gu, " ").trim();
   const chars = [...words];
   const short = chars.length <= LONGEST_NOTE ? words : `${chars.slice(0, LONGEST_NOTE - 1).join("")}…`;
-  // `crontab -l` shows a carriage return as \r: a note must not look as if it ended in one.
+  // `crontab -l` shows a carriage return as \r, so a note must not end with these characters.
   const comment = `# ${short.replace(/(\\r|\s)+$/, "")}`;
   return looksLikeMarker(comment) ? `# note: ${comment.slice(2)}` : comment;
 }
 
-function demandSafeWord(what: string, word: string, remedy: string): void {
-  if (isSafeWord(word) && !word.startsWith("-")) return;
-  throw new SchedError(`the path of ${what}, ${JSON.stringify(word)}, is not safe in a crontab line`, {
-    exitCode: EXIT.usage,
-    hint: `Only A-Z a-z 0-9 _ . / : = @ , + - mean the same in every cron and shell. ${remedy}`,
-  });
+/** A reason why cron would not start a line as it is meant, and what to do. */
+interface LineFault {
+  readonly message: string;
+  readonly hint: string;
 }
 
-/** Throws where Node, the program or the config directory lies at a path that a crontab line cannot hold safely. */
-function demandSafeCall({ node, program, configDir }: WrapperCall): void {
-  demandSafeWord("Node", node, "Run pipelinewise-sched with a Node that is installed at such a path.");
-  demandSafeWord(
+function unsafeWord(what: string, word: string, remedy: string): readonly LineFault[] {
+  if (isSafeWord(word) && !word.startsWith("-")) return [];
+  return [
+    {
+      message: `the path of ${what}, ${JSON.stringify(word)}, is not safe in a crontab line`,
+      hint: `Only A-Z a-z 0-9 _ . / : = @ , + - mean the same in every cron and shell. ${remedy}`,
+    },
+  ];
+}
+
+/** Reasons why the path of Node, the program or the config directory is not safe in a crontab line. */
+const unsafePaths = ({ node, program, configDir }: WrapperCall): readonly LineFault[] => [
+  ...unsafeWord("Node", node, "Run pipelinewise-sched with a Node that is installed at such a path."),
+  ...unsafeWord(
     "pipelinewise-sched",
     program,
     "Install it at such a path: npm install --global --prefix /opt/pipelinewise-sched pipelinewise-sched",
-  );
-  if (configDir !== undefined) {
-    demandSafeWord("the config directory", configDir, "Move it, or bind-mount it, to such a path.");
-  }
-}
+  ),
+  ...(configDir === undefined
+    ? []
+    : unsafeWord("the config directory", configDir, "Move it, or bind-mount it, to such a path.")),
+];
 
-/** The lines of one pipeline: its note as a comment, then a line for each of its times, once. */
+/** The lines of one pipeline: its note as a comment, then one line for each of its times. */
 function renderPipeline(pipeline: Pipeline, timings: readonly Timing[], call: WrapperCall): readonly string[] {
   const command = wrapperCommand(call, pipeline).join(" ");
   const { note = "" } = pipeline;
@@ -74,35 +83,53 @@ function renderPipeline(pipeline: Pipeline, timings: readonly Timing[], call: Wr
     const fresh = times.filter((one) => !seen.has(one));
     if (fresh.length > 0 && about !== undefined) lines.push(renderNote(about));
     for (const one of fresh) {
-      const line = `${one} ${command}`;
-      demandShort(line, pipeline);
-      lines.push(line);
+      lines.push(`${one} ${command}`);
       seen.add(one);
     }
   }
-  return lines;
+  // An entry without times only runs after other pipelines, so its note has no place here.
+  return seen.size === 0 ? [] : lines;
 }
 
-function demandShort(line: string, pipeline: Pipeline): void {
-  if (line.length <= LONGEST_LINE) return;
-  throw new SchedError(
-    `the crontab line of ${entryLabel(pipeline)} has ${line.length} characters; cron accepts at most ${LONGEST_LINE}`,
-    { exitCode: EXIT.badSchedule, hint: "Shorten its times or ids, or the path of the config directory." },
-  );
+function findLongLine(lines: readonly string[], pipeline: Pipeline): LineFault | undefined {
+  const line = lines.find(({ length }) => length > LONGEST_LINE);
+  if (line === undefined) return undefined;
+  return {
+    message: `the crontab line of ${entryLabel(pipeline)} has ${line.length} characters; cron accepts at most ${LONGEST_LINE}`,
+    hint: "Shorten its times or ids, or the path of the config directory.",
+  };
 }
+
+type EntryLines = readonly [
+  pipelines: readonly Pipeline[],
+  call: WrapperCall,
+  timingsOf?: (pipeline: Pipeline) => readonly Timing[],
+];
+
+/** Reasons why `renderEntries` would throw: unsafe paths, and pipelines with a line that is too long. */
+export const checkEntries = (...[pipelines, call, timingsOf = ownTimings]: EntryLines): readonly Diagnostic[] => [
+  ...unsafePaths(call).map((fault) => ({ path: [], ...fault })),
+  ...pipelines.flatMap((pipeline, index) => {
+    const fault = findLongLine(renderPipeline(pipeline, timingsOf(pipeline), call), pipeline);
+    return fault === undefined ? [] : [{ path: ["pipelines", index], ...fault }];
+  }),
+];
 
 /**
  * All lines of a schedule, as they appear between its markers.
  *
  * @param timingsOf the lines by which a pipeline is started
+ * @throws SchedError if cron would not start a line as it is meant
  */
-export function renderEntries(
-  pipelines: readonly Pipeline[],
-  call: WrapperCall,
-  timingsOf: (pipeline: Pipeline) => readonly Timing[] = ownTimings,
-): readonly string[] {
-  demandSafeCall(call);
-  return pipelines.flatMap((pipeline) => renderPipeline(pipeline, timingsOf(pipeline), call));
+export function renderEntries(...[pipelines, call, timingsOf = ownTimings]: EntryLines): readonly string[] {
+  const [unsafe] = unsafePaths(call);
+  if (unsafe !== undefined) throw new SchedError(unsafe.message, { exitCode: EXIT.usage, hint: unsafe.hint });
+  return pipelines.flatMap((pipeline) => {
+    const lines = renderPipeline(pipeline, timingsOf(pipeline), call);
+    const long = findLongLine(lines, pipeline);
+    if (long !== undefined) throw new SchedError(long.message, { exitCode: EXIT.badSchedule, hint: long.hint });
+    return lines;
+  });
 }
 
 const HOUR_MINUTES = 60;
@@ -114,18 +141,18 @@ const DAY_MINUTES = 1440;
 const MADE_UP = 180;
 const LATE = 5;
 
-/** The two zones: the one that the crons are meant in, and the one that cron goes by. */
+/** The time zone of the cron expressions, and the time zone that cron uses. */
 export interface ZonePair {
   readonly own: ZoneClock;
   readonly machine: ZoneClock;
 }
 
 /**
- * Time fields of candidate lines, which start an entry whenever it is due in its own zone, and sometimes when it is
- * not: the run checks that.
+ * Computes the time fields of candidate lines. They start an entry whenever it is due in its own zone, and sometimes when it
+ * is not; the run checks that.
  *
- * Day, month and weekday are open, because dates differ between the zones. Every line is of the wildcard class, so that
- * the machine's own clock changes neither move nor skip it.
+ * Day, month and weekday are `*`, because dates differ between the zones. The hour or the minute of each line begins with
+ * `*`, so that cron neither moves nor skips it when the machine's clock changes.
  */
 export function candidateTimes(crons: readonly Cron[], zones: ZonePair, horizon: Horizon): readonly string[] {
   const wanted = new Set<number>();
@@ -142,7 +169,7 @@ export function candidateTimes(crons: readonly Cron[], zones: ZonePair, horizon:
   return [...hoursOf].map(([minutes, hours]) => `${minutes} ${renderHours(hours, minutes)} * * *`);
 }
 
-/** Each minute of the machine's day at which the cron may be due. */
+/** Each minute of the machine's day at which the cron expression may be due. */
 function* machineMinutes(cron: Cron, zones: ZonePair, horizon: Horizon): Generator<number, void> {
   const times = cron.hours.flatMap((hour) => cron.minutes.map((minute) => hour * HOUR_MINUTES + minute));
   const distances = new Set<number>();
@@ -150,7 +177,7 @@ function* machineMinutes(cron: Cron, zones: ZonePair, horizon: Horizon): Generat
   for (const { at, own, machine } of offsets(zones, horizon)) {
     distances.add(Math.ceil((machine - own) / MINUTE_MS));
     const step = before === undefined ? 0 : (own - before) / MINUTE_MS;
-    // What the zone's clock skips is made up when it lands.
+    // Times that the zone's clock skips are caught up right after the change.
     if (before !== undefined && step > 0 && step <= (cron.class === "fixed" ? MADE_UP : LATE)) {
       const from = Math.floor((at + before) / MINUTE_MS);
       const isSkipped = (time: number): boolean => inDay(time - from) < step;
@@ -161,10 +188,10 @@ function* machineMinutes(cron: Cron, zones: ZonePair, horizon: Horizon): Generat
   for (const distance of distances) for (const time of times) yield inDay(time + distance);
 }
 
-/** Both offsets at the beginning, and wherever one of them may change. */
+/** Both offsets at the beginning and at each instant at which one of them may change. */
 function* offsets({ own, machine }: ZonePair, { from, to }: Horizon) {
   for (let at = from; at < to; ) {
-    const [ours, theirs] = [own.segmentAt(at), machine.segmentAt(at)];
+    const [ours, theirs] = [own.intervalAt(at), machine.intervalAt(at)];
     yield { at, own: ours.offset, machine: theirs.offset };
     at = Math.min(ours.endAt, theirs.endAt);
   }
@@ -172,7 +199,7 @@ function* offsets({ own, machine }: ZonePair, { from, to }: Horizon) {
 
 const inDay = (minute: number): number => ((minute % DAY_MINUTES) + DAY_MINUTES) % DAY_MINUTES;
 
-/** As a step where that says the same, else every one. */
+/** Renders minutes as a step if possible, otherwise as a list. */
 function renderMinutes(minutes: readonly number[]): string {
   if (minutes.length === HOUR_MINUTES) return "*";
   const [first, step = HOUR_MINUTES] = minutes;
@@ -180,28 +207,31 @@ function renderMinutes(minutes: readonly number[]): string {
   return first === 0 && even && minutes.length > 1 ? `*/${step}` : minutes.join(",");
 }
 
-/** Begins with a star unless the minutes do. */
+/** Renders hours. They begin with `*` unless the minutes do. */
 function renderHours(hours: readonly number[], minutes: string): string {
   if (hours.length === 24) return "*";
   if (minutes.startsWith("*")) return hours.join(",");
-  // Only 0 and 23: a step of 24 would be 0 alone, but cronie 1.5 refuses it.
+  // `*/23` means 0 and 23. A step of 24 would mean only 0, but cronie 1.5 rejects it.
   return ["*/23", ...hours.filter((hour) => hour !== 0 && hour !== 23)].join(",");
 }
 
-/** The machine that lines are for: the zone that its cron goes by, and for how long the lines shall hold. */
+/** The time zone of the machine's cron, and the period for which the lines must be valid. */
 export interface ZoneFrame {
   readonly machineZone: string;
   readonly horizon: Horizon;
 }
 
-/** The pipeline's zone, where its clocks show another time than the machine's at any instant of the horizon. */
-export function foreignZone({ timezone }: Pipeline, { machineZone, horizon }: ZoneFrame): string | undefined {
+/** The pipeline's zone, if its local time differs from the machine's at any instant of the horizon. */
+export function foreignZone(
+  { timezone }: Pick<Pipeline, "timezone">,
+  { machineZone, horizon }: ZoneFrame,
+): string | undefined {
   if (timezone === undefined || sameZone(timezone, machineZone)) return undefined;
   const shown = (zone: string): string => JSON.stringify(zoneTable(zoneClock(zone), horizon));
   return shown(timezone) === shown(machineZone) ? undefined : timezone;
 }
 
-/** When a pipeline is started on a machine: plain lines in the machine's own zone, candidate lines in another. */
+/** The lines for a pipeline: plain lines in the machine's own zone, candidate lines in another zone. */
 export function timingsIn(frame: ZoneFrame, pipeline: Pipeline): readonly Timing[] {
   const zone = foreignZone(pipeline, frame);
   if (zone === undefined) return ownTimings(pipeline);
@@ -214,7 +244,7 @@ export function timingsIn(frame: ZoneFrame, pipeline: Pipeline): readonly Timing
 }
 
 /** Whether the lines of a pipeline also start it when it is not due, so that such a start is only counted. */
-export function isLoose(pipeline: Pipeline, frame: ZoneFrame): boolean {
+export function mayFireEarly(pipeline: Pipeline, frame: ZoneFrame): boolean {
   if (foreignZone(pipeline, frame) !== undefined) return true;
   const minutes = new Set<number>();
   for (const cron of pipeline.crons) {
@@ -232,16 +262,21 @@ const FIELDS = ["minutes", "hours", "days", "months", "weekdays"] as const;
 const sameTimes = (one: Cron, other: Cron): boolean =>
   FIELDS.every((field) => one[field].join() === other[field].join());
 
-/** Minutes of the day. */
+/** The minutes of the day at which a cron expression fires. */
 const minutesOf = ({ minutes, hours }: Cron): readonly number[] =>
   hours.flatMap((hour) => minutes.map((minute) => hour * 60 + minute));
 
-/** A schedule as crontab lines for another machine, with a header that explains how to install them. */
+const EXPORT_TITLE = "Crontab lines of the schedule";
+
+/** Whether a text begins as `renderExport` does. */
+export const isExport = (text: string): boolean => text.startsWith(`# ${EXPORT_TITLE} `);
+
+/** Renders a schedule as crontab lines for another machine, with a header that explains how to install them. */
 export function renderExport(schedule: Schedule, call: Omit<WrapperCall, "schedule">, frame: ZoneFrame): string {
   const file = basename(schedule.source.path);
   const where = call.configDir === undefined ? "" : ` --config-dir ${call.configDir}`;
   const header = [
-    `Crontab lines of the schedule ${schedule.name} (${file}) for another machine.`,
+    `${EXPORT_TITLE} ${schedule.name} (${file}) for another machine.`,
     "",
     "1. Copy the schedule file to that machine and store the schedule, which the runs read:",
     `       pipelinewise-sched install --compile-only${where} ${file}`,
@@ -255,7 +290,7 @@ export function renderExport(schedule: Schedule, call: Omit<WrapperCall, "schedu
   return `${[...header.map((line) => `# ${line}`.trimEnd()), "", ...entries].join("\n")}\n`;
 }
 
-/** Lines that depend on zones are valid on one kind of machine and for a limited time. */
+/** Header lines about time zones: such lines are valid for one machine zone and a limited time. */
 const zoneWords = ({ machineZone, horizon }: ZoneFrame): readonly string[] => [
   `The lines are for a machine in the time zone ${machineZone}. For another one, use export --machine-zone ZONE.`,
   `They are valid until ${new Date(horizon.to).toISOString().slice(0, 10)}. Export them again before that date.`,

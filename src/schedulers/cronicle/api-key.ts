@@ -3,28 +3,27 @@ import { errorCode, StoreError } from "../../errors.ts";
 import type { Host } from "../../host.ts";
 import { absolutePath } from "../../storage/config-dir.ts";
 import { open } from "../../storage/fs.ts";
-import { storeFault } from "../../storage/store-error.ts";
+import { READABLE_BY_OTHERS, renderMode } from "../../storage/modes.ts";
+import { ioError } from "../../storage/store-error.ts";
 
-/** How to reach Cronicle and authenticate. */
+/** Addresses and API key of Cronicle. */
 export interface CronicleAccess {
-  /** The primary, then each server that may take its place. The key is sent to these and to no other. */
+  /** The primary server, then each backup. The key is only sent to these. */
   readonly urls: readonly string[];
   /** The API key itself. */
   readonly key: string;
 }
 
-const READABLE_BY_OTHERS = 0o077;
-
-/** A reference to the key that means the same from any folder. */
-export function absoluteReference(reference: string, folder: string, host: Pick<Host, "env">): string {
+/** A reference to the key that is valid in any directory. */
+export function absoluteReference(reference: string, directory: string, host: Pick<Host, "env">): string {
   const path = /^\$\{file:([^}]+)\}$/.exec(reference)?.[1];
-  return path === undefined ? reference : `\${file:${absolutePath(path, folder, host)}}`;
+  return path === undefined ? reference : `\${file:${absolutePath(path, directory, host)}}`;
 }
 
 /**
- * The API key that a reference, `${env:NAME}` or `${file:ABSOLUTE PATH}`, leads to.
+ * Reads the API key from its reference, `${env:NAME}` or `${file:ABSOLUTE PATH}`.
  *
- * @throws StoreError that holds nothing of the key
+ * @throws StoreError, which does not contain any part of the key
  */
 export async function readKey(reference: string, { env, uid }: Pick<Host, "env" | "uid">): Promise<string> {
   const [, kind, of = ""] = /^\$\{(env|file):([^}]+)\}$/.exec(reference) ?? [];
@@ -35,7 +34,7 @@ export async function readKey(reference: string, { env, uid }: Pick<Host, "env" 
       hint: "It must contain an API key of Cronicle. An administrator creates one under Admin → API Keys.",
     });
   }
-  // All that Cronicle takes for a key; anything else would be refused by HTTP with the key in the message.
+  // The characters of a Cronicle key. HTTP would reject others with an error message that contains the key.
   if (!/^\w+$/.test(text.trim())) {
     throw new StoreError(
       `cronicle.key: the content of ${where} is not an API key: a key has only letters, digits and _`,
@@ -44,7 +43,7 @@ export async function readKey(reference: string, { env, uid }: Pick<Host, "env" 
   return text.trim();
 }
 
-/** `undefined` where there is none. */
+/** Reads the key file; `undefined` if it does not exist. */
 async function readKeyFile(path: string, uid: number): Promise<string | undefined> {
   try {
     const file = await open(path, constants.O_RDONLY);
@@ -54,7 +53,7 @@ async function readKeyFile(path: string, uid: number): Promise<string | undefine
         throw new StoreError(`cronicle.key: ${path} belongs to user ${owner}, not to you (user ${uid})`);
       }
       if ((mode & READABLE_BY_OTHERS) !== 0) {
-        throw new StoreError(`cronicle.key: ${path} can be read by others (mode ${(mode & 0o777).toString(8)})`, {
+        throw new StoreError(`cronicle.key: ${path} can be read by others (mode ${renderMode(mode)})`, {
           hint: `Run chmod 600 ${path}: anyone with the key can run any command as Cronicle's user.`,
         });
       }
@@ -64,6 +63,6 @@ async function readKeyFile(path: string, uid: number): Promise<string | undefine
     }
   } catch (error) {
     if (errorCode(error) === "ENOENT") return undefined;
-    throw error instanceof StoreError ? error : storeFault("read cronicle.key", path, error);
+    throw error instanceof StoreError ? error : ioError("read cronicle.key", path, error);
   }
 }

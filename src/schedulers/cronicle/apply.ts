@@ -2,20 +2,20 @@ import { errorMessage, StoreError } from "../../errors.ts";
 import { NothingDoneError } from "../scheduler.ts";
 import { type CronicleCall, CronicleRefusal, NotReachedError } from "./client.ts";
 import { describeAction, type EventAction, eventDifferences } from "./diff.ts";
-import type { CronicleEvent } from "./event.ts";
+import { type CronicleEvent, newEvent, RETIRED_NOTES } from "./event.ts";
 import { readEvents } from "./read.ts";
 
-/** A category that is to be made first. */
+/** A category that must be created first. */
 export interface NewCategory {
   readonly id: string;
   readonly title: string;
 }
 
 /**
- * Carries out what was worked out, one call after the other, category first, removals last.
+ * Applies the planned actions, one call after the other: first the category, last the removals.
  *
- * @returns what was left undone, one sentence each: an event that was to be deleted is at work
- * @throws NothingDoneError, StoreError saying how far it came
+ * @returns one sentence for each event that could not be deleted because it is running
+ * @throws NothingDoneError, or StoreError that says which actions were done
  */
 export async function applyActions(
   api: CronicleCall,
@@ -25,7 +25,7 @@ export async function applyActions(
   const left: string[] = [];
   const todo = actions.filter(({ kind }) => kind !== "keep");
   let done = 0;
-  // A part of an action may be done: an event is disabled before it is deleted.
+  // An action may be done in part: an event is disabled before it is deleted.
   let touched = false;
   const call: CronicleCall = async (name, body) => {
     const answer = await api(name, body);
@@ -54,14 +54,14 @@ export async function applyActions(
   return left;
 }
 
-/** @returns whether all of it could be done */
+/** Applies one action. @returns whether it was done completely */
 async function act(call: CronicleCall, action: EventAction): Promise<boolean> {
   switch (action.kind) {
     case "create":
-      await call("create_event", action.event);
+      await call("create_event", newEvent(action.event));
       return true;
     case "update":
-      // Each call takes the first record of the id, so that the last one stays, and becomes what it should be.
+      // Each call deletes the first record of the id. The last one stays and is updated.
       for (let record = 0; record < action.spare; record++) {
         if (!(await deleteEvent(call, action.event.id))) break;
       }
@@ -69,7 +69,7 @@ async function act(call: CronicleCall, action: EventAction): Promise<boolean> {
       return true;
     case "delete":
       for (let record = 0; record < action.records; record++) {
-        await call("update_event", { id: action.id, enabled: 0 });
+        await call("update_event", { id: action.id, enabled: 0, notes: RETIRED_NOTES });
         if (!(await deleteEvent(call, action.id))) return false;
       }
       return true;
@@ -78,7 +78,7 @@ async function act(call: CronicleCall, action: EventAction): Promise<boolean> {
   }
 }
 
-/** @returns false: it has jobs at work */
+/** Deletes an event. @returns false if it has running jobs */
 async function deleteEvent(call: CronicleCall, id: string): Promise<boolean> {
   try {
     await call("delete_event", { id });
@@ -104,12 +104,12 @@ function stopped(
 }
 
 /**
- * Reads back what an apply has made. Cronicle knows no lock and takes a second event of the same id: who installs at the
- * same time from elsewhere shows here.
+ * Reads the events back and compares them with the plan. Cronicle has no lock and accepts a second event with the same id,
+ * so this detects another install at the same time.
  *
- * @throws StoreError naming the first event that is not as it should be
+ * @throws StoreError that names the first event that differs
  */
-export async function demandSettled(call: CronicleCall, wanted: readonly CronicleEvent[]): Promise<void> {
+export async function assertSettled(call: CronicleCall, wanted: readonly CronicleEvent[]): Promise<void> {
   const found = await readEvents(call);
   for (const event of wanted) {
     const [first, ...spare] = found.filter(({ id }) => id === event.id);

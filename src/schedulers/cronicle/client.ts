@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { errorCode, StoreError } from "../../errors.ts";
+import { INSPECT_LIMIT_MS } from "../scheduler.ts";
 import type { CronicleAccess } from "./api-key.ts";
 
 /** A call that Cronicle understood and refused. */
 export class CronicleRefusal extends StoreError {
-  /** Cronicle's own word for the kind: "api", "session", "event", "user", … */
+  /** Cronicle's code for the kind of refusal: "api", "session", "event", "user", … */
   readonly code: string;
   readonly description: string;
 
@@ -31,23 +32,23 @@ function hintFor(description: string): string | undefined {
   return undefined;
 }
 
-/** The kinds of answers of Cronicle's API. */
+/** An answer of Cronicle's API. */
 type Answer =
   | { readonly kind: "done"; readonly body: Readonly<Record<string, unknown>> }
-  /** The server is a backup or a worker. `primary`: the address of the one it takes for the primary. */
+  /** The server is a backup or a worker. `primary` is the address of the primary, as far as it knows. */
   | { readonly kind: "not-primary"; readonly primary: string | undefined }
   | { readonly kind: "refused"; readonly code: string; readonly description: string }
-  /** Nothing that Cronicle would say. */
+  /** The answer does not come from Cronicle. */
   | { readonly kind: "strange"; readonly what: string };
 
-/** What came over the wire. */
+/** A raw HTTP answer. */
 interface RawAnswer {
   readonly status: number;
   readonly location: string | undefined;
   readonly text: string;
 }
 
-/** Reads an answer. Cronicle says its refusals with status 200, and sends a caller on to the primary with 302. */
+/** Parses an answer. Cronicle sends refusals with status 200, and redirects to the primary with 302. */
 function readAnswer({ status, location, text }: RawAnswer): Answer {
   const body = parseObject(text);
   if (body?.["code"] === "master") return { kind: "not-primary", primary: originOf(location) };
@@ -81,7 +82,7 @@ function parseObject(text: string): Readonly<Record<string, unknown>> | undefine
   }
 }
 
-/** Of an address, what may be shown: a path may hold the key. */
+/** The part of an address that may be shown. The path may contain the key. */
 function originOf(location: string | undefined): string | undefined {
   return location !== undefined && URL.canParse(location) ? new URL(location).origin : undefined;
 }
@@ -91,29 +92,32 @@ export type CronicleCall = (name: string, body: object) => Promise<Readonly<Reco
 
 /** Timeouts, in milliseconds. */
 export interface CallTiming {
-  /** For an answer. */
+  /** Time for an answer. */
   readonly answerMs: number;
-  /** For a new primary, when the old one is gone: a backup takes its place after 60 s, as Cronicle is delivered. */
+  /** Time for a new primary after the old one has failed. By default a backup takes over after 60 s. */
   readonly electionMs: number;
-  /** Between two looks for it. */
+  /** Time between two checks for a new primary. */
   readonly pauseMs: number;
-  /** Until it is said that we wait for an answer. */
+  /** Time after which a message says that the answer is slow. */
   readonly silenceMs: number;
 }
 
 const TIMING: CallTiming = { answerMs: 30_000, electionMs: 90_000, pauseMs: 2_000, silenceMs: 3_000 };
 
-/** How an API is called. */
+/** Timeouts of `inspect`, which does not wait for a new primary. */
+export const LOOK_TIMING: CallTiming = { ...TIMING, answerMs: INSPECT_LIMIT_MS, electionMs: 0 };
+
+/** Options for calls of the API. */
 interface CallOptions {
-  /** Hears what is waited for. */
+  /** Reports what the program is waiting for. */
   readonly tell: (line: string) => void;
   readonly timing?: CallTiming;
 }
 
-/** No address leads to a Cronicle that would do it: nothing was done. */
+/** No address leads to a primary server. Nothing was changed. */
 export class NotReachedError extends StoreError {}
 
-/** Codes of a connection that did not come about. */
+/** Error codes of a connection that was not established. */
 const NOT_REACHED = [
   "ECONNREFUSED",
   "ENOTFOUND",
@@ -127,10 +131,10 @@ const NOT_REACHED = [
 type Attempt = Answer | { readonly kind: "not-reached"; readonly what: string; readonly cause: unknown };
 
 /**
- * Cronicle's API by its settings' addresses: each is asked in turn until one is the primary.
+ * Opens Cronicle's API. It asks each configured address until one is the primary.
  *
- * A redirect is not followed: it names the primary by a bare address, would be followed as a GET without its body, and
- * takes the key along. What may have been executed is never sent twice. No message holds a key.
+ * It does not follow redirects: they name the primary by a bare address, turn the call into a GET without a body, and would
+ * pass on the key. A call that may have been executed is never sent twice. No message contains a key.
  */
 export function cronicleApi({ urls, key }: CronicleAccess, { tell, timing = TIMING }: CallOptions): CronicleCall {
   let order = urls;
@@ -156,11 +160,26 @@ export function cronicleApi({ urls, key }: CronicleAccess, { tell, timing = TIMI
   };
 }
 
-/** Whether a new primary is to be expected: the servers know of none, or the one they know of is gone. */
+/** Whether a new primary may still appear: the servers know none, or the one they know has failed. */
 function mayHeal(attempts: readonly Attempt[]): boolean {
   const backups = attempts.filter((attempt) => attempt.kind === "not-primary");
   if (backups.some(({ primary }) => primary === undefined)) return true;
   return backups.length > 0 && attempts.some(({ kind }) => kind === "not-reached");
+}
+
+/** A page of a schedule has less than 1 MiB. */
+const MOST_BYTES = 32 * 1024 * 1024;
+
+/** The text of an answer; `undefined` if it is too long: reading then stops at the limit. */
+async function readText({ body }: Response): Promise<string | undefined> {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const part of body ?? []) {
+    size += part.length;
+    if (size > MOST_BYTES) return undefined;
+    parts.push(part);
+  }
+  return Buffer.concat(parts).toString("utf8");
 }
 
 async function post(
@@ -180,7 +199,10 @@ async function post(
       signal: AbortSignal.timeout(timing.answerMs),
     });
     const location = response.headers.get("location") ?? undefined;
-    return readAnswer({ status: response.status, location, text: await response.text() });
+    const text = await readText(response);
+    return text === undefined
+      ? { kind: "strange", what: `answers with more than ${MOST_BYTES / 1024 / 1024} MiB (status ${response.status})` }
+      : readAnswer({ status: response.status, location, text });
   } catch (error) {
     const cause = error instanceof Error ? error.cause : undefined;
     const code = errorCode(cause);
@@ -206,7 +228,7 @@ async function post(
   }
 }
 
-/** A connection that stood may end by the same codes: what was sent may then have arrived. */
+/** Whether a call may have arrived. An established connection may end with the same codes. */
 const wasConnected = (cause: unknown): boolean =>
   cause instanceof Error && "syscall" in cause && (cause.syscall === "read" || cause.syscall === "write");
 
@@ -242,6 +264,6 @@ function describe(attempt: Attempt): string {
   }
 }
 
-/** A text of Cronicle's without the keys that it likes to name. */
+/** Removes keys from a text of Cronicle, which often contains them. */
 const maskKeys = (text: string, key: string): string =>
   text.replaceAll(key, "…").replace(/\b(API Key(?: is disabled)?): \S+/g, "$1: …");

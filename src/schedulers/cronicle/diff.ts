@@ -1,48 +1,42 @@
-import { StoreError } from "../../errors.ts";
-import type { Mark } from "../owner-mark.ts";
+import { contentDigest } from "../../installed/compile.ts";
+import { type Mark, nameTaken, readFileMark, type TakeOver } from "../owner-mark.ts";
 import type { PlannedChange } from "../scheduler.ts";
-import { type CronicleEvent, idPrefix, readMark } from "./event.ts";
+import { type CronicleEvent, isEventId, isOurScript, RETIRED_NOTES } from "./event.ts";
 import { type CronicleTiming, plainTiming, TIMING_LISTS } from "./starts.ts";
 
-/** An event as Cronicle gives it. Versions differ in what they hold. */
+/** An event as Cronicle returns it. Its properties depend on the version. */
 export type FoundEvent = Readonly<Record<string, unknown>> & { readonly id: string };
 
-/** Keys that are compared one by one; `params` and `timing` are compared by what is in them. */
+/** Properties that are compared directly; `params` and `timing` are compared by their content. */
 const ONE_BY_ONE = [
   "title",
   "category",
-  "target",
   "plugin",
   "timezone",
   "notes",
   "algo",
   "multiplex",
   "stagger",
-  "max_children",
-  "queue",
-  "queue_max",
-  "timeout",
-  "retries",
-  "retry_delay",
-  "catch_up",
   "detached",
-  "memory_limit",
-  "memory_sustain",
-  "cpu_limit",
-  "cpu_sustain",
-  "log_max_size",
 ] as const satisfies readonly (keyof CronicleEvent)[];
 
 const PARAMS = ["script", "annotate", "json"] as const;
 
-/** What Cronicle takes for the same: nothing, 0, false and an empty text; a text with blanks at its ends, as its pages trim. */
+/**
+ * Normalises a value. Cronicle treats a missing value, 0, false and an empty text alike, and its pages remove blanks at the
+ * ends of a text.
+ */
 function plain(value: unknown): string {
   if (value === undefined || value === null || value === false || value === 0) return "";
   if (value === true) return "1";
   return typeof value === "string" ? value.trim() : JSON.stringify(value);
 }
 
-const yesOrNo = (value: unknown): string => (plain(value) === "" ? "no" : "yes");
+/** Whether Cronicle starts an event. */
+export const isEnabled = ({ enabled }: FoundEvent): boolean => plain(enabled) !== "";
+
+/** Whether this program has disabled an event that it could not delete yet. */
+export const isRetired = ({ notes }: FoundEvent): boolean => plain(notes) === RETIRED_NOTES;
 
 /**
  * Differences between an event in Cronicle and the intended one, one per line: `timeout: 60, then 0`. Ignores
@@ -51,12 +45,24 @@ const yesOrNo = (value: unknown): string => (plain(value) === "" ? "no" : "yes")
 export function eventDifferences(found: FoundEvent, wanted: CronicleEvent): readonly string[] {
   const params = record(found["params"]);
   return [
-    ...difference("enabled", yesOrNo(found["enabled"]), yesOrNo(wanted.enabled)),
+    ...(wanted.enabled === undefined ? [] : difference("enabled", isEnabled(found) ? "yes" : "no", "yes")),
+    ...(wanted.target === undefined ? [] : difference("target", found["target"], wanted.target)),
     ...ONE_BY_ONE.flatMap((key) => difference(key, found[key], wanted[key])),
     ...PARAMS.flatMap((key) => difference(key, params[key], wanted.params[key])),
     ...difference("times", describeFoundTiming(found["timing"]), describeTiming(wanted.timing)),
   ];
 }
+
+/** A digest of the fields that set the times and the command of an event. A user may edit the other fields. */
+export const eventDigest = ({ params, timing, plugin, timezone }: Readonly<Record<string, unknown>>): string =>
+  contentDigest(
+    JSON.stringify([
+      plain(plugin),
+      plain(timezone),
+      ...PARAMS.map((key) => plain(record(params)[key])),
+      describeFoundTiming(timing),
+    ]),
+  );
 
 function difference(key: string, before: unknown, after: unknown): readonly string[] {
   const [is, shall] = [plain(before), plain(after)];
@@ -70,7 +76,7 @@ function difference(key: string, before: unknown, after: unknown): readonly stri
   ];
 }
 
-/** An event without a timing is started by hand only. */
+/** Describes a timing. An event without one is only started by hand. */
 function describeFoundTiming(timing: unknown): string {
   if (typeof timing !== "object" || timing === null) return "by hand only";
   const { years } = record(timing);
@@ -79,7 +85,7 @@ function describeFoundTiming(timing: unknown): string {
   return `${describeTiming(Object.fromEntries(lists))}${ofYears}`;
 }
 
-/** A timing in words: "minutes 0,30, hours 4". */
+/** Describes a timing: "minutes 0,30, hours 4". */
 function describeTiming(timing: CronicleTiming): string {
   const own = plainTiming(timing);
   const lists = TIMING_LISTS.flatMap(([list]) => (own[list] === undefined ? [] : [`${list} ${own[list].join()}`]));
@@ -92,7 +98,7 @@ const numbers = (value: unknown): readonly number[] =>
 const record = (value: unknown): Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null ? { ...value } : {};
 
-/** What is done about one event. `spare`: further records of its id, which Cronicle allows. */
+/** A planned action for one event. `spare`: further records with its id, which Cronicle allows. */
 export type EventAction =
   | { readonly kind: "create"; readonly event: CronicleEvent }
   | {
@@ -104,19 +110,20 @@ export type EventAction =
   | { readonly kind: "keep"; readonly event: CronicleEvent }
   | { readonly kind: "delete"; readonly id: string; readonly title: string; readonly records: number };
 
-/** Works out what makes Cronicle's events those of a schedule. @throws StoreError where one of them belongs to somebody else */
+/** Plans the actions that turn Cronicle's events into those of a schedule. @throws StoreError if one belongs to somebody else */
 export function planEvents(
   found: readonly FoundEvent[],
   wanted: readonly CronicleEvent[],
-  { mark, replace }: { readonly mark: Mark; readonly replace: boolean },
+  { mark, takeOver }: { readonly mark: Mark; readonly takeOver: TakeOver },
 ): readonly EventAction[] {
   const byId = new Map<string, FoundEvent[]>();
   for (const event of found) byId.set(event.id, [...(byId.get(event.id) ?? []), event]);
-  const actions = wanted.map((event): EventAction => {
-    // Cronicle itself acts on the first record of an id.
-    const [first, ...spare] = byId.get(event.id) ?? [];
-    if (first === undefined) return { kind: "create", event };
-    if (!replace) for (const one of [first, ...spare]) demandOurs(one, mark);
+  const actions = wanted.map((properties): EventAction => {
+    // Cronicle itself uses the first record of an id.
+    const [first, ...spare] = byId.get(properties.id) ?? [];
+    if (first === undefined) return { kind: "create", event: properties };
+    const event = isRetired(first) ? { ...properties, enabled: 1 as const } : properties;
+    if (!takeOver.replace) for (const one of [first, ...spare]) assertOurs(one, mark, takeOver);
     const differences = eventDifferences(first, event);
     if (differences.length === 0 && spare.length === 0) return { kind: "keep", event };
     return { kind: "update", event, spare: spare.length, differences };
@@ -126,21 +133,27 @@ export function planEvents(
   return [...actions, ...orphans];
 }
 
-/** All events of a schedule, to be taken away; those that others made, whatever they are called, stay. */
+/**
+ * The events of a schedule: those that have one of its ids and a script of this program. Their notes and titles may
+ * have been edited.
+ */
+export const ownEvents = (
+  found: readonly FoundEvent[],
+  owner: Pick<Mark, "schedule" | "configDir">,
+): readonly FoundEvent[] =>
+  found.filter((event) => {
+    if (!isEventId(owner.schedule, event.id) || !isOurScript(scriptOf(event))) return false;
+    const mark = readFileMark(scriptOf(event));
+    return mark === undefined || (mark.schedule === owner.schedule && mark.configDir === owner.configDir);
+  });
+
+/** Plans the removal of all events of a schedule. */
 export function planRemoval(
   found: readonly FoundEvent[],
   owner: Pick<Mark, "schedule" | "configDir">,
 ): readonly (EventAction & { readonly kind: "delete" })[] {
-  const ours = found.filter((event) => {
-    const mark = markOf(event);
-    return (
-      event.id.startsWith(idPrefix(owner.schedule)) &&
-      mark?.schedule === owner.schedule &&
-      mark.configDir === owner.configDir
-    );
-  });
   const records = new Map<string, FoundEvent[]>();
-  for (const event of ours) records.set(event.id, [...(records.get(event.id) ?? []), event]);
+  for (const event of ownEvents(found, owner)) records.set(event.id, [...(records.get(event.id) ?? []), event]);
   return [...records].map(([id, same]) => ({
     kind: "delete",
     id,
@@ -149,33 +162,29 @@ export function planRemoval(
   }));
 }
 
-function markOf({ notes }: FoundEvent): Mark | undefined {
-  return typeof notes === "string" ? readMark(notes) : undefined;
+function scriptOf({ params }: FoundEvent): string {
+  const { script } = record(params);
+  return typeof script === "string" ? script : "";
 }
 
-function demandOurs(event: FoundEvent, { schedule, configDir, source }: Mark): void {
-  const theirs = markOf(event);
-  const hint = "Give this schedule another `name`, or add --replace to take over the event.";
-  if (theirs === undefined) {
-    throw new StoreError(
-      `the Cronicle event ${event.id} was not created by pipelinewise-sched (its notes have no ownership mark)`,
-      { hint },
-    );
-  }
+/**
+ * Refuses an event that belongs to another schedule. The id of an event contains a hash of its schedule, tap and
+ * target, so without a mark in its script the id alone decides.
+ */
+function assertOurs(event: FoundEvent, { schedule, configDir, source }: Mark, { isSameSource }: TakeOver): void {
+  const theirs = readFileMark(scriptOf(event));
+  if (theirs === undefined) return;
   const differing = [
-    ["schedule", theirs.schedule, schedule],
-    ["config directory", theirs.configDir, configDir],
-    ["schedule file", theirs.source, source],
-  ].find(([, before, now]) => before !== now);
+    { what: "schedule", before: theirs.schedule, now: schedule },
+    { what: "config directory", before: theirs.configDir, now: configDir },
+    { what: "schedule file", before: theirs.source, now: isSameSource(theirs.source) ? theirs.source : source },
+  ].find(({ before, now }) => before !== now);
   if (differing === undefined) return;
-  const [what, before, now] = differing;
-  throw new StoreError(
-    `schedule name ${schedule} is already installed in Cronicle from another ${what}, ${before} (here: ${now})`,
-    { hint },
-  );
+  const { what, before, now } = differing;
+  throw nameTaken({ name: schedule, where: "in Cronicle", what, theirs: before, ours: now });
 }
 
-/** An action for people. */
+/** Describes an action for people. */
 export function describeAction(action: EventAction): PlannedChange {
   switch (action.kind) {
     case "create":

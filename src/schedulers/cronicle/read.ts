@@ -6,9 +6,9 @@ const PAGE = 200;
 const MOST_READS = 4;
 
 /**
- * Every event that Cronicle shows us, ours or not; an id that stands twice there, stands twice here.
+ * Reads all events that the API key can see. An id that Cronicle has twice is returned twice.
  *
- * The list is read page by page, newest first. One that others change meanwhile shifts: it is then read again.
+ * The list is read page by page, newest first. If others change it during that time, it is read again.
  */
 export async function readEvents(call: CronicleCall): Promise<readonly FoundEvent[]> {
   for (let read = 1; read <= MOST_READS; read++) {
@@ -27,7 +27,7 @@ async function readOnce(call: CronicleCall): Promise<readonly FoundEvent[] | und
     const { rows, list } = await call("get_schedule", { offset: events.length, limit: PAGE });
     const page = eventsIn(rows);
     const total = lengthOf(list);
-    // Old versions say a length of 0 behind the end.
+    // Old versions report a length of 0 after the last page.
     if (page.length > 0 || length === undefined) {
       if (length !== undefined && total !== length) return undefined;
       length = total;
@@ -53,14 +53,14 @@ function lengthOf(list: unknown): number {
   throw strange("list.length");
 }
 
-/** A category as its events name it. */
+/** A category of events. */
 export interface Category {
   readonly id: string;
   readonly title: string;
   readonly enabled: boolean;
 }
 
-/** Every category there is; a key sees all of them. */
+/** Reads all categories. Every API key can see them. */
 export async function readCategories(call: CronicleCall): Promise<readonly Category[]> {
   const { rows } = await call("get_categories", { offset: 0, limit: 10_000 });
   return eventsIn(rows).map(({ id, title, enabled }) => ({
@@ -70,11 +70,11 @@ export async function readCategories(call: CronicleCall): Promise<readonly Categ
   }));
 }
 
-/** The category of a setting, which may be an id or, as people see it, a title. */
+/** Finds the category of a setting, which may be an id or a title. */
 export const findCategory = (categories: readonly Category[], wanted: string): Category | undefined =>
   categories.find(({ id }) => id === wanted) ?? categories.find(({ title }) => title === wanted);
 
-/** The category that a setting asks for and that is not there yet: its id is made of the title's letters and digits. */
+/** A new category for a setting. Its id consists of the letters and digits of the title. */
 export function newCategory(wanted: string, taken: readonly Category[]): Pick<Category, "id" | "title"> {
   const id =
     wanted

@@ -1,6 +1,6 @@
-import { findInClockChanges } from "../../cron/clock-changes.ts";
 import type { Cron } from "../../cron/expression.ts";
-import { runTimes } from "../../cron/next-runs.ts";
+import { findClockChangeEffects } from "../../cron/pitfalls.ts";
+import { runTimes } from "../../cron/run-times.ts";
 import { exactSets, utcCandidates } from "../../cron/utc-schedule.ts";
 import { zoneClock } from "../../cron/zone-clock.ts";
 import type { Horizon } from "../../cron/zone-table.ts";
@@ -8,8 +8,8 @@ import { MINUTE_MS } from "../../time-units.ts";
 import { cronicleZone } from "./time-zones.ts";
 
 /**
- * When Cronicle starts an event, by its own names: each list is all that matches, a list that is absent is "every", and
- * all of them must match, days and weekdays too. Weekdays are 0-6, 0 is Sunday.
+ * The times of an event, in Cronicle's own terms. A missing list means "every". All lists must match, days and weekdays
+ * too. Weekdays are 0-6, and 0 is Sunday.
  */
 export interface CronicleTiming {
   readonly minutes?: readonly number[];
@@ -19,7 +19,7 @@ export interface CronicleTiming {
   readonly weekdays?: readonly number[];
 }
 
-/** The lists of a timing, and how many values make each of them "every". */
+/** The lists of a timing, and the number of values that means "every". */
 export const TIMING_LISTS = [
   ["minutes", 60],
   ["hours", 24],
@@ -28,7 +28,7 @@ export const TIMING_LISTS = [
   ["weekdays", 7],
 ] as const satisfies readonly (readonly [keyof CronicleTiming, number])[];
 
-/** A timing in one form: ascending, each value once, "every" left out. */
+/** A timing in its canonical form: ascending, without duplicates, and without lists that mean "every". */
 export function plainTiming(timing: CronicleTiming): CronicleTiming {
   const lists = TIMING_LISTS.flatMap(([list, all]) => {
     const values = [...new Set(timing[list] ?? [])].sort((a, b) => a - b);
@@ -37,31 +37,31 @@ export function plainTiming(timing: CronicleTiming): CronicleTiming {
   return Object.fromEntries(lists);
 }
 
-/** The starts that one event of a pipeline makes. */
+/** The starts by one event of a pipeline. */
 export interface EventStarts {
   readonly timing: CronicleTiming;
-  /** IANA name that Cronicle knows. */
+  /** IANA name of a time zone that Cronicle knows. */
   readonly timezone: string;
   /**
-   * `times`: the pipeline's own; `landing`: the minute at which clocks that went forward land, where what they skipped is
-   * made up; `candidates`: minutes of UTC at which something may be due.
+   * `times`: the pipeline's own times; `landing`: the first minute after clocks go forward, when skipped times are caught
+   * up; `candidates`: minutes in UTC at which the pipeline may be due.
    */
   readonly kind: "times" | "landing" | "candidates";
 }
 
-/** A pipeline's times, in the zone that they are meant in. */
+/** A pipeline's times and their time zone. */
 export interface ZonedCrons {
   readonly crons: readonly Cron[];
   readonly zone: string;
 }
 
 /**
- * By which events Cronicle starts a pipeline whenever it is due; what they start besides, the run turns away.
+ * Computes the events by which Cronicle starts a pipeline whenever it is due. The run skips all other starts.
  *
- * Cronicle goes by each minute's local time: what the clocks skip is lost there, what they show twice is started twice.
- * So a pipeline keeps its zone, has one event more where something is to be made up after a change, and the second start
- * of a repeated minute finds nothing due. Only where Cronicle's zone data know no zone that keeps the same time, it is
- * started by candidates in UTC. No two events start at the same minute, but for those of a clock change.
+ * Cronicle uses the local time of each minute: it loses skipped times and starts repeated ones twice. So a pipeline keeps its
+ * time zone, gets one more event if skipped times must be caught up, and the second start of a repeated minute is not due.
+ * If Cronicle's data have no zone with the same time, candidate times in UTC start the pipeline. Two events never start in
+ * the same minute, except during a clock change.
  */
 export function eventStarts({ crons, zone }: ZonedCrons, horizon: Horizon): readonly EventStarts[] {
   const timezone = cronicleZone(zone);
@@ -79,18 +79,18 @@ export function eventStarts({ crons, zone }: ZonedCrons, horizon: Horizon): read
 }
 
 /**
- * The minutes at which skipped times are made up, unless a start falls on them anyway; by month and weekday, as they come
- * each year.
+ * The minutes at which skipped times are caught up, unless a start is due at that minute anyway. They are given by month and
+ * weekday, because they recur each year.
  */
 function landings({ crons, zone }: ZonedCrons, horizon: Horizon): readonly CronicleTiming[] {
   const madeUp = crons
     .filter((cron) => cron.class === "fixed")
-    .flatMap((cron) => findInClockChanges(cron, zone, horizon))
-    .filter(({ happens }) => happens === "made up");
+    .flatMap((cron) => findClockChangeEffects(cron, zone, horizon))
+    .filter(({ effect: happens }) => happens === "made up");
   const found = new Map<string, Required<Pick<CronicleTiming, "minutes" | "hours" | "months" | "weekdays">>>();
   for (const { change } of madeUp) {
     const span = { zone, from: change.at, to: change.at + MINUTE_MS };
-    if (crons.some((cron) => !runTimes(cron, span, "each-pass").next().done)) continue;
+    if (crons.some((cron) => !runTimes(cron, { ...span, handling: "each-pass" }).next().done)) continue;
     const wall = new Date(change.at + change.after);
     const [minute, hour] = [wall.getUTCMinutes(), wall.getUTCHours()];
     const before = found.get(`${hour}:${minute}`);
@@ -104,10 +104,10 @@ function landings({ crons, zone }: ZonedCrons, horizon: Horizon): readonly Croni
   return [...found.values()].map(plainTiming);
 }
 
-/** Whether the events of a pipeline start it also when nothing is due, so that such a start is nothing to tell. */
-export function isLoose({ crons, zone }: ZonedCrons, horizon: Horizon): boolean {
+/** Whether the events of a pipeline also start it when it is not due, so that such a start is only counted. */
+export function mayFireEarly({ crons, zone }: ZonedCrons, horizon: Horizon): boolean {
   return (
     eventStarts({ crons, zone }, horizon).some(({ kind }) => kind !== "times") ||
-    crons.some((cron) => findInClockChanges(cron, zone, horizon).some(({ happens }) => happens === "once"))
+    crons.some((cron) => findClockChangeEffects(cron, zone, horizon).some(({ effect }) => effect === "once"))
   );
 }

@@ -1,23 +1,24 @@
-import { clockContact } from "../../cron/clock-changes.ts";
+import { dstOverlap } from "../../cron/clock-changes.ts";
 import { exactSets, type TimeSet, utcCandidates } from "../../cron/utc-schedule.ts";
 import { zoneClock } from "../../cron/zone-clock.ts";
 import type { Horizon } from "../../cron/zone-table.ts";
 import type { Pipeline } from "../../schedule/schedule.ts";
 
-/** When a timer elapses. */
+/** The times of a timer. */
 export interface Calendar {
-  /** systemd.time(7); any of them is enough. */
+  /** Calendar events, see systemd.time(7). The timer elapses at each of them. */
   readonly specs: readonly string[];
-  /** Whether some of the starts may not be due, so that the run decides. */
-  readonly isLoose: boolean;
+  /** Whether the timer may start the pipeline when it is not due, so that the run decides. */
+  readonly mayFireEarly: boolean;
 }
 
 /**
- * A pipeline's times for systemd. It asks for both day fields, so that "either" is two lines. Of a clock change it loses
- * what is skipped, and starts nothing at all in the second pass of a repeated hour: a cron that meets one goes by
- * candidates in UTC.
+ * Converts a pipeline's times to calendar events. systemd requires both day fields to match, so "either" becomes two events.
  *
- * @param frame.machineZone zone of a pipeline that names none: its other lines go by whatever zone the machine has
+ * systemd loses the times that a clock change skips, and starts nothing in the second pass of a repeated hour. A cron
+ * expression that a clock change affects gets candidate times in UTC.
+ *
+ * @param frame.machineZone time zone of a pipeline that names none; its plain events have no zone and use the machine's
  */
 export function calendarOf(
   { crons, timezone }: Pick<Pipeline, "crons" | "timezone">,
@@ -25,8 +26,8 @@ export function calendarOf(
 ): Calendar {
   const clock = zoneClock(timezone ?? machineZone);
   const touched = crons.filter((cron) => {
-    const contact = clockContact(cron, clock, horizon);
-    return contact === "inside" || contact === "every-hour";
+    const overlap = dstOverlap(cron, clock, horizon);
+    return overlap === "overlapping" || overlap === "every-hour";
   });
   const plain = exactSets(crons.filter((cron) => !touched.includes(cron)));
   const candidates = utcCandidates(touched, clock, horizon);
@@ -35,13 +36,13 @@ export function calendarOf(
       ...plain.map((set) => renderSpec(set, timezone)),
       ...(touched.length === 0 ? [] : candidates.map((set) => renderSpec(set, "UTC"))),
     ],
-    isLoose: touched.length > 0,
+    mayFireEarly: touched.length > 0,
   };
 }
 
 const WEEKDAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 
-/** One calendar event, such as `Mon..Fri *-*-* 08..18:00/5:00 Europe/London`; without a zone it goes by the machine's. */
+/** Renders a calendar event, such as `Mon..Fri *-*-* 08..18:00/5:00 Europe/London`. Without a zone it uses the machine's. */
 function renderSpec({ minutes, hours, days, months, weekdays }: TimeSet, zone: string | undefined): string {
   const date = `*-${renderNumbers(months, 1, 12)}-${renderNumbers(days, 1, 31)}`;
   const time = `${renderNumbers(hours, 0, 23)}:${renderNumbers(minutes, 0, 59)}:00`;
@@ -49,13 +50,13 @@ function renderSpec({ minutes, hours, days, months, weekdays }: TimeSet, zone: s
   return [...week, date, time, ...(zone === undefined ? [] : [zone])].join(" ");
 }
 
-/** systemd's weeks begin on Monday, and its ranges must not run over their end. */
+/** Renders weekdays. systemd's week begins on Monday, and a range must not cross its end. */
 function renderWeekdays(weekdays: readonly number[]): string {
   const fromMonday = weekdays.map((weekday) => (weekday + 6) % 7).sort((one, other) => one - other);
   return renderRuns(fromMonday, (day) => WEEKDAYS[(day + 1) % 7] ?? "");
 }
 
-/** A list of numbers as short as systemd reads it: `*`, `00/5`, `08..18`, `01,15`. */
+/** Renders numbers in their shortest form: `*`, `00/5`, `08..18`, `01,15`. */
 function renderNumbers(values: readonly number[], low: number, high: number): string {
   if (values.length === high - low + 1) return "*";
   const [first = low, second = first] = values;
@@ -67,7 +68,7 @@ function renderNumbers(values: readonly number[], low: number, high: number): st
 
 const padded = (value: number): string => String(value).padStart(2, "0");
 
-/** Ascending values, three and more in a row as a range. */
+/** Renders ascending values; three or more consecutive ones become a range. */
 function renderRuns(values: readonly number[], nameOf: (value: number) => string): string {
   const runs: number[][] = [];
   for (const value of values) {

@@ -1,46 +1,47 @@
 import { StoreError } from "../../errors.ts";
 import { diffLines } from "../../text/diff.ts";
-import type { Mark } from "../owner-mark.ts";
+import type { Mark, TakeOver } from "../owner-mark.ts";
 import type { PlannedChange } from "../scheduler.ts";
 import type { UnitState } from "./systemctl.ts";
 import type { FoundUnit } from "./unit-files.ts";
 import type { Unit } from "./units.ts";
 
-/** One unit, and what is to be done with it. */
+/** A planned change of one unit. */
 export interface UnitChange {
   readonly name: string;
-  /** What its file is to hold; `undefined`: it goes. */
+  /** The new unit file; `undefined` if it is removed. */
   readonly unit: Unit | undefined;
   readonly planned: PlannedChange;
 }
 
-/** What stands there. */
+/** The units that are installed now. */
 export interface FoundUnits {
-  readonly folder: string;
+  readonly directory: string;
   readonly units: ReadonlyMap<string, FoundUnit>;
-  /** `undefined` where no systemd runs that could say. */
+  /** `undefined` if no systemd is running. */
   readonly states: ReadonlyMap<string, UnitState> | undefined;
 }
 
 const isTimer = (name: string): boolean => name.endsWith(".timer");
 
-const isOf = (mark: Mark | undefined, own: Pick<Mark, "schedule" | "configDir">): boolean =>
+/** Whether a mark is the one of a schedule. */
+export const isOf = (mark: Mark | undefined, own: Pick<Mark, "schedule" | "configDir">): boolean =>
   mark?.schedule === own.schedule && mark.configDir === own.configDir;
 
-/** What an install changes, unit by unit. @throws StoreError where one is not ours to write over */
+/** Plans the changes of an install, unit by unit. @throws StoreError if a unit belongs to somebody else */
 export function planUnits(
   wanted: readonly Unit[],
   found: FoundUnits,
   own: Mark,
-  { replace }: { readonly replace: boolean },
+  takeOver: TakeOver,
 ): readonly UnitChange[] {
-  for (const { name } of wanted) demandOwn(found.units.get(name), found.folder, own, replace);
+  for (const { name } of wanted) assertOwn(found.units.get(name), found.directory, own, takeOver);
   const names = new Set(wanted.map(({ name }) => name));
   const changes = wanted.map((unit) => ({ name: unit.name, unit, planned: planUnit(unit, found) }));
   return [...changes, ...planRemoval(found, own).filter(({ name }) => !names.has(name))];
 }
 
-/** What an uninstall changes. */
+/** Plans the changes of an uninstall. */
 export const planRemoval = (
   { units }: Pick<FoundUnits, "units">,
   own: Pick<Mark, "schedule" | "configDir">,
@@ -49,25 +50,30 @@ export const planRemoval = (
     .filter(({ mark }) => isOf(mark, own))
     .map(({ name }) => ({ name, unit: undefined, planned: { kind: "removed", what: name, differences: [] } }));
 
-function demandOwn(found: FoundUnit | undefined, folder: string, own: Mark, replace: boolean): void {
+function assertOwn(
+  found: FoundUnit | undefined,
+  directory: string,
+  own: Mark,
+  { replace, isSameSource }: TakeOver,
+): void {
   if (found === undefined) return;
   const { name, mark } = found;
   if (mark === undefined) {
     throw new StoreError(
-      `${folder}/${name} was not written by pipelinewise-sched: it does not begin with the ownership mark`,
+      `${directory}/${name} was not written by pipelinewise-sched: it does not begin with the ownership mark`,
       {
         hint: "Nothing was changed. Check the file and move it to another directory.",
       },
     );
   }
-  if (replace || (isOf(mark, own) && mark.source === own.source)) return;
+  if (replace || (isOf(mark, own) && isSameSource(mark.source))) return;
   throw new StoreError(
-    `${folder}/${name} belongs to the schedule ${mark.schedule} of ${mark.source}, config directory ${mark.configDir}`,
-    { hint: "Give this schedule another `name`, or add --replace to take over the unit." },
+    `${directory}/${name} belongs to the schedule ${mark.schedule} of ${mark.source}, config directory ${mark.configDir}`,
+    { hint: "Give this schedule another `name`, or take over the unit with `install --replace`." },
   );
 }
 
-/** What matters of a unit that is new. */
+/** The important lines of a new unit. */
 const TELLING = /^(OnCalendar|ExecStart)=/;
 
 function planUnit({ name, text }: Unit, { units, states }: FoundUnits): PlannedChange {
@@ -82,7 +88,8 @@ function planUnit({ name, text }: Unit, { units, states }: FoundUnits): PlannedC
   return { kind: differences.length === 0 ? "unchanged" : "changed", what: name, differences };
 }
 
-function stateDifferences(name: string, state: UnitState | undefined): readonly string[] {
+/** The changes that `install` would make in the state of a unit. */
+export function stateDifferences(name: string, state: UnitState | undefined): readonly string[] {
   return [
     ...(state?.isStale === true ? ["not reloaded by systemd since it changed, then reloaded"] : []),
     ...(isTimer(name) && state?.isEnabled !== true ? ["disabled, then enabled"] : []),
@@ -90,7 +97,7 @@ function stateDifferences(name: string, state: UnitState | undefined): readonly 
   ];
 }
 
-/** The timers among the units that are to be enabled and started, and among those the ones to be started anew. */
+/** The timers to enable and start, and those of them to restart. */
 export function timersToStart(
   changes: readonly UnitChange[],
   states: FoundUnits["states"],

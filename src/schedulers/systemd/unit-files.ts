@@ -1,71 +1,62 @@
-import { lstat, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { lstat, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { errorCode } from "../../errors.ts";
-import { storeFault } from "../../storage/store-error.ts";
+import { ioError } from "../../storage/store-error.ts";
+import { replaceFile } from "../../system/replace-file.ts";
 import { type Mark, readFileMark } from "../owner-mark.ts";
 import { PREFIX, type Unit } from "./units.ts";
 
-/** A unit file as it is found. */
+/** An existing unit file. */
 export interface FoundUnit extends Unit {
-  /** `undefined`: not ours, a link, or no file at all. */
+  /** `undefined` if the file is a link, is not a regular file, or has no mark of this program. */
   readonly mark: Mark | undefined;
 }
 
-/** Where systemd keeps the timers that are started with it. */
+/** Directory with the links to the timers that systemd starts by itself. */
 const WANTS = "timers.target.wants";
 
-/** What may follow is anyone's, and may quote one of ours. */
-const firstLine = (text: string): string => text.slice(0, text.indexOf("\n"));
+/** Reads a unit's ownership mark. Only the first line can be the mark; later lines may quote one. */
+export const readUnitMark = (text: string): Mark | undefined => readFileMark(text.slice(0, text.indexOf("\n")));
 
 const isAbsent = (error: unknown): boolean => errorCode(error) === "ENOENT";
 
-/** The unit files of our names in a folder, by name; none where there is no such folder. */
-export async function readUnits(folder: string): Promise<ReadonlyMap<string, FoundUnit>> {
-  const names = await readdir(folder).catch((error) => {
+/** Reads the unit files with this program's names, by name. The directory may be missing. */
+export async function readUnits(directory: string): Promise<ReadonlyMap<string, FoundUnit>> {
+  const names = await readdir(directory).catch((error) => {
     if (isAbsent(error)) return [];
-    throw storeFault("read", folder, error);
+    throw ioError("read", directory, error);
   });
   const found = new Map<string, FoundUnit>();
   for (const name of names.sort()) {
     if (!name.startsWith(PREFIX) || !/\.(service|timer)$/.test(name)) continue;
-    const unit = await readUnit(folder, name);
+    const unit = await readUnit(directory, name);
     if (unit !== undefined) found.set(name, unit);
   }
   return found;
 }
 
-async function readUnit(folder: string, name: string): Promise<FoundUnit | undefined> {
-  const path = join(folder, name);
+async function readUnit(directory: string, name: string): Promise<FoundUnit | undefined> {
+  const path = join(directory, name);
   try {
-    // A link is how a unit is masked, or put there by others.
+    // A link masks a unit, or others created it.
     if (!(await lstat(path)).isFile()) return { name, text: "", mark: undefined };
     const text = await readFile(path, "utf8");
-    return { name, text, mark: readFileMark(firstLine(text)) };
+    return { name, text, mark: readUnitMark(text) };
   } catch (error) {
     if (isAbsent(error)) return undefined;
-    throw storeFault("read", path, error);
+    throw ioError("read", path, error);
   }
 }
 
-/** Writes a unit file in one step; systemd passes over the name that it has meanwhile. */
-export async function writeUnit(folder: string, { name, text }: Unit): Promise<void> {
-  const path = join(folder, name);
-  const beside = join(folder, `.${name}.${process.pid}.tmp`);
-  try {
-    await mkdir(folder, { recursive: true });
-    await writeFile(beside, text, { mode: 0o644 });
-    await rename(beside, path);
-  } catch (error) {
-    await rm(beside, { force: true }).catch(() => {});
-    throw storeFault("write", path, error);
-  }
-}
+/** Writes a unit file. systemd ignores the temporary file. */
+export const writeUnit = (directory: string, { name, text }: Unit): Promise<void> =>
+  replaceFile(join(directory, name), text, 0o644);
 
-/** Removes a unit file, and the link that starts it with systemd where that is left. */
-export async function removeUnit(folder: string, name: string): Promise<void> {
-  for (const path of [join(folder, name), join(folder, WANTS, name)]) {
+/** Removes a unit file, and the link by which systemd starts it. */
+export async function removeUnit(directory: string, name: string): Promise<void> {
+  for (const path of [join(directory, name), join(directory, WANTS, name)]) {
     await rm(path, { force: true }).catch((error) => {
-      throw storeFault("remove", path, error);
+      throw ioError("remove", path, error);
     });
   }
 }

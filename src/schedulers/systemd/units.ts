@@ -1,47 +1,53 @@
 import { isSafeWord, wrapperCommand } from "../../command-line.ts";
 import { describeCron } from "../../cron/describe.ts";
 import { digestOf } from "../../installed/compile.ts";
-import { DEFAULT_COMMAND, type EntryId, entryLabel } from "../../pipeline-id.ts";
-import type { Pipeline } from "../../schedule/schedule.ts";
+import { DEFAULT_COMMAND, DEFAULT_SCHEDULE_NAME, type EntryId, entryLabel } from "../../pipeline-id.ts";
+import { hasTimes, type Pipeline } from "../../schedule/schedule.ts";
 import { renderFileMark } from "../owner-mark.ts";
-import type { ExportJob } from "../scheduler.ts";
+import { configDirOf, type InstallJob } from "../scheduler.ts";
 import { calendarOf } from "./calendar.ts";
 
 /** A unit file. */
 export interface Unit {
-  /** With its ending: `pipelinewise-warehouse-redshift-orders.timer`. */
+  /** File name, such as `pipelinewise-redshift-orders.timer`. */
   readonly name: string;
   readonly text: string;
 }
 
-/** What all unit files of ours are called. */
+/** Prefix of all unit names of this program. */
 export const PREFIX = "pipelinewise-";
 
-/** systemd takes 255 characters, the ending and a file's name while it is written included. */
+/** Longest name: systemd accepts 255 characters, and the temporary file needs some of them. */
 const LONGEST = 200;
 
 /**
- * What a pipeline's units are called, without their ending. Words are joined by a dash, and a dash within one is doubled:
- * none begins with one, so that no two entries have one name.
+ * Name of a pipeline's units, without the suffix. Its parts are joined by a dash, and a dash in a part is doubled. No part
+ * begins with a dash, so two entries never have the same name.
+ *
+ * The name of the default schedule is left out, because the prefix says the same. Such a name has one part less, so its
+ * command follows a colon, which no part contains.
  */
 export function unitName(schedule: string, { target, tap, command, id }: EntryId): string {
   const own = id === undefined ? (command === DEFAULT_COMMAND ? [] : [command]) : [command, id];
-  const words = [schedule, target, tap, ...own].map((word) => word.replaceAll("-", "--"));
-  const name = `${PREFIX}${words.join("-")}`;
+  const joined = (words: readonly string[]): string => words.map((word) => word.replaceAll("-", "--")).join("-");
+  const name =
+    schedule === DEFAULT_SCHEDULE_NAME
+      ? [`${PREFIX}${joined([target, tap])}`, ...(own.length === 0 ? [] : [joined(own)])].join(":")
+      : `${PREFIX}${joined([schedule, target, tap, ...own])}`;
   return name.length <= LONGEST ? name : `${name.slice(0, LONGEST - 17)}-${digestOf(name).slice(0, 16)}`;
 }
 
-/** Whom units are for. */
+/** Values that the units of a schedule share. */
 export interface UnitFrame {
-  /** Who runs the pipelines; `undefined`: whose manager starts them. */
+  /** User who runs the pipelines; `undefined` for the user of the manager. */
   readonly user: string | undefined;
-  /** What else the reader of a unit should know, a line each. */
+  /** Further comment lines for the reader. */
   readonly remarks: readonly string[];
 }
 
-/** The units of a schedule: for each pipeline a service, and the timer that starts it. */
-export function unitsOf(job: ExportJob, frame: UnitFrame): readonly Unit[] {
-  return job.schedule.pipelines.flatMap((pipeline) => {
+/** The units of a schedule: a service and its timer for each pipeline. */
+export function unitsOf(job: InstallJob, frame: UnitFrame): readonly Unit[] {
+  return job.schedule.pipelines.filter(hasTimes).flatMap((pipeline) => {
     const name = unitName(job.schedule.name, pipeline);
     return [
       { name: `${name}.service`, text: renderService(pipeline, job, frame) },
@@ -50,30 +56,35 @@ export function unitsOf(job: ExportJob, frame: UnitFrame): readonly Unit[] {
   });
 }
 
-function head({ schedule, call }: ExportJob, { remarks }: UnitFrame): readonly string[] {
-  const { name, source } = schedule;
+function head(job: InstallJob, { remarks }: UnitFrame): readonly string[] {
+  const { name, source } = job.schedule;
   return [
-    renderFileMark({ schedule: name, source: source.path, configDir: call.configDir }),
-    "# The next install overwrites changes to this file. Make lasting changes in a drop-in: systemctl edit UNIT",
+    renderFileMark({ schedule: name, source: source.path, configDir: configDirOf(job) }),
+    "# The next install overwrites changes to this file. Make lasting changes in a drop-in: systemctl edit UNIT, or pipelinewise-.service.d/ for all units.",
     ...remarks.map((remark) => `# ${remark}`),
   ];
 }
 
-function renderService(pipeline: Pipeline, job: ExportJob, frame: UnitFrame): string {
+function renderService(pipeline: Pipeline, job: InstallJob, frame: UnitFrame): string {
   const { note } = pipeline;
   const about = note === undefined ? entryLabel(pipeline) : `${entryLabel(pipeline)}, ${note}`;
-  // systemd starts no unit that is still at work, so that nothing but the run itself can tell what came due meanwhile.
-  const words = [...wrapperCommand(job.call, pipeline), "--tell-missed", "--output"];
+  // systemd does not start a unit that is still running, so only the run itself can record the slots that it missed.
+  const words = [...wrapperCommand(job.call, pipeline), "--record-missed", "--output"];
   return lines([
     ...head(job, frame),
     "[Unit]",
     `Description=PipelineWise ${plain(about)} (schedule ${job.schedule.name})`,
+    "# A user's manager does not have this target and ignores it.",
+    "Wants=network-online.target",
+    "After=network-online.target",
     "",
     "[Service]",
     "Type=oneshot",
     ...(frame.user === undefined ? [] : [`User=${plain(frame.user)}`]),
     `ExecStart=${words.map(quoteWord).join(" ")}`,
     "SyslogIdentifier=%N",
+    "NoNewPrivileges=yes",
+    "UMask=0077",
     "# systemd signals only the wrapper, which ends all processes of the pipeline within 45 s.",
     "KillMode=mixed",
     "TimeoutStopSec=90s",
@@ -82,8 +93,8 @@ function renderService(pipeline: Pipeline, job: ExportJob, frame: UnitFrame): st
   ]);
 }
 
-function renderTimer(pipeline: Pipeline, job: ExportJob, frame: UnitFrame): string {
-  const { specs, isLoose } = calendarOf(pipeline, job);
+function renderTimer(pipeline: Pipeline, job: InstallJob, frame: UnitFrame): string {
+  const { specs, mayFireEarly } = calendarOf(pipeline, job);
   const zone = pipeline.timezone === undefined ? "" : ` ${pipeline.timezone}`;
   return lines([
     ...head(job, frame),
@@ -92,7 +103,7 @@ function renderTimer(pipeline: Pipeline, job: ExportJob, frame: UnitFrame): stri
     "",
     "[Timer]",
     ...pipeline.crons.map((cron) => `# ${cron.text}${zone}: ${describeCron(cron)}`),
-    ...(isLoose
+    ...(mayFireEarly
       ? [
           "# systemd handles the clock changes at these times differently from cron, so the timer uses UTC; a run that is not due is skipped.",
         ]
@@ -108,14 +119,14 @@ function renderTimer(pipeline: Pipeline, job: ExportJob, frame: UnitFrame): stri
 
 const lines = (all: readonly string[]): string => `${all.join("\n")}\n`;
 
-/** A text in which systemd shall not see its specifiers. */
+/** Escapes systemd's specifiers in a text. */
 const plain = (text: string): string => text.replaceAll("%", "%%");
 
-/** A word of a command line as systemd reads it: systemd.service(5), "Command lines". */
+/** Quotes an argument of a command line, see systemd.service(5), "Command lines". */
 export function quoteWord(word: string, index: number): string {
   if (isSafeWord(word)) return word;
   const escaped = plain(word)
-    // Variables are filled in everywhere but in the program.
+    // systemd expands variables in all arguments except the program.
     .replaceAll("$", index === 0 ? "$" : "$$$$")
     .replace(/["\\]/g, "\\$&")
     .replace(/\p{Cc}/gu, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, "0")}`);

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { DEAD_TOKEN_FILE, FOLDER, leaveDeadToken, realAttempt, type Spoil, stockAttempt } from "./attempts.ts";
 import { exploreAll, exploreSome } from "./explore.ts";
 import type { MemoryFs } from "./memory-fs.ts";
-import type { Plan } from "./world.ts";
+import type { Plan } from "./simulation.ts";
 
 /** `PWS_INTERLEAVINGS=full npx vitest run test/lock/interleaving` looks at more, for some minutes. */
 const FULL = process.env["PWS_INTERLEAVINGS"] === "full";
@@ -14,10 +14,10 @@ const leftBehind = { what: "what a killed holder left", prepare: leaveDeadToken 
 const scenes = [
   { what: "a free lock", prepare: () => {} },
   leftBehind,
-  { what: "an empty folder", prepare: (fs: MemoryFs) => fs.mkdir(FOLDER) },
+  { what: "an empty directory", prepare: (fs: MemoryFs) => fs.mkdir(FOLDER) },
 ];
 
-/** Where only one host can tell at once who is dead, the others by waiting. */
+/** Only one host can prove at once that the holder is dead; the others must wait. */
 const clusters = [
   { what: "with one kernel lock for both", cluster: { kernelLock: true } },
   { what: "without a kernel lock", cluster: { kernelLock: false } },
@@ -102,7 +102,7 @@ test.each(clusters)(
 
 const spoiled: readonly { what: string; spoil: Spoil }[] = [
   {
-    what: "does not look whether it is alone in the folder",
+    what: "does not look whether it is alone in the directory",
     spoil(files) {
       let made: string | undefined;
       return {
@@ -135,11 +135,11 @@ const spoiled: readonly { what: string; spoil: Spoil }[] = [
     },
   },
   {
-    what: "removes the folder with all that is in it",
+    what: "removes the directory with all that is in it",
     spoil(files, { fs, step }) {
       return {
         ...files,
-        removeFolder: () =>
+        removeDirectory: () =>
           step("rm -r", () => {
             for (const name of fs.list(FOLDER)) fs.unlink(`${FOLDER}/${name}`);
             fs.rmdir(FOLDER);
@@ -167,7 +167,7 @@ describe("it would be found", () => {
   test("if a start waited for one that is gone", async () => {
     const waits: Spoil = (files) => ({
       ...files,
-      // A dead holder's token is never taken away.
+      // A dead holder's token is never removed.
       rename: async (from, to) => (from.endsWith(DEAD_TOKEN_FILE) ? undefined : files.rename(from, to)),
     });
     const { fault } = await exploreAll(planOf({ ...leftBehind, attempt: realAttempt(waits) }));

@@ -1,8 +1,8 @@
 import { basename } from "node:path";
 import { lock as stockLock } from "proper-lockfile";
-import { contend } from "../../../src/lock/acquire.ts";
+import { acquireBoth } from "../../../src/lock/acquire.ts";
 import type { LockFs } from "../../../src/lock/lock-directory.ts";
-import { tryRecordLock } from "../../../src/lock/lock-file.ts";
+import { tryLockFile } from "../../../src/lock/lock-file.ts";
 import {
   type LockRecord,
   parseToken,
@@ -13,7 +13,7 @@ import {
 } from "../../../src/lock/owner-record.ts";
 import type { LockClock } from "../../../src/lock/processes.ts";
 import { type MemoryFs, memoryLockFs } from "./memory-fs.ts";
-import type { Actor, Attempt } from "./world.ts";
+import type { Actor, Attempt } from "./simulation.ts";
 
 export const FOLDER = "/a.lock";
 /** Heartbeats are no part of this: they touch a token by its name, and make nothing. */
@@ -48,7 +48,7 @@ const recordOf = (pid: number, host = 0): LockRecord => ({
 
 export const DEAD_TOKEN_FILE = tokenFileName(renderToken(recordOf(DEAD_PID), "d"));
 
-/** What a holder that was killed has left. */
+/** Leaves the token of a killed holder. */
 export function leaveDeadToken(fs: MemoryFs): void {
   fs.mkdir(FOLDER);
   const path = `${FOLDER}/${DEAD_TOKEN_FILE}`;
@@ -56,11 +56,11 @@ export function leaveDeadToken(fs: MemoryFs): void {
   fs.write(path, renderRecord(recordOf(DEAD_PID)));
 }
 
-/** The library knows the locks of its process by their paths; each process here has its own path to the one folder. */
+/** The library knows the locks of its process by their paths; each process here has its own path to the one directory. */
 function seenBy(id: number, files: LockFs): LockFs {
   const real = (path: string) => path.slice(`/p${id}`.length) || "/";
   return {
-    makeFolder: (path) => files.makeFolder(real(path)),
+    makeDirectory: (path) => files.makeDirectory(real(path)),
     create: (path, text) => files.create(real(path), text),
     list: (path) => files.list(real(path)),
     kind: (path) => files.kind(real(path)),
@@ -69,7 +69,7 @@ function seenBy(id: number, files: LockFs): LockFs {
     touch: (path, at) => files.touch(real(path), at),
     rename: (from, to) => files.rename(real(from), real(to)),
     removeFile: (path) => files.removeFile(real(path)),
-    removeFolder: (path) => files.removeFolder(real(path)),
+    removeDirectory: (path) => files.removeDirectory(real(path)),
   };
 }
 
@@ -88,7 +88,7 @@ function clockOf({ step }: Actor): LockClock {
   };
 }
 
-/** Whoever lives has just given a sign of life. */
+/** A running holder has just sent a heartbeat. */
 const beatOf =
   ({ lives }: Actor) =>
   (path: string): number => {
@@ -103,13 +103,13 @@ export const realAttempt =
     const { id, step, fs, lives, host, kernel, isCluster } = actor;
     const record = recordOf(id + 1, host);
     const files = seenBy(id, spoil(memoryLockFs(fs, step, isCluster ? beatOf(actor) : undefined), actor));
-    const folder = `/p${id}${FOLDER}`;
+    const directory = `/p${id}${FOLDER}`;
     const clock = clockOf(actor);
     const { sinceBootMs } = clock;
     let made = 0;
     const newToken = () => renderToken(record, `${attempt.toString(16)}${(made++).toString(16)}`);
     const ours = { newToken, record: renderRecord(record), makeWithinMs: LEASE_MS / 4 };
-    const contest = await contend({
+    const contest = await acquireBoth({
       settleMs: Number.POSITIVE_INFINITY,
       openKernelLock: async () => ({
         take: async () => {
@@ -119,17 +119,17 @@ export const realAttempt =
         close: async () => kernel?.close(),
       }),
       meanwhile: async () => {},
-      sceneWith: () => ({
-        ...{ files, folder, clock },
+      contextWith: () => ({
+        ...{ files, directory, clock },
         flockFile: "",
         here: record,
         nonce: `${id}${attempt}`,
-        patience: {},
+        waitOptions: {},
         processes: { processLives: (pid: number) => lives(pid - 1), pipelineProcesses: async () => [] },
       }),
-      tryRecord({ outlasted }) {
+      tryLockFile({ expired: outlasted }) {
         actor.forget(JSON.stringify(outlasted));
-        return tryRecordLock({ ...ours, files, folder, sinceBootMs }, timing);
+        return tryLockFile({ ...ours, files, directory, sinceBootMs }, timing);
       },
     });
     if (contest.kind === "held") return false;
@@ -141,7 +141,7 @@ export const realAttempt =
     return true;
   };
 
-/** The library as it comes: a lock is its folder, and dead is what is old. */
+/** The library as it comes: a lock is its directory, and dead is what is old. */
 export const stockAttempt: Attempt = async ({ id, fs, step, enter, leave }) => {
   const later = <T>(what: string, act: () => T, done: (error: unknown, value?: T) => void) =>
     void step(what, act).then(
@@ -169,7 +169,7 @@ export const stockAttempt: Attempt = async ({ id, fs, step, enter, leave }) => {
     await release();
     return true;
   } catch (error) {
-    // A loser sees the folder go, too.
+    // A loser sees the directory go, too.
     if (error instanceof Error && "code" in error && ["ELOCKED", "ENOENT"].includes(String(error.code))) return false;
     throw error;
   }

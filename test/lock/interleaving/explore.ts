@@ -1,4 +1,4 @@
-import { type Choice, type Plan, World } from "./world.ts";
+import { type Choice, type Plan, Simulation } from "./simulation.ts";
 
 export interface Exploration {
   readonly states: number;
@@ -10,14 +10,14 @@ export interface Exploration {
 interface State {
   /** By choice: the state that it leads to. */
   readonly next: Map<Choice, string>;
-  /** By process: how many attempts are behind it. */
+  /** Number of finished attempts of each process. */
   readonly behind: readonly number[];
 }
 
-async function replay(plan: Plan, path: readonly Choice[]): Promise<World> {
-  const world = await new World(plan).start();
-  for (const choice of path) await world.take(choice);
-  return world;
+async function replay(plan: Plan, path: readonly Choice[]): Promise<Simulation> {
+  const simulation = await new Simulation(plan).start();
+  for (const choice of path) await simulation.take(choice);
+  return simulation;
 }
 
 /** From every state each process that goes on alone comes to the end of its attempt: nobody ever waits for another. */
@@ -53,18 +53,18 @@ export async function exploreAll(plan: Plan): Promise<Exploration> {
     const { path } = branch;
     let { from } = branch;
     runs += 1;
-    const world = await replay(plan, path);
+    const simulation = await replay(plan, path);
     for (;;) {
-      if (world.fault !== undefined) return { states: states.size, runs, fault: { what: world.fault, path } };
-      const key = world.key();
+      if (simulation.fault !== undefined) return { states: states.size, runs, fault: { what: simulation.fault, path } };
+      const key = simulation.key();
       const last = path.at(-1);
       if (from !== undefined && last !== undefined) states.get(from)?.next.set(last, key);
       if (states.has(key)) break;
-      states.set(key, { next: new Map(), behind: world.behind() });
-      const [first, ...others] = world.choices();
+      states.set(key, { next: new Map(), behind: simulation.behind() });
+      const [first, ...others] = simulation.choices();
       for (const other of others) open.push({ path: [...path, other], from: key });
       if (first === undefined) break;
-      await world.take(first);
+      await simulation.take(first);
       path.push(first);
       from = key;
     }
@@ -95,18 +95,18 @@ export async function exploreSome(plan: Plan, seed: number, runs: number): Promi
   const oneOf = (choices: readonly Choice[]) => choices[Math.floor(draw() * choices.length)];
   let steps = 0;
   for (let run = 1; run <= runs; run += 1) {
-    const world = await new World(plan).start();
+    const simulation = await new Simulation(plan).start();
     const path: Choice[] = [];
     for (;;) {
-      const choices = world.choices();
+      const choices = simulation.choices();
       const crashes = choices.filter((choice) => choice < 0);
       const goOn = choices.filter((choice) => choice >= 0);
       const choice = crashes.length > 0 && draw() < CRASH_CHANCE ? oneOf(crashes) : oneOf(goOn);
       if (choice === undefined) break;
-      await world.take(choice);
+      await simulation.take(choice);
       path.push(choice);
       steps += 1;
-      const what = world.fault ?? (path.length > MOST_STEPS ? "it never ends" : undefined);
+      const what = simulation.fault ?? (path.length > MOST_STEPS ? "it never ends" : undefined);
       if (what !== undefined) return { states: steps, runs: run, fault: { what, path } };
     }
   }

@@ -2,7 +2,7 @@ import { dirname } from "node:path";
 import type { LockFs } from "../../../src/lock/lock-directory.ts";
 
 interface Entry {
-  readonly kind: "folder" | "file";
+  readonly kind: "directory" | "file";
   text: string;
   mtime: number;
 }
@@ -27,7 +27,7 @@ export class MemoryFs {
   }
 
   mkdir(path: string): void {
-    this.#put(path, { kind: "folder", text: "", mtime: Date.now() });
+    this.#put(path, { kind: "directory", text: "", mtime: Date.now() });
   }
 
   create(path: string): void {
@@ -36,7 +36,7 @@ export class MemoryFs {
 
   write(path: string, text: string): void {
     const entry = this.#entries.get(path);
-    // Whoever has the file open writes into it wherever it went.
+    // A process that has the file open writes into it even after a rename.
     if (entry !== undefined) entry.text = text;
   }
 
@@ -48,8 +48,8 @@ export class MemoryFs {
       .sort();
   }
 
-  kind(path: string): "folder" | "other" {
-    return this.#at(path).kind === "folder" ? "folder" : "other";
+  kind(path: string): "directory" | "other" {
+    return this.#at(path).kind === "directory" ? "directory" : "other";
   }
 
   read(path: string): string {
@@ -97,13 +97,13 @@ export type BeatOf = (path: string) => number;
 
 /**
  * The lock's view of it, every step of which waits for the scheduler. What no other process can see (a change of times; the
- * end of a token that was taken out of the folder) is no step of its own.
+ * end of a token that was taken out of the directory) is no step of its own.
  *
  * @param beatOf where it matters: then a look at it is a step too
  */
 export function memoryLockFs(fs: MemoryFs, step: Step, beatOf?: BeatOf): LockFs {
   return {
-    makeFolder: (path) => step("makeFolder", () => fs.mkdir(path)),
+    makeDirectory: (path) => step("makeDirectory", () => fs.mkdir(path)),
     async create(path, text) {
       await step("create", () => fs.create(path));
       await step("write", () => fs.write(path, text));
@@ -113,12 +113,12 @@ export function memoryLockFs(fs: MemoryFs, step: Step, beatOf?: BeatOf): LockFs 
     read: (path) => step("read", () => fs.read(path)),
     async times(path) {
       if (beatOf === undefined) return { mtime: fs.mtime(path), ctimeMs: 0 };
-      const look = () => (fs.kind(path) === "folder" ? 0 : beatOf(path));
+      const look = () => (fs.kind(path) === "directory" ? 0 : beatOf(path));
       return { mtime: new Date(0), ctimeMs: await step("times", look) };
     },
     touch: async (path, at) => fs.touch(path, at),
     rename: (from, to) => step("rename", () => fs.rename(from, to)),
     removeFile: async (path) => fs.unlink(path),
-    removeFolder: (path) => step("removeFolder", () => fs.rmdir(path)),
+    removeDirectory: (path) => step("removeDirectory", () => fs.rmdir(path)),
   };
 }

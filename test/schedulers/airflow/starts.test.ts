@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { parseCron } from "../../../src/cron/expression.ts";
-import { runTimes } from "../../../src/cron/next-runs.ts";
+import { runTimes } from "../../../src/cron/run-times.ts";
 import { type AirflowTimes, airflowStarts, isSaid, renderCron } from "../../../src/schedulers/airflow/timetable.ts";
 import { HORIZON } from "./values.ts";
 
@@ -25,7 +25,7 @@ describe("a pipeline keeps its zone", () => {
     expect(startsOf(zone, cron)).toEqual({ crons: [text], timezone: zone, kind: "exact" });
   });
 
-  test("and is started too often where Airflow cannot be told that both day fields must match", () => {
+  test("and is started too often if both day fields must match, which Airflow cannot express", () => {
     const kept = (cron: string) => startsOf("Europe/London", cron);
     expect(kept("0 4 */2 * 1")).toEqual({ crons: ["0 4 * * 1"], timezone: "Europe/London", kind: "surplus" });
     expect(kept("0 4 1-2 * */2")).toEqual({ crons: ["0 4 1,2 * *"], timezone: "Europe/London", kind: "surplus" });

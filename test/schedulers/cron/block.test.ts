@@ -19,7 +19,7 @@ test("puts the block at the end of the crontab, between its markers", () => {
   );
 });
 
-test("replaces the block where it stands, between other people's lines", () => {
+test("replaces the block in its place between other lines", () => {
   const before = `a\n${BEGIN}\nold\nold too\n${END}\nb\n`;
   expect(replaceBlock(before, MARK, ["new"])).toBe(`a\n${BEGIN}\nnew\n${END}\nb\n`);
   expect(removeBlock(before, "warehouse")).toBe("a\nb\n");
@@ -39,7 +39,7 @@ test("a block of another name is left alone", () => {
   expect(removeBlock(both, "third")).toBe(both);
 });
 
-test("a newline that was missing is added for the block and taken away with it", () => {
+test("a missing newline is added with the block and removed with it", () => {
   const after = replaceBlock("0 1 * * * backup", MARK, ["x"]);
   expect(after).toBe(`0 1 * * * backup\n${BEGIN} newline-added\nx\n${END}\n`);
   expect(removeBlock(after, "warehouse")).toBe("0 1 * * * backup");
@@ -69,7 +69,7 @@ describe("refuses, naming the line,", () => {
       "line 2 of the crontab: the block other ends here, but it did not begin (the open block is warehouse, line 1)",
     ],
     [
-      "a block that stands twice",
+      "a duplicate block",
       `${BEGIN}\n${END}\n${BEGIN}\n${END}\n`,
       "line 3 of the crontab: duplicate block warehouse (first one at line 1)",
     ],

@@ -1,10 +1,14 @@
 import { describe, expect, test } from "vitest";
 import { parseCron } from "../../../src/cron/expression.ts";
 import type { Pipeline } from "../../../src/schedule/schedule.ts";
-import { demandFit, fitWarnings, type Load } from "../../../src/schedulers/cron/compatibility.ts";
-import type { CronHere } from "../../../src/schedulers/cron/daemon.ts";
+import {
+  assertCompatible,
+  type CrontabDraft,
+  compatibilityWarnings,
+} from "../../../src/schedulers/cron/compatibility.ts";
+import type { DetectedCron } from "../../../src/schedulers/cron/daemon.ts";
 
-const cron = (kind: CronHere["kind"], version?: string, more: Partial<CronHere> = {}): CronHere => ({
+const cron = (kind: DetectedCron["kind"], version?: string, more: Partial<DetectedCron> = {}): DetectedCron => ({
   kind,
   name: `the ${kind}`,
   version,
@@ -21,10 +25,10 @@ const pipeline = (text: string, timezone?: string): Pipeline => ({
   crons: [parseCron(text)],
   timezone,
   args: [],
-  place: { line: 1, column: 1 },
+  position: { line: 1, column: 1 },
 });
 
-const load = (more: Partial<Load> = {}): Load => ({
+const load = (more: Partial<CrontabDraft> = {}): CrontabDraft => ({
   crontab: "# BEGIN\n0 3 * * * run\n# END\n",
   blockAt: 1,
   pipelines: [pipeline("0 3 * * *")],
@@ -37,6 +41,14 @@ const load = (more: Partial<Load> = {}): Load => ({
 const entries = (count: number): string => `MAILTO=x\n# a note\n${"0 3 * * * run\n".repeat(count)}`;
 const NEW_YORK = { machineZone: "America/New_York" };
 const IN_LONDON = { pipelines: [pipeline("0 3 * * *", "Europe/London")] };
+
+test("a long line of the user is handled quickly", () => {
+  const long = `A=x${" ".repeat(200_000)}y\n`;
+  const draft = load({ crontab: `${long}RANDOM_DELAY = "5"${" ".repeat(200_000)}\n`, blockAt: 3 });
+  expect(compatibilityWarnings(cron("cronie", "1.7.2"), draft)).toEqual([
+    "line 2 of the crontab sets RANDOM_DELAY=5: the cronie starts the pipelines up to 5 minutes late",
+  ]);
+});
 
 describe("a cron that cannot take the lines is refused", () => {
   test.each([
@@ -66,7 +78,7 @@ describe("a cron that cannot take the lines is refused", () => {
       "uses the time zone Europe/London",
     ],
   ])("%s", (_, here, more, message) => {
-    expect(() => demandFit(here, load(more))).toThrow(message);
+    expect(() => assertCompatible(here, load(more))).toThrow(message);
   });
 
   test.each([
@@ -85,7 +97,7 @@ describe("a cron that cannot take the lines is refused", () => {
       { machineZone: "Europe/Guernsey", ...IN_LONDON },
     ],
   ])("but not %s", (_, here, more) => {
-    expect(() => demandFit(here, load(more))).not.toThrow();
+    expect(() => assertCompatible(here, load(more))).not.toThrow();
   });
 });
 
@@ -123,7 +135,7 @@ describe("warns of", () => {
     ],
     ["a random delay", cron("cronie"), { crontab: "# BEGIN\n# END\nRANDOM_DELAY=45\n" }, [/^line 3 .*RANDOM_DELAY=45/]],
   ])("%s", (_, here, more, warnings) => {
-    expect(fitWarnings(here, load(more))).toEqual(warnings.map((warning) => expect.stringMatching(warning)));
+    expect(compatibilityWarnings(here, load(more))).toEqual(warnings.map((warning) => expect.stringMatching(warning)));
   });
 
   test.each([
@@ -142,6 +154,6 @@ describe("warns of", () => {
     ["systemd-cron in UTC", cron("systemd"), { pipelines: [pipeline("*/5 * * * *")] }],
     ["a daemon that cannot be seen", cron("debian", undefined, { runs: undefined }), {}],
   ])("not of %s", (_, here, more) => {
-    expect(fitWarnings(here, load(more))).toEqual([]);
+    expect(compatibilityWarnings(here, load(more))).toEqual([]);
   });
 });

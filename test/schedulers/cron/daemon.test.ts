@@ -1,13 +1,13 @@
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
-import { type CallCrontab, NoCrontabProgramError } from "../../../src/schedulers/cron/crontab-program.ts";
-import { describeCronHere, findCronHere } from "../../../src/schedulers/cron/daemon.ts";
-import { tempFolder } from "../../support/host.ts";
+import { type CallCrontab, NoCrontabProgramError } from "../../../src/schedulers/cron/call-crontab.ts";
+import { describeDetectedCron, detectCron } from "../../../src/schedulers/cron/daemon.ts";
+import { tempDirectory } from "../../support/host.ts";
 
-/** A machine as a folder, by its files; a text that begins with `->` is a link. */
+/** A machine as a directory, by its files; a text that begins with `->` is a link. */
 function machine(files: Readonly<Record<string, string>>): string {
-  const root = tempFolder();
+  const root = tempDirectory();
   for (const [path, text] of Object.entries(files)) {
     mkdirSync(dirname(join(root, path)), { recursive: true });
     if (text.startsWith("->")) symlinkSync(text.slice(2), join(root, path));
@@ -35,7 +35,7 @@ const dpkg = (...names: readonly (readonly [name: string, version: string, statu
 
 const says =
   (stderr: string): CallCrontab =>
-  async () => ({ exitCode: 1, stdout: "", stderr });
+  async () => ({ exitCode: 1, signal: null, stdout: "", stderr });
 const none: CallCrontab = async () => {
   throw new NoCrontabProgramError("/usr/bin:/bin");
 };
@@ -67,7 +67,7 @@ test.each([
   ["cronie", CRONIE, processes([9, "crond"]), ["cronie", "cronie 1.5.7, running (pid 9)"]],
   ["cronie as openSUSE calls it", CRONIE, processes([9, "cron"]), ["cronie", "cronie 1.5.7, running (pid 9)"]],
   [
-    "busybox by its words",
+    "busybox by its usage message",
     BUSYBOX,
     processes([1234, "busybox", "busybox\0crond\0-f"]),
     ["busybox", "busybox crond 1.36.1, running (pid 1234)"],
@@ -101,6 +101,6 @@ test.each([
   ["one that /proc hides", CRONIE, {}, ["cronie", "cronie 1.5.7"]],
   ["macOS's", OLD_DEBIAN, { "System/Library/CoreServices/SystemVersion.plist": "<plist/>" }, ["other", "macOS's cron"]],
 ])("knows the cron at hand: %s", async (_, call, files, [kind, words]) => {
-  const cron = await findCronHere(machine(files), call);
-  expect([cron.kind, describeCronHere(cron)]).toEqual([kind, words]);
+  const cron = await detectCron(machine(files), call);
+  expect([cron.kind, describeDetectedCron(cron)]).toEqual([kind, words]);
 });

@@ -14,7 +14,7 @@ const pipeline = (crons: readonly string[], more: Partial<Pipeline> = {}): Pipel
   command: "run_tap",
   crons: crons.map(parseCron),
   args: [],
-  place: { line: 1, column: 1 },
+  position: { line: 1, column: 1 },
   ...more,
 });
 
@@ -35,7 +35,7 @@ test("says what differs from the default, and nothing else", () => {
   ]);
 });
 
-test("what is canonical stands as typed; else the user's text and its reading stand above", () => {
+test("a canonical expression is written as typed, and any other one below a comment with the user's text", () => {
   const lines = renderEntries(
     [pipeline(["*/5 * * * *", "0 0 * * sat", "0 0 1-2 * mon", "@hourly", "0 * * * *"])],
     CALL,

@@ -2,16 +2,16 @@ import { mkdirSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { waitForSpool } from "../../../src/schedulers/cron/crontab-program.ts";
-import { tempFolder } from "../../support/host.ts";
+import { tempDirectory } from "../../support/host.ts";
 
 const CHANGED = new Date("2026-11-23T12:00:00.250Z");
 
 /** How long a write waits at `now` when the spool changed at 12:00:00.250. */
 async function waitedAt(now: string, spool = "var/spool/cron/crontabs"): Promise<readonly number[]> {
-  const root = tempFolder();
-  const folder = join(root, spool);
-  mkdirSync(folder, { recursive: true });
-  utimesSync(folder, CHANGED, CHANGED);
+  const root = tempDirectory();
+  const directory = join(root, spool);
+  mkdirSync(directory, { recursive: true });
+  utimesSync(directory, CHANGED, CHANGED);
   const waits: number[] = [];
   await waitForSpool({ root, now: () => new Date(now) }, async (ms) => waits.push(ms));
   return waits;
@@ -27,6 +27,6 @@ test.each([
   expect(await waitedAt(now)).toEqual(expected);
 });
 
-test("where there is no such folder, there is nothing to wait for", async () => {
+test("where there is no such directory, there is nothing to wait for", async () => {
   expect(await waitedAt("2026-11-23T12:00:00.600Z", "var/cron/tabs")).toEqual([]);
 });

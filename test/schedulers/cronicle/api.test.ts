@@ -50,6 +50,11 @@ describe("a refusal comes with status 200", () => {
   });
 });
 
+test("an answer that is too long is not read to its end", async () => {
+  const { url } = await serve(() => ({ status: 200, body: `{"code":0,"x":"${"x".repeat(33 * 1024 * 1024)}"}` }));
+  expect((await failure(api([url])("get_schedule", {}))).text).toContain("answers with more than 32 MiB (status 200)");
+});
+
 describe("what is not Cronicle's API is said so", () => {
   test.each<[string, Reply, string]>([
     [

@@ -1,31 +1,9 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { installWorld } from "../../support/install-world.ts";
 import { BREAK, done, type Reply, replyOf, type Seen, serve } from "./replay.ts";
+import { FROM_ENV, KEY, sandboxFor } from "./sandbox.ts";
 import { standIn } from "./stand-in.ts";
-
-const KEY = "5ec4e75ec4e75ec4e75ec4e75ec4e700";
-const FROM_ENV = `$\{env:CRONICLE_KEY}`;
-
-/** A machine with a schedule for a Cronicle. What it says names that as `http://cronicle`. */
-function worldFor(url: string, { key = FROM_ENV, env = { CRONICLE_KEY: KEY } }: { key?: string; env?: object } = {}) {
-  const world = installWorld({ env: { ...env } });
-  world.put(
-    "schedule.yml",
-    `timezone: UTC
-cronicle: {url: "${url}", key: "${key}", category: Pipelines, target: allgrp}
-pipelines:
-  - {tap: orders, target: redshift, cron: "*/5 * * * *"}
-  - {tap: stock, target: redshift, cron: "0 3 * * *"}
-`,
-  );
-  const on = async (command: string, ...words: readonly string[]) => {
-    const { code, out, err } = await world.run(command, "--on", "cronicle", ...words);
-    return { code, out: out.replaceAll(url, "http://cronicle"), err: err.replaceAll(url, "http://cronicle") };
-  };
-  return { ...world, on };
-}
 
 const schedules = (stored: readonly string[]) => stored.filter((name) => /^schedules\/.*json$/.test(name));
 
@@ -82,7 +60,7 @@ describe("an install that has done nothing says why, what to do, and no key; not
   ])("%s", async (_, intercept, said) => {
     const cronicle = await standIn();
     cronicle.intercept = intercept;
-    const { on, stored } = worldFor(cronicle.url);
+    const { on, stored } = sandboxFor(cronicle.url);
     expect(await on("install")).toMatchObject({ code: 74, err: said });
     expect(schedules(stored())).toEqual([]);
     expect(cronicle.events).toEqual([]);
@@ -91,7 +69,7 @@ describe("an install that has done nothing says why, what to do, and no key; not
   test("a server that is down", async () => {
     const { url, close } = await serve(() => done());
     await close();
-    const { on, stored } = worldFor(url);
+    const { on, stored } = sandboxFor(url);
     expect(await on("install")).toEqual({
       code: 74,
       out: "",
@@ -111,7 +89,7 @@ test("two servers that each call the other the primary are named, and not asked 
   });
   const [one, two] = [await serve(() => other(1)), await serve(() => other(0))];
   urls.push(one.url, two.url);
-  const { put, on, text } = worldFor(one.url);
+  const { put, on, text } = sandboxFor(one.url);
   put("schedule.yml", text("schedule.yml")?.replace(`"${one.url}"`, `["${one.url}", "${two.url}"]`) ?? "");
   const { code, err } = await on("install");
   expect({ code, err: err.replaceAll(two.url, "http://other") }).toEqual({
@@ -129,7 +107,7 @@ test("a server that dies half way: what was done is said, and the same command m
   const cronicle = await standIn();
   let creates = 0;
   cronicle.intercept = ({ call }) => (call === "create_event" && ++creates === 2 ? BREAK : undefined);
-  const { on, stored } = worldFor(cronicle.url);
+  const { on, stored } = sandboxFor(cronicle.url);
   const { code, err } = await on("install");
   expect({ code, err: err.replace(/\(\w+\)/, "(CODE)") }).toEqual({
     code: 74,
@@ -150,7 +128,7 @@ test("a server that dies half way: what was done is said, and the same command m
 describe("the key", () => {
   test("in plain text in the file is refused with its place, and not repeated", async () => {
     const cronicle = await standIn();
-    const { on } = worldFor(cronicle.url, { key: KEY });
+    const { on } = sandboxFor(cronicle.url, { key: KEY });
     const { code, err } = await on("install");
     expect({ code, err }).toEqual({
       code: 65,
@@ -175,21 +153,21 @@ describe("the key", () => {
 `,
     ],
   ])("that is not where %s says", async (key, said) => {
-    const { on } = worldFor("http://127.0.0.1:1", { key, env: {} });
+    const { on } = sandboxFor("http://127.0.0.1:1", { key, env: {} });
     expect(await on("install")).toEqual({ code: 74, out: "", err: said });
   });
 
   test("is in nothing that is printed or stored, from install to uninstall", async () => {
     const cronicle = await standIn();
-    const world = worldFor(cronicle.url, { key: `$\{file:key}`, env: {} });
-    writeFileSync(join(world.home, "key"), KEY, { mode: 0o600 });
+    const server = sandboxFor(cronicle.url, { key: `$\{file:key}`, env: {} });
+    writeFileSync(join(server.home, "key"), KEY, { mode: 0o600 });
     const said = [];
-    for (const command of ["validate", "diff", "install", "diff", "uninstall"]) said.push(await world.on(command));
+    for (const command of ["validate", "diff", "install", "diff", "uninstall"]) said.push(await server.on(command));
     expect(said.map(({ code }) => code)).toEqual([0, 1, 0, 0, 0]);
     expect(JSON.stringify(said)).not.toContain(KEY);
     expect(new Set(cronicle.seen.map(({ key }) => key))).toEqual(new Set([KEY]));
-    await world.on("install");
-    const files = schedules(world.stored()).map((name) => world.text(`.pipelinewise/.sched/${name}`));
+    await server.on("install");
+    const files = schedules(server.stored()).map((name) => server.text(`.pipelinewise/.sched/${name}`));
     expect(files).toHaveLength(2);
     expect(files.join()).not.toContain(KEY);
   });

@@ -21,11 +21,21 @@ describe("no difference", () => {
       "what Cronicle and its users add",
       found({ created: 1, modified: 2, username: "admin", api_key: "k", notify_fail: "a@b.c", web_hook: "http://x" }),
     ],
-    ["numbers for booleans", found({ enabled: true, catch_up: false, detached: "" })],
     [
-      "zeros left out",
-      without("stagger", "queue", "queue_max", "timeout", "retries", "retry_delay", "catch_up", "cpu_limit"),
+      "what users may set",
+      found({
+        enabled: 0,
+        timeout: 60,
+        retries: 3,
+        retry_delay: 9,
+        catch_up: 1,
+        max_children: 1,
+        queue: 1,
+        memory_limit: 1,
+      }),
     ],
+    ["numbers for booleans", found({ detached: "" })],
+    ["zeros left out", without("stagger", "multiplex", "detached")],
     ["texts trimmed by the pages", found({ title: ` ${wanted.title}`, notes: wanted.notes.trim() })],
     ["parameters that the plugin adds", found({ params: { ...wanted.params, annotate: false, tty: 0 } })],
     [
@@ -41,8 +51,8 @@ describe("no difference", () => {
 
 describe("a difference is said", () => {
   test.each<[string, FoundEvent, readonly string[]]>([
-    ["disabled by hand", found({ enabled: 0 }), ["enabled: no, then yes"]],
-    ["a number", found({ timeout: 60, max_children: 1 }), ["max_children: 1, then 10", "timeout: 60, then none"]],
+    ["the target that the file sets", found({ target: "etl1" }), ["target: etl1, then allgrp"]],
+    ["a number", found({ stagger: 60 }), ["stagger: 60, then none"]],
     ["the zone", found({ timezone: "UTC" }), ["timezone: UTC, then Europe/London"]],
     [
       "the times",
@@ -61,17 +71,17 @@ describe("a difference is said", () => {
       found({ params: { ...wanted.params, script: wanted.params.script.replace("#!/bin/sh", "#!/bin/bash") } }),
       ["script:", "- #!/bin/bash", "+ #!/bin/sh"],
     ],
-    ["JSON in the output", found({ params: { ...wanted.params, json: 1 } }), ["json: 1, then none"]],
+    ["JSON in the output", found({ params: { ...wanted.params, json: 0 } }), ["json: none, then 1"]],
   ])("%s", (_, event, differences) => {
     expect(eventDifferences(event, wanted)).toEqual(differences);
   });
 });
 
-test("what a real server filled in for a bare event is told apart from what we want", () => {
+test("defaults that a real server added to an event count as differences", () => {
   const { event }: { event: FoundEvent } = Object(recording("get_event.minimal").response.body);
   const keys = eventDifferences(event, wanted).map((line) => line.slice(0, line.indexOf(":")));
-  expect(keys).toContain("max_children");
-  expect(keys).toContain("memory_limit");
+  expect(keys).toContain("algo");
+  expect(keys).not.toContain("max_children");
   expect(keys).toContain("times");
   expect(keys).not.toContain("category");
 });

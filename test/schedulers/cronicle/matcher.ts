@@ -4,10 +4,10 @@ import { wallMinutes } from "../../cron/daemon.ts";
 const MINUTE = 60_000;
 
 /**
- * When Cronicle starts events, told minute by minute in its own words: every list that a timing has, and that is not
+ * The minutes at which Cronicle starts events, by its own rule: every list that a timing has, and that is not
  * empty, must hold what the clocks of the event's zone show.
  *
- * @returns the instants in order; one that several events start stands as often
+ * @returns the instants in order; an instant at which several events start occurs as often
  */
 export function cronicleStarts(
   events: readonly Pick<EventStarts, "timing" | "timezone">[],

@@ -56,21 +56,21 @@ test.each(["get_schedule.past-the-end", "v0.9.106/get_schedule.past-the-end"])(
 test.each([
   ["get_schedule.duplicate-id", ["pw_demo_other", "pw_demo_1f0c9a2e", "pw_demo_1f0c9a2e"]],
   ["get_schedule.empty", []],
-])("%s: every record is read, one id may stand twice", async (name, ids) => {
+])("%s: every record is read, also a duplicate id", async (name, ids) => {
   const { url } = await serve(() => replyOf(name));
   const events = await readEvents(api(url));
   expect(events.map(({ id }) => id)).toEqual(ids);
 });
 
 test.each(["get_schedule.one-category-key", "v0.9.106/get_schedule.one-category-key"])(
-  "a key that is limited to a category is no error: %s",
+  "a key that is limited to a category is accepted: %s",
   async (name) => {
     const { url } = await serve(() => replyOf(name));
     expect((await readEvents(api(url))).length).toBeGreaterThan(20);
   },
 );
 
-test("an answer without rows is no empty schedule", async () => {
+test("an answer without rows does not count as an empty schedule", async () => {
   await expect(readEvents(async () => ({ code: 0 }))).rejects.toThrow("Cronicle's answer does not contain rows");
   await expect(readEvents(async () => ({ rows: [{}], list: { length: 1 } }))).rejects.toThrow("does not contain an id");
   await expect(readEvents(async () => ({ rows: [] }))).rejects.toThrow("does not contain list.length");

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { onTestFinished } from "vitest";
 
-/** What a real Cronicle was asked, and what it answered. */
+/** Recorded calls of a real Cronicle and its answers. */
 export interface Recording {
   readonly request: { readonly path: string; readonly body: unknown };
   readonly response: {

@@ -1,9 +1,9 @@
 import { parseCron } from "../../../src/cron/expression.ts";
 import type { Pipeline } from "../../../src/schedule/schedule.ts";
 import type { EventFrame } from "../../../src/schedulers/cronicle/event.ts";
-import { exportHorizon } from "../../../src/schedulers/registry.ts";
+import { decadesFrom } from "../../../src/schedulers/scheduler.ts";
 
-export const HORIZON = exportHorizon(new Date("2026-11-23T12:00Z"));
+export const HORIZON = decadesFrom(new Date("2026-11-23T12:00Z"));
 
 /** A pipeline with these times, in London unless it says otherwise. */
 export const pipeline = (crons: string | readonly string[], changes: Partial<Pipeline> = {}): Pipeline => ({
@@ -13,7 +13,7 @@ export const pipeline = (crons: string | readonly string[], changes: Partial<Pip
   crons: [crons].flat().map(parseCron),
   timezone: "Europe/London",
   args: [],
-  place: { line: 1, column: 1 },
+  position: { line: 1, column: 1 },
   ...changes,
 });
 

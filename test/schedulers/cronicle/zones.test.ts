@@ -14,6 +14,6 @@ test.each([
   ["Mexico/General", undefined],
   ["Asia/Almaty", undefined],
   ["Egypt", undefined],
-])("%s is told to Cronicle as %s", (zone, told) => {
+])("Cronicle gets the zone %s as %s", (zone, told) => {
   expect(cronicleZone(zone)).toBe(told);
 });

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 import { parseCron } from "../../../src/cron/expression.ts";
-import { exportHorizon } from "../../../src/schedulers/registry.ts";
+import { decadesFrom } from "../../../src/schedulers/scheduler.ts";
 import { calendarOf } from "../../../src/schedulers/systemd/calendar.ts";
 
-const FRAME = { machineZone: "Europe/London", horizon: exportHorizon(new Date("2026-11-23T12:00Z")) };
+const FRAME = { machineZone: "Europe/London", horizon: decadesFrom(new Date("2026-11-23T12:00Z")) };
 const calendar = (timezone: string | undefined, ...crons: string[]) =>
   calendarOf({ crons: crons.map(parseCron), timezone }, FRAME);
 
@@ -22,7 +22,7 @@ test.each([
   ["0 2 */10 * 1", ["Mon *-*-01/10 02:00:00 UTC"]],
   ["0 2 31 2 1", ["Mon *-02-* 02:00:00 UTC"]],
 ])("%s", (cron, specs) => {
-  expect(calendar("UTC", cron)).toEqual({ specs, isLoose: false });
+  expect(calendar("UTC", cron)).toEqual({ specs, mayFireEarly: false });
 });
 
 test("times that meet no clock change stand in their own zone, or in the machine's as it is", () => {
@@ -36,7 +36,7 @@ test("times that meet no clock change stand in their own zone, or in the machine
 test("times that meet one are candidates in UTC: no second pass, nothing lost", () => {
   expect(calendar(undefined, "30 1 * * *")).toEqual({
     specs: ["*-03..10-* 00:30:00 UTC", "Sun *-03-25..31 01:00:00 UTC", "*-01..03,10..12-* 01:30:00 UTC"],
-    isLoose: true,
+    mayFireEarly: true,
   });
   expect(calendar("America/New_York", "*/15 * * * *").specs).toEqual(["*-*-* *:00/15:00 UTC"]);
 });
@@ -50,7 +50,7 @@ test("of several crons only those go by UTC that have to", () => {
   ]);
 });
 
-test("what two crons start alike stands once", () => {
+test("a time that two cron expressions share is rendered once", () => {
   expect(calendar("UTC", "*/30 8 * * 1-5", "0 8 * * *").specs).toEqual([
     "*-*-* 08:00:00 UTC",
     "Mon..Fri *-*-* 08:30:00 UTC",

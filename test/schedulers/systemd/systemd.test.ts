@@ -2,15 +2,16 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "nod
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parseCron } from "../../../src/cron/expression.ts";
-import { exportHorizon } from "../../../src/schedulers/registry.ts";
-import type { ExportJob } from "../../../src/schedulers/scheduler.ts";
+import type { InstallJob } from "../../../src/schedulers/scheduler.ts";
+import { decadesFrom } from "../../../src/schedulers/scheduler.ts";
 import { systemd } from "../../../src/schedulers/systemd/systemd.ts";
 import { type TestHost, testHost } from "../../support/host.ts";
+import { placeOf, takeOver } from "../place.ts";
 
 const at = new Date("2026-11-23T12:00Z");
 const NAME = "pipelinewise-warehouse-redshift-orders";
 
-const job = (crons: readonly string[] = ["30 9 * * *"]): ExportJob => ({
+const job = (crons: readonly string[] = ["30 9 * * *"]): InstallJob => ({
   schedule: {
     name: "warehouse",
     source: { path: "/srv/schedule.yml", bytes: new Uint8Array() },
@@ -22,17 +23,17 @@ const job = (crons: readonly string[] = ["30 9 * * *"]): ExportJob => ({
         command: "run_tap",
         crons: crons.map(parseCron),
         args: [],
-        place: { line: 1, column: 1 },
+        position: { line: 1, column: 1 },
       },
     ],
   },
   call: { node: "/usr/bin/node", program: "/opt/p/bin/p.cjs", schedule: "warehouse", configDir: "/srv/pw" },
   machineZone: "Europe/London",
-  horizon: exportHorizon(at),
+  horizon: decadesFrom(at),
   at,
 });
 
-/** A machine on which systemd runs, and what it was told. */
+/** A machine with systemd, and the calls of systemctl. */
 function machine(uid: number) {
   const host = testHost({ uid });
   const bin = join(host.home, "bin");
@@ -47,10 +48,11 @@ function machine(uid: number) {
 }
 
 describe("an ordinary user's units", () => {
-  test("go into the user's own folder and manager, and name no user", async () => {
+  test("go into the user's own directory and manager, and name no user", async () => {
     const { host, calls } = machine(1000);
-    const { plan, place, apply } = await systemd.prepareInstall(job(), host, { replace: false });
-    expect(place).toEqual({ scope: "user", folder: join(host.home, ".config/systemd/user") });
+    const prepared = await systemd.prepareInstall(job(), host, takeOver(job().schedule));
+    const { plan, apply } = prepared;
+    expect(placeOf(prepared)).toEqual({ scope: "user", folder: join(host.home, ".config/systemd/user") });
     expect(plan.changes.map(({ kind, what }) => `${kind} ${what}`)).toEqual([
       `created ${NAME}.service`,
       `created ${NAME}.timer`,
@@ -68,21 +70,21 @@ describe("an ordinary user's units", () => {
 
   test("follow XDG_CONFIG_HOME and XDG_RUNTIME_DIR", async () => {
     const { host, calls } = machine(1000);
-    const [folder, XDG_RUNTIME_DIR] = [join(host.home, "settings"), join(host.home, "elsewhere")];
-    const moved = { ...host, env: { ...host.env, XDG_CONFIG_HOME: folder, XDG_RUNTIME_DIR } };
-    const { apply } = await systemd.prepareInstall(job(), moved, { replace: false });
+    const [directory, XDG_RUNTIME_DIR] = [join(host.home, "settings"), join(host.home, "elsewhere")];
+    const moved = { ...host, env: { ...host.env, XDG_CONFIG_HOME: directory, XDG_RUNTIME_DIR } };
+    const { apply } = await systemd.prepareInstall(job(), moved, takeOver(job().schedule));
     await apply();
-    expect(readdirSync(join(folder, "systemd/user"))).toEqual([`${NAME}.service`, `${NAME}.timer`]);
+    expect(readdirSync(join(directory, "systemd/user"))).toEqual([`${NAME}.service`, `${NAME}.timer`]);
     expect(calls().at(-1)).toMatch(/\/elsewhere --user enable/);
   });
 
   test("are written where no manager of theirs runs, and what to do is said", async () => {
     const { host } = machine(1000);
     rmSync(join(host.home, "run/user"), { recursive: true });
-    const { apply } = await systemd.prepareInstall(job(), host, { replace: false });
+    const { apply } = await systemd.prepareInstall(job(), host, takeOver(job().schedule));
     expect(await apply()).toEqual([
       expect.stringMatching(
-        /^no systemd user manager of (\S+) is running here \(loginctl enable-linger \1 starts it\); where it is running: cd \S+ && systemctl --user daemon-reload && systemctl --user enable --now pipelinewise-warehouse-\*\.timer$/,
+        /^no systemd user manager of (\S+) is running here \(loginctl enable-linger \1 starts it\); where it is running: cd \S+ && systemctl --user daemon-reload && systemctl --user enable --now pipelinewise-warehouse-redshift-orders\.timer$/,
       ),
     ]);
     expect(readdirSync(join(host.home, ".config/systemd/user"))).toHaveLength(2);
@@ -91,16 +93,14 @@ describe("an ordinary user's units", () => {
 
 test("root's units go into the system's manager, and name root", async () => {
   const { host, calls } = machine(0);
-  const { apply, place } = await systemd.prepareInstall(job(), host, { replace: false });
-  expect(place).toEqual({ scope: "system", folder: join(host.home, "etc/systemd/system") });
-  expect(await apply()).toEqual([]);
+  const prepared = await systemd.prepareInstall(job(), host, takeOver(job().schedule));
+  expect(placeOf(prepared)).toEqual({ scope: "system", folder: join(host.home, "etc/systemd/system") });
+  expect(await prepared.apply()).toEqual([]);
   expect(readFileSync(join(host.home, "etc/systemd/system", `${NAME}.service`), "utf8")).toMatch(/^User=\S+$/m);
   expect(calls().slice(1)).toEqual([" daemon-reload", ` enable --now ${NAME}.timer`]);
 });
 
-test("pipelines that meet a clock change are loose", async () => {
-  const { host } = machine(0);
-  const loose = async (cron: string) => (await systemd.prepareInstall(job([cron]), host, { replace: false })).loose;
-  expect(await loose("30 9 * * *")).toEqual([]);
-  expect(await loose("30 1 * * *")).toEqual(["redshift/orders/run_tap"]);
+test("a timer may start a pipeline that is not due where the pipeline meets a clock change", () => {
+  expect(systemd.candidates(job(["30 9 * * *"]))).toEqual([]);
+  expect(systemd.candidates(job(["30 1 * * *"]))).toEqual(["redshift/orders/run_tap"]);
 });

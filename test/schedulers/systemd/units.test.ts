@@ -3,8 +3,8 @@ import { describe, expect, test } from "vitest";
 import { parseCron } from "../../../src/cron/expression.ts";
 import { CONNECTOR_ID, ENTRY_COMMANDS, type EntryId, entryPath, NAME } from "../../../src/pipeline-id.ts";
 import { readFileMark } from "../../../src/schedulers/owner-mark.ts";
-import { exportHorizon } from "../../../src/schedulers/registry.ts";
-import type { ExportJob } from "../../../src/schedulers/scheduler.ts";
+import type { InstallJob } from "../../../src/schedulers/scheduler.ts";
+import { decadesFrom } from "../../../src/schedulers/scheduler.ts";
 import { quoteWord, unitName, unitsOf } from "../../../src/schedulers/systemd/units.ts";
 
 const at = new Date("2026-11-23T12:00Z");
@@ -25,9 +25,25 @@ describe("what units are called", () => {
     expect(unitName("warehouse", one)).toBe(name);
   });
 
+  test.each([
+    [entry(), "pipelinewise-redshift-orders"],
+    [entry({ command: "sync_tables" }), "pipelinewise-redshift-orders:sync_tables"],
+    [entry({ tap: "my-orders", id: "a-b" }), "pipelinewise-redshift-my--orders:run_tap-a--b"],
+  ])("%j of the default schedule", (one, name) => {
+    expect(unitName("pipelinewise", one)).toBe(name);
+  });
+
   test("is another for every entry of every schedule, and fits a file name", () => {
-    const id = fc.oneof(fc.stringMatching(CONNECTOR_ID), fc.stringMatching(/^[a_][-a_]{0,3}$/));
-    const name = fc.oneof(fc.stringMatching(NAME), fc.stringMatching(/^[a0][-a0]{0,3}$/));
+    const id = fc.oneof(
+      fc.stringMatching(CONNECTOR_ID),
+      fc.stringMatching(/^[a_][-a_]{0,3}$/),
+      fc.constantFrom("run_tap", "a"),
+    );
+    const name = fc.oneof(
+      fc.stringMatching(NAME),
+      fc.stringMatching(/^[a0][-a0]{0,3}$/),
+      fc.constantFrom("pipelinewise", "run_tap"),
+    );
     const one = fc.record({
       schedule: name,
       tap: id,
@@ -66,7 +82,7 @@ test("no variable is filled into the program, which is the first word", () => {
 });
 
 describe("the units of a pipeline", () => {
-  const job: ExportJob = {
+  const job: InstallJob = {
     schedule: {
       name: "warehouse",
       source: { path: "/srv/sché dule.yml", bytes: new Uint8Array() },
@@ -78,13 +94,13 @@ describe("the units of a pipeline", () => {
           timezone: "Europe/London",
           note: "100% of orders \\",
           args: [],
-          place: { line: 1, column: 1 },
+          position: { line: 1, column: 1 },
         },
       ],
     },
     call: { node: "/usr/bin/node", program: "/opt/p/bin/p.cjs", schedule: "warehouse", configDir: "/srv/pw dir" },
     machineZone: "UTC",
-    horizon: exportHorizon(at),
+    horizon: decadesFrom(at),
     at,
   };
 
@@ -93,16 +109,21 @@ describe("the units of a pipeline", () => {
     expect(service?.name).toBe("pipelinewise-warehouse-redshift-orders.service");
     expect(service?.text).toMatchInlineSnapshot(`
       "# pipelinewise-sched {"schedule":"warehouse","source":"/srv/sch\\u00e9 dule.yml","config-dir":"/srv/pw dir"}
-      # The next install overwrites changes to this file. Make lasting changes in a drop-in: systemctl edit UNIT
+      # The next install overwrites changes to this file. Make lasting changes in a drop-in: systemctl edit UNIT, or pipelinewise-.service.d/ for all units.
       # Read this.
       [Unit]
       Description=PipelineWise orders → redshift, 100%% of orders \\ (schedule warehouse)
+      # A user's manager does not have this target and ignores it.
+      Wants=network-online.target
+      After=network-online.target
 
       [Service]
       Type=oneshot
       User=etl
-      ExecStart=/usr/bin/node /opt/p/bin/p.cjs run --scheduled --config-dir "/srv/pw dir" --schedule warehouse --tap orders --target redshift --tell-missed --output
+      ExecStart=/usr/bin/node /opt/p/bin/p.cjs run --scheduled --config-dir "/srv/pw dir" --schedule warehouse --tap orders --target redshift --record-missed --output
       SyslogIdentifier=%N
+      NoNewPrivileges=yes
+      UMask=0077
       # systemd signals only the wrapper, which ends all processes of the pipeline within 45 s.
       KillMode=mixed
       TimeoutStopSec=90s
@@ -113,7 +134,7 @@ describe("the units of a pipeline", () => {
     expect(timer?.name).toBe("pipelinewise-warehouse-redshift-orders.timer");
     expect(timer?.text).toMatchInlineSnapshot(`
       "# pipelinewise-sched {"schedule":"warehouse","source":"/srv/sch\\u00e9 dule.yml","config-dir":"/srv/pw dir"}
-      # The next install overwrites changes to this file. Make lasting changes in a drop-in: systemctl edit UNIT
+      # The next install overwrites changes to this file. Make lasting changes in a drop-in: systemctl edit UNIT, or pipelinewise-.service.d/ for all units.
       # Read this.
       [Unit]
       Description=Times of PipelineWise orders → redshift (schedule warehouse)

@@ -1,0 +1,79 @@
+import { dirname } from "node:path";
+import { SchedError } from "../errors.ts";
+import type { Host } from "../host.ts";
+import { type EnvironmentFault, REFERENCE, readEnvironment } from "../run/process/environment.ts";
+import type { Diagnostic } from "../schedule/diagnostic.ts";
+import type { Schedule } from "../schedule/schedule.ts";
+import { absolutePath, type ConfigDirOptions, configDirPath } from "../storage/config-dir.ts";
+import { stat } from "../storage/fs.ts";
+import { renderMode } from "../storage/modes.ts";
+
+/**
+ * Warnings about `env_file` and the references in `env`. Every run reads them, so a missing file or a wrong line would
+ * otherwise first be noticed at night. The warnings show no values.
+ *
+ * These are not errors, because the runs may be on another machine.
+ *
+ * @param options.flag `--config-dir`
+ */
+export async function environmentWarnings(
+  { pipelinewise: { env, envFile, configDir }, source }: Schedule,
+  host: Host,
+  { flag }: Pick<ConfigDirOptions, "flag"> = {},
+): Promise<readonly Diagnostic[]> {
+  if (envFile === undefined && Object.keys(env).length === 0) return [];
+  const directory = dirname(source.path);
+  const faults: EnvironmentFault[] = [];
+  const onFault = (fault: EnvironmentFault): void => {
+    faults.push(fault);
+  };
+  try {
+    const file = envFile === undefined ? undefined : absolutePath(envFile, directory, host);
+    const plan = { values: env, file, directory, pipelinewiseHome: undefined };
+    const wish = { flag, file: configDir === undefined ? undefined : { value: configDir, directory } };
+    // Only the owner of an env_file is compared with the config directory's.
+    const owned = file === undefined ? "" : configDirPath(host, wish);
+    await readEnvironment(plan, owned, host, onFault);
+  } catch (error) {
+    if (!(error instanceof SchedError)) throw error;
+    onFault({ key: ["env_file"], error }); // HOME is not set.
+  }
+  const ofRuns = faults.map(
+    ({ key, error: { message, hint } }): Diagnostic => ({
+      severity: "warning",
+      path: ["pipelinewise", ...key],
+      message: `every run would fail: ${message}`,
+      hint,
+    }),
+  );
+  return [...ofRuns, ...(await modeWarnings(env, directory, host))];
+}
+
+const READABLE_BY_ALL = 0o004;
+
+/**
+ * The user's own files behind `${file:PATH}` that everybody can read. A run accepts them, because Docker and Kubernetes
+ * mount secrets with such modes.
+ */
+async function modeWarnings(
+  env: Schedule["pipelinewise"]["env"],
+  directory: string,
+  host: Host,
+): Promise<readonly Diagnostic[]> {
+  const warnings: Diagnostic[] = [];
+  for (const [name, value] of Object.entries(env)) {
+    for (const [, kind, of = ""] of value.matchAll(REFERENCE)) {
+      if (kind !== "file") continue;
+      const path = absolutePath(of, directory, host);
+      const found = await stat(path).catch(() => undefined); // A missing file has a warning of its own.
+      if (found === undefined || found.uid !== host.uid || (found.mode & READABLE_BY_ALL) === 0) continue;
+      warnings.push({
+        severity: "warning",
+        path: ["pipelinewise", "env", name],
+        message: `${path} can be read by everybody (mode ${renderMode(found.mode)})`,
+        hint: `Protect its secrets: chmod 600 ${path}`,
+      });
+    }
+  }
+  return warnings;
+}

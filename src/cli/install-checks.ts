@@ -1,0 +1,72 @@
+import type { WrapperCall } from "../command-line.ts";
+import type { Host } from "../host.ts";
+import { findHookPrograms } from "../install/hook-programs.ts";
+import { checkTaps, type ResolvedPrograms, resolveCommand } from "../install/pipelinewise.ts";
+import type { Diagnostic } from "../schedule/diagnostic.ts";
+import { lintSharedMinutes } from "../schedule/lint-shared-minutes.ts";
+import { configDirOf, type InstallJob, type Scheduler } from "../schedulers/scheduler.ts";
+import { lastingPathWarnings } from "../system/lasting-path.ts";
+import { environmentWarnings } from "./environment-warnings.ts";
+
+/** The problems that the checks of an install found. `install` refuses each error, and `validate` shows it. */
+interface InstallChecks {
+  /** About the schedule, on every machine. */
+  readonly ofSchedule: readonly Diagnostic[];
+  /** About this machine: its programs, its paths, and the taps and targets of its PipelineWise. */
+  readonly ofMachine: readonly Diagnostic[];
+  /** `undefined` if an error says why no run could call PipelineWise. */
+  readonly resolved: ResolvedPrograms | undefined;
+}
+
+/**
+ * All checks of a schedule that is to be installed on this machine. Both `validate` and `install` make them here, so that
+ * a schedule that is valid can be installed.
+ *
+ * @param job.call names the config directory
+ * @param options.hasState the config directory exists
+ * @param options.compileOnly the commands are not given to the scheduler
+ */
+export async function checkInstall(
+  scheduler: Scheduler,
+  job: InstallJob,
+  { hasState, compileOnly }: { readonly hasState: boolean; readonly compileOnly: boolean },
+  host: Host,
+): Promise<InstallChecks> {
+  const { schedule, call } = job;
+  const command = await resolveCommand(schedule, host);
+  const { faults, hookPrograms } = await findHookPrograms(schedule, host);
+  return {
+    ofSchedule: [
+      ...scheduler.check(job),
+      ...lintSharedMinutes(schedule.pipelines, { machineZone: job.machineZone, now: job.at }),
+      ...(await environmentWarnings(schedule, host, { flag: configDirOf(job) })),
+    ],
+    ofMachine: [
+      ...("fault" in command ? [command.fault] : []),
+      ...faults,
+      ...(hasState ? await checkTaps(configDirOf(job), schedule.pipelines) : []),
+      ...checkProgram(call),
+      ...(compileOnly ? [] : ((await scheduler.checkCommands?.(job, host)) ?? [])),
+    ],
+    resolved: "fault" in command ? undefined : { ...command.value, hookPrograms },
+  };
+}
+
+/** Whether Node and this program will still be at these paths when a scheduler starts them. */
+function checkProgram({ node, program, isOnPath }: WrapperCall): readonly Diagnostic[] {
+  if (program.includes("/_npx/")) {
+    return [
+      {
+        path: [],
+        message: `${program} is in npx's temporary directory, which npm may remove at any time`,
+        hint: "Install the program permanently, then run `install` again: npm install --global pipelinewise-sched",
+      },
+    ];
+  }
+  if (isOnPath === true) return [];
+  const warnings = [
+    ...lastingPathWarnings(node, "Node", "--node"),
+    ...lastingPathWarnings(program, "pipelinewise-sched", "--program"),
+  ];
+  return warnings.map((warning) => ({ path: [], severity: "warning", ...warning }));
+}

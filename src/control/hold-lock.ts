@@ -1,0 +1,50 @@
+import { newRunId } from "../history/record.ts";
+import type { Host } from "../host.ts";
+import type { HeldLock } from "../lock/lock.ts";
+import { renderHolder } from "../run/checks/holder.ts";
+import { findEvidence, renderEvidence } from "../run/checks/preflight.ts";
+import { renderContainer } from "../run/containers/find.ts";
+import { findInstalledContainers } from "../run/containers/installed.ts";
+import { recordLost } from "../run/lost-runs.ts";
+import type { PipelineStore } from "../run/pipeline-store.ts";
+
+/** The pipeline's lock, or the reason why it is not free, as a sentence fragment that follows the pipeline's name. */
+export type HoldResult = { readonly lock: HeldLock } | { readonly inUse: string };
+
+/**
+ * Acquires a pipeline's lock for work that is not a run, unless the pipeline is running, also without this program.
+ * Take the stop signals (`takeStopSignals`) before the first call: the lock's library would end this process at a
+ * signal.
+ *
+ * @param task the work, in the form of a command: `restore_state`. The owner record names it.
+ */
+export async function holdLock(store: PipelineStore, host: Host, task: string): Promise<HoldResult> {
+  const startedAt = host.now();
+  const attempt = await store.lock.acquire({
+    host: host.name,
+    pid: host.pid,
+    uid: host.uid,
+    runId: newRunId(startedAt),
+    startedAt,
+    task,
+    limitations: [],
+    onDead: async (dead) => {
+      await recordLost(store, dead, `found by ${task}, on host ${host.name}`);
+    },
+  });
+  if (attempt.kind === "held") return { inUse: renderHolder(attempt, host.now()) };
+  let isKept = false;
+  try {
+    const inUse = await findUse(store, host);
+    isKept = inUse === undefined;
+    return inUse === undefined ? { lock: attempt.lock } : { inUse };
+  } finally {
+    if (!isKept) await attempt.lock.release();
+  }
+}
+
+/** Finds a container or a foreign run of a pipeline whose lock is free. @returns a sentence fragment, or `undefined` */
+async function findUse(store: PipelineStore, host: Host): Promise<string | undefined> {
+  const [container] = await findInstalledContainers(store, host);
+  return container === undefined ? renderEvidence(await findEvidence(store, host)) : renderContainer(container);
+}
