@@ -1,15 +1,17 @@
 #!/usr/bin/env node
 "use strict";
-// Two entry points. A scheduler calls `run` every few minutes, so `run` loads little; everything else loads `main`.
+// Three entry points. A scheduler calls `run` and `tend` every few minutes, so they load little; everything else loads
+// `main`.
 const { existsSync } = require("node:fs");
 const { join } = require("node:path");
 
 const args = process.argv.slice(2);
 const end = args.indexOf("--");
 const own = end === -1 ? args : args.slice(0, end);
-/** `run` with help or a schedule file needs the command line library and the YAML reader. */
+/** These need the command line library, or the YAML reader. */
 const needsMain = (arg) => arg === "--help" || arg === "-h" || arg === "--file" || arg.startsWith("--file=");
-const entry = join(__dirname, "..", "dist", own[0] === "run" && !own.some(needsMain) ? "run.cjs" : "main.cjs");
+const isSmall = (own[0] === "run" || own[0] === "tend") && !own.some(needsMain);
+const entry = join(__dirname, "..", "dist", `${isSmall ? own[0] : "main"}.cjs`);
 
 if (existsSync(entry)) {
   require(entry).open(args, __filename);

@@ -1,4 +1,4 @@
-// Builds dist/: one build with two entry points, `run` for scheduled starts and `main` for everything else, and the
+// Builds dist/: one build with three entry points, `run` and `tend` for schedulers and `main` for everything else, and the
 // licences of the packages that are bundled. docs/adr/0001-bundle.md says why there is a bundle at all.
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -25,7 +25,7 @@ const withoutUnused = {
 };
 
 const build = await rolldown({
-  input: { run: join(root, "src/cli/entry/run.ts"), main: join(root, "src/cli/entry/main.ts") },
+  input: Object.fromEntries(["run", "tend", "main"].map((name) => [name, join(root, `src/cli/entry/${name}.ts`)])),
   platform: "node",
   resolve: {
     alias: {

@@ -64,6 +64,14 @@ interface TimedEntry extends EntryId {
   readonly timezone?: string | undefined;
 }
 
+/** The program of a call, its command, and the schedule that it names. Defaults are omitted. */
+const callWords = (call: WrapperCall, command: readonly string[]): readonly string[] => [
+  ...(call.isOnPath === true ? ["pipelinewise-sched"] : [call.node, call.program]),
+  ...command,
+  ...(call.configDir === undefined ? [] : ["--config-dir", call.configDir]),
+  ...(call.schedule === DEFAULT_SCHEDULE_NAME ? [] : ["--schedule", call.schedule]),
+];
+
 /**
  * The arguments with which a scheduler starts an entry. Defaults are omitted, so that crontab lines stay short.
  * `run` parses them (`cli/run-arguments.ts`).
@@ -72,11 +80,7 @@ export function wrapperCommand(call: WrapperCall, entry: TimedEntry): readonly s
   const { checkTimes } = call;
   const crons = entry.crons.map(({ text }) => text);
   return [
-    ...(call.isOnPath === true ? ["pipelinewise-sched"] : [call.node, call.program]),
-    "run",
-    "--scheduled",
-    ...(call.configDir === undefined ? [] : ["--config-dir", call.configDir]),
-    ...(call.schedule === DEFAULT_SCHEDULE_NAME ? [] : ["--schedule", call.schedule]),
+    ...callWords(call, ["run", "--scheduled"]),
     ...entryWords(entry),
     ...(checkTimes === undefined ? [] : ["--times", timesDigest(crons, entry.timezone ?? checkTimes.zone)]),
   ];

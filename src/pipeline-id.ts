@@ -100,6 +100,12 @@ export interface LockId extends PipelineId {
   readonly isWaiter?: true | undefined;
 }
 
+/** In place of a target. No target's id begins with a dot, so no pipeline has this lock. */
+const TEND_TARGET = ".tend";
+
+/** The lock that lets one host at a time tend a schedule. */
+export const tendLockOf = (schedule: string): LockId => ({ tap: schedule, target: TEND_TARGET, dataDiff: false });
+
 /** The lock that a run of this entry needs. */
 export const lockOf = ({ tap, target, command }: EntryId): LockId => ({ tap, target, dataDiff: isDataDiff(command) });
 

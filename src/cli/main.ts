@@ -83,6 +83,11 @@ const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import("./commands/state.ts")).addState,
   },
   {
+    name: "tend",
+    description: "do what must be done although no pipeline runs; a scheduler starts it every five minutes",
+    load: async () => (await import("./commands/tend.ts")).addTend,
+  },
+  {
     name: "unlock",
     description: "show the lock holders and whether each is alive or dead; clear the locks of dead runs",
     load: async () => (await import("./commands/unlock.ts")).addUnlock,

@@ -67,6 +67,15 @@ export async function findRemainingProcesses(paths: StatePaths, pipeline: LockId
   return [];
 }
 
+/**
+ * Whether a lock has a holder that is not running on this host: it is dead, or runs on another host. As cheap as
+ * `findLiveHolder`.
+ */
+export async function hasDoubtfulHolder(paths: StatePaths, pipeline: LockId): Promise<boolean> {
+  const tokens = (await namesIn(lockDirectory(paths, pipeline))).map(tokenInName);
+  return tokens.some((token) => token !== undefined && !ownerLives(token));
+}
+
 /** The holder that an owner record names, on any host, alive or not. */
 const readHolder = (paths: StatePaths, pipeline: LockId): Promise<LockHolder | undefined> =>
   findHolder(paths, pipeline, () => true);
@@ -100,10 +109,15 @@ async function readNames(directory: string): Promise<readonly string[]> {
   }
 }
 
-/** Lists all locks that have a lock directory, by target and tap, on any host and whether their holders are alive or dead. */
+/**
+ * Lists the locks of pipelines that have a lock directory, by target and tap, on any host and whether their holders are
+ * alive or dead.
+ */
 export async function listLocks(paths: StatePaths): Promise<readonly LockId[]> {
   const found: LockId[] = [];
   for (const target of await readNames(locksDir(paths))) {
+    // The lock of `tend`, and files about a host. No target's id begins with a dot.
+    if (target.startsWith(".")) continue;
     for (const name of await readNames(join(locksDir(paths), target))) {
       const lock = LOCK.exec(name)?.[1];
       if (lock !== undefined) found.push(lockNamed(lock, target));

@@ -1,8 +1,9 @@
 import type { OutcomeKind, RunRecord } from "../history/record.ts";
-import type { LastRuns } from "../history/store.ts";
+import { entryOf, type LastRuns } from "../history/store.ts";
+import type { Host } from "../host.ts";
 import type { LockView, TokenView } from "../lock/inspect.ts";
 import type { DeadHolder } from "../lock/lock.ts";
-import { DEFAULT_COMMAND } from "../pipeline-id.ts";
+import { DEFAULT_COMMAND, entryLabel } from "../pipeline-id.ts";
 import type { PipelineStore } from "./pipeline-store.ts";
 
 const PURPOSE = /^([a-z0-9_]+)(?:#([a-z0-9_-]+))?(?: (\S+))?$/;
@@ -97,6 +98,15 @@ export async function recordLost(store: PipelineStore, dead: DeadHolder, how: st
   if (!isRecorded) await store.history.append(record);
   await store.recordNewest(record, { holdsLock: false });
   return record;
+}
+
+/** Says on stderr, so that cron mails it, that a run was lost. Nothing if the run left its end. */
+export function showLost({ stderr }: Pick<Host, "stderr">, record: RunRecord): void {
+  if (record.outcome !== "lost") return;
+  const log = record.log === undefined ? "" : `; log: ${record.log}`;
+  stderr.write(
+    `pipelinewise-sched: ${entryLabel(entryOf(record))}: the run of ${record.startedAt} on host ${record.host} was lost: ${record.detail}${log}\n`,
+  );
 }
 
 /** Number of records to search: a pipeline cannot have more new records than this. */

@@ -154,7 +154,11 @@ const missing = (what: string, hint: string): SchedError => new SchedError(what,
  * The command that stores the schedule on this host. If another machine's scheduler starts the runs, the command must
  * not add them to this host's crontab too.
  */
-function installCommand({ configDir }: RunRequest, isElsewhere: boolean, file: string): string {
+export function installCommand(
+  { configDir }: Pick<RunRequest, "configDir">,
+  isElsewhere: boolean,
+  file: string,
+): string {
   const where = configDir === undefined ? [] : ["--config-dir", configDir];
   const words = isElsewhere ? ["--compile-only", ...where] : [];
   return ["pipelinewise-sched", "install", ...words, file].map(quoteWord).join(" ");
@@ -249,6 +253,41 @@ function entryTimes(
   return { crons, timezone, since: since === undefined ? undefined : new Date(since), machineZone, zones };
 }
 
+/** What a command line says about the schedule that it names. */
+interface NamedSchedule {
+  readonly name: string;
+  /** The command that stores the schedule on this host. */
+  readonly install: string;
+  /** Whether another machine's scheduler may start the runs. */
+  readonly isElsewhere: boolean;
+}
+
+/**
+ * The stored schedule and this host's stored install.
+ *
+ * @param installed the schedule that a command line names; `undefined` if there is none
+ * @throws SchedError (exit 66) if one of the two is missing
+ */
+export function assertInstalled<S, H>(
+  installed:
+    | { readonly storedSchedule: S; readonly host: H | undefined; readonly formerHost?: string | undefined }
+    | undefined,
+  { name, install, isElsewhere }: NamedSchedule,
+  { paths, host }: Pick<PlanContext, "paths"> & { readonly host: Pick<Host, "name"> },
+): { readonly storedSchedule: S; readonly host: H } {
+  const hint = `Install it again: ${install}`;
+  if (installed === undefined) throw missing(`no schedule named ${name} is installed in ${paths.configDir}`, hint);
+  const { storedSchedule, host: stored, formerHost } = installed;
+  if (stored !== undefined) return { storedSchedule, host: stored };
+  const everywhere = isElsewhere ? " Where host names change, add --any-host." : "";
+  throw missing(
+    `the schedule ${name} was never installed on host ${host.name}`,
+    formerHost !== undefined
+      ? `This host was called ${formerHost} when the schedule was installed. ${hint}, or set PIPELINEWISE_SCHED_HOST=${formerHost} in the crontab.${everywhere}`
+      : `${hint}.${everywhere} If this host had another name before, you can also set PIPELINEWISE_SCHED_HOST to the old name.`,
+  );
+}
+
 /**
  * The plan of a scheduled start: exactly the installed entry, or an error.
  *
@@ -266,27 +305,18 @@ export function planScheduled(
   const isElsewhere =
     request.times !== undefined || request.slot !== undefined || installed?.host?.compileOnly === true;
   const install = installCommand(request, isElsewhere, file);
-  const hint = `Install it again: ${install}`;
-  if (installed === undefined) {
-    throw missing(`no schedule named ${name} is installed in ${context.paths.configDir}`, hint);
-  }
-  if (installed.host === undefined) {
-    const everywhere = isElsewhere ? " Where host names change, add --any-host." : "";
+  const { storedSchedule, host } = assertInstalled(installed, { name, install, isElsewhere }, context);
+  const wanted: EntryId = { ...request, command: request.command ?? DEFAULT_COMMAND };
+  const found = storedSchedule.entries.find((entry) => isEntry(entry, wanted) && entry.id === wanted.id);
+  if (found === undefined) {
     throw missing(
-      `the schedule ${name} was never installed on host ${context.host.name}`,
-      installed.formerHost !== undefined
-        ? `This host was called ${installed.formerHost} when the schedule was installed. ${hint}, or set PIPELINEWISE_SCHED_HOST=${installed.formerHost} in the crontab.${everywhere}`
-        : `${hint}.${everywhere} If this host had another name before, you can also set PIPELINEWISE_SCHED_HOST to the old name.`,
+      `${entryLabel(wanted)} is not in the installed schedule ${name} (from ${file})`,
+      `Install it again: ${install}`,
     );
   }
-  const wanted: EntryId = { ...request, command: request.command ?? DEFAULT_COMMAND };
-  const found = installed.storedSchedule.entries.find((entry) => isEntry(entry, wanted) && entry.id === wanted.id);
-  if (found === undefined) {
-    throw missing(`${entryLabel(wanted)} is not in the installed schedule ${name} (from ${file})`, hint);
-  }
-  assertSameTimes(found, request, { host: installed.host, hostName: context.host.name, install });
-  const plan = planOf(found, installed, request, context);
-  const hasCandidateLines = installed.host.loose?.includes(entryPath(found)) ?? false;
+  assertSameTimes(found, request, { host, hostName: context.host.name, install });
+  const plan = planOf(found, { storedSchedule, host }, request, context);
+  const hasCandidateLines = host.loose?.includes(entryPath(found)) ?? false;
   const slot = plan.times && { ...plan.times, hasCandidateLines, given: request.slot, rerun: request.rerun };
   return { ...plan, slot };
 }

@@ -43,6 +43,9 @@ export const limitationsFile = (paths: StatePaths, host: string): string =>
   join(paths.root, "locks", `${LIMITATIONS_PREFIX}${host}.json`);
 export const LIMITATIONS_PREFIX = ".weakness-";
 
+/** The newest slot at which a schedule was tended, and the parts that fail. */
+export const tendFile = (paths: StatePaths, schedule: string): string => join(paths.root, "tend", `${schedule}.json`);
+
 /** Stop requests to the runs under a lock. */
 export const requestsDir = (paths: StatePaths, lock: LockId): string =>
   join(paths.root, "requests", lock.target, lockName(lock));

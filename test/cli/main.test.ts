@@ -33,6 +33,7 @@ test("the help names every command without loading them", async () => {
     "history",
     "import",
     "state",
+    "tend",
     "unlock",
     "help",
   ]);

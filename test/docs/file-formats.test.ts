@@ -66,6 +66,7 @@ test("the overview names every path that storage/paths.ts builds", () => {
     flockFile: files.flockFile(paths, lock),
     lockDirectory: files.lockDirectory(paths, lock),
     limitationsFile: files.limitationsFile(paths, "<host>"),
+    tendFile: files.tendFile(paths, "<schedule>"),
     requestsDir: files.requestsDir(paths, lock),
     pausesDir: files.pausesDir(paths),
     pauseFile: files.pauseFile(paths, {}),

@@ -1,10 +1,9 @@
-import { entryOf } from "../../history/store.ts";
 import type { Host } from "../../host.ts";
 import type { DeadHolder, HeldLock, LockClaim, LockHeld, LockHolder } from "../../lock/lock.ts";
 import { entryLabel } from "../../pipeline-id.ts";
 import { renderDuration } from "../../text/format-time.ts";
 import type { RunContext, Skip } from "../context.ts";
-import { recordLost } from "../lost-runs.ts";
+import { recordLost, showLost } from "../lost-runs.ts";
 import type { StopCause } from "../outcome.ts";
 import type { PipelineLock, PipelineStore } from "../pipeline-store.ts";
 import { findSetpriv } from "../process/process-group.ts";
@@ -75,12 +74,7 @@ export async function claimOf(context: RunContext, onDead: NonNullable<LockClaim
  * Records a dead run that a start found. It is reported on stderr, so that cron mails it: no other process reports it.
  */
 export async function reportLost(store: PipelineStore, host: Host, dead: DeadHolder): Promise<void> {
-  const record = await recordLost(store, dead, `found by the next start, on host ${host.name}`);
-  if (record.outcome !== "lost") return;
-  const log = record.log === undefined ? "" : `; log: ${record.log}`;
-  host.stderr.write(
-    `pipelinewise-sched: ${entryLabel(entryOf(record))}: the run of ${record.startedAt} on host ${record.host} was lost: ${record.detail}${log}\n`,
-  );
+  showLost(host, await recordLost(store, dead, `found by the next start, on host ${host.name}`));
 }
 
 /** Acquires the lock of the pipeline. A lock that is acquired after a stop request is released. */

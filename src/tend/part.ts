@@ -1,0 +1,36 @@
+import type { Host } from "../host.ts";
+import type { StoredInstall, StoredSchedule } from "../installed/schedule.ts";
+import type { Log } from "../run/log-writer.ts";
+import type { StatePaths } from "../storage/paths.ts";
+
+/** What each part of `tend` gets. */
+export interface TendContext {
+  readonly host: Host;
+  readonly paths: StatePaths;
+  readonly schedule: StoredSchedule;
+  readonly install: StoredInstall;
+  /** When this `tend` began. */
+  readonly at: Date;
+  /** The wrapper log. */
+  readonly log: Log;
+}
+
+/** The work of a part. It may be repeated: the `tend` before may have been killed at any step. */
+type TendWork = (context: TendContext) => Promise<void>;
+
+/** A part of `tend`. */
+export interface TendPart {
+  /** For messages: `lost runs`. */
+  readonly name: string;
+  /** Loads its file, and only when it is its turn: most schedules need few of the parts. */
+  readonly load: () => Promise<TendWork>;
+  /** Whether the schedule needs it. Absent: always. */
+  readonly isUsedBy?: (schedule: StoredSchedule) => boolean;
+  /** Time after which `tend` goes on without it. Absent: 2 minutes. */
+  readonly limitMs?: number;
+  /**
+   * It begins when all others have ended, without the lock, because it may take longer than the time to the next slot. It
+   * may then run on several hosts at once.
+   */
+  readonly isLong?: true;
+}
