@@ -49,7 +49,7 @@ module.exports = {
           "^src/(cron|preview)/",
           "^src/schedule/(?!load\\.ts$)",
           "^src/install/(conflicts|describe-changes|plan)\\.ts$",
-          "^src/installed/(schedule|decode|compile)\\.ts$",
+          "^src/installed/(schedule|decode|compile|tend-needs)\\.ts$",
           "^src/lock/(lock|owner-record|timing)\\.ts$",
           "^src/history/record\\.ts$",
           "^src/slots/due\\.ts$",

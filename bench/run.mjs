@@ -1,7 +1,7 @@
 // How long a tick takes, beside an empty node in the same rounds. `node bench/run.mjs [ROUNDS]`; prints Markdown.
 // NODE_EXTRA_CA_CERTS is left out: where it is set, node reads it at each start and every ratio looks half as bad.
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { cpus } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -19,6 +19,12 @@ const tick = (tap) => [program, "run", "--scheduled", "--tap", tap, "--target", 
 function timedTick(tap) {
   sandbox.forgetSlot(tap);
   return timed(process.execPath, tick(tap));
+}
+
+/** A `tend` whose five minutes no host has handled, with nothing to do. */
+function timedTend() {
+  rmSync(join(sandbox.env.PIPELINEWISE_CONFIG_DIRECTORY, ".sched", "tend"), { recursive: true, force: true });
+  return timed(process.execPath, [program, "tend"]);
 }
 
 function timed(command, args, expected = 0) {
@@ -55,6 +61,9 @@ const cases = {
   skip: () => timedTick("microserv_1"),
   undue: () => timed(process.execPath, tick("microserv_3")),
   run: () => timedTick("microserv_2"),
+  tend: timedTend,
+  // The one before has handled the five minutes.
+  tended: () => timed(process.execPath, [program, "tend"]),
 };
 
 const holder = spawn(process.execPath, tick("microserv_1"), { env: sandbox.env, stdio: "ignore" });
@@ -104,6 +113,13 @@ try {
         ms("run"),
         `${ratio("run", ["empty", "child"]).toFixed(2)} × (empty node + child)`,
         mib("run"),
+      ),
+      row("`tend`, nothing to do", ms("tend"), `${ratio("tend", ["skip"]).toFixed(2)} × a skipped start`, ""),
+      row(
+        "`tend`, another host has done it",
+        ms("tended"),
+        `${ratio("tended", ["skip"]).toFixed(2)} × a skipped start`,
+        "",
       ),
     ].join("\n"),
   );

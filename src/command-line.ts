@@ -72,6 +72,12 @@ const callWords = (call: WrapperCall, command: readonly string[]): readonly stri
   ...(call.schedule === DEFAULT_SCHEDULE_NAME ? [] : ["--schedule", call.schedule]),
 ];
 
+/** When a scheduler tends a schedule, as a cron expression that means the same to every scheduler and in every zone. */
+export const TEND_TIMES = "*/5 * * * *";
+
+/** The arguments with which a scheduler tends a schedule. `cli/tend-command.ts` parses them. */
+export const tendCommand = (call: WrapperCall): readonly string[] => callWords(call, ["tend"]);
+
 /**
  * The arguments with which a scheduler starts an entry. Defaults are omitted, so that crontab lines stay short.
  * `run` parses them (`cli/run-arguments.ts`).

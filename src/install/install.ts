@@ -2,6 +2,7 @@ import { dirname } from "node:path";
 import { type Host, userName } from "../host.ts";
 import { machineFingerprint } from "../installed/former-host.ts";
 import type { StoredInstall } from "../installed/schedule.ts";
+import { needsTend } from "../installed/tend-needs.ts";
 import type { Schedule } from "../schedule/schedule.ts";
 import { sameSource, type TakeOver } from "../schedulers/owner-mark.ts";
 import {
@@ -57,6 +58,7 @@ export function installJob(
   return {
     schedule,
     call: { ...call, checkTimes, isOnPath: hasWorkers && call.isOnPath === true },
+    isTended: needsTend({ ...schedule, entries: schedule.pipelines }),
     machineZone,
     horizon: scheduler.horizon(at),
     at,

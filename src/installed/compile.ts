@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { entryPath } from "../pipeline-id.ts";
 import type { Pipeline, Schedule } from "../schedule/schedule.ts";
 import type { StoredEntry, StoredInstall, StoredSchedule } from "./schedule.ts";
+import { needsTend } from "./tend-needs.ts";
 
 /** SHA-256 (hex) of a text or of bytes. In its own file so that a scheduled start does not load node:crypto. */
 export const digestOf = (content: string | Uint8Array): string => createHash("sha256").update(content).digest("hex");
@@ -60,9 +61,10 @@ function compileEntry(pipeline: Pipeline, before: StoredEntry | undefined, at: D
  * itself.
  */
 export function startsDigest(
-  { name, configDir, entries }: StoredSchedule,
+  schedule: StoredSchedule,
   { node, program, machineZone }: Pick<StoredInstall, "node" | "program" | "machineZone">,
 ): string {
+  const { name, configDir, entries } = schedule;
   const told = entries.map(({ tap, target, command, id, crons, timezone, note }) => [
     tap,
     target,
@@ -72,5 +74,6 @@ export function startsDigest(
     timezone,
     note,
   ]);
-  return digestOf(JSON.stringify([name, configDir, node, program, machineZone, told]));
+  const tended = needsTend(schedule) ? ["tend"] : [];
+  return digestOf(JSON.stringify([name, configDir, node, program, machineZone, told, ...tended]));
 }

@@ -106,6 +106,8 @@ export interface InstallJob {
   readonly schedule: Schedule;
   /** On the machine that runs the pipelines. */
   readonly call: WrapperCall;
+  /** Whether the scheduler also starts `tendCommand`, at `TEND_TIMES`. Absent: no. */
+  readonly isTended?: boolean | undefined;
   /** IANA name of that machine's zone: what a pipeline without a zone of its own goes by. */
   readonly machineZone: string;
   /** The period for which the times must be valid. */

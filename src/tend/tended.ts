@@ -7,7 +7,7 @@ import { type StatePaths, tendFile } from "../storage/paths.ts";
 import { MINUTE_MS } from "../time-units.ts";
 
 /** A part of `tend` that failed, the last time that it was its turn. */
-export interface PartFault {
+interface PartFault {
   readonly message: string;
   /** Since when it has failed each time, ISO 8601 UTC. */
   readonly since: string;

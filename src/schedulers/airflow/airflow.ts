@@ -63,7 +63,8 @@ async function prepareInstall(job: InstallJob, host: Host, takeOver: TakeOver): 
   const found = await findFile(path);
   const before = assertOurs(path, found, markOf(job), takeOver);
   const text = renderDagFile(job, before);
-  const change = planFile(path, found, text, schedule.pipelines.filter(hasTimes).length);
+  const count = schedule.pipelines.filter(hasTimes).length + (job.isTended === true ? 1 : 0);
+  const change = planFile(path, found, text, count);
   return {
     plan: { changes: [change], warnings: [] },
     stored: { place: { dags: directory }, written: { [dagFileName(schedule.name)]: contentDigest(text) } },

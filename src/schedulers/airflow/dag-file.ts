@@ -3,7 +3,7 @@ import { quoteWord } from "../../command-line.ts";
 import { hasTimes } from "../../schedule/schedule.ts";
 import { type Mark, readFileMark, renderFileMark } from "../owner-mark.ts";
 import { configDirOf, type InstallJob } from "../scheduler.ts";
-import { NUMBER_SEPARATOR, type PipelineDag, pipelineDag, SKIP_EXIT_CODE } from "./dag.ts";
+import { NUMBER_SEPARATOR, type PipelineDag, pipelineDag, SKIP_EXIT_CODE, tendDag, tendDagId } from "./dag.ts";
 
 /** The parts of a DAG file of this program that could be read. */
 export interface InstalledDags {
@@ -28,19 +28,21 @@ export const markOf = (job: InstallJob): Mark => ({
  * @param before the DAGs that are installed now: a DAG keeps its start date
  */
 export function renderDagFile(job: InstallJob, before?: InstalledDags): string {
-  const { schedule, call, machineZone, horizon } = job;
+  const { schedule, call, machineZone, horizon, isTended } = job;
   const now = `${job.at.toISOString().slice(0, 19)}+00:00`;
   const startOf = (id: string): string => before?.dags.get(id)?.start_date ?? now;
-  const dags = schedule.pipelines
-    .filter(hasTimes)
-    .map((one) => pipelineDag(one, { call, machineZone, horizon, startOf }));
+  const frame = { call, machineZone, horizon, startOf };
+  const dags = [
+    ...schedule.pipelines.filter(hasTimes).map((one) => pipelineDag(one, frame)),
+    ...(isTended === true ? [tendDag(frame)] : []),
+  ];
   const hasOutlets = dags.some(({ outlets }) => outlets.length > 0);
   return [
     renderHead(job),
     renderFileMark(markOf(job)),
     renderImports(hasOutlets),
     LIST_BEGIN + renderPython(dags),
-    renderLoop(hasOutlets),
+    renderLoop(hasOutlets, isTended === true ? tendDagId(schedule.name) : undefined),
   ].join("\n");
 }
 
@@ -132,8 +134,11 @@ except ImportError:
     from airflow.operators.bash import BashOperator
 `;
 
-/** @param hasOutlets whether the file names assets */
-const renderLoop = (hasOutlets: boolean): string => `
+/**
+ * @param hasOutlets whether the file names assets
+ * @param tend id of the DAG that tends the schedule; `undefined` without one
+ */
+const renderLoop = (hasOutlets: boolean, tend: string | undefined): string => `
 # A triggered run or a backfill has no slot: it runs the pipeline at once. A cleared
 # task is tried again and runs its slot again.
 WHEN_SCHEDULED = (
@@ -151,7 +156,7 @@ def timetables(crons, timezone):
 
 for pipeline in PIPELINES:
     dag_id = pipeline["dag_id"]
-    schedules = timetables(pipeline["crons"], pipeline["timezone"])
+${tend === undefined ? "" : `    # This DAG tends the schedule. It has no slots.\n    options = "" if dag_id == "${tend}" else WHEN_SCHEDULED\n`}    schedules = timetables(pipeline["crons"], pipeline["timezone"])
     for number, schedule in enumerate(schedules, start=1):
         with DAG(
             dag_id if len(schedules) == 1 else f"{dag_id}${NUMBER_SEPARATOR}{number}",
@@ -170,7 +175,7 @@ for pipeline in PIPELINES:
             BashOperator(
                 task_id="run",
                 # exec, so that Airflow's signals reach pipelinewise-sched.
-                bash_command=" ".join(["exec", *pipeline["command"]]) + WHEN_SCHEDULED,
+                bash_command=" ".join(["exec", *pipeline["command"]]) + ${tend === undefined ? "WHEN_SCHEDULED" : "options"},
                 skip_on_exit_code=${SKIP_EXIT_CODE},
                 do_xcom_push=False,
                 # pipelinewise-sched has the timeout. None also turns off the default

@@ -1,4 +1,4 @@
-import { quoteWord, type WrapperCall, wrapperCommand } from "../../command-line.ts";
+import { quoteWord, TEND_TIMES, tendCommand, type WrapperCall, wrapperCommand } from "../../command-line.ts";
 import { describeCron } from "../../cron/describe.ts";
 import type { Horizon } from "../../cron/zone-table.ts";
 import { DEFAULT_COMMAND, type EntryId, entryLabel, type PipelineId } from "../../pipeline-id.ts";
@@ -96,6 +96,24 @@ export function pipelineDag(pipeline: Pipeline, { call, machineZone, horizon, st
   };
 }
 
+/** The id of the DAG that tends a schedule. It has two parts, and the id of a pipeline's DAG has three or more. */
+export const tendDagId = (schedule: string): string => `${schedule}.tend`;
+
+/** The DAG that tends a schedule. */
+export const tendDag = ({ call, startOf }: Pick<DagFrame, "call" | "startOf">): PipelineDag => ({
+  dag_id: tendDagId(call.schedule),
+  description: `Tends the schedule ${call.schedule}: ${TEND_TIMES}, UTC`,
+  crons: [TEND_TIMES],
+  timezone: "UTC",
+  start_date: startOf(tendDagId(call.schedule)),
+  tags: ["pipelinewise-sched", call.schedule].filter((tag) => tag.length <= MOST_TAG_CHARACTERS),
+  paused_upon_creation: false,
+  default_args: { retries: 0 },
+  outlets: [],
+  command: tendCommand(call).map(quoteForTemplate),
+  doc_md: ["Does what must be done although no pipeline runs, once in the cluster for each", "five minutes.", ""],
+});
+
 /** The asset that a pipeline's runs update, the same in every schedule. */
 const assetUri = ({ target, tap }: PipelineId): string => `pipelinewise://${target}/${tap}`;
 
@@ -104,10 +122,12 @@ const hasOutlet = ({ airflow, command }: Pipeline): boolean =>
   airflow?.hasOutlet === true && command !== "run_data_diff_checks";
 
 /** Empty quotes split text that Airflow would take for a template. */
+const quoteForTemplate = (word: string): string => quoteWord(word).replace(/\{(?=[{%#])/g, "{''");
+
 function renderCommand(call: WrapperCall, pipeline: Pipeline): readonly string[] {
   const words = wrapperCommand(call, pipeline).filter((word) => word !== "--scheduled");
   const manners = ["--kill-after", KILL_AFTER_SECONDS, "--skip-exit-code", SKIP_EXIT_CODE].map(String);
-  return [...words, ...manners].map((word) => quoteWord(word).replace(/\{(?=[{%#])/g, "{''"));
+  return [...words, ...manners].map(quoteForTemplate);
 }
 
 function renderDoc(

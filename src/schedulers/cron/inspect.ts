@@ -74,7 +74,7 @@ function settingProblems(
   const setting = SETS_CONFIG_DIR.exec(crontab);
   if (
     setting !== null &&
-    lines.some((line) => line.includes(" run --scheduled ") && !line.includes(" --config-dir "))
+    lines.some((line) => / (?:run --scheduled|tend)(?: |$)/.test(line) && !line.includes(" --config-dir "))
   ) {
     problems.push({
       message: `the crontab sets ${setting[1]}, so runs may look for the config directory in another place than when the schedule was installed`,

@@ -3,6 +3,7 @@ import { StoreError } from "../../errors.ts";
 import type { Diagnostic } from "../../schedule/diagnostic.ts";
 import type { Schedule } from "../../schedule/schedule.ts";
 import { nameTaken, type TakeOver } from "../owner-mark.ts";
+import type { InstallJob } from "../scheduler.ts";
 import { type BlockMark, findBlocks, replaceBlock, toCrontabText } from "./block.ts";
 import { checkEntries, renderEntries, timingsIn, type ZoneFrame } from "./render.ts";
 
@@ -18,7 +19,7 @@ export interface WantedLines {
   readonly call: WrapperCall & { readonly configDir: string };
   /** The config directory that a run under cron finds by itself. */
   readonly defaultConfigDir: string | undefined;
-  readonly frame: ZoneFrame;
+  readonly frame: ZoneFrame & Pick<InstallJob, "isTended">;
   readonly takeOver: TakeOver;
 }
 
@@ -62,6 +63,7 @@ function entriesOf(
     schedule.pipelines,
     { ...call, configDir: isFound ? undefined : call.configDir },
     (pipeline) => timingsIn(frame, pipeline),
+    frame.isTended,
   ];
 }
 

@@ -1,5 +1,5 @@
 import { basename } from "node:path";
-import { isSafeWord, type WrapperCall, wrapperCommand } from "../../command-line.ts";
+import { isSafeWord, TEND_TIMES, tendCommand, type WrapperCall, wrapperCommand } from "../../command-line.ts";
 import { canonicalLines, isCanonical } from "../../cron/canonical.ts";
 import type { ZoneClock } from "../../cron/clock-handling.ts";
 import { describeCron } from "../../cron/describe.ts";
@@ -12,6 +12,7 @@ import { entryLabel } from "../../pipeline-id.ts";
 import type { Diagnostic } from "../../schedule/diagnostic.ts";
 import type { Pipeline, Schedule } from "../../schedule/schedule.ts";
 import { MINUTE_MS } from "../../time-units.ts";
+import type { InstallJob } from "../scheduler.ts";
 import { looksLikeMarker } from "./block.ts";
 
 /** Debian's cron rejects longer commands; busybox and others accept this length too. */
@@ -104,7 +105,11 @@ type EntryLines = readonly [
   pipelines: readonly Pipeline[],
   call: WrapperCall,
   timingsOf?: (pipeline: Pipeline) => readonly Timing[],
+  isTended?: boolean | undefined,
 ];
+
+/** The line that tends the schedule. It is shorter than the line of any pipeline. */
+const tendLine = (call: WrapperCall): string => `${TEND_TIMES} ${tendCommand(call).join(" ")}`;
 
 /** Reasons why `renderEntries` would throw: unsafe paths, and pipelines with a line that is too long. */
 export const checkEntries = (...[pipelines, call, timingsOf = ownTimings]: EntryLines): readonly Diagnostic[] => [
@@ -121,15 +126,16 @@ export const checkEntries = (...[pipelines, call, timingsOf = ownTimings]: Entry
  * @param timingsOf the lines by which a pipeline is started
  * @throws SchedError if cron would not start a line as it is meant
  */
-export function renderEntries(...[pipelines, call, timingsOf = ownTimings]: EntryLines): readonly string[] {
+export function renderEntries(...[pipelines, call, timingsOf = ownTimings, isTended]: EntryLines): readonly string[] {
   const [unsafe] = unsafePaths(call);
   if (unsafe !== undefined) throw new SchedError(unsafe.message, { exitCode: EXIT.usage, hint: unsafe.hint });
-  return pipelines.flatMap((pipeline) => {
+  const lines = pipelines.flatMap((pipeline) => {
     const lines = renderPipeline(pipeline, timingsOf(pipeline), call);
     const long = findLongLine(lines, pipeline);
     if (long !== undefined) throw new SchedError(long.message, { exitCode: EXIT.badSchedule, hint: long.hint });
     return lines;
   });
+  return isTended === true ? [...lines, tendLine(call)] : lines;
 }
 
 const HOUR_MINUTES = 60;
@@ -272,7 +278,11 @@ const EXPORT_TITLE = "Crontab lines of the schedule";
 export const isExport = (text: string): boolean => text.startsWith(`# ${EXPORT_TITLE} `);
 
 /** Renders a schedule as crontab lines for another machine, with a header that explains how to install them. */
-export function renderExport(schedule: Schedule, call: Omit<WrapperCall, "schedule">, frame: ZoneFrame): string {
+export function renderExport(
+  schedule: Schedule,
+  call: Omit<WrapperCall, "schedule">,
+  frame: ZoneFrame & Pick<InstallJob, "isTended">,
+): string {
   const file = basename(schedule.source.path);
   const where = call.configDir === undefined ? "" : ` --config-dir ${call.configDir}`;
   const header = [
@@ -286,7 +296,8 @@ export function renderExport(schedule: Schedule, call: Omit<WrapperCall, "schedu
     ...(schedule.pipelines.some(({ timezone }) => timezone !== undefined) ? ["", ...zoneWords(frame)] : []),
   ];
   const timings = (pipeline: Pipeline) => timingsIn(frame, pipeline);
-  const entries = renderEntries(schedule.pipelines, { ...call, schedule: schedule.name }, timings);
+  const named = { ...call, schedule: schedule.name };
+  const entries = renderEntries(schedule.pipelines, named, timings, frame.isTended);
   return `${[...header.map((line) => `# ${line}`.trimEnd()), "", ...entries].join("\n")}\n`;
 }
 

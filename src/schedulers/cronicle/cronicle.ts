@@ -28,7 +28,7 @@ import {
   planEvents,
   planRemoval,
 } from "./diff.ts";
-import { type CronicleEvent, isEventOf, newEvent, pipelineEvents } from "./event.ts";
+import { type CronicleEvent, isEventOf, newEvent, pipelineEvents, tendEventId, tendEvents } from "./event.ts";
 import { findCategory, newCategory, readCategories, readEvents } from "./read.ts";
 import { mayFireEarly } from "./starts.ts";
 import { disabledWarning, findWarnings, timeoutWarnings } from "./warnings.ts";
@@ -68,12 +68,13 @@ const markOf = (job: InstallJob): Mark => ({
   source: job.schedule.source.path,
 });
 
-const eventsOf = (job: InstallJob, category: string): readonly CronicleEvent[] =>
-  job.schedule.pipelines
-    .filter(hasTimes)
-    .flatMap((pipeline) =>
-      pipelineEvents(pipeline, { ...job, mark: markOf(job), category, target: settingsOf(job).target }),
-    );
+function eventsOf(job: InstallJob, category: string): readonly CronicleEvent[] {
+  const frame = { ...job, mark: markOf(job), category, target: settingsOf(job).target };
+  return [
+    ...job.schedule.pipelines.filter(hasTimes).flatMap((pipeline) => pipelineEvents(pipeline, frame)),
+    ...(job.isTended === true ? tendEvents(frame) : []),
+  ];
+}
 
 const EXPORT_TITLE = "Events of the schedule";
 
@@ -139,14 +140,20 @@ async function inspect(stored: StoredAtScheduler, host: Host): Promise<readonly 
     const isWhole = Object.keys(written).every((id) => !isEventOf(name, entry, id) || ids.has(id));
     return { path: entryPath(entry), events, isMissing: events.length === 0 || !isWhole };
   });
+  const tendId = tendEventId(name);
+  const ofTend = written[tendId] === undefined ? undefined : ours.filter(({ id }) => id === tendId);
+  const checked = [...ofEntries, ...(ofTend === undefined ? [] : [{ path: undefined, events: ofTend }])];
   const problems = (isFaulty: (event: FoundEvent) => boolean, problem: (event: FoundEvent) => InstallProblem) =>
-    ofEntries.flatMap(({ path, events }) =>
-      events.filter(isFaulty).map((event) => ({ ...problem(event), entries: [path] })),
+    checked.flatMap(({ path, events }) =>
+      events.filter(isFaulty).map((event) => ({ ...problem(event), entries: path === undefined ? [] : [path] })),
     );
   const missing = ofEntries.filter(({ isMissing }) => isMissing).map(({ path }) => path);
   const message = `Cronicle lacks events of ${missing.length} of the ${ofEntries.length} entries of the schedule ${name}, so it does not start them as they were installed`;
   return [
     ...(missing.length === 0 ? [] : [{ message, differs: true, entries: missing }]),
+    ...(ofTend?.length === 0
+      ? [{ message: `Cronicle lacks the event that tends the schedule ${name}`, differs: true, entries: [] }]
+      : []),
     ...problems(
       (event) => (written[event.id] ?? eventDigest(event)) !== eventDigest(event),
       ({ title, id }) => ({

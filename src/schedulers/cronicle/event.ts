@@ -1,5 +1,6 @@
-import { renderWords, type WrapperCall, wrapperCommand } from "../../command-line.ts";
+import { renderWords, TEND_TIMES, tendCommand, type WrapperCall, wrapperCommand } from "../../command-line.ts";
 import { describeCron } from "../../cron/describe.ts";
+import { parseCron } from "../../cron/expression.ts";
 import type { Horizon } from "../../cron/zone-table.ts";
 import { digestOf } from "../../installed/compile.ts";
 import { type EntryId, entryKey, entryLabel } from "../../pipeline-id.ts";
@@ -20,6 +21,10 @@ function eventId(schedule: string, entry: EntryId, number: number): string {
   const hash = digestOf([schedule, entry.target, entry.tap, entryKey(entry)].join("\0")).slice(0, HASH_LENGTH);
   return `${idPrefix(schedule)}${hash}${number === 1 ? "" : `_${number}`}`;
 }
+
+/** The id of the event that tends a schedule. An entry's hash is of more parts. */
+export const tendEventId = (schedule: string): string =>
+  `${idPrefix(schedule)}${digestOf([schedule, "tend"].join("\0")).slice(0, HASH_LENGTH)}`;
 
 /** Whether an id is one of an entry's events. */
 export function isEventOf(schedule: string, entry: EntryId, id: string): boolean {
@@ -127,6 +132,24 @@ export function pipelineEvents(pipeline: Pipeline, frame: EventFrame): readonly 
     timing: one.timing,
     timezone: one.timezone,
     notes: plainText([...aboutTimes(pipeline, zone, one), aboutInstall(frame.mark)].join("\n")),
+    ...CONSTANT,
+  }));
+}
+
+/** The event that tends a schedule. */
+export function tendEvents({ mark, call, category, target, horizon }: EventFrame): readonly CronicleEvent[] {
+  const script = ["#!/bin/sh", renderFileMark(mark), GENERATED, `exec ${renderWords(tendCommand(call))}`, ""].join(
+    "\n",
+  );
+  return eventStarts({ crons: [parseCron(TEND_TIMES)], zone: "UTC" }, horizon).map(({ timing, timezone }) => ({
+    id: tendEventId(mark.schedule),
+    title: `${mark.schedule}: tend`,
+    category,
+    ...(target === undefined ? {} : { target }),
+    params: { script, annotate: 0, json: 1 },
+    timing,
+    timezone,
+    notes: plainText(`Does what must be done although no pipeline runs.\n${aboutInstall(mark)}`),
     ...CONSTANT,
   }));
 }

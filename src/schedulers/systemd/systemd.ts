@@ -44,7 +44,7 @@ import {
   type Systemctl,
 } from "./systemctl.ts";
 import { readUnitMark, readUnits, removeUnit, writeUnit } from "./unit-files.ts";
-import { unitName, unitsOf } from "./units.ts";
+import { tendUnitNames, unitName, unitsOf } from "./units.ts";
 
 /** systemd timers: a service and a timer for each pipeline. Root uses the system manager, other users their own. */
 export const systemd: Scheduler = {
@@ -249,7 +249,8 @@ async function inspect(
   const started = entries.filter(hasTimes);
   const unitsOfEntry = (entry: StoredEntry): readonly string[] =>
     ["service", "timer"].map((kind) => `${unitName(schedule, entry)}.${kind}`);
-  const { units, states } = await findUnits(directory, started.flatMap(unitsOfEntry), systemctl);
+  const tendUnits = tendUnitNames(schedule).filter((unit) => written[unit] !== undefined);
+  const { units, states } = await findUnits(directory, [...started.flatMap(unitsOfEntry), ...tendUnits], systemctl);
   const isAsInstalled = (name: string): boolean => {
     const unit = units.get(name);
     if (unit === undefined || !isOf(unit.mark, { schedule, configDir })) return false;
@@ -263,10 +264,22 @@ async function inspect(
     differs: false,
     entries: [],
   }));
-  if (affected.length === 0) return short;
+  const faultyTend = tendUnits.filter(isFaulty);
+  const notTended: readonly InstallProblem[] =
+    faultyTend.length === 0
+      ? []
+      : [
+          {
+            message: `systemd does not tend the schedule ${schedule} as it was installed: these units are missing, edited, disabled, stopped, or not reloaded since they changed: ${faultyTend.join(", ")}`,
+            differs: true,
+            entries: [],
+          },
+        ];
+  if (affected.length === 0) return [...short, ...notTended];
   const names = affected.flatMap(unitsOfEntry).filter(isFaulty).join(", ");
   return [
     ...short,
+    ...notTended,
     {
       message: `systemd does not start ${affected.length} of the ${started.length} entries of the schedule ${schedule} as they were installed: these units are missing, edited, disabled, stopped, or not reloaded since they changed: ${names}`,
       differs: true,

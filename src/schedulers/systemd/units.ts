@@ -1,5 +1,6 @@
-import { isSafeWord, wrapperCommand } from "../../command-line.ts";
+import { isSafeWord, TEND_TIMES, tendCommand, wrapperCommand } from "../../command-line.ts";
 import { describeCron } from "../../cron/describe.ts";
+import { parseCron } from "../../cron/expression.ts";
 import { digestOf } from "../../installed/compile.ts";
 import { DEFAULT_COMMAND, DEFAULT_SCHEDULE_NAME, type EntryId, entryLabel } from "../../pipeline-id.ts";
 import { hasTimes, type Pipeline } from "../../schedule/schedule.ts";
@@ -37,6 +38,17 @@ export function unitName(schedule: string, { target, tap, command, id }: EntryId
   return name.length <= LONGEST ? name : `${name.slice(0, LONGEST - 17)}-${digestOf(name).slice(0, 16)}`;
 }
 
+/**
+ * Name of the units that tend a schedule, without the suffix. It has one part before a colon or the end, so no entry has
+ * it.
+ */
+const tendUnitName = (schedule: string): string =>
+  schedule === DEFAULT_SCHEDULE_NAME ? `${PREFIX}tend` : `${PREFIX}${schedule.replaceAll("-", "--")}:tend`;
+
+/** Names of the units that tend a schedule. */
+export const tendUnitNames = (schedule: string): readonly string[] =>
+  ["service", "timer"].map((kind) => `${tendUnitName(schedule)}.${kind}`);
+
 /** Values that the units of a schedule share. */
 export interface UnitFrame {
   /** User who runs the pipelines; `undefined` for the user of the manager. */
@@ -45,13 +57,35 @@ export interface UnitFrame {
   readonly remarks: readonly string[];
 }
 
-/** The units of a schedule: a service and its timer for each pipeline. */
-export function unitsOf(job: InstallJob, frame: UnitFrame): readonly Unit[] {
+/** The units of a schedule: a service and its timer for each pipeline, and two that tend it. */
+export const unitsOf = (job: InstallJob, frame: UnitFrame): readonly Unit[] => [
+  ...pipelineUnits(job, frame),
+  ...(job.isTended === true ? tendUnits(job, frame) : []),
+];
+
+function tendUnits(job: InstallJob, frame: UnitFrame): readonly Unit[] {
+  const { name } = job.schedule;
+  const unit = tendUnitName(name);
+  const service = {
+    about: `Tends the schedule ${name} of PipelineWise`,
+    words: tendCommand(job.call),
+    // What it starts goes on when it has ended.
+    stop: ["KillMode=process"],
+  };
+  const { specs } = calendarOf({ crons: [parseCron(TEND_TIMES)], timezone: "UTC" }, job);
+  const timer = { about: `Times at which the schedule ${name} of PipelineWise is tended`, remarks: [], specs };
+  return [
+    { name: `${unit}.service`, text: renderService(service, job, frame) },
+    { name: `${unit}.timer`, text: renderTimer(timer, job, frame) },
+  ];
+}
+
+function pipelineUnits(job: InstallJob, frame: UnitFrame): readonly Unit[] {
   return job.schedule.pipelines.filter(hasTimes).flatMap((pipeline) => {
     const name = unitName(job.schedule.name, pipeline);
     return [
-      { name: `${name}.service`, text: renderService(pipeline, job, frame) },
-      { name: `${name}.timer`, text: renderTimer(pipeline, job, frame) },
+      { name: `${name}.service`, text: renderService(pipelineService(pipeline, job), job, frame) },
+      { name: `${name}.timer`, text: renderTimer(pipelineTimer(pipeline, job), job, frame) },
     ];
   });
 }
@@ -65,15 +99,36 @@ function head(job: InstallJob, { remarks }: UnitFrame): readonly string[] {
   ];
 }
 
-function renderService(pipeline: Pipeline, job: InstallJob, frame: UnitFrame): string {
+/** The parts of a service that differ. */
+interface ServiceParts {
+  /** Its description. */
+  readonly about: string;
+  /** Its command. */
+  readonly words: readonly string[];
+  /** Lines that say how it is stopped. */
+  readonly stop: readonly string[];
+}
+
+function pipelineService(pipeline: Pipeline, { schedule, call }: InstallJob): ServiceParts {
   const { note } = pipeline;
   const about = note === undefined ? entryLabel(pipeline) : `${entryLabel(pipeline)}, ${note}`;
-  // systemd does not start a unit that is still running, so only the run itself can record the slots that it missed.
-  const words = [...wrapperCommand(job.call, pipeline), "--record-missed", "--output"];
+  return {
+    about: `PipelineWise ${about} (schedule ${schedule.name})`,
+    // systemd does not start a unit that is still running, so only the run itself can record the slots that it missed.
+    words: [...wrapperCommand(call, pipeline), "--record-missed", "--output"],
+    stop: [
+      "# systemd signals only the wrapper, which ends all processes of the pipeline within 45 s.",
+      "KillMode=mixed",
+      "TimeoutStopSec=90s",
+    ],
+  };
+}
+
+function renderService({ about, words, stop }: ServiceParts, job: InstallJob, frame: UnitFrame): string {
   return lines([
     ...head(job, frame),
     "[Unit]",
-    `Description=PipelineWise ${plain(about)} (schedule ${job.schedule.name})`,
+    `Description=${plain(about)}`,
     "# A user's manager does not have this target and ignores it.",
     "Wants=network-online.target",
     "After=network-online.target",
@@ -85,29 +140,47 @@ function renderService(pipeline: Pipeline, job: InstallJob, frame: UnitFrame): s
     "SyslogIdentifier=%N",
     "NoNewPrivileges=yes",
     "UMask=0077",
-    "# systemd signals only the wrapper, which ends all processes of the pipeline within 45 s.",
-    "KillMode=mixed",
-    "TimeoutStopSec=90s",
+    ...stop,
     "# Exit by SIGTERM means stopped, not failed.",
     "SuccessExitStatus=143",
   ]);
 }
 
-function renderTimer(pipeline: Pipeline, job: InstallJob, frame: UnitFrame): string {
+/** The parts of a timer that differ. */
+interface TimerParts {
+  /** Its description. */
+  readonly about: string;
+  /** Comment lines above its times. */
+  readonly remarks: readonly string[];
+  /** Calendar events. */
+  readonly specs: readonly string[];
+}
+
+function pipelineTimer(pipeline: Pipeline, job: InstallJob): TimerParts {
   const { specs, mayFireEarly } = calendarOf(pipeline, job);
   const zone = pipeline.timezone === undefined ? "" : ` ${pipeline.timezone}`;
-  return lines([
+  return {
+    about: `Times of PipelineWise ${entryLabel(pipeline)} (schedule ${job.schedule.name})`,
+    remarks: [
+      ...pipeline.crons.map((cron) => `# ${cron.text}${zone}: ${describeCron(cron)}`),
+      ...(mayFireEarly
+        ? [
+            "# systemd handles the clock changes at these times differently from cron, so the timer uses UTC; a run that is not due is skipped.",
+          ]
+        : []),
+    ],
+    specs,
+  };
+}
+
+const renderTimer = ({ about, remarks, specs }: TimerParts, job: InstallJob, frame: UnitFrame): string =>
+  lines([
     ...head(job, frame),
     "[Unit]",
-    `Description=Times of PipelineWise ${entryLabel(pipeline)} (schedule ${job.schedule.name})`,
+    `Description=${about}`,
     "",
     "[Timer]",
-    ...pipeline.crons.map((cron) => `# ${cron.text}${zone}: ${describeCron(cron)}`),
-    ...(mayFireEarly
-      ? [
-          "# systemd handles the clock changes at these times differently from cron, so the timer uses UTC; a run that is not due is skipped.",
-        ]
-      : []),
+    ...remarks,
     ...specs.map((spec) => `OnCalendar=${spec}`),
     "# systemd's default accuracy is one minute.",
     "AccuracySec=1s",
@@ -115,7 +188,6 @@ function renderTimer(pipeline: Pipeline, job: InstallJob, frame: UnitFrame): str
     "[Install]",
     "WantedBy=timers.target",
   ]);
-}
 
 const lines = (all: readonly string[]): string => `${all.join("\n")}\n`;
 

@@ -1,0 +1,72 @@
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { tendLockOf } from "../../src/pipeline-id.ts";
+import { installFile, lockDirectory, tendFile, wrapperLogFile } from "../../src/storage/paths.ts";
+import { leaveDeadLock } from "../run/dead-run.ts";
+import { sandbox } from "../support/sandbox.ts";
+import { until } from "../support/wait.ts";
+
+/** The program as it is installed, on a host of this name. */
+function start({ host, home }: ReturnType<typeof sandbox>, name: string) {
+  const child = spawn(process.execPath, [host.program, "tend"], {
+    env: { ...host.env, PIPELINEWISE_SCHED_HOST: name },
+    cwd: home,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (data: Buffer) => (output += data));
+  const ended = new Promise<{ readonly code: number | null; readonly output: string }>((resolve) =>
+    child.once("close", (code) => resolve({ code, output })),
+  );
+  return { child, ended };
+}
+
+/** A box in which two hosts have installed the schedule. */
+function twoHosts() {
+  const box = sandbox();
+  box.install();
+  const installed = readFileSync(installFile(box.paths, "pipelinewise", "testhost"), "utf8");
+  const ofOther = JSON.stringify({ ...JSON.parse(installed), host: "other" });
+  writeFileSync(installFile(box.paths, "pipelinewise", "other"), ofOther, { mode: 0o600 });
+  return box;
+}
+
+describe.skipIf(!existsSync("dist/tend.cjs"))("the built program", () => {
+  test("is quiet with nothing to do, and records the slot", async () => {
+    const box = twoHosts();
+    expect(await start(box, "testhost").ended).toEqual({ code: 0, output: "" });
+    const before = readFileSync(tendFile(box.paths, "pipelinewise"), "utf8");
+    expect(JSON.parse(before)).toMatchObject({ host: "testhost", faults: {} });
+    expect(existsSync(lockDirectory(box.paths, tendLockOf("pipelinewise")))).toBe(false);
+  });
+
+  test("two hosts at once record a lost run once", async () => {
+    const box = twoHosts();
+    leaveDeadLock(box.paths);
+    const ended = await Promise.all(["testhost", "other", "testhost", "other"].map((name) => start(box, name).ended));
+    expect(ended.map(({ code }) => code)).toEqual([0, 0, 0, 0]);
+    expect(ended.filter(({ output }) => output.includes("was lost"))).toHaveLength(1);
+    expect(await box.records()).toHaveLength(1);
+  });
+
+  test("the next one takes over from one that was killed half-way", async () => {
+    const box = twoHosts();
+    const log = wrapperLogFile(box.paths, "testhost");
+    // A pipe without a reader: the first one stops when it opens its log, which it does under its lock.
+    spawnSync("mkfifo", ["-m", "600", log]);
+    const first = start(box, "testhost");
+    const lock = lockDirectory(box.paths, tendLockOf("pipelinewise"));
+    await until("the first one has the lock", () => existsSync(lock) && readdirSync(lock).length > 0);
+    expect(await start(box, "testhost").ended).toEqual({ code: 0, output: "" });
+    first.child.kill("SIGKILL");
+    await first.ended;
+    rmSync(log);
+    expect(existsSync(tendFile(box.paths, "pipelinewise"))).toBe(false);
+    leaveDeadLock(box.paths);
+    expect(await start(box, "testhost").ended).toMatchObject({ code: 0 });
+    expect(await box.records()).toHaveLength(1);
+    expect(existsSync(lock)).toBe(false);
+    expect(existsSync(tendFile(box.paths, "pipelinewise"))).toBe(true);
+  });
+});
