@@ -38,18 +38,12 @@ export async function tend(
   const { host, paths, schedule, at } = context;
   const slot = slotAt(at);
   if (isDone(await readTended(context), slot)) return;
-  const { newRunId } = await import("../history/record.ts");
-  const attempt = await locks.acquire(paths, tendLockOf(schedule.name), {
-    host: host.name,
-    pid: host.pid,
-    uid: host.uid,
-    runId: newRunId(at),
-    startedAt: at,
-    limitations: [],
-  });
-  if (attempt.kind === "held") return;
-  const { openWrapperLog } = await import("../run/wrapper-log.ts");
+  const [{ newRunId }, { openWrapperLog }] = [
+    await import("../history/record.ts"),
+    await import("../run/wrapper-log.ts"),
+  ];
   const used = parts.filter(({ isUsedBy }) => isUsedBy?.(schedule) ?? true);
+  // Before the lock: if it cannot be opened, no lock is left.
   const log = await openWrapperLog(paths, host, { schedule: schedule.name, command: "tend" });
   const full = { ...context, log };
   /** Runs some of the parts. @returns the faults of all parts */
@@ -60,6 +54,15 @@ export async function tend(
   };
   const [long, short] = [used.filter(({ isLong }) => isLong), used.filter(({ isLong }) => isLong !== true)];
   try {
+    const attempt = await locks.acquire(paths, tendLockOf(schedule.name), {
+      host: host.name,
+      pid: host.pid,
+      uid: host.uid,
+      runId: newRunId(at),
+      startedAt: at,
+      limitations: [],
+    });
+    if (attempt.kind === "held") return;
     let faults: PartFaults = {};
     try {
       const tended = await readTended(context);
@@ -71,9 +74,9 @@ export async function tend(
     }
     const after = await run(long, faults);
     if (isDeepStrictEqual(after, faults)) return;
-    // Another `tend` may write the file at the same time. One of the two reports is then written at the next slot.
-    const now = await readTended(context);
-    await writeTended(context, { slot, host: host.name, ...now, faults: { ...now?.faults, ...after } });
+    // Another `tend` may have recorded a later slot. The faults of its parts are then found again at the next slot.
+    const now = (await readTended(context)) ?? { slot, host: host.name };
+    await writeTended(context, { ...now, faults: after });
   } finally {
     await log.close();
   }

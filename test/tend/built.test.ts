@@ -1,15 +1,16 @@
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { tendLockOf } from "../../src/pipeline-id.ts";
-import { installFile, lockDirectory, tendFile, wrapperLogFile } from "../../src/storage/paths.ts";
+import { installFile, lockDirectory, tendFile } from "../../src/storage/paths.ts";
 import { leaveDeadLock } from "../run/dead-run.ts";
 import { sandbox } from "../support/sandbox.ts";
 import { until } from "../support/wait.ts";
 
 /** The program as it is installed, on a host of this name. */
-function start({ host, home }: ReturnType<typeof sandbox>, name: string) {
-  const child = spawn(process.execPath, [host.program, "tend"], {
+function start({ host, home }: ReturnType<typeof sandbox>, name: string, program = host.program) {
+  const child = spawn(process.execPath, [program, "tend"], {
     env: { ...host.env, PIPELINEWISE_SCHED_HOST: name },
     cwd: home,
     stdio: ["ignore", "pipe", "pipe"],
@@ -21,6 +22,9 @@ function start({ host, home }: ReturnType<typeof sandbox>, name: string) {
   );
   return { child, ended };
 }
+
+/** Whether a file of the build contains the parts for lost runs. */
+const isPart = (path: string): boolean => readFileSync(path, "utf8").includes("recordLostRuns");
 
 /** A box in which two hosts have installed the schedule. */
 function twoHosts() {
@@ -52,16 +56,20 @@ describe.skipIf(!existsSync("dist/tend.cjs"))("the built program", () => {
 
   test("the next one takes over from one that was killed half-way", async () => {
     const box = twoHosts();
-    const log = wrapperLogFile(box.paths, "testhost");
-    // A pipe without a reader: the first one stops when it opens its log, which it does under its lock.
-    spawnSync("mkfifo", ["-m", "600", log]);
-    const first = start(box, "testhost");
+    const copy = box.file("program");
+    for (const part of ["bin", "dist"]) cpSync(part, join(copy, part), { recursive: true });
+    // A pipe without a writer in place of a part: the first one stops when it loads the part, under its lock.
+    const chunks = join(copy, "dist/chunks");
+    const name = readdirSync(chunks).find((file) => /^lost-runs-[\w-]+\.cjs$/.test(file) && isPart(join(chunks, file)));
+    const chunk = join(chunks, name ?? "none");
+    rmSync(chunk);
+    spawnSync("mkfifo", [chunk]);
+    const first = start(box, "testhost", join(copy, "bin/pipelinewise-sched.cjs"));
     const lock = lockDirectory(box.paths, tendLockOf("pipelinewise"));
     await until("the first one has the lock", () => existsSync(lock) && readdirSync(lock).length > 0);
     expect(await start(box, "testhost").ended).toEqual({ code: 0, output: "" });
     first.child.kill("SIGKILL");
     await first.ended;
-    rmSync(log);
     expect(existsSync(tendFile(box.paths, "pipelinewise"))).toBe(false);
     leaveDeadLock(box.paths);
     expect(await start(box, "testhost").ended).toMatchObject({ code: 0 });

@@ -130,6 +130,8 @@ describe("tend", () => {
       parts: [part("a", async () => {}), part("slow", bad, { isLong: true })],
     });
     expect(faultsNow()).toEqual(["slow"]);
+    await tend(await contextOf(box, at("12:10:00")), { parts: [part("slow", async () => {}, { isLong: true })] });
+    expect(faultsNow()).toEqual([]);
   });
 
   test("does not load a part that the schedule does not use", async () => {
@@ -138,6 +140,13 @@ describe("tend", () => {
     const unused = part("unused", async () => void loads++, { isUsedBy: () => false });
     await tend(context, { parts: [unused] });
     expect(loads).toBe(0);
+  });
+
+  test("leaves no lock if its log cannot be opened", async () => {
+    const { context, paths } = await tended();
+    mkdirSync(wrapperLogFile(paths, "testhost"));
+    await expect(tend(context, { parts: [] })).rejects.toThrow(/cannot write .*wrapper-testhost.log/);
+    expect(existsSync(lockDirectory(paths, tendLockOf("pipelinewise")))).toBe(false);
   });
 
   test("a long part runs without the lock", async () => {
