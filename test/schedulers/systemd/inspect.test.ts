@@ -2,7 +2,9 @@ import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
 import { parseTimeSpan } from "../../../src/schedulers/systemd/systemctl.ts";
+import { systemd } from "../../../src/schedulers/systemd/systemd.ts";
 import { DAY_MS, HOUR_MS } from "../../../src/time-units.ts";
+import { testHost } from "../../support/host.ts";
 import { FOLDER, ORDERS, STOCK, systemdMachine } from "../../support/systemd-machine.ts";
 import { freezeTimers, untilFrozen } from "../../support/wait.ts";
 
@@ -147,4 +149,23 @@ describe("status shows no next run, and status, validate, preview and diff warn"
       /could not check whether systemd starts the schedule pipelinewise: systemctl .* failed: .* did not answer within 10 seconds, so it was stopped/,
     );
   });
+});
+
+test("the loss of the units that tend a schedule is a problem of no entry", async () => {
+  const machine = await installed();
+  const { on } = machine.hostFile();
+  const { place, written } = on.systemd;
+  const stored = { name: "pipelinewise", configDir: machine.path(".pipelinewise"), place, entries: [], lines: [] };
+  const env = { HOME: machine.home, PATH: `${machine.path("bin")}:/usr/bin:/bin` };
+  const host = testHost({ env, root: machine.home });
+  const look = (more: Readonly<Record<string, string>>) =>
+    systemd.inspect({ ...stored, written: { ...written, ...more } }, host);
+  expect(await look({})).toEqual([]);
+  expect(await look({ "pipelinewise-tend.service": "0", "pipelinewise-tend.timer": "0" })).toEqual([
+    {
+      message: `systemd does not tend the schedule pipelinewise as it was installed: ${FAULTY}: pipelinewise-tend.service, pipelinewise-tend.timer`,
+      differs: true,
+      entries: [],
+    },
+  ]);
 });
