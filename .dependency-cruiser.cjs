@@ -2,6 +2,7 @@
 const floors = [
   ["cli"],
   ["control", "tend"],
+  ["retention"],
   ["install", "preview", "run"],
   ["schedulers"],
   ["installed"],

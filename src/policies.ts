@@ -1,3 +1,5 @@
+import { DAY_MS } from "./time-units.ts";
+
 /** A command that a run starts before or after its pipeline. */
 export interface Hook {
   /** The program and its arguments. */
@@ -63,6 +65,16 @@ export interface Limits {
 
 /** The start waits for the other run, or it stops that run and takes its place. */
 export type OverlapPolicy = { readonly waitMs: number } | "replace";
+
+/** How long files are kept. */
+export interface Retention {
+  /** Logs of runs. The newest of each pipeline stay. */
+  readonly logsMs: number;
+  /** Months of the history, from their ends. */
+  readonly historyMs: number;
+}
+
+export const DEFAULT_RETENTION: Retention = { logsMs: 30 * DAY_MS, historyMs: 400 * DAY_MS };
 
 /** A limit that applies to a start: to how many runs on its host, of its target, or of its source. */
 export interface StartLimit {

@@ -83,6 +83,11 @@ const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import("./commands/state.ts")).addState,
   },
   {
+    name: "prune",
+    description: "remove logs and history that are older than `retention` says",
+    load: async () => (await import("./commands/prune.ts")).addPrune,
+  },
+  {
     name: "tend",
     description: "do what must be done although no pipeline runs; a scheduler starts it every five minutes",
     load: async () => (await import("./commands/tend.ts")).addTend,

@@ -35,6 +35,7 @@ export function compileSchedule(
     env: schedule.pipelinewise.env,
     envFile,
     limits: schedule.limits,
+    retention: schedule.retention,
     entries: schedule.pipelines.map((pipeline) => compileEntry(pipeline, known.get(entryPath(pipeline)), at)),
   };
 }

@@ -13,6 +13,7 @@ import {
   type OverlapPolicy,
   type Policies,
   RETRY_OUTCOMES,
+  type Retention,
   type RetryPolicy,
 } from "../policies.ts";
 import type { OnScheduler, StoredEntry, StoredInstall, StoredSchedule, ZoneRecord } from "./schedule.ts";
@@ -123,6 +124,11 @@ function decodeLimits(value: unknown, at: string): Limits {
   };
 }
 
+function decodeRetention(value: unknown, at: string): Retention {
+  const { logsMs, historyMs } = object(value, at);
+  return { logsMs: number(logsMs, `${at}.logsMs`), historyMs: number(historyMs, `${at}.historyMs`) };
+}
+
 const decodeOverlap = (value: unknown, at: string): OverlapPolicy =>
   value === "replace" ? value : { waitMs: number(object(value, at)["waitMs"], `${at}.waitMs`) };
 
@@ -196,6 +202,7 @@ export function decodeStoredSchedule(text: string, name: string): StoredSchedule
     env: record(file["env"], "env", string),
     envFile: file["envFile"] === undefined ? undefined : absolute(file["envFile"], "envFile"),
     limits: file["limits"] === undefined ? undefined : decodeLimits(file["limits"], "limits"),
+    retention: file["retention"] === undefined ? undefined : decodeRetention(file["retention"], "retention"),
     entries: list(file["entries"], "entries", decodeEntry),
   };
 }

@@ -1,6 +1,6 @@
 import type { ZoneTable } from "../cron/zone-table.ts";
 import type { EntryId, FastSyncName, PipelineId } from "../pipeline-id.ts";
-import type { Limits, Policies } from "../policies.ts";
+import type { Limits, Policies, Retention } from "../policies.ts";
 
 /** One entry as a run needs it: a scheduled start reads no YAML. */
 export interface StoredEntry extends EntryId {
@@ -29,6 +29,8 @@ export interface StoredSchedule {
   readonly envFile?: string | undefined;
   /** Absent: none. */
   readonly limits?: Limits | undefined;
+  /** Absent: nothing is removed by itself. */
+  readonly retention?: Retention | undefined;
   readonly entries: readonly StoredEntry[];
 }
 

@@ -6,6 +6,7 @@ import { checkAfter } from "./after-rules.ts";
 import { type Diagnostic, type PlacedDiagnostic, placeDiagnostics } from "./diagnostic.ts";
 import { toHooks } from "./hook-schema.ts";
 import { checkLimits } from "./limit-rules.ts";
+import { toRetention } from "./retention-schema.ts";
 import { checkRules } from "./rules.ts";
 import type {
   CronicleSettings,
@@ -99,6 +100,7 @@ function toSchedule(
     systemd: file.systemd === undefined ? undefined : { user: file.systemd.user },
     cronicle: file.cronicle === undefined ? undefined : toCronicleSettings(file.cronicle),
     limits: file.limits === undefined ? undefined : toLimits(file.limits),
+    retention: file.retention && toRetention(file.retention),
     pipelines: file.pipelines.map((pipeline, index) => ({
       ...toPipeline(pipeline),
       timezone: spelling(pipeline.timezone ?? file.timezone),

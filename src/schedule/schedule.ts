@@ -1,6 +1,6 @@
 import type { Cron } from "../cron/expression.ts";
 import type { EntryId, PipelineId } from "../pipeline-id.ts";
-import type { Limits, Policies } from "../policies.ts";
+import type { Limits, Policies, Retention } from "../policies.ts";
 
 /** A position in the schedule file; line and column count from 1. */
 export interface SourcePosition {
@@ -88,5 +88,7 @@ export interface Schedule {
   readonly systemd?: SystemdSettings | undefined;
   /** `undefined`: no limits. */
   readonly limits?: Limits | undefined;
+  /** `undefined`: nothing is removed by itself. */
+  readonly retention?: Retention | undefined;
   readonly pipelines: readonly Pipeline[];
 }

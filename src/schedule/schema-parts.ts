@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import { CronSyntaxError } from "../cron/field.ts";
-import { type NumberRange, parseDuration, parseLimit, parseNumber, ValueError } from "./values.ts";
+import { type DurationRange, type NumberRange, parseDuration, parseLimit, parseNumber, ValueError } from "./values.ts";
 
 /** The parts of the original error that an issue keeps: the hint, and the offset in the string. */
 export interface IssueDetail {
@@ -43,12 +43,12 @@ export const anyValue = <T>(parse: (input: unknown) => T, meta: Readonly<Record<
 export const asText = (input: unknown): string => (typeof input === "string" ? input : JSON.stringify(input));
 
 /** A duration such as `30s`, `5m`, `2h` or `1d`, in milliseconds. The error for `timeout: 300` names the units. */
-export const duration = (description: string) =>
-  anyValue((input) => parseDuration(asText(input)), {
+export const duration = (description: string, range: DurationRange = {}, examples = ["30s", "2h"]) =>
+  anyValue((input) => parseDuration(asText(input), range), {
     type: "string",
     pattern: DURATION_PATTERN,
     description,
-    examples: ["30s", "2h"],
+    examples,
   });
 
 /** A number of pipelines that may run at once. */

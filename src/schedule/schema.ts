@@ -2,6 +2,7 @@ import * as z from "zod/mini";
 import type { Cron } from "../cron/expression.ts";
 import { CONNECTOR_ID, connectorIdError, ENTRY_COMMANDS, NAME, nameError } from "../pipeline-id.ts";
 import { policies } from "./policy-schema.ts";
+import { retention } from "./retention-schema.ts";
 import { duration, limit, listOf, text } from "./schema-parts.ts";
 import {
   parseArgument,
@@ -309,6 +310,7 @@ export const ScheduleFile = z
     pipelinewise: z.optional(pipelinewise),
     defaults: z.optional(defaults),
     limits: z.optional(limits),
+    retention: z.optional(retention),
     airflow: z.optional(airflow),
     cronicle: z.optional(cronicle),
     systemd: z.optional(systemd),

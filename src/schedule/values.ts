@@ -278,18 +278,27 @@ const UNIT_MS: Readonly<Record<string, number>> = { s: SECOND_MS, m: MINUTE_MS, 
 const LONGEST_DURATION_DAYS = 31;
 const DURATION = "Write a whole number and one unit, such as 30s, 5m, 2h or 1d.";
 
+/** Shortest and longest duration that a key allows. Absent: more than zero, and 31 days. */
+export interface DurationRange {
+  readonly leastDays?: number;
+  readonly mostDays?: number;
+}
+
 /** A duration such as `30s`, `5m`, `2h` or `1d`, in milliseconds. */
-export function parseDuration(text: string): number {
+export function parseDuration(
+  text: string,
+  { leastDays = 0, mostDays = LONGEST_DURATION_DAYS }: DurationRange = {},
+): number {
   const [, count = "", unit = ""] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];
   const ms = Number(count) * (UNIT_MS[unit] ?? 0);
   if (unit === "") throw new ValueError(`${quoted(text)} is not a duration`, DURATION);
   if (ms === 0) throw new ValueError(`the duration ${quoted(text)} is zero`, `${DURATION} Or remove the key.`);
-  if (ms > LONGEST_DURATION_DAYS * DAY_MS) {
-    const longest = `${LONGEST_DURATION_DAYS} days`;
-    throw new ValueError(
-      `the duration ${quoted(text)} is longer than ${longest}`,
-      `Write at most ${LONGEST_DURATION_DAYS}d.`,
-    );
+  if (ms < leastDays * DAY_MS) {
+    const least = leastDays === 1 ? "1 day" : `${leastDays} days`;
+    throw new ValueError(`the duration ${quoted(text)} is shorter than ${least}`, `Write at least ${leastDays}d.`);
+  }
+  if (ms > mostDays * DAY_MS) {
+    throw new ValueError(`the duration ${quoted(text)} is longer than ${mostDays} days`, `Write at most ${mostDays}d.`);
   }
   return ms;
 }

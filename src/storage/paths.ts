@@ -46,6 +46,9 @@ export const LIMITATIONS_PREFIX = ".weakness-";
 /** The newest slot at which a schedule was tended, and the parts that fail. */
 export const tendFile = (paths: StatePaths, schedule: string): string => join(paths.root, "tend", `${schedule}.json`);
 
+/** When old files were last removed. */
+export const prunedFile = (paths: StatePaths): string => join(paths.root, "pruned.json");
+
 /** Stop requests to the runs under a lock. */
 export const requestsDir = (paths: StatePaths, lock: LockId): string =>
   join(paths.root, "requests", lock.target, lockName(lock));
@@ -95,6 +98,12 @@ export interface RunLogName {
   readonly attempt?: number;
 }
 
+/** `logs/`: one directory for each target. */
+export const logsDir = (paths: StatePaths): string => join(paths.root, "logs");
+
+/** The logs of a pipeline's runs. */
+export const runLogsDir = (paths: StatePaths, { tap, target }: PipelineId): string => join(logsDir(paths), target, tap);
+
 /** Output of one run. */
 export const runLogFile = (
   paths: StatePaths,
@@ -102,7 +111,7 @@ export const runLogFile = (
   { id, startedAt, attempt = 1 }: RunLogName,
 ): string => {
   const started = startedAt.toISOString().replace(/[-:]|\.\d+/g, "");
-  return join(paths.root, "logs", target, tap, `${started}-${id}${attempt === 1 ? "" : `.${attempt}`}.log`);
+  return join(runLogsDir(paths, { tap, target }), `${started}-${id}${attempt === 1 ? "" : `.${attempt}`}.log`);
 };
 
 /** `state-copies/`: the newest good copies of a pipeline's `state.json`. */

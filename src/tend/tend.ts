@@ -17,6 +17,14 @@ export const TEND_PARTS: readonly TendPart[] = [
     limitMs: 25 * MINUTE_MS,
     isLong: true,
   },
+  {
+    name: "prune",
+    load: async () => (await import("./prune.ts")).pruneDaily,
+    isUsedBy: ({ retention }) => retention !== undefined,
+    // The first time, hundreds of thousands of logs may go.
+    limitMs: 30 * MINUTE_MS,
+    isLong: true,
+  },
 ];
 
 /** Parts of `tend` that tests replace. */

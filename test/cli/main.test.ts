@@ -33,6 +33,7 @@ test("the help names every command without loading them", async () => {
     "history",
     "import",
     "state",
+    "prune",
     "tend",
     "unlock",
     "help",

@@ -67,6 +67,7 @@ test("the overview names every path that storage/paths.ts builds", () => {
     lockDirectory: files.lockDirectory(paths, lock),
     limitationsFile: files.limitationsFile(paths, "<host>"),
     tendFile: files.tendFile(paths, "<schedule>"),
+    prunedFile: files.prunedFile(paths),
     requestsDir: files.requestsDir(paths, lock),
     pausesDir: files.pausesDir(paths),
     pauseFile: files.pauseFile(paths, {}),
@@ -78,6 +79,8 @@ test("the overview names every path that storage/paths.ts builds", () => {
     zoneWarningFile: files.zoneWarningFile(paths, "<host>"),
     runsDir: files.runsDir(paths),
     runsFile: files.runsFile(paths, "<YYYY-MM>", "<host>"),
+    logsDir: files.logsDir(paths),
+    runLogsDir: files.runLogsDir(paths, pipeline),
     runLogFile: files
       .runLogFile(paths, pipeline, { id: "<run>", startedAt: new Date("2026-11-26T01:17:19.301Z") })
       .replace("20261126T011719Z", "<started>"),
@@ -111,6 +114,7 @@ test.each<[heading: string, fields: Readonly<Record<string, true>>]>([
         env: true,
         envFile: true,
         limits: true,
+        retention: true,
         entries: true,
       } satisfies Record<keyof StoredSchedule, true>),
       ...({
