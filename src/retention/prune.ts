@@ -9,7 +9,7 @@ import { findHistory } from "./history.ts";
 import { findRunLogs } from "./run-logs.ts";
 
 /** What was removed from one directory, or would be. */
-export interface Removal extends Pick<Expired, "kind"> {
+interface Removal extends Pick<Expired, "kind"> {
   /** Below the config directory. */
   readonly directory: string;
   readonly files: number;
