@@ -36,7 +36,8 @@ export async function pruneDaily(context: TendContext): Promise<void> {
   const { removals, faults } = await prune({ host, paths, retention, at }, { isDryRun: false });
   const files = removals.reduce((sum, removal) => sum + removal.files, 0);
   const bytes = removals.reduce((sum, removal) => sum + removal.bytes, 0);
-  if (files > 0) log.info("removed expired files", { files, bytes });
+  // As a warning, because a log whose lines are all of the level info is not written.
+  if (files > 0) log.warn("removed expired files", { files, bytes });
   const [fault, ...others] = faults;
   if (fault !== undefined) {
     throw new StoreError(

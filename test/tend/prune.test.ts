@@ -5,7 +5,7 @@ import { tendMain } from "../../src/cli/tend-command.ts";
 import { needsTend } from "../../src/installed/tend-needs.ts";
 import { DEFAULT_RETENTION } from "../../src/policies.ts";
 import { parseSchedule } from "../../src/schedule/parse.ts";
-import { logsDir, prunedFile } from "../../src/storage/paths.ts";
+import { logsDir, prunedFile, wrapperLogFile } from "../../src/storage/paths.ts";
 import { leaveLogs, NOW, prunable } from "../retention/files.ts";
 import { testHost } from "../support/host.ts";
 import { anEntry } from "../support/sandbox.ts";
@@ -27,7 +27,7 @@ function tended(schedule: Parameters<ReturnType<typeof prunable>["install"]>[1] 
 }
 
 describe("the part of tend that prunes", () => {
-  test("removes expired files once a day", async () => {
+  test("removes expired files once a day, and logs how many", async () => {
     const box = tended();
     leaveLogs(box.paths, 90, 21);
     await box.tendAt(0);
@@ -38,6 +38,11 @@ describe("the part of tend that prunes", () => {
     await box.tendAt(24 * 60);
     expect(box.logs()).toHaveLength(20);
     expect(box.errors()).toBe("");
+    const lines = readFileSync(wrapperLogFile(box.paths, "testhost"), "utf8").trimEnd().split("\n");
+    expect(lines.map((line) => JSON.parse(line))).toMatchObject([
+      { msg: "removed expired files", files: 1, bytes: 10 },
+      { msg: "removed expired files", files: 5, bytes: 50 },
+    ]);
   });
 
   test("does nothing without the key", async () => {
