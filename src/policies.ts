@@ -1,5 +1,3 @@
-import { DAY_MS } from "./time-units.ts";
-
 /** A command that a run starts before or after its pipeline. */
 export interface Hook {
   /** The program and its arguments. */
@@ -73,8 +71,6 @@ export interface Retention {
   /** Months of the history, from their ends. */
   readonly historyMs: number;
 }
-
-export const DEFAULT_RETENTION: Retention = { logsMs: 30 * DAY_MS, historyMs: 400 * DAY_MS };
 
 /** A limit that applies to a start: to how many runs on its host, of its target, or of its source. */
 export interface StartLimit {

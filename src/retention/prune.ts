@@ -1,7 +1,8 @@
 import { relative } from "node:path";
+import { DEFAULT_RETENTION } from "../default-retention.ts";
 import { errorCode, errorMessage } from "../errors.ts";
 import { listStored } from "../installed/store.ts";
-import { DEFAULT_RETENTION, type Retention } from "../policies.ts";
+import type { Retention } from "../policies.ts";
 import { rmdir, unlink } from "../storage/fs.ts";
 import { ioError } from "../storage/store-error.ts";
 import { type Expired, type ExpiryContext, type FindExpired, forEachFile } from "./expired.ts";

@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
-import { DEFAULT_RETENTION, type Retention } from "../policies.ts";
+import { DEFAULT_RETENTION } from "../default-retention.ts";
+import type { Retention } from "../policies.ts";
 import { duration } from "./schema-parts.ts";
 
 const time = (description: string) => duration(description, { leastDays: 1, mostDays: 3650 }, ["30d"]);

@@ -111,7 +111,7 @@ export const runLogFile = (
   { id, startedAt, attempt = 1 }: RunLogName,
 ): string => {
   const started = startedAt.toISOString().replace(/[-:]|\.\d+/g, "");
-  return join(runLogsDir(paths, { tap, target }), `${started}-${id}${attempt === 1 ? "" : `.${attempt}`}.log`);
+  return join(paths.root, "logs", target, tap, `${started}-${id}${attempt === 1 ? "" : `.${attempt}`}.log`);
 };
 
 /** `state-copies/`: the newest good copies of a pipeline's `state.json`. */

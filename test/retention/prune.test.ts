@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { DEFAULT_RETENTION } from "../../src/policies.ts";
+import { DEFAULT_RETENTION } from "../../src/default-retention.ts";
 import { readRetention } from "../../src/retention/prune.ts";
 import { runLogsDir } from "../../src/storage/paths.ts";
 import { DAY_MS } from "../../src/time-units.ts";

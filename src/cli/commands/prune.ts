@@ -1,7 +1,8 @@
 import type { Command } from "commander";
+import { DEFAULT_RETENTION } from "../../default-retention.ts";
 import { EXIT } from "../../errors.ts";
 import type { Host } from "../../host.ts";
-import { DEFAULT_RETENTION, type Retention } from "../../policies.ts";
+import type { Retention } from "../../policies.ts";
 import { type Pruned, prune, readRetention } from "../../retention/prune.ts";
 import { findStateDirectory } from "../../storage/directory.ts";
 import { renderDuration } from "../../text/format-time.ts";
