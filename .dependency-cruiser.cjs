@@ -1,7 +1,9 @@
 // The structure of CONTRIBUTING.md as a check: imports go down only, there are no cycles, and pure files have no effects.
 const floors = [
   ["cli"],
-  ["control", "tend"],
+  ["tend"],
+  ["metrics"],
+  ["control"],
   ["retention"],
   ["install", "preview", "run"],
   ["schedulers"],
@@ -54,6 +56,7 @@ module.exports = {
           "^src/lock/(lock|owner-record|timing)\\.ts$",
           "^src/history/record\\.ts$",
           "^src/slots/due\\.ts$",
+          "^src/metrics/(metrics|text-format)\\.ts$",
           "^src/text/(?!source-maps\\.ts$)",
           "^src/schedulers/(owner-mark|registry|scheduler)\\.ts$",
           "^src/schedulers/cron/(block|compatibility|plan|render)\\.ts$",

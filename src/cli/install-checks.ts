@@ -1,10 +1,14 @@
+import { dirname } from "node:path";
 import type { WrapperCall } from "../command-line.ts";
 import type { Host } from "../host.ts";
 import { findHookPrograms } from "../install/hook-programs.ts";
 import { checkTaps, type ResolvedPrograms, resolveCommand } from "../install/pipelinewise.ts";
+import { findMetricsFileFault } from "../metrics/metrics-file.ts";
 import type { Diagnostic } from "../schedule/diagnostic.ts";
 import { lintSharedMinutes } from "../schedule/lint-shared-minutes.ts";
+import type { Schedule } from "../schedule/schedule.ts";
 import { configDirOf, type InstallJob, type Scheduler } from "../schedulers/scheduler.ts";
+import { absolutePath } from "../storage/config-dir.ts";
 import { lastingPathWarnings } from "../system/lasting-path.ts";
 import { environmentWarnings } from "./environment-warnings.ts";
 
@@ -44,12 +48,34 @@ export async function checkInstall(
     ofMachine: [
       ...("fault" in command ? [command.fault] : []),
       ...faults,
+      ...(await checkMetricsFile(schedule, host)),
       ...(hasState ? await checkTaps(configDirOf(job), schedule.pipelines) : []),
       ...checkProgram(call),
       ...(compileOnly ? [] : ((await scheduler.checkCommands?.(job, host)) ?? [])),
     ],
     resolved: "fault" in command ? undefined : { ...command.value, hookPrograms },
   };
+}
+
+/** Warnings about the file of `metrics`. These are not errors: the pipelines run without it. */
+async function checkMetricsFile({ metrics, source }: Schedule, host: Host): Promise<readonly Diagnostic[]> {
+  if (metrics === undefined) return [];
+  const warning = { severity: "warning", path: ["metrics", "file"] } as const;
+  const path = absolutePath(metrics.file, dirname(source.path), host);
+  const fault = await findMetricsFileFault(path);
+  const isRead = path.endsWith(".prom");
+  return [
+    ...(fault === undefined ? [] : [{ ...warning, ...fault }]),
+    ...(isRead
+      ? []
+      : [
+          {
+            ...warning,
+            message: `the textfile collector of node_exporter does not read ${path}`,
+            hint: "Choose a name that ends in .prom",
+          },
+        ]),
+  ];
 }
 
 /** Whether Node and this program will still be at these paths when a scheduler starts them. */

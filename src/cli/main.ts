@@ -93,6 +93,11 @@ const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import("./commands/tend.ts")).addTend,
   },
   {
+    name: "metrics",
+    description: "print metrics of the installed pipelines in Prometheus's text format",
+    load: async () => (await import("./commands/metrics.ts")).addMetrics,
+  },
+  {
     name: "unlock",
     description: "show the lock holders and whether each is alive or dead; clear the locks of dead runs",
     load: async () => (await import("./commands/unlock.ts")).addUnlock,

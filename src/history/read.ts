@@ -87,6 +87,8 @@ export interface HistoryFilter {
   readonly tap?: string | undefined;
   readonly target?: string | undefined;
   readonly limit?: number | undefined;
+  /** Leaves out what ended before, ISO 8601 UTC. */
+  readonly since?: string | undefined;
 }
 
 /** A garbled line of a history file. A crash, a full disk or an editor can cause it. */
@@ -137,7 +139,10 @@ async function* recordsBackward(
       if (text.startsWith('{"id":') && text.endsWith("}") && !tests.every((test) => text.includes(test))) continue;
       const record = parseRecordLine(text);
       if (record === undefined) faults.push({ file, offset });
-      else if ((filter.tap ?? record.tap) === record.tap && (filter.target ?? record.target) === record.target) {
+      else if (filter.since !== undefined && record.endedAt < filter.since) {
+        // The record of a lost run is written after its end, so a newer record may precede it.
+        if (record.outcome !== "lost") return;
+      } else if ((filter.tap ?? record.tap) === record.tap && (filter.target ?? record.target) === record.target) {
         yield record;
       }
     }
@@ -184,7 +189,8 @@ export async function readHistory(paths: StatePaths, filter: HistoryFilter = {})
   const faults: HistoryFault[] = [];
   const result = (): History => ({ runs: [...runs.values()].sort(newestFirst), faults });
   if (limit <= 0) return result();
-  for (const month of (await namesIn(runsDir(paths), MONTH)).reverse()) {
+  const months = (await namesIn(runsDir(paths), MONTH)).filter((month) => month >= (filter.since ?? "").slice(0, 7));
+  for (const month of months.reverse()) {
     const directory = join(runsDir(paths), month);
     const files = await namesIn(directory, RECORDS);
     const sources = files.map((name) => recordsBackward(join(directory, name), filter, faults));

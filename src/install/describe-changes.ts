@@ -41,6 +41,7 @@ export function describeSchedule(before: StoredSchedule | undefined, after: Stor
           before.source.path === after.source.path ? "" : `~ from ${after.source.path}, not ${before.source.path}`,
           differs(before.env, after.env) ? "~ environment" : "",
           before.envFile === after.envFile ? "" : "~ env file",
+          differs(before.metrics, after.metrics) ? "~ metrics file" : "",
           differs(before.limits, after.limits) ? "~ limits" : "",
         ];
   const told = [...lines, ...gone, ...rest].filter((line) => line !== undefined).filter((line) => line !== "");

@@ -113,7 +113,8 @@ export async function planInstall(
     {
       schedule,
       paths,
-      envFile: envFileOf(schedule, host),
+      envFile: pathOf(schedule.pipelinewise.envFile, schedule, host),
+      metricsFile: pathOf(schedule.metrics?.file, schedule, host),
       resolved: {
         host: host.name,
         user: userName(host),
@@ -155,10 +156,9 @@ const findFormer = async (
     ? { former: undefined, warnings: [] }
     : findFormerInstall(paths, storedSchedule, host);
 
-function envFileOf({ pipelinewise, source }: Schedule, host: Host): string | undefined {
-  const { envFile } = pipelinewise;
-  return envFile === undefined ? undefined : absolutePath(envFile, dirname(source.path), host);
-}
+/** A path that a schedule file names, as an absolute one. */
+const pathOf = (path: string | undefined, { source }: Schedule, host: Host): string | undefined =>
+  path === undefined ? undefined : absolutePath(path, dirname(source.path), host);
 
 /**
  * The PIPELINEWISE_HOME for the runs. A shell that does not set it says nothing about it, so the one of the last

@@ -39,6 +39,7 @@ export interface DesiredState {
   readonly schedule: Schedule;
   readonly paths: StatePaths;
   readonly envFile: string | undefined;
+  readonly metricsFile: string | undefined;
   readonly resolved: Pick<
     StoredInstall,
     | "host"
@@ -79,6 +80,7 @@ export function planStored(current: CurrentState, wanted: DesiredState): StoredP
   const storedSchedule = compileSchedule(schedule, {
     configDir: paths.configDir,
     envFile: wanted.envFile,
+    metricsFile: wanted.metricsFile,
     before: found.storedSchedule,
     at: wanted.at,
   });

@@ -16,6 +16,8 @@ export interface CompileContext {
   readonly configDir: string;
   /** Absolute. */
   readonly envFile?: string | undefined;
+  /** Absolute. */
+  readonly metricsFile?: string | undefined;
   /** The schedule that is stored under this name now. */
   readonly before?: StoredSchedule | undefined;
   readonly at: Date;
@@ -24,7 +26,7 @@ export interface CompileContext {
 /** Converts a schedule to its stored form. An entry whose times are unchanged keeps its `since`. */
 export function compileSchedule(
   schedule: Schedule,
-  { configDir, envFile, before, at }: CompileContext,
+  { configDir, envFile, metricsFile, before, at }: CompileContext,
 ): StoredSchedule {
   const known = new Map(before?.entries.map((entry) => [entryPath(entry), entry]));
   return {
@@ -36,6 +38,7 @@ export function compileSchedule(
     envFile,
     limits: schedule.limits,
     retention: schedule.retention,
+    metrics: metricsFile === undefined ? undefined : { file: metricsFile },
     entries: schedule.pipelines.map((pipeline) => compileEntry(pipeline, known.get(entryPath(pipeline)), at)),
   };
 }

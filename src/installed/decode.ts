@@ -203,6 +203,10 @@ export function decodeStoredSchedule(text: string, name: string): StoredSchedule
     envFile: file["envFile"] === undefined ? undefined : absolute(file["envFile"], "envFile"),
     limits: file["limits"] === undefined ? undefined : decodeLimits(file["limits"], "limits"),
     retention: file["retention"] === undefined ? undefined : decodeRetention(file["retention"], "retention"),
+    metrics:
+      file["metrics"] === undefined
+        ? undefined
+        : { file: absolute(object(file["metrics"], "metrics")["file"], "metrics.file") },
     entries: list(file["entries"], "entries", decodeEntry),
   };
 }

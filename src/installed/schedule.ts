@@ -18,6 +18,12 @@ export interface StoredEntry extends EntryId {
   readonly policies?: Policies | undefined;
 }
 
+/** Where `tend` writes the metrics. */
+interface MetricsFile {
+  /** Absolute. */
+  readonly file: string;
+}
+
 /** The stored schedule, `.sched/schedules/<name>.json`, the same for all hosts. */
 export interface StoredSchedule {
   readonly format: 1;
@@ -31,6 +37,8 @@ export interface StoredSchedule {
   readonly limits?: Limits | undefined;
   /** Absent: nothing is removed by itself. */
   readonly retention?: Retention | undefined;
+  /** Absent: `tend` writes no metrics. */
+  readonly metrics?: MetricsFile | undefined;
   readonly entries: readonly StoredEntry[];
 }
 

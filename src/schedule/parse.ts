@@ -99,6 +99,7 @@ function toSchedule(
     airflow: file.airflow === undefined ? undefined : { dags: file.airflow.dags },
     systemd: file.systemd === undefined ? undefined : { user: file.systemd.user },
     cronicle: file.cronicle === undefined ? undefined : toCronicleSettings(file.cronicle),
+    metrics: file.metrics,
     limits: file.limits === undefined ? undefined : toLimits(file.limits),
     retention: file.retention && toRetention(file.retention),
     pipelines: file.pipelines.map((pipeline, index) => ({

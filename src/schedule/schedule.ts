@@ -90,5 +90,7 @@ export interface Schedule {
   readonly limits?: Limits | undefined;
   /** `undefined`: nothing is removed by itself. */
   readonly retention?: Retention | undefined;
+  /** Its file, as written (`~` not yet resolved); `undefined`: no metrics are written. */
+  readonly metrics?: { readonly file: string } | undefined;
   readonly pipelines: readonly Pipeline[];
 }

@@ -249,6 +249,16 @@ const limits = z
   })
   .check(z.meta({ description: "Limits of the pipelines that run at once. A start over a limit waits for a place." }));
 
+const metrics = z
+  .strictObject({
+    file: text(parsePath, {
+      description:
+        "File that `tend` writes every five minutes, for the textfile collector of node_exporter: its name ends in .prom. A relative path is resolved against this file's directory.",
+      examples: ["/var/lib/prometheus/node-exporter/pipelinewise.prom"],
+    }),
+  })
+  .check(z.meta({ description: "Metrics for Prometheus." }));
+
 const airflow = z
   .strictObject({
     dags: z.optional(
@@ -311,6 +321,7 @@ export const ScheduleFile = z
     defaults: z.optional(defaults),
     limits: z.optional(limits),
     retention: z.optional(retention),
+    metrics: z.optional(metrics),
     airflow: z.optional(airflow),
     cronicle: z.optional(cronicle),
     systemd: z.optional(systemd),
@@ -357,6 +368,7 @@ const MISSING: Readonly<Record<string, string>> = {
   max: "Add `max: 2`, the number of attempts after the first.",
   output: "Add `output: TEXT`, a part of the message.",
   pipelines: 'Add at least one entry: `pipelines: [{tap: my_tap, target: my_target, cron: "0 * * * *"}]`.',
+  file: "Add `file: PATH`, a file whose name ends in .prom.",
   wait: "Add `wait: 20m`, the longest time to wait.",
   "cronicle.url": "Add `url: http://HOST:3012`, the URL of Cronicle.",
   "cronicle.key": `Add \`key: "\${file:PATH}"\`, the file that contains the API key.`,

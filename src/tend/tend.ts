@@ -11,6 +11,11 @@ import { isDone, type PartFaults, readTended, slotAt, writeTended } from "./tend
 export const TEND_PARTS: readonly TendPart[] = [
   { name: "lost runs", load: async () => (await import("./lost-runs.ts")).recordLostRuns },
   {
+    name: "metrics",
+    load: async () => (await import("./write-metrics.ts")).writeMetrics,
+    isUsedBy: ({ metrics }) => metrics !== undefined,
+  },
+  {
     name: "lost runs of other hosts",
     load: async () => (await import("./lost-runs.ts")).outlastSilentRuns,
     // A lease and a pause between two checks. The lock itself gives up after four leases.

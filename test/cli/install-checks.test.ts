@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, rmSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { type FakeMachine, fakeMachine } from "../support/fake-machine.ts";
@@ -122,6 +122,52 @@ describe.each(REFUSALS)("$reason", ({ message, prepare, options }) => {
     expect(code).not.toBe(0);
     expect([machine.stored(), machine.crontab.text()]).toEqual([[], undefined]);
   });
+});
+
+describe.each([
+  {
+    what: "a metrics file in a directory that does not exist",
+    file: "missing/x.prom",
+    message: "metrics.file: cannot write the metrics file ~/missing/x.prom: ENOENT",
+  },
+  {
+    what: "a metrics file in a directory that is a file",
+    file: "schedule.yml/x.prom",
+    message: "metrics.file: cannot write the metrics file ~/schedule.yml/x.prom: ~/schedule.yml is not a directory",
+  },
+  {
+    what: "a metrics file that is a directory",
+    file: "made.prom",
+    message: "metrics.file: cannot write the metrics file ~/made.prom: it is a directory",
+  },
+  {
+    what: "a metrics file that node_exporter does not read",
+    file: "x.txt",
+    message: "metrics.file: the textfile collector of node_exporter does not read ~/x.txt",
+  },
+])("$what", ({ file, message }) => {
+  test("is a warning of validate and install, and the schedule is installed", async () => {
+    const machine = fakeMachine();
+    mkdirSync(join(machine.home, "made.prom"));
+    machine.put("schedule.yml", `${entry("")}metrics: {file: ${file}}\n`);
+    expect(await machine.run("validate")).toMatchObject({ code: 0, out: expect.stringContaining(message) });
+    expect(await machine.run("install")).toMatchObject({ code: 0, err: expect.stringContaining(message) });
+    expect(machine.crontab.text()).toContain(" tend ");
+  });
+});
+
+test("a metrics file that can be written has no warning, and its path is stored as an absolute one", async () => {
+  const machine = fakeMachine();
+  machine.put("schedule.yml", `${entry("")}metrics: {file: x.prom}\n`);
+  expect(await machine.run("validate", "--strict")).toMatchObject({ code: 0 });
+  expect(await machine.run("install")).toMatchObject({ code: 0 });
+  const stored = readFileSync(join(machine.home, ".pipelinewise/.sched/schedules/pipelinewise.json"), "utf8");
+  expect(JSON.parse(stored)).toMatchObject({ metrics: { file: join(machine.home, "x.prom") } });
+  machine.put("schedule.yml", `${entry("")}metrics: {file: y.prom}\n`);
+  expect(await machine.run("diff")).toMatchObject({ code: 1, out: expect.stringContaining("~ metrics file") });
+  machine.put("schedule.yml", entry(""));
+  expect(await machine.run("install")).toMatchObject({ code: 0 });
+  expect(machine.crontab.text()).not.toContain(" tend ");
 });
 
 test("install shows all reasons at once, each with its position", async () => {

@@ -35,6 +35,7 @@ test("the help names every command without loading them", async () => {
     "state",
     "prune",
     "tend",
+    "metrics",
     "unlock",
     "help",
   ]);

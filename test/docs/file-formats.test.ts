@@ -115,6 +115,7 @@ test.each<[heading: string, fields: Readonly<Record<string, true>>]>([
         envFile: true,
         limits: true,
         retention: true,
+        metrics: true,
         entries: true,
       } satisfies Record<keyof StoredSchedule, true>),
       ...({

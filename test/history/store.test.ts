@@ -43,6 +43,17 @@ test("appends one line for each record to the file of the month of its end, with
   expect(ids((await readHistory(paths)).runs)).toEqual(["b", "a"]);
 });
 
+test("reads back to a time, past the later record of a run that was lost before it", async () => {
+  const paths = stateDirectory();
+  const write = async (name: string, one: RunRecord) => await openHistory(paths, testHost({ name })).append(one);
+  await write("one", record("old", "2026-11-23T11:59:59.000Z"));
+  await write("one", record("a", "2026-11-23T12:00:00.000Z"));
+  await write("one", record("lost", "2026-11-23T08:00:00.000Z", { outcome: "lost" }));
+  await write("two", record("b", "2026-11-23T12:01:00.000Z"));
+  await write("two", record("older", "2026-10-01T00:00:00.000Z", { outcome: "lost" }));
+  expect(ids((await readHistory(paths, { since: "2026-11-23T12:00:00.000Z" })).runs)).toEqual(["b", "a"]);
+});
+
 test.each([
   ["lost", "lock-lost"],
   ["lock-lost", "lost"],

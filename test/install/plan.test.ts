@@ -26,6 +26,7 @@ const wanted = (changes: Partial<DesiredState> = {}): DesiredState => ({
   schedule: schedule(),
   paths: statePaths("/home/etl/.pipelinewise"),
   envFile: undefined,
+  metricsFile: undefined,
   resolved: {
     host: "h",
     user: "etl",

@@ -52,12 +52,17 @@ const CONTAINER_NEEDS: readonly Need[] = [
   { what: "runc", present: () => hasProgram("runc"), packages: ["runc"] },
 ];
 
+/** The program with which the tests of the metrics check them. */
+const METRICS_NEEDS: readonly Need[] = [
+  { what: "promtool", present: () => hasProgram("promtool"), packages: ["prometheus"] },
+];
+
 /** In CI nothing may be left out: what is missing is installed, and a test that cannot run fails. */
 export const inCi = process.env["CI"] === "true";
 
 /** Packages that would bring what is not there. */
 export const missingPackages = (): readonly string[] =>
-  missing([...NEEDS, ...TIMER_NEEDS, ...LOCK_NEEDS, ...AIRFLOW_NEEDS, ...CONTAINER_NEEDS]).flatMap(
+  missing([...NEEDS, ...TIMER_NEEDS, ...LOCK_NEEDS, ...AIRFLOW_NEEDS, ...CONTAINER_NEEDS, ...METRICS_NEEDS]).flatMap(
     ({ packages }) => packages,
   );
 
@@ -79,6 +84,12 @@ export function cannotReadTimers(): string | undefined {
 /** The parts that the tests of containers lack, as one sentence; `undefined` if all are here. */
 export function lackingForContainers(): string | undefined {
   const lacking = missing(CONTAINER_NEEDS);
+  return lacking.length === 0 ? undefined : describeMissing(lacking);
+}
+
+/** The parts that the tests of the metrics lack, as one sentence; `undefined` if all are here. */
+export function lackingForMetrics(): string | undefined {
+  const lacking = missing(METRICS_NEEDS);
   return lacking.length === 0 ? undefined : describeMissing(lacking);
 }
 

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { readPipelineState } from "../../control/lock-state.ts";
+import { nextDue, startsAfter } from "../../control/next-due.ts";
 import { EXIT, errorCode, errorMessage, SchedError } from "../../errors.ts";
 import type { Host } from "../../host.ts";
 import { type Inspection, inspectInstalled, renderProblem } from "../../install/inspect.ts";
@@ -34,13 +35,12 @@ import { readMachineZone } from "../../system/time-zone.ts";
 import { maskValues } from "../../text/mask.ts";
 import { assertKnown } from "../known-pipelines.ts";
 import { retainedWalWarnings } from "../retained-wal.ts";
-import { pauseFaults, renderPauses, startsAfter } from "../status/pauses.ts";
+import { pauseFaults, renderPauses } from "../status/pauses.ts";
 import { type PipelinewiseRow, readPipelinewiseStatus } from "../status/pipelinewise.ts";
 import { renderStatus, renderStatusJson } from "../status/render.ts";
 import {
   isReplicationDisabled,
   joinStatus,
-  nextDue,
   type PipelineState,
   pipelineKey,
   type ScheduledEntry,

@@ -1,25 +1,5 @@
-import type { StoredEntry } from "../../installed/schedule.ts";
-import { overlaps, type PipelineId, scopeLabel } from "../../pipeline-id.ts";
+import { scopeLabel } from "../../pipeline-id.ts";
 import { type Pauses, renderPause, resumeCommand, type ScopedPause } from "../../run/pauses.ts";
-
-/** Whether the schedule file pauses an entry. */
-export const isDisabled = ({ policies }: Pick<StoredEntry, "policies">): boolean => policies?.enabled === false;
-
-/** The pauses that cover a pipeline. */
-export const pausesOf = (pauses: readonly ScopedPause[], pipeline: PipelineId): readonly ScopedPause[] =>
-  pauses.filter(({ scope }) => overlaps(scope, pipeline));
-
-/**
- * The time after which an entry may start: now, or the last millisecond of its pauses; `undefined` if no end is known.
- *
- * @param pauses of all pipelines
- */
-export function startsAfter(entry: StoredEntry, { active, faults }: Pauses, now: Date): Date | undefined {
-  if (isDisabled(entry) || faults.some(({ scope }) => overlaps(scope, entry))) return undefined;
-  const ends = pausesOf(active, entry).map(({ until }) => (until === undefined ? Number.NaN : until.getTime() - 1));
-  const last = Math.max(now.getTime(), ...ends);
-  return Number.isNaN(last) ? undefined : new Date(last);
-}
 
 /** The errors with which starts end because a pause file cannot be read. */
 export const pauseFaults = ({ faults }: Pauses): readonly string[] =>

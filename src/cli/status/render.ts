@@ -1,4 +1,5 @@
 import type { RunningRun } from "../../control/lock-state.ts";
+import { isDisabled } from "../../control/next-due.ts";
 import { type RunRecord, renderOutcome } from "../../history/record.ts";
 import type { LockHolder } from "../../lock/lock.ts";
 import { afterLabel, DEFAULT_COMMAND } from "../../pipeline-id.ts";
@@ -8,7 +9,7 @@ import { renderForeignRun } from "../../run/checks/preflight.ts";
 import { type QueuedStart, renderWaitsFor } from "../../run/limits/read-queue.ts";
 import { renderDuration, renderInstant, renderMinute } from "../../text/format-time.ts";
 import { renderTable } from "../../text/table.ts";
-import { isDisabled, pauseJson } from "./pauses.ts";
+import { pauseJson } from "./pauses.ts";
 import { entryOfRun, type ScheduledEntry, type StatusRow } from "./rows.ts";
 
 const HEAD = [

@@ -1,6 +1,5 @@
 import type { RunningRun } from "../../control/lock-state.ts";
-import { parseCron } from "../../cron/expression.ts";
-import { nextRuns } from "../../cron/run-times.ts";
+import { isDisabled, pausesOf } from "../../control/next-due.ts";
 import type { RunRecord } from "../../history/record.ts";
 import type { LastRuns } from "../../history/store.ts";
 import type { StoredEntry } from "../../installed/schedule.ts";
@@ -17,7 +16,6 @@ import {
 import type { ForeignRun } from "../../run/checks/leftovers.ts";
 import { parsePurpose } from "../../run/lost-runs.ts";
 import type { ScopedPause } from "../../run/pauses.ts";
-import { isDisabled, pausesOf } from "./pauses.ts";
 import type { PipelinewiseRow } from "./pipelinewise.ts";
 
 /** One line of `status`: an entry, or a pipeline of PipelineWise that no schedule contains. */
@@ -70,20 +68,6 @@ export interface PipelineState {
 }
 
 export const pipelineKey = ({ tap, target }: PipelineId): string => `${target}/${tap}`;
-
-/**
- * The next time at which an entry is due.
- *
- * @param context.machineZone zone of entries without a time zone
- */
-export function nextDue(
-  entry: StoredEntry,
-  { after, machineZone }: { readonly after: Date; readonly machineZone: string },
-): Date | undefined {
-  const zone = entry.timezone ?? machineZone;
-  const times = entry.crons.flatMap((text) => nextRuns(parseCron(text), { zone, after, count: 1 }));
-  return times.sort((one, other) => one.getTime() - other.getTime())[0];
-}
 
 function newest(runs: Iterable<RunRecord>): RunRecord | undefined {
   return [...runs].sort((one, other) => (one.endedAt < other.endedAt ? 1 : -1))[0];

@@ -1,0 +1,44 @@
+import { constants } from "node:fs";
+import { access, stat } from "node:fs/promises";
+import { dirname } from "node:path";
+import { errorMessage, StoreError } from "../errors.ts";
+import { replaceFile } from "../system/replace-file.ts";
+
+/** A reason why the metrics file cannot be written or is not read, and what to do. */
+export interface MetricsFileFault {
+  readonly message: string;
+  readonly hint: string;
+}
+
+/** The textfile collector reads the file as another user. */
+const MODE = 0o644;
+
+/** Finds out why a metrics file cannot be written by this user; `undefined` if nothing prevents it. */
+export async function findMetricsFileFault(path: string): Promise<MetricsFileFault | undefined> {
+  const directory = dirname(path);
+  const hint = `Create the directory for the user of the pipelines, or write another path: metrics: {file: PATH}`;
+  try {
+    if (!(await stat(directory)).isDirectory()) {
+      return { message: `cannot write the metrics file ${path}: ${directory} is not a directory`, hint };
+    }
+    await access(directory, constants.W_OK | constants.X_OK);
+    const found = await stat(path).catch(() => undefined);
+    return found?.isDirectory() === true
+      ? { message: `cannot write the metrics file ${path}: it is a directory`, hint: "Write the path of a file." }
+      : undefined;
+  } catch (error) {
+    return { message: `cannot write the metrics file ${path}: ${errorMessage(error)}`, hint };
+  }
+}
+
+/**
+ * Writes the metrics file atomically. Does not create its directory: a file in a directory that no collector reads would
+ * hide a mistake.
+ *
+ * @throws StoreError
+ */
+export async function writeMetricsFile(path: string, text: string): Promise<void> {
+  const fault = await findMetricsFileFault(path);
+  if (fault !== undefined) throw new StoreError(`${fault.message}. ${fault.hint}`);
+  await replaceFile(path, text, MODE);
+}

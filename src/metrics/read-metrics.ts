@@ -1,0 +1,126 @@
+import { readPipelineState } from "../control/lock-state.ts";
+import { nextDue, startsAfter } from "../control/next-due.ts";
+import { SchedError } from "../errors.ts";
+import { readHistory } from "../history/read.ts";
+import type { RunRecord } from "../history/record.ts";
+import { entryOf } from "../history/store.ts";
+import type { Host } from "../host.ts";
+import type { StoredEntry, StoredSchedule } from "../installed/schedule.ts";
+import type { LockHolder } from "../lock/lock.ts";
+import { type EntryId, entryKey, entryLabel, lockOf, waiterLockOf } from "../pipeline-id.ts";
+import { type QueuedStart, readQueue } from "../run/limits/read-queue.ts";
+import { parsePurpose } from "../run/lost-runs.ts";
+import { listPauses, type Pauses } from "../run/pauses.ts";
+import { openPipelineStore } from "../run/pipeline-store.ts";
+import type { StatePaths } from "../storage/paths.ts";
+import { readMachineZone } from "../system/time-zone.ts";
+import { DAY_MS } from "../time-units.ts";
+import { type EntryReading, toMetrics } from "./metrics.ts";
+import { renderMetrics } from "./text-format.ts";
+
+/** The metrics of some schedules. */
+export interface ReadMetrics {
+  /** In Prometheus's text format. */
+  readonly text: string;
+  /** Sentences about the entries whose state could not be read: the text has no series of them. */
+  readonly faults: readonly string[];
+}
+
+interface MetricsPlace {
+  readonly paths: StatePaths;
+  readonly host: Host;
+}
+
+/** What the entries have in common, read once. */
+interface Common extends MetricsPlace {
+  readonly now: Date;
+  readonly machineZone: string;
+  readonly pauses: Pauses;
+  readonly queue: ReadonlyMap<string, QueuedStart>;
+}
+
+/**
+ * Reads the metrics of schedules. Changes nothing. An entry whose state cannot be read does not stop the others.
+ *
+ * @throws StoreError if the history, the pauses or the queue cannot be read
+ */
+export async function readMetrics(
+  schedules: readonly Pick<StoredSchedule, "name" | "entries">[],
+  { paths, host }: MetricsPlace,
+): Promise<ReadMetrics> {
+  const now = host.now();
+  const since = new Date(now.getTime() - DAY_MS).toISOString();
+  const common: Common = {
+    paths,
+    host,
+    now,
+    machineZone: readMachineZone(host.root).zone,
+    pauses: await listPauses(paths, now),
+    queue: await readQueue(paths),
+  };
+  const { runs: recent } = await readHistory(paths, { since });
+  const faults: string[] = [];
+  const all: EntryReading[] = [];
+  const readings = [];
+  for (const { name, entries } of schedules) {
+    let unreadable = 0;
+    for (const entry of entries) {
+      try {
+        all.push(await readEntry(entry, common));
+      } catch (error) {
+        if (!(error instanceof SchedError)) throw error;
+        unreadable++;
+        faults.push(`${entryLabel(entry)}: ${error.message}`);
+      }
+    }
+    readings.push({ name, unreadable });
+  }
+  return {
+    text: renderMetrics(toMetrics({ version: host.version, schedules: readings, entries: all, recent })),
+    faults,
+  };
+}
+
+async function readEntry(
+  entry: StoredEntry,
+  { paths, host, now, machineZone, pauses, queue }: Common,
+): Promise<EntryReading> {
+  const lock = lockOf(entry);
+  const store = openPipelineStore(lock, { paths, host });
+  const waiter = openPipelineStore(waiterLockOf(lock), { paths, host });
+  const { running, waiting, last } = await readPipelineState({ store, waiter }, host);
+  const isOwn = (run: LockHolder | undefined): run is LockHolder => run !== undefined && isOf(run, entry);
+  const holdsLock = isOwn(running);
+  const waitsForPlace = holdsLock && queue.has(running.runId);
+  const lastRun = last.runs.get(entryKey(entry));
+  const after = startsAfter(entry, pauses, now);
+  return {
+    entry,
+    lastRun,
+    succeededAt: await findSuccess(entry, lastRun, paths),
+    isRunning: holdsLock && !waitsForPlace,
+    isQueued: waitsForPlace || isOwn(waiting),
+    nextDue: after && nextDue(entry, { after, machineZone }),
+  };
+}
+
+/** Whether a lock holder runs the entry, and not another entry or a command of the same pipeline. */
+function isOf({ task }: LockHolder, entry: EntryId): boolean {
+  const { command, entry: id } = parsePurpose(task);
+  return entryKey({ ...entry, command, id }) === entryKey(entry);
+}
+
+/** Number of the pipeline's newest records in which the newest success is looked for. */
+const NEWEST = 1000;
+
+async function findSuccess(
+  entry: EntryId,
+  lastRun: RunRecord | undefined,
+  paths: StatePaths,
+): Promise<Date | undefined> {
+  if (lastRun === undefined) return undefined;
+  if (lastRun.outcome === "succeeded") return new Date(lastRun.endedAt);
+  const { runs } = await readHistory(paths, { tap: entry.tap, target: entry.target, limit: NEWEST });
+  const found = runs.find((run) => run.outcome === "succeeded" && entryKey(entryOf(run)) === entryKey(entry));
+  return found && new Date(found.endedAt);
+}

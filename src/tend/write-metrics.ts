@@ -1,0 +1,16 @@
+import { StoreError } from "../errors.ts";
+import { writeMetricsFile } from "../metrics/metrics-file.ts";
+import { readMetrics } from "../metrics/read-metrics.ts";
+import type { TendContext } from "./part.ts";
+
+/**
+ * Writes the metrics file of the schedule.
+ *
+ * @throws StoreError also if the file has been written without the entries whose state cannot be read
+ */
+export async function writeMetrics({ host, paths, schedule }: TendContext): Promise<void> {
+  if (schedule.metrics === undefined) return;
+  const { text, faults } = await readMetrics([schedule], { paths, host });
+  await writeMetricsFile(schedule.metrics.file, text);
+  if (faults.length > 0) throw new StoreError(`the metrics have no series of these entries: ${faults.join("; ")}`);
+}

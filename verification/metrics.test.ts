@@ -1,0 +1,37 @@
+import { spawnSync } from "node:child_process";
+import { expect, test } from "vitest";
+import { main } from "../src/cli/main.ts";
+import { anEntry, PAIR_WORDS, sandbox } from "../test/support/sandbox.ts";
+import { inCi, lackingForMetrics } from "./rig/needs.ts";
+
+/** A skip that is a failure in CI. */
+function needPromtool(skip: (reason: string) => void): void {
+  const lacking = lackingForMetrics();
+  if (lacking === undefined) return;
+  if (inCi) throw new Error(lacking);
+  skip(lacking);
+}
+
+function promtool(words: readonly string[], input = "") {
+  const { status, stdout, stderr } = spawnSync("promtool", words, { input, encoding: "utf8" });
+  return { status, output: stdout + stderr };
+}
+
+test("promtool accepts the metrics and has no advice about their names", async ({ skip }) => {
+  needPromtool(skip);
+  const box = sandbox();
+  box.install([anEntry(), anEntry({ id: "nightly" }), anEntry({ command: "sync_tables", crons: ["0 3 * * 0"] })]);
+  expect(await main(["run", ...PAIR_WORDS], box.host)).toBe(0);
+  const reader = sandbox("exit 0", { env: box.host.env });
+  expect(await main(["metrics"], reader.host)).toBe(0);
+  expect(reader.host.out()).toContain("last_success_timestamp_seconds");
+  expect(promtool(["check", "metrics"], reader.host.out())).toEqual({ status: 0, output: "" });
+  expect(promtool(["check", "metrics"], `${reader.host.out()}garbage`)).toMatchObject({ status: 1 });
+});
+
+test("promtool accepts the example alert rules", ({ skip }) => {
+  needPromtool(skip);
+  const { status, output } = promtool(["check", "rules", "examples/monitoring/alert-rules.yml"]);
+  expect(output).toMatch(/SUCCESS: [1-9]\d* rules found/);
+  expect(status).toBe(0);
+});
