@@ -20,7 +20,7 @@ function promtool(words: readonly string[], input = "") {
 test("promtool accepts the metrics and has no advice about their names", async ({ skip }) => {
   needPromtool(skip);
   const box = sandbox();
-  box.install([anEntry(), anEntry({ id: "nightly" }), anEntry({ command: "sync_tables", crons: ["0 3 * * 0"] })]);
+  box.install([anEntry(), anEntry({ command: "sync_tables", id: "weekly", crons: ["0 3 * * 0"] })]);
   expect(await main(["run", ...PAIR_WORDS], box.host)).toBe(0);
   const reader = sandbox("exit 0", { env: box.host.env });
   expect(await main(["metrics"], reader.host)).toBe(0);
