@@ -17,7 +17,7 @@ export interface EntryReading {
 }
 
 /** What is known about a schedule as a whole. */
-export interface ScheduleReading {
+interface ScheduleReading {
   readonly name: string;
   /** Number of its entries that are missing in `Readings.entries`, because their state could not be read. */
   readonly unreadable: number;
