@@ -23,7 +23,7 @@ async function metricsOf({ host }: Pick<Box, "host">, ...words: readonly string[
 }
 
 /** The value of a series; `undefined` if it is absent. */
-function valueOf(text: string, series: string): string | undefined {
+function seriesValue(text: string, series: string): string | undefined {
   const line = text.split("\n").find((one) => one.startsWith(`pipelinewise_sched_${series} `));
   return line?.slice(line.lastIndexOf(" ") + 1);
 }
@@ -76,21 +76,21 @@ describe("metrics", () => {
       { outcome: "failed", startedAt: "2026-11-23T11:30:00.000Z", endedAt: "2026-11-23T11:31:00.000Z" },
     ]);
     const text = await metricsOf(box);
-    expect(valueOf(text, `last_run_outcome{${LABELS},outcome="failed"}`)).toBe("1");
-    expect(valueOf(text, `last_run_outcome{${LABELS},outcome="succeeded"}`)).toBe("0");
-    expect(valueOf(text, `last_run_start_timestamp_seconds{${LABELS}}`)).toBe("1795433400");
-    expect(valueOf(text, `last_run_duration_seconds{${LABELS}}`)).toBe("60");
-    expect(valueOf(text, `last_success_timestamp_seconds{${LABELS}}`)).toBe("1795431725.5");
-    expect(valueOf(text, `next_due_timestamp_seconds{${LABELS}}`)).toBe("1795435500");
-    expect(valueOf(text, `running{${LABELS}}`)).toBe("0");
-    expect(valueOf(text, `queued{${LABELS}}`)).toBe("0");
-    expect(valueOf(text, `build_info{schedule="pipelinewise",version="${box.host.version}"}`)).toBe("1");
+    expect(seriesValue(text, `last_run_outcome{${LABELS},outcome="failed"}`)).toBe("1");
+    expect(seriesValue(text, `last_run_outcome{${LABELS},outcome="succeeded"}`)).toBe("0");
+    expect(seriesValue(text, `last_run_start_timestamp_seconds{${LABELS}}`)).toBe("1795433400");
+    expect(seriesValue(text, `last_run_duration_seconds{${LABELS}}`)).toBe("60");
+    expect(seriesValue(text, `last_success_timestamp_seconds{${LABELS}}`)).toBe("1795431725.5");
+    expect(seriesValue(text, `next_due_timestamp_seconds{${LABELS}}`)).toBe("1795435500");
+    expect(seriesValue(text, `running{${LABELS}}`)).toBe("0");
+    expect(seriesValue(text, `queued{${LABELS}}`)).toBe("0");
+    expect(seriesValue(text, `build_info{schedule="pipelinewise",version="${box.host.version}"}`)).toBe("1");
   });
 
   test("has no value for what is not known of an entry that never ran", async () => {
     const text = await metricsOf(await withRuns([]));
     expect(text).not.toContain("last_");
-    expect(valueOf(text, `recent_runs{${LABELS},outcome="succeeded"}`)).toBe("0");
+    expect(seriesValue(text, `recent_runs{${LABELS},outcome="succeeded"}`)).toBe("0");
   });
 
   test("counts the runs and skips of the last 24 hours by outcome and reason", async () => {
@@ -106,7 +106,7 @@ describe("metrics", () => {
         { ...at("2026-11-22T17:00:00.000Z"), entry: "weekly" },
       ]),
     );
-    const count = (kind: string) => valueOf(text, `recent_runs{${LABELS},${kind}}`);
+    const count = (kind: string) => seriesValue(text, `recent_runs{${LABELS},${kind}}`);
     expect(count('outcome="succeeded"')).toBe("1");
     expect(count('outcome="failed"')).toBe("1");
     expect(count('outcome="failed",reason="hook"')).toBe("1");
@@ -125,8 +125,8 @@ describe("metrics", () => {
     const text = await metricsOf(reader);
     writeFileSync(box.file("go"), "");
     expect(await Promise.all([first, second])).toEqual([0, 0]);
-    expect(valueOf(text, `running{${LABELS}}`)).toBe("1");
-    expect(valueOf(text, `queued{${LABELS}}`)).toBe("1");
+    expect(seriesValue(text, `running{${LABELS}}`)).toBe("1");
+    expect(seriesValue(text, `queued{${LABELS}}`)).toBe("1");
   });
 
   test.skipIf(!existsSync("dist/main.cjs"))("shows a run while it is running", async () => {
@@ -135,8 +135,8 @@ describe("metrics", () => {
     );
     box.install();
     expect(await main(["run", ...PAIR_WORDS], box.host)).toBe(0);
-    expect(valueOf(readFileSync(box.file("seen"), "utf8"), `running{${LABELS}}`)).toBe("1");
-    expect(valueOf(await metricsOf(box), `running{${LABELS}}`)).toBe("0");
+    expect(seriesValue(readFileSync(box.file("seen"), "utf8"), `running{${LABELS}}`)).toBe("1");
+    expect(seriesValue(await metricsOf(box), `running{${LABELS}}`)).toBe("0");
   });
 
   test.each([
@@ -145,13 +145,13 @@ describe("metrics", () => {
     ["an entry in another time zone", { crons: ["0 9 * * *"], timezone: "Asia/Kolkata" }, "1795491000"],
   ])("shows when an entry is due next: %s", async (_what, changes, expected) => {
     const text = await metricsOf(await withRuns([], [anEntry(changes)]));
-    expect(valueOf(text, `next_due_timestamp_seconds{${LABELS}}`)).toBe(expected);
+    expect(seriesValue(text, `next_due_timestamp_seconds{${LABELS}}`)).toBe(expected);
   });
 
   test("distinguishes the entries of one pipeline by their ids", async () => {
     const text = await metricsOf(await withRuns([], [anEntry(), anEntry({ id: "nightly" })]));
-    expect(valueOf(text, `running{${LABELS}}`)).toBe("0");
-    expect(valueOf(text, `running{${LABELS},entry="nightly"}`)).toBe("0");
+    expect(seriesValue(text, `running{${LABELS}}`)).toBe("0");
+    expect(seriesValue(text, `running{${LABELS},entry="nightly"}`)).toBe("0");
   });
 
   test("prints each metric once for several schedules, and only one of them with --name", async () => {
@@ -179,16 +179,16 @@ describe("metrics", () => {
     mkdirSync(dirname(directory), { recursive: true, mode: 0o700 });
     writeFileSync(directory, "not a directory");
     const text = await metricsOf(box);
-    expect(valueOf(text, 'unreadable_entries{schedule="pipelinewise"}')).toBe("1");
-    expect(valueOf(text, `running{${LABELS}}`)).toBeUndefined();
-    expect(valueOf(text, 'running{tap="other",target="redshift",command="run_tap"}')).toBe("0");
+    expect(seriesValue(text, 'unreadable_entries{schedule="pipelinewise"}')).toBe("1");
+    expect(seriesValue(text, `running{${LABELS}}`)).toBeUndefined();
+    expect(seriesValue(text, 'running{tap="other",target="redshift",command="run_tap"}')).toBe("0");
     expect(box.host.err()).toContain("warning: the metrics have no series of microserv_1");
   });
 
   test("finds the last run in the history if its own file is garbled", async () => {
     const box = await withRuns([{ outcome: "failed" }]);
     writeFileSync(lastRunFile(box.paths, lockOf(anEntry())), "{");
-    expect(valueOf(await metricsOf(box), `last_run_outcome{${LABELS},outcome="failed"}`)).toBe("1");
+    expect(seriesValue(await metricsOf(box), `last_run_outcome{${LABELS},outcome="failed"}`)).toBe("1");
   });
 
   test("has no next due time while a pause file cannot be read", async () => {
@@ -196,7 +196,7 @@ describe("metrics", () => {
     const path = pauseFile(box.paths, anEntry());
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     writeFileSync(path, "{", { mode: 0o600 });
-    expect(valueOf(await metricsOf(box), `next_due_timestamp_seconds{${LABELS}}`)).toBeUndefined();
+    expect(seriesValue(await metricsOf(box), `next_due_timestamp_seconds{${LABELS}}`)).toBeUndefined();
   });
 });
 
@@ -228,7 +228,7 @@ describe("tend", () => {
     leaveDeadLock(box.paths);
     expect(await tendMain([], box.host)).toBe(0);
     const text = readFileSync(box.metricsFile, "utf8");
-    expect(valueOf(text, `last_run_outcome{${LABELS},outcome="lost"}`)).toBe("1");
+    expect(seriesValue(text, `last_run_outcome{${LABELS},outcome="lost"}`)).toBe("1");
   });
 
   test("reports a missing directory once a day, and does not create it", async () => {
