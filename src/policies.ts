@@ -23,6 +23,8 @@ export interface Policies {
   readonly timeoutMs?: number | undefined;
   /** A run that has been running for longer counts as overdue. It is not stopped. */
   readonly runningLongerThanMs?: number | undefined;
+  /** The entry is late if its newest success is older than this. */
+  readonly freshWithinMs?: number | undefined;
   /** Action of a start that finds its pipeline running. Absent: the start is skipped. */
   readonly onOverlap?: OverlapPolicy | undefined;
   /** Further attempts of a run that failed. */

@@ -1,5 +1,5 @@
 import type { RunRecord } from "../history/record.ts";
-import { entryOf, type LastRuns } from "../history/store.ts";
+import { addNewest, entryOf, type LastRuns } from "../history/store.ts";
 import type { Host } from "../host.ts";
 import type { LockHolder } from "../lock/lock.ts";
 import { entryKey } from "../pipeline-id.ts";
@@ -25,8 +25,8 @@ interface LockState {
 
 /** Adds a run, unless a later one of its entry is known. */
 function addRun(runs: Map<string, RunRecord>, run: RunRecord): void {
-  const key = entryKey(entryOf(run));
-  if ((runs.get(key)?.startedAt ?? "") < run.startedAt) runs.set(key, run);
+  const known = runs.get(entryKey(entryOf(run)));
+  if ((known?.startedAt ?? "") < run.startedAt) addNewest(runs, run);
 }
 
 /** Reads the runs at a pipeline's lock. Changes nothing. */

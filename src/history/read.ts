@@ -1,6 +1,7 @@
 import { constants } from "node:fs";
 import { join } from "node:path";
 import { errorCode } from "../errors.ts";
+import { isDataDiff, type LockId } from "../pipeline-id.ts";
 import { type OpenFile, open, readdir } from "../storage/fs.ts";
 import { runsDir, type StatePaths } from "../storage/paths.ts";
 import { ioError } from "../storage/store-error.ts";
@@ -200,4 +201,13 @@ export async function readHistory(paths: StatePaths, filter: HistoryFilter = {})
     }
   }
   return result();
+}
+
+/** Number of records among which the newest runs under a lock are found. */
+const NEWEST = 1000;
+
+/** The newest runs under a lock, older ones first. */
+export async function readNewest(paths: StatePaths, { tap, target, dataDiff }: LockId): Promise<readonly RunRecord[]> {
+  const { runs } = await readHistory(paths, { tap, target, limit: NEWEST });
+  return runs.filter((run) => run.outcome !== "skipped" && isDataDiff(run.command) === dataDiff).reverse();
 }

@@ -2,10 +2,10 @@ import { constants } from "node:fs";
 import { dirname } from "node:path";
 import { StoreError } from "../errors.ts";
 import type { Host } from "../host.ts";
-import { type EntryId, entryKey, isDataDiff, type LockId } from "../pipeline-id.ts";
+import { type EntryId, entryKey, type LockId } from "../pipeline-id.ts";
 import { ensureDirectory } from "../storage/directory.ts";
 import { readStateFile, writeStateFile } from "../storage/file.ts";
-import { lstat, type OpenFile, open } from "../storage/fs.ts";
+import { type OpenFile, open } from "../storage/fs.ts";
 import { lastRunFile, lastSkipFile, runsFile, type StatePaths } from "../storage/paths.ts";
 import { ioError } from "../storage/store-error.ts";
 import { isRunRecord, parseRecordLine, type RunRecord, renderRecordLine } from "./record.ts";
@@ -61,7 +61,10 @@ export function openHistory(paths: StatePaths, host: Writer): HistoryStore {
 
 /** The newest records of a lock, which `status` shows without reading the history. */
 export interface LastRuns {
-  /** Newest run of each entry, by `entryKey`; empty if neither its file nor the history can be read. */
+  /**
+   * Newest run of each entry, by `entryKey`, and the newest success before it, by `successKey`; empty if neither its file
+   * nor the history can be read.
+   */
   readonly runs: ReadonlyMap<string, RunRecord>;
   /** Newest skip at the lock. */
   readonly skip: RunRecord | undefined;
@@ -73,6 +76,18 @@ export interface LastRuns {
 
 /** The entry of a record. */
 export const entryOf = ({ tap, target, command, entry }: RunRecord): EntryId => ({ tap, target, command, id: entry });
+
+/** Key of the newest success of an entry whose newest run did not succeed. @param key of the entry: it has no `@` */
+export const successKey = (key: string): string => `${key}@succeeded`;
+
+/** Makes a run the newest of its entry, and keeps the newest success. */
+export function addNewest(runs: Map<string, RunRecord>, run: RunRecord): void {
+  const key = entryKey(entryOf(run));
+  const known = runs.get(key);
+  if (run.outcome === "succeeded") runs.delete(successKey(key));
+  else if (known?.outcome === "succeeded") runs.set(successKey(key), known);
+  runs.set(key, run);
+}
 
 /** The runs in a file's text; `undefined` if the text is garbled. */
 function parseLastRuns(text: string): Map<string, RunRecord> | undefined {
@@ -94,17 +109,8 @@ interface CachedValue<T> {
   readonly fault: { readonly text: string; readonly kind: "garbled" | "unusable" } | undefined;
 }
 
-/** Describes why a file of `last/` cannot be used, and what to do. */
-async function describeFault(path: string, { message, hint }: StoreError): Promise<string> {
-  const target = dirname(path);
-  for (const part of [dirname(target), target, path]) {
-    const found = await lstat(part).catch(() => undefined);
-    const isFit = found === undefined || (part === path ? found.isFile() : found.isDirectory());
-    if (isFit) continue;
-    return `${part} is not a ${part === path ? "regular file" : "directory"}. Find out who created it, then remove it`;
-  }
-  return hint === undefined ? message : `${message}. ${hint}`;
-}
+const describeFault = async (path: string, error: StoreError): Promise<string> =>
+  (await import("./describe-fault.ts")).describeFault(path, error);
 
 /** Reads a file of `last/`. Does not throw if that is impossible: the history has all records. */
 async function readCached<T>(path: string, parse: (text: string) => T | undefined): Promise<CachedValue<T>> {
@@ -119,15 +125,12 @@ async function readCached<T>(path: string, parse: (text: string) => T | undefine
   }
 }
 
-/** Number of records that are read when the newest runs are found in the history. */
-const NEWEST = 1000;
-
-/** The newest run of each entry under a lock, according to the history. */
+/** The newest runs under a lock, according to the history. */
 async function runsInHistory(paths: StatePaths, lock: LockId): Promise<ReadonlyMap<string, RunRecord>> {
-  const { readHistory } = await import("./read.ts");
-  const { runs } = await readHistory(paths, { tap: lock.tap, target: lock.target, limit: NEWEST });
-  const ofLock = runs.filter((run) => run.outcome !== "skipped" && isDataDiff(run.command) === lock.dataDiff);
-  return new Map(ofLock.reverse().map((run) => [entryKey(entryOf(run)), run]));
+  const { readNewest } = await import("./read.ts");
+  const newest = new Map<string, RunRecord>();
+  for (const run of await readNewest(paths, lock)) addNewest(newest, run);
+  return newest;
 }
 
 /**
@@ -164,7 +167,8 @@ export function openLastRuns({ paths, lock, host }: LastRunPlace): LastRunStore 
       await ensureDirectory(paths, dirname(path), host.uid);
       await writeStateFile(path, text, { sync: false });
     } catch (error) {
-      throw error instanceof StoreError ? new StoreError(await describeFault(path, error), { cause: error }) : error;
+      if (!(error instanceof StoreError)) throw error;
+      throw new StoreError(await describeFault(path, error), { cause: error });
     }
   };
   /**
@@ -199,7 +203,7 @@ export function openLastRuns({ paths, lock, host }: LastRunPlace): LastRunStore 
       const runs = new Map(await runsOf(file));
       const known = runs.get(entryKey(entryOf(run)));
       if (!holdsLock && known !== undefined && known.startedAt > run.startedAt) return;
-      runs.set(entryKey(entryOf(run)), run);
+      addNewest(runs, run);
       await replaceRecord(runFile, `${JSON.stringify(Object.fromEntries(runs))}\n`);
     },
     writeSkip: (skip) => replaceRecord(skipFile, renderRecordLine(skip)),

@@ -93,6 +93,7 @@ function decodePolicies(value: unknown, at: string): Policies {
     enabled,
     timeoutMs: optionalNumber(policies["timeoutMs"], `${at}.timeoutMs`),
     runningLongerThanMs: optionalNumber(policies["runningLongerThanMs"], `${at}.runningLongerThanMs`),
+    freshWithinMs: optionalNumber(policies["freshWithinMs"], `${at}.freshWithinMs`),
     onOverlap: onOverlap === undefined ? undefined : decodeOverlap(onOverlap, `${at}.onOverlap`),
     retries: retries === undefined ? undefined : decodeRetries(retries, `${at}.retries`),
     hooks: hooks === undefined ? undefined : record(hooks, `${at}.hooks`, decodeHook),

@@ -129,6 +129,7 @@ async function executeWithSlot(run: LockedRun, stopped?: StopCause): Promise<num
 /** Loads now what the run needs at its end, because an upgrade may replace the program's files during the run. */
 async function loadForEnd({ plan: { order, output, policies } }: LockedRun): Promise<void> {
   await Promise.all([
+    import("../history/describe-fault.ts"),
     ...(order === undefined ? [] : [import("./policies/after.ts"), import("./policies/after-files.ts")]),
     ...(policies.hooks === undefined ? [] : [import("./policies/hooks.ts")]),
     ...(output.recordMissed ? [import("./missed-slots.ts")] : []),

@@ -180,9 +180,11 @@ function toPolicies(
     on_overlap,
     retries,
     running_longer_than,
+    fresh_within,
     hooks,
     enabled,
-  }: NonNullable<ScheduleFile["defaults"]> & Pick<WrittenPipeline, "enabled">,
+    cron,
+  }: NonNullable<ScheduleFile["defaults"]> & Pick<WrittenPipeline, "enabled" | "cron">,
 ): Policies | undefined {
   const policies: Policies = {
     enabled: enabled === false ? false : undefined,
@@ -190,6 +192,7 @@ function toPolicies(
     onOverlap: toOverlapPolicy(command, on_overlap),
     retries: retries && toRetryPolicy(retries),
     runningLongerThanMs: running_longer_than,
+    freshWithinMs: cron === undefined ? undefined : fresh_within,
     hooks: hooks && toHooks(hooks),
   };
   return Object.values(policies).some((policy) => policy !== undefined) ? policies : undefined;

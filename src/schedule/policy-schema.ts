@@ -53,6 +53,11 @@ export const policies = {
       "`status` marks a run that has been running for longer as overdue. The run is not stopped. Default: no limit.",
     ),
   ),
+  fresh_within: z.optional(
+    duration(
+      "The pipeline must have succeeded within this time, such as 2h. Otherwise `status` marks it as late. In `defaults`, it does not apply to entries without `cron`. Default: no limit.",
+    ),
+  ),
   hooks: z.optional(hooks),
   on_overlap: z.optional(
     z

@@ -20,6 +20,7 @@ export function checkRules(root: YamlValue, positionAt: (offset: number) => Sour
   return [
     ...pipelines.flatMap(checkArguments),
     ...pipelines.flatMap(checkFreeArguments),
+    ...pipelines.flatMap(checkTimed),
     ...checkDuplicates(pipelines, positionAt),
     ...checkContainerCommand(root.children.get("pipelinewise")?.children.get("command")),
     ...checkSecrets(root.children.get("pipelinewise")?.children.get("env")),
@@ -95,6 +96,20 @@ function checkFreeArguments({ node, path }: Entry): readonly Diagnostic[] {
       hint: "Choose them with the keys tap, target and command. Begin args with an option.",
     },
   ];
+}
+
+/** Keys that only make sense for an entry with times of its own. */
+const TIMED = ["fresh_within"];
+
+function checkTimed({ node, path }: Entry): readonly Diagnostic[] {
+  if (node.children.has("cron") || !node.children.has("after")) return [];
+  return TIMED.flatMap((key): readonly Diagnostic[] => {
+    const given = node.children.get(key);
+    if (given === undefined) return [];
+    const message = `the key \`${key}\` is only allowed in an entry with \`cron\``;
+    const hint = "Remove it, or set it in the pipelines after which this one runs.";
+    return [{ offset: given.keyOffset ?? given.offset, path: [...path, key], message, hint }];
+  });
 }
 
 /** Earlier entries of one tap, target and command. */

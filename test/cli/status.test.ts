@@ -135,6 +135,30 @@ test("a run that has been running for longer than running_longer_than is overdue
   ]);
 });
 
+test("a pipeline that has not succeeded within fresh_within is late, in text and in JSON", async () => {
+  const box = sandbox(`${SCRIPT}\n[ ! -e $HOME/fail ]`);
+  const policies = { freshWithinMs: 2 * 3_600_000 };
+  box.install([anEntry({ policies }), anEntry({ command: "sync_tables" })]);
+  expect(await runMain([...PAIR_WORDS, "--scheduled"], box.host)).toBe(0);
+  writeFileSync(box.file("fail"), "");
+  const failing = { ...box.host, now: () => new Date("2026-11-23T12:05:00Z") };
+  expect(await runMain([...PAIR_WORDS, "--scheduled"], failing)).toBe(1);
+  const at = async (now: string, ...more: readonly string[]) => {
+    const host = again(box, { now: () => new Date(now) });
+    expect(await main(["status", "--tap", "microserv_1", ...more], host)).toBe(0);
+    return host.out();
+  };
+  expect(await at("2026-11-23T14:00:00Z")).not.toContain("late");
+  expect((await at("2026-11-23T14:40:00Z")).match(/failed.*(?=\n)/g)).toEqual([
+    "failed 2026-11-23 12:05Z; late by 40 min",
+  ]);
+  const json = JSON.parse(await at("2026-11-23T14:40:00Z", "--json")).pipelines;
+  expect(json.map(({ freshness }: { freshness: unknown }) => freshness)).toEqual([
+    { late: true, lateSeconds: 2_400, succeededAt: "2026-11-23T12:00:00.000Z" },
+    null,
+  ]);
+});
+
 test("status masks secrets in PipelineWise's error", async () => {
   const box = sandbox("echo 'no access for tap-secret and env-secret' >&2; exit 7");
   box.install([anEntry()]);

@@ -1,7 +1,30 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { fakeMachine } from "../support/fake-machine.ts";
 
 const HOST_FILE = ".pipelinewise/.sched/schedules/pipelinewise.testhost.json";
+
+test("validate counts a typical run of the history when it checks fresh_within", async () => {
+  const machine = fakeMachine({ hasPrograms: true });
+  machine.put("schedule.yml", 'pipelines: [{tap: orders, target: redshift, cron: "0 * * * *", fresh_within: 65m}]\n');
+  await machine.run("install");
+  expect((await machine.run("validate")).out).toContain("fine");
+  const run = {
+    id: "a",
+    tap: "orders",
+    target: "redshift",
+    command: "run_tap",
+    outcome: "succeeded",
+    host: "testhost",
+  };
+  const times = { scheduled: true, startedAt: "2026-11-20T10:00:00.000Z", endedAt: "2026-11-20T10:10:00.000Z" };
+  mkdirSync(join(machine.home, ".pipelinewise/.sched/runs/2026-11"), { recursive: true, mode: 0o700 });
+  machine.put(".pipelinewise/.sched/runs/2026-11/testhost.jsonl", `${JSON.stringify({ ...run, ...times })}\n`);
+  expect((await machine.run("validate")).out).toContain(
+    "fresh_within is 1 h 5 min, but up to 1 h pass between two runs (2026-11-23 13:00Z to 2026-11-23 14:00Z), and a typical run takes 10 min",
+  );
+});
 
 test("validate warns if the time zones of the installed schedule expire soon", async () => {
   const machine = fakeMachine({ hasPrograms: true });

@@ -169,6 +169,30 @@ describe("last runs", () => {
     expect(faults).toEqual([]);
   });
 
+  test("keeps the newest success of each entry beside later runs that did not succeed", async () => {
+    const paths = stateDirectory();
+    const last = openLastRuns({ paths, lock: PAIR, host: testHost() });
+    const known = async () => Object.fromEntries([...(await last.read()).runs].map(([key, { id }]) => [key, id]));
+    await last.writeRun(record("a", "2026-11-01T00:00:00.000Z"));
+    expect(await known()).toEqual({ run_tap: "a" });
+    await last.writeRun(record("b", "2026-11-02T00:00:00.000Z", { outcome: "failed" }));
+    await last.writeRun(record("c", "2026-11-03T00:00:00.000Z", { outcome: "lost" }));
+    expect(await known()).toEqual({ run_tap: "c", "run_tap@succeeded": "a" });
+    await last.writeRun(record("d", "2026-11-04T00:00:00.000Z"));
+    expect(await known()).toEqual({ run_tap: "d" });
+  });
+
+  test("the newest success is read from the history too", async () => {
+    const paths = stateDirectory();
+    const last = openLastRuns({ paths, lock: PAIR, host: testHost() });
+    const failed = record("b", "2026-11-02T00:00:00.000Z", { outcome: "failed" });
+    for (const run of [record("a", "2026-11-01T00:00:00.000Z"), failed])
+      await openHistory(paths, testHost()).append(run);
+    await last.writeRun(failed);
+    writeFileSync(lastRunFile(paths, PAIR), "{");
+    expect((await last.read()).runs.get("run_tap@succeeded")?.id).toBe("a");
+  });
+
   test("a run without the lock replaces an older run, and not a later one", async () => {
     const paths = stateDirectory();
     const last = openLastRuns({ paths, lock: PAIR, host: testHost() });

@@ -113,6 +113,8 @@ const LINES: readonly string[] = [
   `  - {tap: a, target: g, after: {tap: c, target: g}}
   - {tap: b, target: g, after: {tap: a, target: g}}
   - {tap: c, target: g, cron: '@daily', after: [{tap: b, target: g}]}`,
+  "  - {tap: a, target: g, after: {tap: orders, target: dwh}, fresh_within: 2h}",
+  "  - {tap: a, target: g, cron: '@daily', fresh_within: soon}",
   "  - {tap: a, target: g, after: orders}\n  - {tap: b, target: g, after: []}\n  - {tap: c, target: g, after: {tap: orders}}",
   "  - {tap: a, target: g, cron: '@daily', command: sync_tables}\n  - {tap: b, target: g, after: {tap: a, target: g}}",
   "timezone: Mars/Olympus",

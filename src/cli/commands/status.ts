@@ -35,6 +35,7 @@ import { readMachineZone } from "../../system/time-zone.ts";
 import { maskValues } from "../../text/mask.ts";
 import { assertKnown } from "../known-pipelines.ts";
 import { retainedWalWarnings } from "../retained-wal.ts";
+import { addFreshness } from "../status/freshness.ts";
 import { pauseFaults, renderPauses } from "../status/pauses.ts";
 import { type PipelinewiseRow, readPipelinewiseStatus } from "../status/pipelinewise.ts";
 import { renderStatus, renderStatusJson } from "../status/render.ts";
@@ -88,7 +89,8 @@ export function addStatus(command: Command, caller: Host): void {
       const paths = state?.paths ?? statePaths(configDir);
       const states = await readStates(paths, locks, host);
       const stateOf = (lock: LockId) => states.get(lockLabel(lock)) ?? NOTHING;
-      const rows = joinStatus(known, entries, { stateOf, pauses: pauses.active });
+      const freshness = await addFreshness(entries, { paths, stateOf, now: host.now() });
+      const rows = joinStatus(known, freshness.entries, { stateOf, pauses: pauses.active });
       if (rows.length === 0) await assertKnown(paths, flags, host);
       const faults = [...states.values()].flatMap(({ last }) => last.faults);
       const ofSchedules = await Promise.all(installed.map((one) => warningsOf(one, host.name, zones)));
@@ -111,6 +113,7 @@ export function addStatus(command: Command, caller: Host): void {
           rows.filter((row) => row.pauses.length > 0 || isReplicationDisabled(row)),
         )),
         ...faults,
+        ...freshness.faults,
       ];
       for (const warning of warnings) host.stderr.write(`warning: ${warning}\n`);
       if (installed.length === 0) host.stderr.write(FIRST_STEPS);
@@ -194,10 +197,11 @@ async function scheduledEntries(
       entry,
       schedule: storedSchedule.name,
       schedulers: stored === undefined ? [] : schedulersOf(stored),
+      installedAt: stored?.installedAt,
       starts: inspection.starts(entry),
     })),
   );
-  const scheduled = all.map(async ({ entry, schedule, schedulers, starts }) => {
+  const scheduled = all.map(async ({ entry, schedule, schedulers, installedAt, starts }) => {
     const slots = state && openEntryStore(entry, { paths: state.paths, host }).slots;
     const blocked = slots && (await findBlock(slots));
     const after = starts && blocked === undefined ? startsAfter(entry, pauses, now) : undefined;
@@ -207,6 +211,7 @@ async function scheduledEntries(
       schedulers,
       blocked,
       nextAt: after && nextDue(entry, { after, machineZone }),
+      installedAt,
       idleStarts: slots === undefined ? 0 : await slots.readNotDueCount(),
     };
   });

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { findZone } from "../../cron/zone-names.ts";
 import { EXIT, errorCode, SchedError } from "../../errors.ts";
+import { findTypicalRuns } from "../../history/typical-runs.ts";
 import type { Host } from "../../host.ts";
 import { installJob, scheduleState } from "../../install/install.ts";
 import {
@@ -11,12 +12,14 @@ import {
   sortByPosition,
 } from "../../schedule/diagnostic.ts";
 import { lintCrons } from "../../schedule/lint.ts";
+import { lintFreshness } from "../../schedule/lint-freshness.ts";
 import { lintRetries } from "../../schedule/lint-retries.ts";
 import { checkScheduleFile } from "../../schedule/load.ts";
 import type { CheckedSchedule } from "../../schedule/parse.ts";
 import type { Schedule } from "../../schedule/schedule.ts";
 import { loadScheduler } from "../../schedulers/registry.ts";
 import type { Scheduler } from "../../schedulers/scheduler.ts";
+import { findStateDirectory } from "../../storage/directory.ts";
 import { readMachineZone } from "../../system/time-zone.ts";
 import type { Finish } from "../command.ts";
 import { checkInstall } from "../install-checks.ts";
@@ -70,11 +73,12 @@ async function checkAll(
   if (schedule === undefined) return { diagnostics, notes: [] };
   const machineZone = knownMachineZone(host);
   const lintOptions = { machineZone, now: host.now() };
+  const state = await findState(schedule, host);
   const warnings = [
     ...(await lintCrons(schedule.pipelines, lintOptions)),
     ...lintRetries(schedule.pipelines, lintOptions),
+    ...lintFreshness(schedule.pipelines, lintOptions, await typicalRuns(schedule, state, host)),
   ];
-  const state = await findState(schedule, host);
   const call = { ...callPaths({}, host), schedule: schedule.name, configDir: state.configDir };
   const job = installJob(schedule, { scheduler, call, machineZone: machineZone ?? "UTC", at: host.now() });
   const hasState = state.fault === undefined;
@@ -85,6 +89,14 @@ async function checkAll(
     diagnostics: sortByPosition([...diagnostics, ...place(found)]),
     notes: state.isElsewhere ? ofMachine.map(renderNote) : [],
   };
+}
+
+/** Durations of typical runs, if the schedule needs them and has run in this config directory. */
+async function typicalRuns(schedule: Schedule, { configDir, fault }: State, host: Host) {
+  const isUsed = schedule.pipelines.some(({ policies }) => policies?.freshWithinMs !== undefined);
+  if (!isUsed || fault !== undefined) return new Map<string, number>();
+  const found = await findStateDirectory(configDir, host.uid);
+  return found === undefined ? new Map<string, number>() : findTypicalRuns(found.paths);
 }
 
 interface State {

@@ -1,5 +1,6 @@
 import type { RunningRun } from "../../control/lock-state.ts";
 import { isDisabled } from "../../control/next-due.ts";
+import type { Freshness } from "../../history/freshness.ts";
 import { type RunRecord, renderOutcome } from "../../history/record.ts";
 import type { LockHolder } from "../../lock/lock.ts";
 import { afterLabel, DEFAULT_COMMAND } from "../../pipeline-id.ts";
@@ -9,6 +10,7 @@ import { renderForeignRun } from "../../run/checks/preflight.ts";
 import { type QueuedStart, renderWaitsFor } from "../../run/limits/read-queue.ts";
 import { renderDuration, renderInstant, renderMinute } from "../../text/format-time.ts";
 import { renderTable } from "../../text/table.ts";
+import { SECOND_MS } from "../../time-units.ts";
 import { pauseJson } from "./pauses.ts";
 import { entryOfRun, type ScheduledEntry, type StatusRow } from "./rows.ts";
 
@@ -46,11 +48,16 @@ function describeSchedule({ entry }: ScheduledEntry): string {
   return `${what === "" ? "" : `${what}: `}${starts.join("; ")}`;
 }
 
-function describeLast({ lastRun, lastSkip }: StatusRow): string {
+function describeLast({ lastRun, lastSkip, scheduled }: StatusRow): string {
   const run = lastRun === undefined ? undefined : `${renderOutcome(lastRun)} ${renderMinute(lastRun.endedAt)}`;
   const skip = lastSkip === undefined ? undefined : `${renderOutcome(lastSkip)} ${renderMinute(lastSkip.endedAt)}`;
-  return [run, skip].filter((text) => text !== undefined).join(", then ");
+  const last = [run, skip].filter((text) => text !== undefined).join(", then ");
+  return [last, renderLateness(scheduled?.freshness)].filter((text) => text !== "").join("; ");
 }
+
+/** `late by 40 min`; empty if the entry is not late. */
+const renderLateness = (freshness: Freshness | undefined): string =>
+  freshness === undefined || freshness.lateMs === 0 ? "" : `late by ${renderDuration(freshness.lateMs)}`;
 
 /** The next run, after `paused` if the pipeline or the entry is paused. */
 function describeNext({ scheduled, pauses }: StatusRow): string {
@@ -163,6 +170,15 @@ const foreignJson = (run: ForeignRun | undefined) =>
         detail: renderForeignRun(run),
       };
 
+const freshnessJson = (scheduled: ScheduledEntry | undefined) =>
+  scheduled?.freshness === undefined
+    ? null
+    : {
+        late: scheduled.freshness.lateMs > 0,
+        lateSeconds: Math.ceil(scheduled.freshness.lateMs / SECOND_MS),
+        succeededAt: scheduled.freshness.succeededAt?.toISOString() ?? null,
+      };
+
 /** The status as JSON. Every key is always present, with `null` for unknown values. */
 export function renderStatusJson(rows: readonly StatusRow[], now: Date): string {
   const pipelines = rows.map(({ tap, target, pipelinewise, scheduled, lastRun, lastSkip, pauses, ...row }) => ({
@@ -188,6 +204,7 @@ export function renderStatusJson(rows: readonly StatusRow[], now: Date): string 
     undueStarts: scheduled?.idleStarts ?? null,
     lastRun: runJson(lastRun),
     lastSkip: runJson(lastSkip),
+    freshness: freshnessJson(scheduled),
     running:
       row.running === undefined
         ? null

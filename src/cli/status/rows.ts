@@ -1,5 +1,6 @@
 import type { RunningRun } from "../../control/lock-state.ts";
 import { isDisabled, pausesOf } from "../../control/next-due.ts";
+import type { Freshness } from "../../history/freshness.ts";
 import type { RunRecord } from "../../history/record.ts";
 import type { LastRuns } from "../../history/store.ts";
 import type { StoredEntry } from "../../installed/schedule.ts";
@@ -56,6 +57,10 @@ export interface ScheduledEntry {
   readonly blocked: string | undefined;
   /** Starts on this host that found nothing due. */
   readonly idleStarts: number;
+  /** When this host installed it, ISO 8601 UTC; `undefined` if it did not. */
+  readonly installedAt: string | undefined;
+  /** `undefined` if the entry has no `fresh_within`. */
+  readonly freshness?: Freshness | undefined;
 }
 
 /** The last runs under one lock, and the current one. */
