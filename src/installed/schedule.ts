@@ -84,24 +84,6 @@ export const schedulersOf = ({ lines, on }: Pick<StoredInstall, "lines" | "on">)
   ...Object.keys(on ?? {}),
 ];
 
-/** The command that installs a schedule again on a host, on the scheduler that it is already on. */
-export function installAgain(
-  file: string,
-  { lines, on, compileOnly }: Pick<StoredInstall, "lines" | "on" | "compileOnly">,
-): string {
-  const [other] = Object.keys(on ?? {});
-  const option =
-    lines.length > 0 ? "" : other !== undefined ? ` --on ${other}` : compileOnly === true ? " --compile-only" : "";
-  return `pipelinewise-sched install ${file}${option}`;
-}
-
-/** A host's stored install without one of its schedulers. */
-export function withoutScheduler(host: StoredInstall, name: string): StoredInstall {
-  if (name === "cron") return { ...host, lines: [] };
-  const { [name]: _removed, ...rest } = host.on ?? {};
-  return { ...host, on: Object.keys(rest).length === 0 ? undefined : rest };
-}
-
 /** The part of a stored install that belongs to another scheduler than cron. */
 export interface OnScheduler {
   /** Location of the installation, so that an uninstall needs no schedule file. Contains no secrets. */

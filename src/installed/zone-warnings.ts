@@ -2,7 +2,8 @@ import { sameZone } from "../cron/same-zone.ts";
 import { zoneClock } from "../cron/zone-clock.ts";
 import { tableClock, type ZoneTable, zoneTable } from "../cron/zone-table.ts";
 import { DAY_MS } from "../time-units.ts";
-import { installAgain, type StoredInstall, type StoredSchedule, type ZoneRecord } from "./schedule.ts";
+import type { StoredInstall, StoredSchedule, ZoneRecord } from "./schedule.ts";
+import { installAgain } from "./schedulers.ts";
 
 /** Below this number of days, `status` warns. */
 const SHORT_DAYS = 30;

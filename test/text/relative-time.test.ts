@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { renderRelative } from "../../src/text/format-time.ts";
+import { renderRelative } from "../../src/text/relative-time.ts";
 
 const now = Date.parse("2026-11-23T12:00:20Z");
 

@@ -1,7 +1,7 @@
 import { constants } from "node:fs";
 import { errorCode } from "../../errors.ts";
 import { digestOf, startsDigest } from "../../installed/compile.ts";
-import { installAgain } from "../../installed/schedule.ts";
+import { installAgain } from "../../installed/schedulers.ts";
 import type { InstalledSchedule } from "../../installed/store.ts";
 import { type ZonesNow, zoneNotices } from "../../installed/zone-warnings.ts";
 import { open } from "../../storage/fs.ts";
