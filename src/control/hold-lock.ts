@@ -5,8 +5,8 @@ import { renderHolder } from "../run/checks/holder.ts";
 import { findEvidence, renderEvidence } from "../run/checks/preflight.ts";
 import { renderContainer } from "../run/containers/find.ts";
 import { findInstalledContainers } from "../run/containers/installed.ts";
-import { recordLost } from "../run/lost-runs.ts";
 import type { PipelineStore } from "../run/pipeline-store.ts";
+import { recordLost } from "../run/records/lost-runs.ts";
 
 /** The pipeline's lock, or the reason why it is not free, as a sentence fragment that follows the pipeline's name. */
 export type HoldResult = { readonly lock: HeldLock } | { readonly inUse: string };

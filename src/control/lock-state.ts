@@ -4,8 +4,8 @@ import type { Host } from "../host.ts";
 import type { LockHolder } from "../lock/lock.ts";
 import { entryKey } from "../pipeline-id.ts";
 import type { QueuedStart } from "../run/limits/read-queue.ts";
-import { findDeadRun } from "../run/lost-runs.ts";
 import type { PipelineStore } from "../run/pipeline-store.ts";
+import { findDeadRun } from "../run/records/lost-runs.ts";
 
 /** A run that holds its lock. */
 export interface RunningRun extends LockHolder {

@@ -5,9 +5,9 @@ import { renderRemaining } from "../run/checks/holder.ts";
 import { renderContainer } from "../run/containers/find.ts";
 import { findInstalledContainers } from "../run/containers/installed.ts";
 import { readQueue, renderWaitsFor } from "../run/limits/read-queue.ts";
-import { reapRun } from "../run/lost-runs.ts";
-import { type Actor, renderActor, renderLastHeartbeat, type StopContext } from "../run/stop-run.ts";
-import { openWrapperLog } from "../run/wrapper-log.ts";
+import { reapRun } from "../run/records/lost-runs.ts";
+import { type Actor, renderActor, renderLastHeartbeat, type StopContext } from "../run/stop/stop-run.ts";
+import { openWrapperLog } from "../run/wrapper-log/wrapper-log.ts";
 import { renderProcesses } from "../system/proc.ts";
 import { renderDuration } from "../text/format-time.ts";
 

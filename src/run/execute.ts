@@ -8,13 +8,13 @@ import { clearLeftovers } from "./checks/leftovers.ts";
 import { CHECKS_BEFORE_ATTEMPT, searchEvidenceOnce } from "./checks/preflight.ts";
 import { slotStillOpen } from "./checks/slot.ts";
 import type { LockedContext, LockedRun, RunContext, Skip } from "./context.ts";
-import { recordRun, recordStoppedEarly, reportFault } from "./finish.ts";
 import type { StopCause } from "./outcome.ts";
 import { followOverlapPolicy } from "./policies/overlap.ts";
 import { type StopSignals, takeStopSignals } from "./process/stop-signals.ts";
 import { watchStopRequests } from "./process/watch-stop-requests.ts";
-import { recordSkip } from "./skip.ts";
-import { openWrapperLog } from "./wrapper-log.ts";
+import { recordRun, recordStoppedEarly, reportFault } from "./records/finish.ts";
+import { recordSkip } from "./records/skip.ts";
+import { openWrapperLog } from "./wrapper-log/wrapper-log.ts";
 
 /**
  * Executes a start that passed the quick checks: acquires the lock, checks again, runs the pipeline, records the outcome
@@ -131,7 +131,7 @@ async function loadForEnd({ plan: { order, output, policies } }: LockedRun): Pro
   await Promise.all([
     ...(order === undefined ? [] : [import("./policies/after.ts"), import("./policies/after-files.ts")]),
     ...(policies.hooks === undefined ? [] : [import("./policies/hooks.ts")]),
-    ...(output.recordMissed ? [import("./missed-slots.ts")] : []),
+    ...(output.recordMissed ? [import("./records/missed-slots.ts")] : []),
   ]);
 }
 

@@ -9,7 +9,7 @@ import { openEntryStore } from "./pipeline-store.ts";
 import type { RunPlan } from "./plan.ts";
 import { notPaused } from "./policies/pause.ts";
 import type { StopTiming } from "./process/terminate.ts";
-import { recordSkip } from "./skip.ts";
+import { recordSkip } from "./records/skip.ts";
 
 /** Parts of a run that tests replace. */
 export interface RunParts {
@@ -28,7 +28,7 @@ async function resolveStart(plan: RunPlan, host: Host, parts: RunParts): Promise
   const store = openEntryStore(plan.entry, { paths: plan.paths, host, locks });
   const found = await findSlot({ plan, host, store });
   if (found?.zoneMismatch !== undefined) {
-    const { warnZoneMismatch } = await import("./daily-warnings.ts");
+    const { warnZoneMismatch } = await import("./records/daily-warnings.ts");
     await warnZoneMismatch(plan, host, found.zoneMismatch);
   }
   const decision = found?.decision;
@@ -38,7 +38,7 @@ async function resolveStart(plan: RunPlan, host: Host, parts: RunParts): Promise
     plan.slot?.given === undefined &&
     isUnexplained(decision.skip)
   ) {
-    const { warnNotDue } = await import("./daily-warnings.ts");
+    const { warnNotDue } = await import("./records/daily-warnings.ts");
     await warnNotDue(plan, host);
   }
   const slot = decision?.kind === "run" ? decision.slot : undefined;

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import type { Host } from "../../host.ts";
 import { overlaps, type PipelineScope, scopeLabel } from "../../pipeline-id.ts";
-import { isSameScope, listPauses, removePause, renderPause, resumeCommand } from "../../run/pauses.ts";
+import { isSameScope, listPauses, removePause, renderPause, resumeCommand } from "../../run/policies/pauses.ts";
 import { findStateDirectory } from "../../storage/directory.ts";
 import { statePaths } from "../../storage/paths.ts";
 import { assertKnown } from "../known-pipelines.ts";

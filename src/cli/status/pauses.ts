@@ -1,6 +1,6 @@
 import type { StoredEntry } from "../../installed/schedule.ts";
 import { overlaps, type PipelineId, scopeLabel } from "../../pipeline-id.ts";
-import { type Pauses, renderPause, resumeCommand, type ScopedPause } from "../../run/pauses.ts";
+import { type Pauses, renderPause, resumeCommand, type ScopedPause } from "../../run/policies/pauses.ts";
 
 /** Whether the schedule file pauses an entry. */
 export const isDisabled = ({ policies }: Pick<StoredEntry, "policies">): boolean => policies?.enabled === false;

@@ -4,11 +4,11 @@ import type { DeadHolder, HeldLock, LockClaim, LockHeld, LockHolder } from "../.
 import { entryLabel } from "../../pipeline-id.ts";
 import { renderDuration } from "../../text/format-time.ts";
 import type { RunContext, Skip } from "../context.ts";
-import { recordLost } from "../lost-runs.ts";
 import type { StopCause } from "../outcome.ts";
 import type { PipelineLock, PipelineStore } from "../pipeline-store.ts";
 import { findSetpriv } from "../process/process-group.ts";
 import type { StopSignals } from "../process/stop-signals.ts";
+import { recordLost } from "../records/lost-runs.ts";
 import { lockPurpose, sameSlotSkip } from "./holder.ts";
 import { slotStillOpen } from "./slot.ts";
 

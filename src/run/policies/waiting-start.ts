@@ -7,14 +7,14 @@ import { acquireLock, claimOf, findSameSlot, type LockResult, reportLost } from 
 import { overlapSkip, renderHolder } from "../checks/holder.ts";
 import { findSlot } from "../checks/slot.ts";
 import type { RunContext, Skip } from "../context.ts";
-import { parsePurpose } from "../lost-runs.ts";
-import { recordPassedSlots } from "../missed-slots.ts";
 import type { StopCause } from "../outcome.ts";
 import { findSetpriv } from "../process/process-group.ts";
 import type { StopSignals } from "../process/stop-signals.ts";
 import { watchStopRequests } from "../process/watch-stop-requests.ts";
-import { stopOwnRun } from "../stop-run.ts";
-import { openWrapperLog, type WrapperLog } from "../wrapper-log.ts";
+import { parsePurpose } from "../records/lost-runs.ts";
+import { recordPassedSlots } from "../records/missed-slots.ts";
+import { stopOwnRun } from "../stop/stop-run.ts";
+import { openWrapperLog, type WrapperLog } from "../wrapper-log/wrapper-log.ts";
 
 /** A start that has the lock, that is skipped after all, or that was asked to stop. */
 export type LaterResult = LockResult | { readonly kind: "skip"; readonly skip: Skip };

@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { errorCode } from "../errors.ts";
-import type { Host } from "../host.ts";
-import type { LockView, TokenView } from "../lock/inspect.ts";
-import { type TaggedProcesses, uptimeMs } from "../lock/processes.ts";
-import { LOCK_TIMING, type LockTiming } from "../lock/timing.ts";
-import { isProcessRunning } from "../system/proc.ts";
-import { renderDuration } from "../text/format-time.ts";
-import { reapRun } from "./lost-runs.ts";
-import type { PipelineStore } from "./pipeline-store.ts";
-import { WAKE_SIGNAL } from "./process/watch-stop-requests.ts";
+import { errorCode } from "../../errors.ts";
+import type { Host } from "../../host.ts";
+import type { LockView, TokenView } from "../../lock/inspect.ts";
+import { type TaggedProcesses, uptimeMs } from "../../lock/processes.ts";
+import { LOCK_TIMING, type LockTiming } from "../../lock/timing.ts";
+import { isProcessRunning } from "../../system/proc.ts";
+import { renderDuration } from "../../text/format-time.ts";
+import type { PipelineStore } from "../pipeline-store.ts";
+import { WAKE_SIGNAL } from "../process/watch-stop-requests.ts";
+import { reapRun } from "../records/lost-runs.ts";
 import type { StopRequest } from "./stop-requests.ts";
 
 /** The user or the start that acts on a run from outside, and the reason. */
@@ -161,7 +161,7 @@ async function stopContainers(
   isDead: () => Promise<boolean>,
 ): Promise<boolean> {
   if (store.lock.id.isWaiter === true) return false;
-  const { findInstalledContainers } = await import("./containers/installed.ts");
+  const { findInstalledContainers } = await import("../containers/installed.ts");
   const found = await findInstalledContainers(store, host);
   // A run that has started since has containers too.
   if (found.length === 0 || !(await isDead())) return false;

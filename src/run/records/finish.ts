@@ -1,9 +1,9 @@
-import { errorMessage } from "../errors.ts";
-import type { RunRecord } from "../history/record.ts";
-import { entryLabel } from "../pipeline-id.ts";
-import { maskValues } from "../text/mask.ts";
-import type { EndedRun, RunEnd } from "./attempt.ts";
-import type { LockedRun, Refusal, RunContext } from "./context.ts";
+import { errorMessage } from "../../errors.ts";
+import type { RunRecord } from "../../history/record.ts";
+import { entryLabel } from "../../pipeline-id.ts";
+import { maskValues } from "../../text/mask.ts";
+import type { EndedRun, RunEnd } from "../attempt.ts";
+import type { LockedRun, Refusal, RunContext } from "../context.ts";
 import {
   judgeEnd,
   type RunEnding,
@@ -13,11 +13,11 @@ import {
   renderTail,
   type StopCause,
   startFailureCode,
-} from "./outcome.ts";
-import { keepStateCopy } from "./policies/state-file.ts";
-import type { StartedPipeline } from "./process/start.ts";
+} from "../outcome.ts";
+import { keepStateCopy } from "../policies/state-file.ts";
+import type { StartedPipeline } from "../process/start.ts";
+import { configuredSecrets, environmentSecrets } from "../secrets.ts";
 import { recordOf } from "./record.ts";
-import { configuredSecrets, environmentSecrets } from "./secrets.ts";
 import { recordSkip } from "./skip.ts";
 
 /** Reports an error that does not change the outcome of the run. */
@@ -109,7 +109,7 @@ async function recordEnd(
 async function noteSuccess(run: LockedRun): Promise<void> {
   if (run.plan.order?.isFollowed !== true) return;
   try {
-    const { writeSucceeded } = await import("./policies/after-files.ts");
+    const { writeSucceeded } = await import("../policies/after-files.ts");
     await writeSucceeded(run.plan.paths, run.plan.entry, { run: run.id, uid: run.host.uid });
   } catch (error) {
     reportFault(run, "could not note the success for the entries that run after this one", error);
@@ -143,7 +143,7 @@ async function startAfterHooks(run: LockedRun, record: RunRecord): Promise<void>
   const { hooks } = run.plan.policies;
   if (hooks === undefined) return;
   try {
-    const { runAfterHooks } = await import("./policies/hooks.ts");
+    const { runAfterHooks } = await import("../policies/hooks.ts");
     await runAfterHooks(run, hooks, record);
   } catch (error) {
     reportFault(run, "could not run the hooks after the run", error);

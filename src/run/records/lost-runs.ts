@@ -1,9 +1,9 @@
-import type { OutcomeKind, RunRecord } from "../history/record.ts";
-import type { LastRuns } from "../history/store.ts";
-import type { LockView, TokenView } from "../lock/inspect.ts";
-import type { DeadHolder } from "../lock/lock.ts";
-import { DEFAULT_COMMAND } from "../pipeline-id.ts";
-import type { PipelineStore } from "./pipeline-store.ts";
+import type { OutcomeKind, RunRecord } from "../../history/record.ts";
+import type { LastRuns } from "../../history/store.ts";
+import type { LockView, TokenView } from "../../lock/inspect.ts";
+import type { DeadHolder } from "../../lock/lock.ts";
+import { DEFAULT_COMMAND } from "../../pipeline-id.ts";
+import type { PipelineStore } from "../pipeline-store.ts";
 
 const PURPOSE = /^([a-z0-9_]+)(?:#([a-z0-9_-]+))?(?: (\S+))?$/;
 
@@ -107,7 +107,7 @@ const NEWEST = 100;
  * released.
  */
 async function findOwnRecord({ paths }: PipelineStore, { id, tap, target }: RunRecord): Promise<RunRecord | undefined> {
-  const { readHistory } = await import("../history/read.ts");
+  const { readHistory } = await import("../../history/read.ts");
   const { runs } = await readHistory(paths, { tap, target, limit: NEWEST });
   return runs.find((record) => record.id === id);
 }
