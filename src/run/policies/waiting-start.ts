@@ -2,6 +2,7 @@ import { errorMessage } from "../../errors.ts";
 import type { LockHeld, LockHolder } from "../../lock/lock.ts";
 import { entryLabel } from "../../pipeline-id.ts";
 import type { OverlapPolicy } from "../../policies.ts";
+import { startTimer } from "../../system/timer.ts";
 import { renderDuration } from "../../text/format-time.ts";
 import { acquireLock, claimOf, findSameSlot, type LockResult, reportLost } from "../checks/acquire-lock.ts";
 import { overlapSkip, renderHolder } from "../checks/holder.ts";
@@ -34,9 +35,6 @@ interface WaitingStart {
  * another host. On this host, it sends a wake signal.
  */
 const REQUEST_POLL_MS = 30_000;
-
-/** A longer timer of Node would end at once. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 const skipped = (skip: Skip): LaterResult => ({ kind: "skip", skip });
 
@@ -90,15 +88,9 @@ async function waitForRun(start: WaitingStart, held: LockHeld, waitMs: number): 
   show(context, `${renderHolder(held, host.now())}; waiting for up to ${renderDuration(waitMs)}`);
   log.info("waiting for the running run", { run: held.holder?.runId, waitMs });
   let isLate = false;
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(
-      () => {
-        isLate = true;
-        resolve();
-      },
-      Math.min(waitMs, LONGEST_TIMER_MS),
-    );
+  const timer = startTimer(waitMs);
+  const late = timer.elapsed.then(() => {
+    isLate = true;
   });
   try {
     for (let holder = held; ; ) {
@@ -114,7 +106,7 @@ async function waitForRun(start: WaitingStart, held: LockHeld, waitMs: number): 
       holder = result;
     }
   } finally {
-    clearTimeout(timer);
+    timer.cancel();
   }
 }
 
