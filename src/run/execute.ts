@@ -38,7 +38,7 @@ async function executeUnlessHeld(context: RunContext, signals: StopSignals): Pro
   const first = await acquireLock(context, signals);
   const result = first.kind === "held" ? await followOverlapPolicy(context, signals, first) : first;
   if (result.kind === "skip") return recordSkip(context, result.skip);
-  if (result.kind === "stopped") return recordStoppedEarly(context, result.cause);
+  if (result.kind === "stopped") return recordStoppedEarly(context, result);
   const run = { ...result.context, signals, lock: result.lock, evidence: searchEvidenceOnce(result.context) };
   let exitCode: number;
   try {

@@ -70,7 +70,7 @@ async function tryAgain({ context, signals, stopCause }: WaitingStart): Promise<
   const cause = stopCause();
   let keep = false;
   try {
-    if (cause !== undefined) return { kind: "stopped", cause };
+    if (cause !== undefined) return { kind: "stopped", cause, leavesSlotOpen: false };
     if (context.slot !== undefined) await recordPassedSlots(now, context.slot);
     keep = true;
     return result;
@@ -96,7 +96,7 @@ async function waitForRun(start: WaitingStart, held: LockHeld, waitMs: number): 
     for (let holder = held; ; ) {
       await store.lock.waitForRelease({ over: Promise.race([stopped, late]), endWithParent });
       const cause = stopCause();
-      if (cause !== undefined) return { kind: "stopped", cause };
+      if (cause !== undefined) return { kind: "stopped", cause, leavesSlotOpen: holder.holder === undefined };
       if (isLate) {
         const skip = overlapSkip(context, holder);
         return skipped({ ...skip, detail: `${skip.detail}; this start waited ${renderDuration(waitMs)}` });
@@ -127,7 +127,7 @@ async function replaceRun(start: WaitingStart, held: LockHeld): Promise<LaterRes
     const stop = { by, reason: "on_overlap: replace", now: false, token: running.token, isGivenUp };
     const { kind, summary } = await stopOwnRun({ store, host, report }, stop);
     const cause = stopCause();
-    if (cause !== undefined) return { kind: "stopped", cause };
+    if (cause !== undefined) return { kind: "stopped", cause, leavesSlotOpen: false };
     if (kind === "alive") return skipped({ ...overlapSkip(context, held), detail: summary });
   }
   const result = await tryAgain(start);

@@ -3,6 +3,7 @@ import type { RunRecord } from "../../history/record.ts";
 import { entryLabel } from "../../pipeline-id.ts";
 import { maskValues } from "../../text/mask.ts";
 import type { EndedRun, RunEnd } from "../attempt.ts";
+import type { EarlyStop } from "../checks/acquire-lock.ts";
 import type { LockedRun, Refusal, RunContext } from "../context.ts";
 import {
   judgeEnd,
@@ -11,7 +12,6 @@ import {
   renderEnd,
   renderReport,
   renderTail,
-  type StopCause,
   startFailureCode,
 } from "../outcome.ts";
 import { keepStateCopy } from "../policies/state-file.ts";
@@ -27,13 +27,14 @@ export function reportFault({ host, log }: LockedRun, what: string, error: unkno
 }
 
 /** Records a start that was asked to stop while it waited for the lock. It has no lock, so it is not the newest run. */
-export async function recordStoppedEarly(context: RunContext, cause: StopCause): Promise<number> {
-  const { host, plan, store } = context;
+export async function recordStoppedEarly(context: RunContext, { cause, leavesSlotOpen }: EarlyStop): Promise<number> {
+  const { host, plan, store, slot, id } = context;
   const outcome = judgeEnd(0, cause, plan.output);
   const detail = `${outcome.summary} before it started`;
   host.stderr.write(`pipelinewise-sched: ${entryLabel(plan.entry)} ${detail}\n`);
   const { kind, exitCode } = outcome;
   await store.history.append(recordOf(context, { outcome: kind, exitCode, detail }));
+  if (slot !== undefined && !leavesSlotOpen) await store.slots.recordSkipped({ slot, run: id });
   return outcome.callerCode;
 }
 

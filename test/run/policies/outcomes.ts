@@ -62,8 +62,8 @@ export interface Ending {
   readonly says?: string;
   /** A retry policy repeats it. */
   readonly isRepeated?: boolean;
-  /** The slot stays open, so another start may run it. */
-  readonly leavesSlotOpen?: boolean;
+  /** The slot is recorded as skipped, although the start is not: it never had the lock. */
+  readonly skipsSlot?: boolean;
   /** The slot in the record, `none` if the start has no slot. Default: 12:00, when all starts are made. */
   readonly slot?: string;
 }
@@ -240,7 +240,7 @@ export const OUTCOMES: readonly Row[] = [
     prints: false,
     ends: {
       ...{ outcome: "stopped", exitCode: 143, says: "was stopped by SIGTERM before it started" },
-      leavesSlotOpen: true,
+      skipsSlot: true,
     },
   },
   {
