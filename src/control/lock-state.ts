@@ -45,7 +45,10 @@ async function readLockState(store: PipelineStore, host: Pick<Host, "name">): Pr
   for (const { state, holder, lastHeartbeatAt } of tokens) {
     if (holder === undefined) continue;
     if (state.kind !== "dead") running ??= { ...holder, remaining: [] };
-    else addRun(runs, (await findDeadRun(store, { ...holder, lastHeartbeatAt }, { how, runs: last.runs })).record);
+    else {
+      const dead = await findDeadRun(store, { ...holder, lastHeartbeatAt }, { how, runs: last.runs });
+      if (dead !== undefined) addRun(runs, dead.record);
+    }
   }
   return { running, last: { ...last, runs } };
 }

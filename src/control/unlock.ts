@@ -1,4 +1,5 @@
 import { EXIT, SchedError, UsageError } from "../errors.ts";
+import type { RunRecord } from "../history/record.ts";
 import type { LockView, TokenView } from "../lock/inspect.ts";
 import { LOCK_TIMING } from "../lock/timing.ts";
 import { renderRemaining } from "../run/checks/holder.ts";
@@ -83,9 +84,13 @@ interface Choice {
   readonly view: TokenView;
 }
 
+const renderRecorded = (record: RunRecord | undefined): string =>
+  record === undefined ? "" : `, and the run is recorded as ${record.outcome}`;
+
 async function clear({ context: { store, host, report }, lock, view }: Choice): Promise<void> {
-  const { taken } = await reapRun(store, { lock, view, how: `found by unlock, on host ${host.name}`, as: "reap" });
-  report(taken ? "cleared, and the run is recorded as lost" : "another process has already cleared it");
+  const how = `found by unlock, on host ${host.name}`;
+  const { taken, record } = await reapRun(store, { lock, view, how, as: "reap" });
+  report(taken ? `cleared${renderRecorded(record)}` : "another process has already cleared it");
 }
 
 function chooseToken(choices: readonly Choice[], prefix: string): Choice {
@@ -131,7 +136,7 @@ export async function unlockByForce(
   try {
     const { taken, record } = await reapRun(store, { lock, view, how, as: "force" });
     log.warn("lock removed by force", { by: actor.by, why: actor.reason, token: view.token, run: record?.id });
-    report(taken ? "removed by force, and the run is recorded as lost" : "it no longer exists");
+    report(taken ? `removed by force${renderRecorded(record)}` : "it no longer exists");
   } finally {
     await log.close();
   }

@@ -13,6 +13,8 @@ import { pidIn } from "../support/wait.ts";
 const PAIR = { tap: "microserv_1", target: "redshift", dataDiff: false };
 const OTHER_BOOT = "ffffffff-0000-0000-0000-000000000000";
 
+const rows = (out: string): { running: unknown; lastRun: unknown }[] => JSON.parse(out).pipelines;
+
 describe("unlock", () => {
   test("clears the lock of a run that is proved dead, explains it, and records the run as lost", async () => {
     const { host, paths, records } = sandbox();
@@ -26,6 +28,25 @@ describe("unlock", () => {
     expect(await records()).toMatchObject([{ id: DEAD_RUN.id, outcome: "lost", endedAt: LAST_BEAT }]);
     expect(await main(["unlock"], host)).toBe(0);
     expect(host.out()).toMatch(/No lock is held\.\n$/);
+  });
+
+  describe.each(["import_config", "restore_state"])("clears the lock of a dead %s", (task) => {
+    test.each([
+      { by: "unlock", words: ["unlock"], says: "cleared\n" },
+      { by: "stop", words: ["stop", ...PAIR_WORDS], says: "its wrapper had died, and its lock was removed\n" },
+      { by: "a start", words: ["run", ...PAIR_WORDS], says: "" },
+    ])("by $by, which records no lost run", async ({ words, says }) => {
+      const { host, paths, records, install } = sandbox();
+      install();
+      leaveDeadLock(paths, { task });
+      expect(await main(["status", "--json"], host)).toBe(0);
+      expect(rows(host.out())).toMatchObject([{ running: null, lastRun: null }]);
+      await (words[0] === "run" ? runMain(words.slice(1), host) : main(words, host));
+      expect(existsSync(lockDirectory(paths, PAIR))).toBe(false);
+      expect(host.out()).toContain(says);
+      expect(host.err()).not.toContain("was lost");
+      expect((await records()).filter(({ outcome }) => outcome === "lost")).toEqual([]);
+    });
   });
 
   test("ends with 66 for a pipeline that nothing names, and says that a known one is free", async () => {
@@ -99,8 +120,6 @@ describe("unlock", () => {
 });
 
 describe("status", () => {
-  const rows = (out: string): { running: unknown; lastRun: unknown }[] => JSON.parse(out).pipelines;
-
   test("shows a dead run as lost and changes nothing; the next start records and reports it once", async () => {
     const { host, paths, records, install } = sandbox();
     install();

@@ -84,7 +84,7 @@ export async function claimOf(context: RunContext, onDead: NonNullable<LockClaim
  */
 export async function reportLost(store: PipelineStore, host: Host, dead: DeadHolder): Promise<void> {
   const record = await recordLost(store, dead, `found by the next start, on host ${host.name}`);
-  if (record.outcome !== "lost") return;
+  if (record?.outcome !== "lost") return;
   const log = record.log === undefined ? "" : `; log: ${record.log}`;
   host.stderr.write(
     `pipelinewise-sched: ${entryLabel(entryOf(record))}: the run of ${record.startedAt} on host ${record.host} was lost: ${record.detail}${log}\n`,

@@ -20,6 +20,13 @@ export function parsePurpose(text = ""): Purpose {
   return { command, entry, slot };
 }
 
+const OTHER_WORK = ["import_config", "restore_state"] as const;
+/** Work of this program that has the lock of a pipeline but is not a run, as its owner record names it. */
+export type OtherWork = (typeof OTHER_WORK)[number];
+
+/** Whether an owner record is that of other work than a run, which has no run record and no log. */
+const isOtherWork = ({ task }: DeadHolder): boolean => OTHER_WORK.some((work) => work === task);
+
 const LEFT_OUTCOMES: readonly OutcomeKind[] = ["succeeded", "failed", "timed-out", "stopped"];
 
 /**
@@ -75,12 +82,14 @@ export interface DeadRun {
  * Finds the record of a dead run. Reads only.
  *
  * @param how text for a record that does not exist yet: who found the run, and how
+ * @returns `undefined` if the holder was not a run
  */
 export async function findDeadRun(
   store: PipelineStore,
   dead: DeadHolder,
   { how, runs }: { readonly how: string } & Pick<LastRuns, "runs">,
-): Promise<DeadRun> {
+): Promise<DeadRun | undefined> {
+  if (isOtherWork(dead)) return undefined;
   const lost = lostRecord(store, dead, how);
   const own = [...runs.values()].find(({ id }) => id === lost.id) ?? (await findOwnRecord(store, lost));
   return { record: own ?? lost, isRecorded: own !== undefined };
@@ -91,9 +100,12 @@ export async function findDeadRun(
  * the run itself. Only the process that removed the run's token calls this, and it must report a lost run to a person.
  *
  * @param how text for the record: who found the run, and how
+ * @returns `undefined` if the holder was not a run, so nothing is recorded
  */
-export async function recordLost(store: PipelineStore, dead: DeadHolder, how: string): Promise<RunRecord> {
-  const { record, isRecorded } = await findDeadRun(store, dead, { how, ...(await store.readNewest()) });
+export async function recordLost(store: PipelineStore, dead: DeadHolder, how: string): Promise<RunRecord | undefined> {
+  const found = await findDeadRun(store, dead, { how, ...(await store.readNewest()) });
+  if (found === undefined) return undefined;
+  const { record, isRecorded } = found;
   if (!isRecorded) await store.history.append(record);
   await store.recordNewest(record, { holdsLock: false });
   return record;
@@ -121,7 +133,11 @@ interface ReapOptions {
   readonly as: "reap" | "force";
 }
 
-/** Removes the token of a dead run and records the run as lost, unless another process removed the token first. */
+/**
+ * Removes the token of a dead run and records the run as lost, unless another process removed the token first.
+ *
+ * @returns the record; `undefined` also if the holder was not a run
+ */
 export async function reapRun(
   store: PipelineStore,
   { lock, view, how, as }: ReapOptions,

@@ -255,10 +255,11 @@ export async function stopOwnRun(context: StopContext, options: StopOptions): Pr
       const how = ended
         ? `its remaining processes were stopped by ${renderActor(options)}`
         : `found by stop, on host ${host.name}`;
-      await reapRun(store, { lock, view, how, as: "reap" });
-      if (ended)
-        return { kind: "gone", summary: "has ended; its wrapper had already died, so the run is recorded as lost" };
-      return { kind: "idle", summary: "is not running: its wrapper had died, and the run is recorded as lost" };
+      const { record } = await reapRun(store, { lock, view, how, as: "reap" });
+      const recorded = record === undefined ? "its lock was removed" : "the run is recorded as lost";
+      return ended
+        ? { kind: "gone", summary: `has ended; its wrapper had already died, so ${recorded}` }
+        : { kind: "idle", summary: `is not running: its wrapper had died, and ${recorded}` };
     } else {
       const result = await stopByRequest(context, { lock, view, options });
       if (result !== undefined) return result;
