@@ -4,7 +4,7 @@ import type { PipelineLocks } from "../lock/lock.ts";
 import { LOCK_TIMING } from "../lock/timing.ts";
 import { noLiveHolder } from "./checks/holder.ts";
 import { findSlot, slotIsDue } from "./checks/slot.ts";
-import type { RunContext, Skip } from "./context.ts";
+import type { RunContext } from "./context.ts";
 import { openEntryStore } from "./pipeline-store.ts";
 import type { RunPlan } from "./plan.ts";
 import { notPaused } from "./policies/pause.ts";
@@ -16,9 +16,6 @@ export interface RunParts {
   readonly locks?: PipelineLocks | undefined;
   readonly timing?: StopTiming | undefined;
 }
-
-/** Whether a start was not due, and no candidate line explains it. */
-const isUnexplained = ({ reason, isQuiet }: Skip): boolean => reason === "not-due" && isQuiet !== true;
 
 /** Names the start and finds the slot that it stands for. */
 async function resolveStart(plan: RunPlan, host: Host, parts: RunParts): Promise<RunContext> {
@@ -32,12 +29,7 @@ async function resolveStart(plan: RunPlan, host: Host, parts: RunParts): Promise
     await warnZoneMismatch(plan, host, found.zoneMismatch);
   }
   const decision = found?.decision;
-  if (
-    decision?.kind === "skip" &&
-    found?.zoneMismatch === undefined &&
-    plan.slot?.given === undefined &&
-    isUnexplained(decision.skip)
-  ) {
+  if (found?.isUnexplained === true) {
     const { warnNotDue } = await import("./records/daily-warnings.ts");
     await warnNotDue(plan, host);
   }

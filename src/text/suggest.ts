@@ -27,7 +27,10 @@ const plain = (text: string): string => text.toLowerCase().replaceAll("-", "_");
 /** `retry` for `retries`, `table` for `tables`. */
 const singular = (text: string): string => plain(text).replace(/ies$/, "y").replace(/s$/, "");
 
-/** The most similar of several texts to a mistyped one; `undefined` if none is similar. A plural is similar to its singular. */
+/**
+ * The most similar of several texts to a mistyped one; `undefined` if none is similar. A plural is similar to its
+ * singular.
+ */
 export function nearestWord(typed: string, candidates: readonly string[]): string | undefined {
   if (typed.length > LONGEST) return undefined;
   const maxDistance = Math.max(1, Math.floor(typed.length / 3));

@@ -80,10 +80,13 @@ describe("a start of an entry with exact lines", () => {
     expect(late?.detail).toBe("was due at 2026-11-23T09:30:00.000Z, and this start is 1 h 1 min late");
   });
 
-  test("is a skip with a record if nothing was due since the install", async () => {
+  test("is a skip with a record, without a warning, if the due time was before the install", async () => {
     const box = machine({ since: "2026-11-23T09:31:00.500Z" });
     await box.start("09:31:59");
-    expect(await box.told()).toEqual(["not-due -"]);
+    await box.start("09:45:00");
+    expect(await box.told()).toEqual(["not-due -", "not-due -"]);
+    expect((await box.records())[0]?.detail).toBe("was due at 2026-11-23T09:30:00.000Z, before it was installed");
+    expect(box.host.err()).toBe("");
   });
 
   test("runs in the minute of the install, because a daemon may load the crontab at its beginning", async () => {
