@@ -3,26 +3,13 @@ import { runMain } from "../../../src/cli/run-command.ts";
 import { HOUR_MS } from "../../../src/time-units.ts";
 import { isRunning, pipelineProcesses } from "../../support/processes.ts";
 import { anEntry, looseLocks, PAIR_WORDS, sandbox } from "../../support/sandbox.ts";
-import { pidIn, until } from "../../support/wait.ts";
+import { pidIn, watchTimer } from "../../support/wait.ts";
 
 const LIMIT_MS = 6 * HOUR_MS;
 const entry = anEntry({ policies: { timeoutMs: LIMIT_MS } });
 
-/**
- * Watches the timers. They go on: a run pauses when it looks at a process that has no environment, and any process of the
- * machine may be such a one. @returns resolves to the timer of the timeout and what it calls, once it is set
- */
-function watchTimers() {
-  const { mock } = vi.spyOn(globalThis, "setTimeout");
-  const find = () => mock.calls.findIndex(([, ms]) => ms === LIMIT_MS);
-  return async () => {
-    await until("the timeout is set", () => find() !== -1);
-    return { expire: mock.calls[find()]?.[0] as () => void, timer: mock.results[find()]?.value as unknown };
-  };
-}
-
 test("a pipeline that reaches its timeout is stopped with all of its processes, and the run ends as timed-out", async () => {
-  const timeout = watchTimers();
+  const timeout = watchTimer(LIMIT_MS);
   const { host, install, file, records } = sandbox(`
     trap 'echo "stopped by SIGTERM"; kill $!; exit 1' TERM
     sleep 600 & echo $! > $HOME/child; wait`);
@@ -41,7 +28,7 @@ test("a pipeline that reaches its timeout is stopped with all of its processes, 
 });
 
 test("a pipeline that ignores SIGTERM at its timeout is killed after the grace periods", async () => {
-  const timeout = watchTimers();
+  const timeout = watchTimer(LIMIT_MS);
   const { host, install, file, records } = sandbox(`
     trap '' TERM
     echo $$ > $HOME/leader
@@ -57,7 +44,7 @@ test("a pipeline that ignores SIGTERM at its timeout is killed after the grace p
 });
 
 test("a pipeline that ends before its timeout is not affected by it", async () => {
-  const timeout = watchTimers();
+  const timeout = watchTimer(LIMIT_MS);
   const cleared = vi.spyOn(globalThis, "clearTimeout");
   const { host, install, records } = sandbox("exit 3");
   install([entry]);
