@@ -27,7 +27,7 @@ async function renderState({ store: { lock } }: StopContext, { token, pid, state
     case "orphans":
       return `ALIVE: process ${pid} has ended, but its pipeline is still running on this host: ${renderProcesses(state.pids)}. To stop it: pipelinewise-sched stop ${options}`;
     case "hidden":
-      return `ALIVE: process ${pid} has ended, but processes of another user hold its lock. Find and end them as root: fuser -v ${lock.kernelLockFile}`;
+      return `ALIVE: process ${pid} has ended, but other processes hold its lock. Find and end them as root: fuser -v ${lock.kernelLockFile}`;
     case "contained":
       return `ALIVE: it is in another container of this machine, and its pipeline is running: ${renderProcesses(state.pids)}. To stop it: pipelinewise-sched stop ${options}`;
     case "unproved":
@@ -66,8 +66,11 @@ export async function unlock(context: StopContext): Promise<boolean> {
       report(`QUEUED since ${queued.since.toISOString()}: its pipeline waits for a place: ${renderWaitsFor(queued)}`);
     }
     report(await renderState(context, view));
-    if (view.state.kind === "dead" && !isOccupied) await clear({ context, lock, view });
-    else isFree = false;
+    if (view.state.kind !== "dead" || isOccupied) isFree = false;
+    else if (!(await clear({ context, lock, view }))) {
+      report(renderNotCleared(context));
+      isFree = false;
+    }
   }
   if (lock.tokens.length > 0) return isFree;
   const escaped = await lock.processes().find();
@@ -87,10 +90,16 @@ interface Choice {
 const renderRecorded = (record: RunRecord | undefined): string =>
   record === undefined ? "" : `, and the run is recorded as ${record.outcome}`;
 
-async function clear({ context: { store, host, report }, lock, view }: Choice): Promise<void> {
+const renderNotCleared = ({ store: { lock } }: StopContext): string =>
+  `not cleared: other processes hold its lock. Find and end them as root: fuser -v ${lock.kernelLockFile}`;
+
+/** Removes the token of a dead run. @returns whether it no longer exists */
+async function clear({ context: { store, host, report }, lock, view }: Choice): Promise<boolean> {
   const how = `found by unlock, on host ${host.name}`;
   const { taken, record } = await reapRun(store, { lock, view, how, as: "reap" });
+  if (!taken && (await lock.has(view.token))) return false;
   report(taken ? `cleared${renderRecorded(record)}` : "another process has already cleared it");
+  return true;
 }
 
 function chooseToken(choices: readonly Choice[], prefix: string): Choice {
@@ -129,7 +138,10 @@ export async function unlockByForce(
   if (view.state.kind !== "dead" && view.state.kind !== "unproved") {
     throw new SchedError(await renderState(context, view), { exitCode: EXIT.skipped });
   }
-  if (view.state.kind === "dead") return clear(choice);
+  if (view.state.kind === "dead") {
+    if (!(await clear(choice))) throw new SchedError(renderNotCleared(context), { exitCode: EXIT.skipped });
+    return;
+  }
   const how = `its lock was removed by force by ${renderActor(actor)}`;
   const { tap, target } = store.lock.id;
   const log = await openWrapperLog(store.paths, host, { tap, target });

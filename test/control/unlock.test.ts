@@ -4,8 +4,8 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { main } from "../../src/cli/main.ts";
 import { runMain } from "../../src/cli/run-command.ts";
 import { RUN_TOKEN_ENV } from "../../src/lock/lock.ts";
-import { lockDirectory, wrapperLogFile } from "../../src/storage/paths.ts";
-import { DEAD_RUN, LAST_BEAT, leaveDeadLock } from "../run/dead-run.ts";
+import { flockFile, lockDirectory, wrapperLogFile } from "../../src/storage/paths.ts";
+import { DEAD_RUN, LAST_BEAT, leaveDeadLock, leaveLockedProcess } from "../run/dead-run.ts";
 import { testHost } from "../support/host.ts";
 import { PAIR_WORDS, sandbox } from "../support/sandbox.ts";
 import { pidIn } from "../support/wait.ts";
@@ -48,6 +48,29 @@ describe("unlock", () => {
       expect((await records()).filter(({ outcome }) => outcome === "lost")).toEqual([]);
     });
   });
+
+  test.each([
+    { title: "unlock", command: "unlock", more: () => [], code: 75 },
+    { title: "unlock --force", command: "unlock", more: (token: string) => ["--force", "--token", token], code: 75 },
+    { title: "stop", command: "stop", more: () => [], code: 74 },
+  ])(
+    "$title does not clear the lock of a dead run while a process has its kernel lock",
+    async ({ command, more, code }) => {
+      const { host, paths, records } = sandbox();
+      const { token } = leaveDeadLock(paths);
+      const end = await leaveLockedProcess(paths);
+      const words = [command, ...PAIR_WORDS, ...more(token)];
+      expect(await main(words, host)).toBe(code);
+      const said = `other processes hold its lock. Find and end them as root: fuser -v ${flockFile(paths, PAIR)}`;
+      expect(host.out() + host.err()).toContain(said);
+      expect(readdirSync(lockDirectory(paths, PAIR))).toHaveLength(1);
+      expect(await records()).toEqual([]);
+      await end();
+      expect(await main(words, host)).toBe(0);
+      expect(existsSync(lockDirectory(paths, PAIR))).toBe(false);
+      expect(await records()).toMatchObject([{ id: DEAD_RUN.id, outcome: "lost" }]);
+    },
+  );
 
   test("ends with 66 for a pipeline that nothing names, and says that a known one is free", async () => {
     const { host, install } = sandbox();

@@ -177,6 +177,11 @@ const stillAlive = (left: readonly number[]): StopResult => ({
   summary: `is still running: could not kill ${left.join(", ")}`,
 });
 
+const stillLocked = ({ store: { lock } }: StopContext, { pid }: TokenView): StopResult => ({
+  kind: "alive",
+  summary: `is still running: its wrapper (pid ${pid}) has ended, but other processes hold its lock. Find and end them as root: fuser -v ${lock.kernelLockFile}`,
+});
+
 /** Describes how a run ended, according to its record. */
 async function renderRunEnd({ store }: StopContext, { holder }: TokenView): Promise<string> {
   if (store.lock.id.isWaiter === true) return "no longer waits";
@@ -246,16 +251,14 @@ export async function stopOwnRun(context: StopContext, options: StopOptions): Pr
       if (left.length > 0) return stillAlive(left);
       ended = true;
     } else if (view.state.kind === "hidden") {
-      return {
-        kind: "alive",
-        summary: `is still running: its wrapper (pid ${view.pid}) has ended, but processes of another user hold its lock. Find and end them as root: fuser -v ${store.lock.kernelLockFile}`,
-      };
+      return stillLocked(context, view);
     } else if (view.state.kind === "dead") {
       if (await stopContainers(context, options, () => lock.has(view.token))) ended = true;
       const how = ended
         ? `its remaining processes were stopped by ${renderActor(options)}`
         : `found by stop, on host ${host.name}`;
-      const { record } = await reapRun(store, { lock, view, how, as: "reap" });
+      const { taken, record } = await reapRun(store, { lock, view, how, as: "reap" });
+      if (!taken && (await lock.has(view.token))) return stillLocked(context, view);
       const recorded = record === undefined ? "its lock was removed" : "the run is recorded as lost";
       return ended
         ? { kind: "gone", summary: `has ended; its wrapper had already died, so ${recorded}` }
