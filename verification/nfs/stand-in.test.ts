@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { ended, runWell, SYSTEM_PATH } from "../../test/support/run-program.ts";
+import { ended, runToEnd, runWell, SYSTEM_PATH } from "../../test/support/run-program.ts";
 import { untilFile } from "../../test/support/wait.ts";
 import { STAND_IN } from "./stand-in.ts";
 
@@ -29,6 +29,8 @@ test.each(["mkdir", "ls", "cat"])("a stand-in does not count as running after a 
   expect(readdirSync(directory).filter((name) => name.startsWith("inside-"))).toEqual([]);
   await runWell(start("other"));
   await runWell(start("killed"));
+  // As the program's own `status` asks PipelineWise.
+  expect(await runToEnd([file("pipelinewise"), "status"])).toMatchObject({ code: 1, stdout: "", stderr: "" });
   expect(readFileSync(file(`notes-${hostname()}`), "utf8")).toBe("stopped: killed\nother\nkilled\n");
   expect(existsSync(file("inside-killed"))).toBe(false);
 });

@@ -7,13 +7,15 @@
  * stand-in whose directory is left would count as a run.
  */
 export const STAND_IN = `#!/bin/sh
-# A stand-in for PipelineWise: run_tap --tap ID --target ID
+# A stand-in for PipelineWise: run_tap --tap ID --target ID; it cannot say its status
+[ "$1" != status ] || exit 1
 tap=$3
 cd "$(dirname "$0")"
 notes=notes-$(hostname)
+complain() { echo "$1: $tap on $(hostname) at $(date +%T.%N), beside" inside-* >>"$notes"; }
 trap '[ -z "$!" ] || kill "$!"; echo "stopped: $tap" >>"$notes"; rm -rf "inside-$tap"; exit 143' TERM
-mkdir "inside-$tap" || echo "two at once: $tap" >>"$notes"
-[ "$(ls -d inside-* | wc -l)" -le "$(cat limit 2>&- || echo 99)" ] || echo "too many: $tap" >>"$notes"
+mkdir "inside-$tap" || complain "two at once"
+[ "$(ls -d inside-* | wc -l)" -le "$(cat limit 2>&- || echo 99)" ] || complain "too many"
 if [ -e "hold-$tap" ]; then
   while ! [ -e "inside-$tap/end" ]; do sleep 0.2; done &
 else
