@@ -1,9 +1,9 @@
-// Prints "PASSED FAILED" from the test runner's JSON report, and adds each failure to a file: count.mjs REPORT
-// FAILURES. A report without a single test is an error.
+// Prints "PASSED FAILED" from the test runner's JSON report, and adds each failure to a file: count.mjs LAYER
+// REPORT FAILURES. A report without a single test is an error.
 import { appendFileSync, readFileSync } from "node:fs";
 import { relative } from "node:path";
 
-const [reportFile, failuresFile] = process.argv.slice(2);
+const [layer, reportFile, failuresFile] = process.argv.slice(2);
 const report = JSON.parse(readFileSync(reportFile, "utf8"));
 if (!(report.numTotalTests > 0)) throw new Error("The test runner ran no test");
 
@@ -15,5 +15,5 @@ const failures = report.testResults.flatMap(({ name, status, message, assertionR
   return failed.map((test) => `${file}: ${test.fullName}\n${test.failureMessages.join("\n")}`);
 });
 // The start of a message is enough to recognise the failure; the whole of it is in the output above.
-for (const failure of failures) appendFileSync(failuresFile, `${failure.slice(0, 2_000)}\n`);
+for (const failure of failures) appendFileSync(failuresFile, `${layer}: ${failure.slice(0, 2_000)}\n`);
 console.log(report.numPassedTests, failures.length);

@@ -67,6 +67,9 @@ export class StoreError extends SchedError {
   }
 }
 
+/** A file is larger than any file of this program or of PipelineWise, so it is not read. */
+export class TooLargeError extends StoreError {}
+
 /** The command line is wrong (exit 64). */
 export class UsageError extends SchedError {
   constructor(message: string, hint?: string) {

@@ -4,7 +4,7 @@ import type { WrapperCall } from "../command-line.ts";
 import { UsageError } from "../errors.ts";
 import { type Host, userName } from "../host.ts";
 import { connectorIdError, type PipelineId, type PipelineScope } from "../pipeline-id.ts";
-import type { Actor } from "../run/stop-run.ts";
+import type { Actor } from "../run/stop/stop-run.ts";
 import { SCHEDULERS } from "../schedulers/registry.ts";
 import { lastingPath } from "../system/lasting-path.ts";
 import { removeEscapeSequences } from "../text/control-characters.ts";

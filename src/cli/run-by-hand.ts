@@ -13,15 +13,15 @@ async function openState(configDir: string, host: Host, { dryRun }: RunRequest) 
 }
 
 /**
- * Warns root about a run by hand in another user's config directory. This program gives its own files there to that
+ * Warns root about a command that starts PipelineWise in another user's config directory. This program gives its own files there to that
  * user, but PipelineWise creates its files as root.
  */
-export async function warnRoot(configDir: string, host: Host): Promise<void> {
+export async function warnRoot(configDir: string, host: Host, command: "run" | "import"): Promise<void> {
   if (host.uid !== 0) return;
   const { uid, gid } = await configDirStats(configDir);
   if (uid === 0) return;
   host.stderr.write(
-    `pipelinewise-sched: warning: ${configDir} belongs to user ${uid}, but PipelineWise runs as root: later runs of user ${uid} fail if they cannot change the files that it writes. Run this as that user: setpriv --reuid=${uid} --regid=${gid} --clear-groups pipelinewise-sched run --config-dir ${configDir} …\n`,
+    `pipelinewise-sched: warning: ${configDir} belongs to user ${uid}, but PipelineWise runs as root: later runs of user ${uid} fail if they cannot change the files that it writes. Run this as that user: setpriv --reuid=${uid} --regid=${gid} --clear-groups pipelinewise-sched ${command} --config-dir ${configDir} …\n`,
   );
 }
 
@@ -29,7 +29,7 @@ export async function warnRoot(configDir: string, host: Host): Promise<void> {
 export async function planInstalledByHand(request: RunRequest, configDir: string, host: Host): Promise<RunPlan> {
   const { paths, warnings } = await openState(configDir, host, request);
   for (const warning of warnings) host.stderr.write(`pipelinewise-sched: warning: ${warning}\n`);
-  await warnRoot(configDir, host);
+  await warnRoot(configDir, host, "run");
   const context = { paths, host };
   if (request.schedule === undefined) return planByHand(request, await listStored(paths, host), context);
   const named = await readStored(paths, request.schedule, host);

@@ -99,7 +99,7 @@ const loadAll = () =>
     import("../lock/lock-file.ts"),
     import("../run/containers/find.ts"),
     import("../run/containers/installed.ts"),
-    import("../run/log-writer.ts"),
+    import("../run/wrapper-log/log-writer.ts"),
     import("../cron/zone-clock.ts"),
     ...SCHEDULERS.map(({ load }) => load()),
   ]);

@@ -5,8 +5,8 @@ import { renderHolder } from "../run/checks/holder.ts";
 import { findEvidence, renderEvidence } from "../run/checks/preflight.ts";
 import { renderContainer } from "../run/containers/find.ts";
 import { findInstalledContainers } from "../run/containers/installed.ts";
-import { recordLost } from "../run/lost-runs.ts";
 import type { PipelineStore } from "../run/pipeline-store.ts";
+import { type OtherWork, recordLost } from "../run/records/lost-runs.ts";
 
 /** The pipeline's lock, or the reason why it is not free, as a sentence fragment that follows the pipeline's name. */
 export type HoldResult = { readonly lock: HeldLock } | { readonly inUse: string };
@@ -16,9 +16,9 @@ export type HoldResult = { readonly lock: HeldLock } | { readonly inUse: string 
  * Take the stop signals (`takeStopSignals`) before the first call: the lock's library would end this process at a
  * signal.
  *
- * @param task the work, in the form of a command: `restore_state`. The owner record names it.
+ * @param task the work, as the owner record names it
  */
-export async function holdLock(store: PipelineStore, host: Host, task: string): Promise<HoldResult> {
+export async function holdLock(store: PipelineStore, host: Host, task: OtherWork): Promise<HoldResult> {
   const startedAt = host.now();
   const attempt = await store.lock.acquire({
     host: host.name,

@@ -10,6 +10,7 @@ export const directoryName = ({ tap, target }: PipelineId): string => `${target}
 
 /** The files of a project that define taps, as PipelineWise chooses them. */
 const TAP_FILE = /^tap_.*\.ya?ml$/;
+const TARGET_FILE = /^target_.*\.ya?ml$/;
 
 /**
  * The value of a key at the top level of a tap's file. The file is not parsed as YAML, because it may contain templates
@@ -24,7 +25,7 @@ function topLevelValue(key: string, text: string): string | undefined {
 /**
  * The pipelines that a PipelineWise project defines in its `tap_*.yml`.
  *
- * @throws SchedError if a file does not show the ids of its tap and target
+ * @throws SchedError if it is not the directory of a project, or if a file does not show the ids of its tap and target
  */
 export async function readProject(directory: string): Promise<readonly PipelineId[]> {
   let names: readonly string[];
@@ -38,6 +39,12 @@ export async function readProject(directory: string): Promise<readonly PipelineI
       });
     }
     throw ioError("read the project directory", directory, error);
+  }
+  if (!names.some((name) => TAP_FILE.test(name) || TARGET_FILE.test(name))) {
+    throw new SchedError(`${directory} is not the directory of a PipelineWise project: it has no tap_*.yml`, {
+      exitCode: EXIT.noInput,
+      hint: "Name the directory with the tap_*.yml and target_*.yml of the project with --dir.",
+    });
   }
   const files = names.filter((name) => TAP_FILE.test(name)).sort();
   return Promise.all(

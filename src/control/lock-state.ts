@@ -4,8 +4,8 @@ import type { Host } from "../host.ts";
 import type { LockHolder } from "../lock/lock.ts";
 import { entryKey } from "../pipeline-id.ts";
 import type { QueuedStart } from "../run/limits/read-queue.ts";
-import { findDeadRun } from "../run/lost-runs.ts";
 import type { PipelineStore } from "../run/pipeline-store.ts";
+import { findDeadRun } from "../run/records/lost-runs.ts";
 
 /** A run that holds its lock. */
 export interface RunningRun extends LockHolder {
@@ -45,7 +45,10 @@ async function readLockState(store: PipelineStore, host: Pick<Host, "name">): Pr
   for (const { state, holder, lastHeartbeatAt } of tokens) {
     if (holder === undefined) continue;
     if (state.kind !== "dead") running ??= { ...holder, remaining: [] };
-    else addRun(runs, (await findDeadRun(store, { ...holder, lastHeartbeatAt }, { how, runs: last.runs })).record);
+    else {
+      const dead = await findDeadRun(store, { ...holder, lastHeartbeatAt }, { how, runs: last.runs });
+      if (dead !== undefined) addRun(runs, dead.record);
+    }
   }
   return { running, last: { ...last, runs } };
 }

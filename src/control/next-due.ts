@@ -2,7 +2,7 @@ import { parseCron } from "../cron/expression.ts";
 import { nextRuns } from "../cron/run-times.ts";
 import type { StoredEntry } from "../installed/schedule.ts";
 import { overlaps, type PipelineId } from "../pipeline-id.ts";
-import type { Pauses, ScopedPause } from "../run/pauses.ts";
+import type { Pauses, ScopedPause } from "../run/policies/pauses.ts";
 
 /** Whether the schedule file pauses an entry. */
 export const isDisabled = ({ policies }: Pick<StoredEntry, "policies">): boolean => policies?.enabled === false;

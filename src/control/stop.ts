@@ -1,5 +1,5 @@
 import { findEvidence, renderEvidence } from "../run/checks/preflight.ts";
-import { type StopContext, type StopOptions, type StopResult, stopOwnRun } from "../run/stop-run.ts";
+import { type StopContext, type StopOptions, type StopResult, stopOwnRun } from "../run/stop/stop-run.ts";
 
 /** Stops the run of a pipeline on any host. A foreign run is not stopped, only named. */
 export async function stopRun(context: StopContext, options: StopOptions): Promise<StopResult> {

@@ -1,13 +1,14 @@
 import { EXIT, SchedError, UsageError } from "../errors.ts";
+import type { RunRecord } from "../history/record.ts";
 import type { LockView, TokenView } from "../lock/inspect.ts";
 import { LOCK_TIMING } from "../lock/timing.ts";
 import { renderRemaining } from "../run/checks/holder.ts";
 import { renderContainer } from "../run/containers/find.ts";
 import { findInstalledContainers } from "../run/containers/installed.ts";
 import { readQueue, renderWaitsFor } from "../run/limits/read-queue.ts";
-import { reapRun } from "../run/lost-runs.ts";
-import { type Actor, renderActor, renderLastHeartbeat, type StopContext } from "../run/stop-run.ts";
-import { openWrapperLog } from "../run/wrapper-log.ts";
+import { reapRun } from "../run/records/lost-runs.ts";
+import { type Actor, renderActor, renderLastHeartbeat, type StopContext } from "../run/stop/stop-run.ts";
+import { openWrapperLog } from "../run/wrapper-log/wrapper-log.ts";
 import { renderProcesses } from "../system/proc.ts";
 import { renderDuration } from "../text/format-time.ts";
 
@@ -26,7 +27,7 @@ async function renderState({ store: { lock } }: StopContext, { token, pid, state
     case "orphans":
       return `ALIVE: process ${pid} has ended, but its pipeline is still running on this host: ${renderProcesses(state.pids)}. To stop it: pipelinewise-sched stop ${options}`;
     case "hidden":
-      return `ALIVE: process ${pid} has ended, but processes of another user hold its lock. Find and end them as root: fuser -v ${lock.kernelLockFile}`;
+      return `ALIVE: process ${pid} has ended, but other processes hold its lock. Find and end them as root: fuser -v ${lock.kernelLockFile}`;
     case "contained":
       return `ALIVE: it is in another container of this machine, and its pipeline is running: ${renderProcesses(state.pids)}. To stop it: pipelinewise-sched stop ${options}`;
     case "unproved":
@@ -65,8 +66,11 @@ export async function unlock(context: StopContext): Promise<boolean> {
       report(`QUEUED since ${queued.since.toISOString()}: its pipeline waits for a place: ${renderWaitsFor(queued)}`);
     }
     report(await renderState(context, view));
-    if (view.state.kind === "dead" && !isOccupied) await clear({ context, lock, view });
-    else isFree = false;
+    if (view.state.kind !== "dead" || isOccupied) isFree = false;
+    else if (!(await clear({ context, lock, view }))) {
+      report(renderNotCleared(context));
+      isFree = false;
+    }
   }
   if (lock.tokens.length > 0) return isFree;
   const escaped = await lock.processes().find();
@@ -83,9 +87,19 @@ interface Choice {
   readonly view: TokenView;
 }
 
-async function clear({ context: { store, host, report }, lock, view }: Choice): Promise<void> {
-  const { taken } = await reapRun(store, { lock, view, how: `found by unlock, on host ${host.name}`, as: "reap" });
-  report(taken ? "cleared, and the run is recorded as lost" : "another process has already cleared it");
+const renderRecorded = (record: RunRecord | undefined): string =>
+  record === undefined ? "" : `, and the run is recorded as ${record.outcome}`;
+
+const renderNotCleared = ({ store: { lock } }: StopContext): string =>
+  `not cleared: other processes hold its lock. Find and end them as root: fuser -v ${lock.kernelLockFile}`;
+
+/** Removes the token of a dead run. @returns whether it no longer exists */
+async function clear({ context: { store, host, report }, lock, view }: Choice): Promise<boolean> {
+  const how = `found by unlock, on host ${host.name}`;
+  const { taken, record } = await reapRun(store, { lock, view, how, as: "reap" });
+  if (!taken && (await lock.has(view.token))) return false;
+  report(taken ? `cleared${renderRecorded(record)}` : "another process has already cleared it");
+  return true;
 }
 
 function chooseToken(choices: readonly Choice[], prefix: string): Choice {
@@ -124,14 +138,17 @@ export async function unlockByForce(
   if (view.state.kind !== "dead" && view.state.kind !== "unproved") {
     throw new SchedError(await renderState(context, view), { exitCode: EXIT.skipped });
   }
-  if (view.state.kind === "dead") return clear(choice);
+  if (view.state.kind === "dead") {
+    if (!(await clear(choice))) throw new SchedError(renderNotCleared(context), { exitCode: EXIT.skipped });
+    return;
+  }
   const how = `its lock was removed by force by ${renderActor(actor)}`;
   const { tap, target } = store.lock.id;
   const log = await openWrapperLog(store.paths, host, { tap, target });
   try {
     const { taken, record } = await reapRun(store, { lock, view, how, as: "force" });
     log.warn("lock removed by force", { by: actor.by, why: actor.reason, token: view.token, run: record?.id });
-    report(taken ? "removed by force, and the run is recorded as lost" : "it no longer exists");
+    report(taken ? `removed by force${renderRecorded(record)}` : "it no longer exists");
   } finally {
     await log.close();
   }

@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { EXIT, SchedError, UsageError } from "../errors.ts";
+import { EXIT, SchedError, TooLargeError, UsageError } from "../errors.ts";
 import type { Host } from "../host.ts";
 import { decodeStoredInstall, decodeStoredSchedule } from "../installed/decode.ts";
 import type { StoredInstall, StoredSchedule } from "../installed/schedule.ts";
@@ -28,13 +28,23 @@ function decodedOrNot<T>(decode: () => T): T | undefined {
   }
 }
 
+/** The text of a stored file; an empty one, which cannot be decoded either, if the file is too large to be read. */
+async function readText(path: string): Promise<string | undefined> {
+  try {
+    return await readStateFile(path);
+  } catch (error) {
+    if (error instanceof TooLargeError) return "";
+    throw error;
+  }
+}
+
 /** Reads the stored files of a schedule; all are `undefined` if there is no `.sched` yet. Creates nothing. */
 export async function readStoredFiles(paths: StatePaths, name: string, host: Host): Promise<StoredFiles> {
   const none = { scheduleText: undefined, storedSchedule: undefined, installText: undefined, host: undefined };
   if ((await findStateDirectory(paths.configDir, host.uid)) === undefined) return none;
   await checkDirectory(paths, schedulesDir(paths), host.uid);
-  const scheduleText = await readStateFile(scheduleFile(paths, name));
-  const installText = await readStateFile(installFile(paths, name, host.name));
+  const scheduleText = await readText(scheduleFile(paths, name));
+  const installText = await readText(installFile(paths, name, host.name));
   return {
     scheduleText,
     storedSchedule:

@@ -115,7 +115,7 @@ async function isSilent(
     const from = Math.max(Date.parse(since), Date.parse(installedAt));
     const clock = zoneClock(timezone ?? machineZone);
     const due = findDue({ crons: crons.map(parseCron), clock, since: from, handled: undefined, now });
-    return due.kind === "none" ? [] : [due.slot];
+    return due.kind === "none" || due.kind === "before-install" ? [] : [due.slot];
   });
   if (dueTimes.length === 0) return false;
   const newest = Math.max(...dueTimes);

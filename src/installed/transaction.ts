@@ -1,4 +1,5 @@
 import { dirname } from "node:path";
+import { TooLargeError } from "../errors.ts";
 import { copyStateFile, removeStateFile, syncDirectory, writeStateFile } from "../storage/file.ts";
 import { rename } from "../storage/fs.ts";
 import { nonce } from "../storage/nonce.ts";
@@ -37,32 +38,40 @@ async function putBack({ change: { path, before }, path: aside }: Aside): Promis
 
 /**
  * Makes all changes or none: if one fails, the earlier ones are undone and its error is thrown. The previous content is
- * copied before anything changes, while there is space for it.
+ * copied before anything changes, while there is space for it. A file that is too large to be read is of no use where it
+ * is, so it is moved.
  */
 export async function applyChanges(changes: readonly FileChange[]): Promise<AppliedChanges> {
   const asides: readonly Aside[] = changes
     .filter(({ before, after }) => before !== after)
     .map((change) => ({ change, path: `${change.path}.${nonce()}.old` }));
-  const done: Aside[] = [];
+  const done = new Set<Aside>();
   const dropAsides = async (): Promise<void> => {
     for (const { change, path } of asides) if (change.before !== undefined) await removeStateFile(path);
   };
   const undo = async (): Promise<void> => {
-    for (const aside of done.reverse()) await putBack(aside);
+    for (const aside of [...done].reverse()) await putBack(aside);
     await dropAsides();
   };
   try {
-    for (const { change, path } of asides) {
+    for (const aside of asides) {
+      const { change, path } = aside;
       if (change.before === undefined) continue;
-      await copyStateFile(change.path, path).catch((error) => {
+      try {
+        await copyStateFile(change.path, path).catch(async (error) => {
+          if (!(error instanceof TooLargeError)) throw error;
+          await rename(change.path, path);
+          done.add(aside);
+        });
+      } catch (error) {
         throw ioError("back up", change.path, error);
-      });
+      }
     }
     for (const aside of asides) {
       const { path, after } = aside.change;
       if (after === undefined) await removeStateFile(path);
       else await writeStateFile(path, after);
-      done.push(aside);
+      done.add(aside);
     }
   } catch (error) {
     await undo();

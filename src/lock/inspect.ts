@@ -14,7 +14,7 @@ import { machineId, readKernel, realClock, type TaggedProcesses, taggedProcesses
 import { reap, watchFromOutside } from "./take-over.ts";
 import { LOCK_TIMING } from "./timing.ts";
 
-/** The wrapper is gone, and a process that this user cannot see has the kernel lock: probably its pipeline. */
+/** The wrapper is gone, and a process that this user does not recognise has the kernel lock: probably its pipeline. */
 interface HiddenState {
   readonly kind: "hidden";
 }
@@ -41,7 +41,12 @@ export interface LockView {
   processes(token?: string): TaggedProcesses;
   /** Whether the lock directory still contains the token. */
   has(token: string): Promise<boolean>;
-  /** Removes a token that is proved dead. @returns whether this process removed it */
+  /**
+   * Removes a token that is proved dead, unless a process has the kernel lock: a wrapper that was killed while it
+   * started its pipeline leaves a process that does not have the token yet.
+   *
+   * @returns whether this process removed it
+   */
   reap(token: TokenView, onDead: (dead: DeadHolder) => Promise<void>): Promise<boolean>;
   /**
    * Watches a holder on another host. If it sends no heartbeat for its whole lease, removes its token.
@@ -71,13 +76,18 @@ async function isFlockTaken(path: string): Promise<boolean> {
   return (await takeFlock(file.fd, { program, timeoutMs }).finally(file.close)).kind === "held";
 }
 
+/** Whether no process has kept the kernel lock during these checks. */
+async function isFlockFree({ flockFile: path, clock }: LockContext): Promise<boolean> {
+  for (let look = 0; look < LOOKS; look++) {
+    if (!(await isFlockTaken(path))) return true;
+    await clock.pause(LOOK_PAUSE_MS);
+  }
+  return false;
+}
+
 /** The state of a token whose wrapper is gone, if this user sees no process of its pipeline. */
 async function stateOfDead(scene: LockContext, token: string, seesAll: boolean): Promise<TokenView["state"]> {
-  if (seesAll) return { kind: "dead" };
-  for (let look = 0; look < LOOKS; look++) {
-    if (!(await isFlockTaken(scene.flockFile))) return { kind: "dead" };
-    await scene.clock.pause(LOOK_PAUSE_MS);
-  }
+  if (seesAll || (await isFlockFree(scene))) return { kind: "dead" };
   await scene.files.times(`${scene.directory}/${tokenFileName(token)}`);
   return { kind: "hidden" };
 }
@@ -161,7 +171,9 @@ export async function inspectLock(
       const now = await orFault(readLockDirectory(scene.files, scene.directory));
       return now.kind === "tokens" && now.tokens.includes(token);
     },
-    reap: async (view, onDead) => view.state.kind === "dead" && (await orFault(take(view, onDead))),
+    async reap(view, onDead) {
+      return view.state.kind === "dead" && (await orFault(isFlockFree(scene))) && (await orFault(take(view, onDead)));
+    },
     outlast: (view, options) => orFault(outlast(view, options)),
     force: (view, onDead) => orFault(take(view, onDead)),
   };

@@ -8,7 +8,7 @@ import type { EnvironmentChange } from "./process/environment.ts";
 import type { StopSignals } from "./process/stop-signals.ts";
 import type { StopTiming } from "./process/terminate.ts";
 import type { StopRequests } from "./process/watch-stop-requests.ts";
-import type { WrapperLog } from "./wrapper-log.ts";
+import type { WrapperLog } from "./wrapper-log/wrapper-log.ts";
 
 /** The decision not to run. Checks return it, and `recordSkip` carries it out. */
 export interface Skip {

@@ -8,13 +8,13 @@ import { clearLeftovers } from "./checks/leftovers.ts";
 import { CHECKS_BEFORE_ATTEMPT, searchEvidenceOnce } from "./checks/preflight.ts";
 import { slotStillOpen } from "./checks/slot.ts";
 import type { LockedContext, LockedRun, RunContext, Skip } from "./context.ts";
-import { recordRun, recordStoppedEarly, reportFault } from "./finish.ts";
 import type { StopCause } from "./outcome.ts";
 import { followOverlapPolicy } from "./policies/overlap.ts";
 import { type StopSignals, takeStopSignals } from "./process/stop-signals.ts";
 import { watchStopRequests } from "./process/watch-stop-requests.ts";
-import { recordSkip } from "./skip.ts";
-import { openWrapperLog } from "./wrapper-log.ts";
+import { recordRun, recordStoppedEarly, reportFault } from "./records/finish.ts";
+import { recordSkip } from "./records/skip.ts";
+import { openWrapperLog } from "./wrapper-log/wrapper-log.ts";
 
 /**
  * Executes a start that passed the quick checks: acquires the lock, checks again, runs the pipeline, records the outcome
@@ -38,7 +38,7 @@ async function executeUnlessHeld(context: RunContext, signals: StopSignals): Pro
   const first = await acquireLock(context, signals);
   const result = first.kind === "held" ? await followOverlapPolicy(context, signals, first) : first;
   if (result.kind === "skip") return recordSkip(context, result.skip);
-  if (result.kind === "stopped") return recordStoppedEarly(context, result.cause);
+  if (result.kind === "stopped") return recordStoppedEarly(context, result);
   const run = { ...result.context, signals, lock: result.lock, evidence: searchEvidenceOnce(result.context) };
   let exitCode: number;
   try {
@@ -132,7 +132,7 @@ async function loadForEnd({ plan: { order, output, policies } }: LockedRun): Pro
     import("../history/describe-fault.ts"),
     ...(order === undefined ? [] : [import("./policies/after.ts"), import("./policies/after-files.ts")]),
     ...(policies.hooks === undefined ? [] : [import("./policies/hooks.ts")]),
-    ...(output.recordMissed ? [import("./missed-slots.ts")] : []),
+    ...(output.recordMissed ? [import("./records/missed-slots.ts")] : []),
   ]);
 }
 

@@ -7,8 +7,8 @@ import type { LockedRun } from "./context.ts";
 import { judgeEnd, type Outcome, readTail } from "./outcome.ts";
 import type { StartedPipeline } from "./process/start.ts";
 import type { PipelineEnd } from "./process/supervise.ts";
-import { recordOf } from "./record.ts";
-import { findRefusal, type PipelinewiseRefusal } from "./refused.ts";
+import { recordOf } from "./records/record.ts";
+import { findRefusal, type PipelinewiseRefusal } from "./records/refused.ts";
 import { environmentSecrets } from "./secrets.ts";
 
 /** An attempt that has ended. */

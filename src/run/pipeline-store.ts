@@ -8,7 +8,7 @@ import { findRemainingProcesses, pipelineLocks } from "../lock/pipeline-locks.ts
 import { type EntryId, type LockId, lockLabel, lockOf, waiterLockOf } from "../pipeline-id.ts";
 import { openSlots, type SlotStore } from "../slots/store.ts";
 import { flockFile, lockDirectory, type RunLogName, runLogFile, type StatePaths } from "../storage/paths.ts";
-import { openStopRequests, type StopRequestFiles } from "./stop-requests.ts";
+import { openStopRequests, type StopRequestFiles } from "./stop/stop-requests.ts";
 
 /** The lock of a pipeline, as one host sees it. */
 export interface PipelineLock {

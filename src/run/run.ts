@@ -4,21 +4,18 @@ import type { PipelineLocks } from "../lock/lock.ts";
 import { LOCK_TIMING } from "../lock/timing.ts";
 import { noLiveHolder } from "./checks/holder.ts";
 import { findSlot, slotIsDue } from "./checks/slot.ts";
-import type { RunContext, Skip } from "./context.ts";
+import type { RunContext } from "./context.ts";
 import { openEntryStore } from "./pipeline-store.ts";
 import type { RunPlan } from "./plan.ts";
 import { notPaused } from "./policies/pause.ts";
 import type { StopTiming } from "./process/terminate.ts";
-import { recordSkip } from "./skip.ts";
+import { recordSkip } from "./records/skip.ts";
 
 /** Parts of a run that tests replace. */
 export interface RunParts {
   readonly locks?: PipelineLocks | undefined;
   readonly timing?: StopTiming | undefined;
 }
-
-/** Whether a start was not due, and no candidate line explains it. */
-const isUnexplained = ({ reason, isQuiet }: Skip): boolean => reason === "not-due" && isQuiet !== true;
 
 /** Names the start and finds the slot that it stands for. */
 async function resolveStart(plan: RunPlan, host: Host, parts: RunParts): Promise<RunContext> {
@@ -28,17 +25,12 @@ async function resolveStart(plan: RunPlan, host: Host, parts: RunParts): Promise
   const store = openEntryStore(plan.entry, { paths: plan.paths, host, locks });
   const found = await findSlot({ plan, host, store });
   if (found?.zoneMismatch !== undefined) {
-    const { warnZoneMismatch } = await import("./daily-warnings.ts");
+    const { warnZoneMismatch } = await import("./records/daily-warnings.ts");
     await warnZoneMismatch(plan, host, found.zoneMismatch);
   }
   const decision = found?.decision;
-  if (
-    decision?.kind === "skip" &&
-    found?.zoneMismatch === undefined &&
-    plan.slot?.given === undefined &&
-    isUnexplained(decision.skip)
-  ) {
-    const { warnNotDue } = await import("./daily-warnings.ts");
+  if (found?.isUnexplained === true) {
+    const { warnNotDue } = await import("./records/daily-warnings.ts");
     await warnNotDue(plan, host);
   }
   const slot = decision?.kind === "run" ? decision.slot : undefined;

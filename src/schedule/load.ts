@@ -1,4 +1,4 @@
-import { closeSync, openSync, readSync } from "node:fs";
+import { closeSync, openSync, readSync, statSync } from "node:fs";
 import { isAbsolute, resolve } from "node:path";
 import { EXIT, errorCode, errorMessage, SchedError, StoreError } from "../errors.ts";
 import type { Host } from "../host.ts";
@@ -80,6 +80,7 @@ const rejected = (
  */
 function readStart(file: string, path: string): Buffer {
   try {
+    assertNotNamedPipe(path);
     const fd = openSync(path, "r");
     try {
       return readUpTo(fd, MAX_BYTES + 1);
@@ -87,8 +88,18 @@ function readStart(file: string, path: string): Buffer {
       closeSync(fd);
     }
   } catch (cause) {
-    throw readError(file, path, cause);
+    throw cause instanceof SchedError ? cause : readError(file, path, cause);
   }
+}
+
+/** The directories of the pipes that a shell opens: `<(…)` is /dev/fd/63, and the standard input is /dev/stdin. */
+const OPEN_PIPES = /^\/(?:dev|proc)\//;
+
+/** Opening a FIFO in a directory waits for a process that writes to it, which may be for ever. */
+function assertNotNamedPipe(path: string): void {
+  if (OPEN_PIPES.test(path) || !statSync(path).isFIFO()) return;
+  const hint = "Name a regular file, or let the shell open a pipe: `<(…)` or /dev/stdin.";
+  throw new SchedError(`${path} is a FIFO`, { exitCode: EXIT.noInput, hint });
 }
 
 function readUpTo(fd: number, limit: number): Buffer {

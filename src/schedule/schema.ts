@@ -361,25 +361,3 @@ function keysOf(schema: z.core.$ZodType | undefined): readonly string[] {
 /** The keys that are allowed in the mapping at this path. */
 export const knownKeys = (path: readonly unknown[]): readonly string[] =>
   keysOf(path.reduce<z.core.$ZodType | undefined>(schemaBelow, ScheduleFile));
-
-const MISSING: Readonly<Record<string, string>> = {
-  tap: "Add `tap: ID`, the tap's id in PipelineWise.",
-  target: "Add `target: ID`, the target's id in PipelineWise.",
-  max: "Add `max: 2`, the number of attempts after the first.",
-  output: "Add `output: TEXT`, a part of the message.",
-  pipelines: 'Add at least one entry: `pipelines: [{tap: my_tap, target: my_target, cron: "0 * * * *"}]`.',
-  file: "Add `file: PATH`, a file whose name ends in .prom.",
-  wait: "Add `wait: 20m`, the longest time to wait.",
-  "cronicle.url": "Add `url: http://HOST:3012`, the URL of Cronicle.",
-  "cronicle.key": `Add \`key: "\${file:PATH}"\`, the file that contains the API key.`,
-};
-
-/**
- * The hint for a missing key.
- *
- * @param path with the key at its end
- */
-export function missingHint(path: readonly unknown[]): string | undefined {
-  const key = String(path.at(-1) ?? "");
-  return MISSING[`${String(path[0])}.${key}`] ?? MISSING[key];
-}

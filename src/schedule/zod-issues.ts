@@ -1,7 +1,8 @@
 import type * as z from "zod/mini";
 import { nearestWord } from "../text/suggest.ts";
 import { type Diagnostic, type Path, quoted } from "./diagnostic.ts";
-import { knownKeys, missingHint } from "./schema.ts";
+import { missingHint, wrongTypeHint } from "./hints.ts";
+import { knownKeys } from "./schema.ts";
 import type { IssueDetail } from "./schema-parts.ts";
 import type { YamlValue } from "./yaml-tree.ts";
 
@@ -143,6 +144,8 @@ function kindOf({ value, source }: YamlValue): string {
 function typeHint(kind: ExpectedType["kind"], { path, node: { value, source } }: LocatedValue): string | undefined {
   const isScalar = typeof value !== "object" || value === null;
   if (isScalar && (source === "" || source === undefined)) return "Add a value, or remove the key.";
+  const ofKey = wrongTypeHint(path, value);
+  if (ofKey !== undefined) return ofKey;
   switch (kind) {
     case "string":
       return isScalar ? `Put it in quotes: "${source}".` : undefined;

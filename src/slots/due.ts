@@ -34,6 +34,8 @@ export type Due =
   | { readonly kind: "done"; readonly slot: number }
   /** Nobody handled this slot, and it is too old. */
   | { readonly kind: "too-late"; readonly slot: number }
+  /** This slot was due in the last hour, but before the install. */
+  | { readonly kind: "before-install"; readonly slot: number }
   /** Nothing was due. */
   | { readonly kind: "none" };
 
@@ -46,7 +48,7 @@ export function findDue({ crons, clock, since, handled, now }: StartTimes): Due 
   const installedAt = beginningOf(since);
   const handledAt = handled ?? Number.NEGATIVE_INFINITY;
   if (recent !== undefined) {
-    if (recent <= installedAt) return { kind: "none" };
+    if (recent <= installedAt) return { kind: "before-install", slot: recent };
     return { kind: recent > handledAt ? "due" : "done", slot: recent };
   }
   // Without a limit, every earlier due time would count as missed.

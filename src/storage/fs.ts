@@ -35,7 +35,7 @@ import {
   writeFileSync,
   writeSync,
 } from "node:fs";
-import { errorCode, StoreError } from "../errors.ts";
+import { errorCode, StoreError, TooLargeError } from "../errors.ts";
 import { anchorOf } from "./anchor.ts";
 import {
   callFs,
@@ -204,7 +204,7 @@ async function readToEnd(fd: number, path: string): Promise<Buffer> {
     chunks.push(chunk);
     length += chunk.length;
     if (length > LONGEST_TEXT) {
-      throw new StoreError(`${path} is larger than ${LONGEST_TEXT / 1024 / 1024} MiB, so it is not read`, {
+      throw new TooLargeError(`${path} is larger than ${LONGEST_TEXT / 1024 / 1024} MiB, so it is not read`, {
         hint: "Check that it is the right file.",
       });
     }

@@ -1,8 +1,8 @@
 import type { LockView, TokenView } from "../lock/inspect.ts";
 import { hasDoubtfulHolder, listLocks } from "../lock/pipeline-locks.ts";
 import { LOCK_TIMING } from "../lock/timing.ts";
-import { reapRun, recordLost, showLost } from "../run/lost-runs.ts";
 import { openPipelineStore, type PipelineStore } from "../run/pipeline-store.ts";
+import { reapRun, recordLost, showLost } from "../run/records/lost-runs.ts";
 import type { TendContext } from "./part.ts";
 
 /** A lock with a holder that does not run on this host. */
@@ -30,7 +30,7 @@ export async function recordLostRuns(context: TendContext): Promise<void> {
     for (const view of lock.tokens) {
       if (view.state.kind !== "dead") continue;
       const { record } = await reapRun(store, { lock, view, how: howOf(context), as: "reap" });
-      if (record !== undefined) showLost(context.host, record);
+      showLost(context.host, record);
     }
   }
 }

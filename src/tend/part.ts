@@ -1,6 +1,6 @@
 import type { Host } from "../host.ts";
 import type { StoredInstall, StoredSchedule } from "../installed/schedule.ts";
-import type { Log } from "../run/log-writer.ts";
+import type { Log } from "../run/wrapper-log/log-writer.ts";
 import type { StatePaths } from "../storage/paths.ts";
 
 /** What each part of `tend` gets. */

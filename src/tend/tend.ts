@@ -53,7 +53,7 @@ export async function tend(
   if (isDone(await readTended(context), slot)) return;
   const [{ newRunId }, { openWrapperLog }] = [
     await import("../history/record.ts"),
-    await import("../run/wrapper-log.ts"),
+    await import("../run/wrapper-log/wrapper-log.ts"),
   ];
   const used = parts.filter(({ isUsedBy }) => isUsedBy?.(schedule) ?? true);
   // Before the lock: if it cannot be opened, no lock is left.

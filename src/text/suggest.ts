@@ -22,14 +22,21 @@ export function editDistance(from: string, to: string): number {
 /** A longer text is not compared. */
 const LONGEST = 40;
 
-/** The most similar of several texts to a mistyped one; `undefined` if none is similar. */
+const plain = (text: string): string => text.toLowerCase().replaceAll("-", "_");
+
+/** `retry` for `retries`, `table` for `tables`. */
+const singular = (text: string): string => plain(text).replace(/ies$/, "y").replace(/s$/, "");
+
+/**
+ * The most similar of several texts to a mistyped one; `undefined` if none is similar. A plural is similar to its
+ * singular.
+ */
 export function nearestWord(typed: string, candidates: readonly string[]): string | undefined {
   if (typed.length > LONGEST) return undefined;
-  const plain = (text: string): string => text.toLowerCase().replaceAll("-", "_");
   const maxDistance = Math.max(1, Math.floor(typed.length / 3));
   const ranked = candidates
     .map((candidate) => ({ candidate, distance: editDistance(plain(typed), plain(candidate)) }))
-    .filter(({ distance }) => distance <= maxDistance)
+    .filter(({ candidate, distance }) => distance <= maxDistance || singular(typed) === singular(candidate))
     .sort((one, other) => one.distance - other.distance);
   return ranked[0]?.candidate;
 }

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { main } from "../../src/cli/main.ts";
@@ -181,6 +181,33 @@ describe("import refuses", () => {
     expect(host.err()).toMatch(/no such directory: .*nosuch\n {2}Name the directory/);
   });
 
+  test("a directory without a project, before it speaks of deletions", async () => {
+    const { host, paths, home } = project("exit 0");
+    const empty = join(home, "empty");
+    mkdirSync(empty);
+    expect(await main(["import", "--dir", empty], host)).toBe(66);
+    expect(host.err()).toBe(
+      `pipelinewise-sched: ${empty} is not the directory of a PipelineWise project: it has no tap_*.yml\n  Name the directory with the tap_*.yml and target_*.yml of the project with --dir.\n`,
+    );
+    expect(existsSync(pipelineStateFile(paths, { tap: "microserv_1", target: "redshift" }))).toBe(true);
+  });
+
+  test("a call without --dir", async () => {
+    const { host } = project("exit 0");
+    expect(await main(["import"], host)).toBe(64);
+    expect(host.err()).toBe(
+      "pipelinewise-sched: --dir is missing\n  Name the directory with the tap_*.yml and target_*.yml of the PipelineWise project: --dir DIR\n",
+    );
+  });
+
+  test.each(["", "orders", "redshift/orders,", "redshift/orders/", "/orders"])("--allow-delete %j", async (value) => {
+    const { host, words } = project("exit 0");
+    expect(await main([...words, "--allow-delete", value], host)).toBe(64);
+    expect(host.err()).toMatch(
+      /^pipelinewise-sched: --allow-delete: ".*" is not of the form TARGET\/TAP\n {2}Write the target and the tap/,
+    );
+  });
+
   test.each(["5 minutes", "-1m", "400d"])("a --wait of %j", async (wait) => {
     const { host, words } = project("exit 0");
     expect(await main([...words, `--wait=${wait}`], host)).toBe(64);
@@ -194,3 +221,13 @@ describe("import refuses", () => {
     expect(host.err()).toContain("config.json cannot be read");
   });
 });
+
+test.skipIf(process.getuid?.() !== 0)(
+  "import warns root in another user's config directory, and names import",
+  async () => {
+    const { host, words, paths } = project("exit 0");
+    chownSync(paths.configDir, 65_534, 65_534);
+    await main(words, host);
+    expect(host.err()).toContain(`pipelinewise-sched import --config-dir ${paths.configDir} …`);
+  },
+);

@@ -8,6 +8,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from "node:fs";
 import { userInfo } from "node:os";
@@ -365,6 +366,24 @@ pipelines:
     expect(machine.crontab.text()).toContain(`config-dir="${machine.home}/share"`);
     expect(existsSync(join(machine.home, "share/.sched/schedules/pipelinewise.json"))).toBe(true);
   });
+});
+
+test.each([
+  ["garbled", 1],
+  ["too large to be read", 2 ** 30],
+])("install replaces stored files that are %s", async (_, length) => {
+  const machine = fakeMachine();
+  await machine.run("install");
+  const stored = machine.stored().filter((path) => /^schedules\/.*json$/.test(path));
+  const texts = () => stored.map((path) => JSON.parse(machine.text(`.pipelinewise/.sched/${path}`) ?? "").name);
+  const before = texts();
+  expect(before.length).toBe(2);
+  for (const path of stored) {
+    machine.put(`.pipelinewise/.sched/${path}`, "{");
+    truncateSync(join(machine.configDir, ".sched", path), length);
+  }
+  expect(await machine.run("install")).toMatchObject({ code: 0 });
+  expect(texts()).toEqual(before);
 });
 
 describe("install warns", () => {

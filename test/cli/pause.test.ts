@@ -369,12 +369,20 @@ describe("pause", () => {
 });
 
 describe("resume", () => {
-  test.each(SCOPES)("of %j without a pause says so", async (words, label, are) => {
-    expect(await call(machine(), "12:01:00", "resume", ...words)).toEqual({
-      code: 0,
-      out: `${label} ${are} not paused\n`,
-      err: "",
-    });
+  test.each([
+    [PAIR_WORDS, "microserv_1 → redshift is not paused"],
+    [["--target", "redshift"], "no pipeline into redshift is paused"],
+    [["--all"], "no pipeline is paused"],
+  ])("of %j without a pause says so", async (words, out) => {
+    expect(await call(machine(), "12:01:00", "resume", ...words)).toEqual({ code: 0, out: `${out}\n`, err: "" });
+  });
+
+  test("of all does not say that no pipeline is paused if a pause cannot be read", async () => {
+    const box = machine();
+    putPause(box, PAIR, "torn");
+    const { out, err } = await call(box, "12:01:00", "resume", "--all");
+    expect(out).toBe("there is no pause of all pipelines\n");
+    expect(err).toMatch(/^warning: /);
   });
 
   test("names the pauses that remain", async () => {

@@ -11,7 +11,7 @@ import { openSlots } from "../../src/slots/store.ts";
 import { slotFile } from "../../src/storage/paths.ts";
 import { leaveDeadLock } from "../run/dead-run.ts";
 import { anEntry, PAIR_WORDS, sandbox } from "../support/sandbox.ts";
-import { untilFile } from "../support/wait.ts";
+import { until, untilFile } from "../support/wait.ts";
 
 const SCHEDULED = [...PAIR_WORDS, "--scheduled"];
 const PATH = "redshift/microserv_1/run_tap";
@@ -80,10 +80,13 @@ describe("a start of an entry with exact lines", () => {
     expect(late?.detail).toBe("was due at 2026-11-23T09:30:00.000Z, and this start is 1 h 1 min late");
   });
 
-  test("is a skip with a record if nothing was due since the install", async () => {
+  test("is a skip with a record, without a warning, if the due time was before the install", async () => {
     const box = machine({ since: "2026-11-23T09:31:00.500Z" });
     await box.start("09:31:59");
-    expect(await box.told()).toEqual(["not-due -"]);
+    await box.start("09:45:00");
+    expect(await box.told()).toEqual(["not-due -", "not-due -"]);
+    expect((await box.records())[0]?.detail).toBe("was due at 2026-11-23T09:30:00.000Z, before it was installed");
+    expect(box.host.err()).toBe("");
   });
 
   test("runs in the minute of the install, because a daemon may load the crontab at its beginning", async () => {
@@ -182,14 +185,16 @@ describe("a start of an entry with exact lines", () => {
     async (kind) => {
       const box = machine();
       const slot = "2026-11-23T09:30:00.000Z";
+      const real = pipelineLocks();
       const locks: PipelineLocks = {
-        ...pipelineLocks(),
-        async acquire() {
-          setTimeout(
-            () => leaveDeadLock(box.paths, { host: "b", bootId: "another-boot", task: `run_tap ${slot}` }),
-            100,
-          );
-          return { kind: "held", holder: undefined, state: { kind } };
+        ...real,
+        acquire: async () => ({ kind: "held", holder: undefined, state: { kind } }),
+        async readHolder(...args) {
+          const holder = await real.readHolder(...args);
+          // The other host writes its record after this start has looked for it.
+          if (holder === undefined)
+            leaveDeadLock(box.paths, { host: "b", bootId: "another-boot", task: `run_tap ${slot}` });
+          return holder;
         },
       };
       expect(await runMain(SCHEDULED, { ...box.host, now: () => new Date(slot) }, { locks })).toBe(0);
@@ -313,8 +318,12 @@ describe("a start of an entry with candidate lines", () => {
   });
 
   test("is one run and no overlap if many starts come at once for one slot", async () => {
-    const box = machine(LONDON, { ...loose, script: `${COUNT}; sleep 0.3` });
-    await Promise.all(Array.from({ length: 5 }, () => box.start("09:30:00")));
+    const box = machine(LONDON, { ...loose, script: `${COUNT}; while [ ! -e $HOME/finish ]; do sleep 0.05; done` });
+    let ended = 0;
+    const starts = Array.from({ length: 5 }, () => box.start("09:30:00").finally(() => ended++));
+    await until("all starts but one are skipped", () => ended === 4);
+    writeFileSync(box.file("finish"), "");
+    await Promise.all(starts);
     expect(box.runs()).toBe(1);
     expect(await box.told()).toEqual(["succeeded 2026-11-23T09:30"]);
     expect(await openSlots(box).readNotDueCount()).toBe(4);

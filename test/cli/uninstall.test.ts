@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync } from "node:fs";
+import { mkdirSync, rmSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { fakeMachine } from "../support/fake-machine.ts";
@@ -118,10 +118,15 @@ describe("uninstall", () => {
     expect(machine.crontab.text()).toContain("BEGIN");
   });
 
-  test("a stored schedule that is garbled goes too", async () => {
+  test.each([
+    ["garbled", 1],
+    ["too large to be read", 2 ** 30],
+  ])("a stored schedule that is %s goes too", async (_, length) => {
     const machine = fakeMachine();
     await machine.run("install");
-    machine.put(".pipelinewise/.sched/schedules/pipelinewise.json", "{");
+    const path = ".pipelinewise/.sched/schedules/pipelinewise.json";
+    machine.put(path, "{");
+    truncateSync(join(machine.home, path), length);
     expect(await machine.run("uninstall")).toMatchObject({ code: 0 });
     expect(machine.stored().filter((path) => path.startsWith("schedules/"))).toEqual(["schedules/"]);
   });

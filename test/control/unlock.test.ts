@@ -4,14 +4,16 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { main } from "../../src/cli/main.ts";
 import { runMain } from "../../src/cli/run-command.ts";
 import { RUN_TOKEN_ENV } from "../../src/lock/lock.ts";
-import { lockDirectory, wrapperLogFile } from "../../src/storage/paths.ts";
-import { DEAD_RUN, LAST_BEAT, leaveDeadLock } from "../run/dead-run.ts";
+import { flockFile, lockDirectory, wrapperLogFile } from "../../src/storage/paths.ts";
+import { DEAD_RUN, LAST_BEAT, leaveDeadLock, leaveLockedProcess } from "../run/dead-run.ts";
 import { testHost } from "../support/host.ts";
 import { PAIR_WORDS, sandbox } from "../support/sandbox.ts";
 import { pidIn } from "../support/wait.ts";
 
 const PAIR = { tap: "microserv_1", target: "redshift", dataDiff: false };
 const OTHER_BOOT = "ffffffff-0000-0000-0000-000000000000";
+
+const rows = (out: string): { running: unknown; lastRun: unknown }[] => JSON.parse(out).pipelines;
 
 describe("unlock", () => {
   test("clears the lock of a run that is proved dead, explains it, and records the run as lost", async () => {
@@ -27,6 +29,48 @@ describe("unlock", () => {
     expect(await main(["unlock"], host)).toBe(0);
     expect(host.out()).toMatch(/No lock is held\.\n$/);
   });
+
+  describe.each(["import_config", "restore_state"])("clears the lock of a dead %s", (task) => {
+    test.each([
+      { by: "unlock", words: ["unlock"], says: "cleared\n" },
+      { by: "stop", words: ["stop", ...PAIR_WORDS], says: "its wrapper had died, and its lock was removed\n" },
+      { by: "a start", words: ["run", ...PAIR_WORDS], says: "" },
+    ])("by $by, which records no lost run", async ({ words, says }) => {
+      const { host, paths, records, install } = sandbox();
+      install();
+      leaveDeadLock(paths, { task });
+      expect(await main(["status", "--json"], host)).toBe(0);
+      expect(rows(host.out())).toMatchObject([{ running: null, lastRun: null }]);
+      await (words[0] === "run" ? runMain(words.slice(1), host) : main(words, host));
+      expect(existsSync(lockDirectory(paths, PAIR))).toBe(false);
+      expect(host.out()).toContain(says);
+      expect(host.err()).not.toContain("was lost");
+      expect((await records()).filter(({ outcome }) => outcome === "lost")).toEqual([]);
+    });
+  });
+
+  test.each([
+    { title: "unlock", command: "unlock", more: () => [], code: 75 },
+    { title: "unlock --force", command: "unlock", more: (token: string) => ["--force", "--token", token], code: 75 },
+    { title: "stop", command: "stop", more: () => [], code: 74 },
+  ])(
+    "$title does not clear the lock of a dead run while a process has its kernel lock",
+    async ({ command, more, code }) => {
+      const { host, paths, records } = sandbox();
+      const { token } = leaveDeadLock(paths);
+      const end = await leaveLockedProcess(paths);
+      const words = [command, ...PAIR_WORDS, ...more(token)];
+      expect(await main(words, host)).toBe(code);
+      const said = `other processes hold its lock. Find and end them as root: fuser -v ${flockFile(paths, PAIR)}`;
+      expect(host.out() + host.err()).toContain(said);
+      expect(readdirSync(lockDirectory(paths, PAIR))).toHaveLength(1);
+      expect(await records()).toEqual([]);
+      await end();
+      expect(await main(words, host)).toBe(0);
+      expect(existsSync(lockDirectory(paths, PAIR))).toBe(false);
+      expect(await records()).toMatchObject([{ id: DEAD_RUN.id, outcome: "lost" }]);
+    },
+  );
 
   test("ends with 66 for a pipeline that nothing names, and says that a known one is free", async () => {
     const { host, install } = sandbox();
@@ -99,8 +143,6 @@ describe("unlock", () => {
 });
 
 describe("status", () => {
-  const rows = (out: string): { running: unknown; lastRun: unknown }[] => JSON.parse(out).pipelines;
-
   test("shows a dead run as lost and changes nothing; the next start records and reports it once", async () => {
     const { host, paths, records, install } = sandbox();
     install();

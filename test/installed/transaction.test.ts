@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { applyChanges, type FileChange } from "../../src/installed/transaction.ts";
@@ -44,6 +44,17 @@ test("when one change fails, none is made", async () => {
   const impossible = { path: join(directory, "missing", "d"), before: undefined, after: "d" };
   await expect(applyChanges([...changes, impossible])).rejects.toThrow("cannot write");
   expect(look()).toEqual(before);
+});
+
+test("a file that is too large to be read is put back when another change fails", async () => {
+  const directory = tempDirectory();
+  const path = join(directory, "large");
+  writeFileSync(path, "old");
+  truncateSync(path, 2 ** 30);
+  const impossible = { path: join(directory, "missing", "d"), before: undefined, after: "d" };
+  await expect(applyChanges([{ path, before: "", after: "new" }, impossible])).rejects.toThrow("cannot write");
+  expect(readdirSync(directory)).toEqual(["large"]);
+  expect(statSync(path).size).toBe(2 ** 30);
 });
 
 test("what does not change is not touched", async () => {

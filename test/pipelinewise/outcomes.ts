@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { findRefusal } from "../../src/run/refused.ts";
+import { findRefusal } from "../../src/run/records/refused.ts";
 import { DIALECTS, type Dialect } from "./dialect.ts";
 import type { Behaviour, NewSandbox, Sandbox } from "./sandbox.ts";
 

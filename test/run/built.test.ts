@@ -158,6 +158,7 @@ describe.skipIf(!built)("the built program", () => {
 
   test.skipIf(!existsSync("/dev/full"))("a full disk behind stdout does not change the exit code of an import", () => {
     const box = sandbox("echo imported; exit 3");
+    writeFileSync(box.file("tap_a.yml"), "id: a\ntarget: b\n");
     const full = openSync("/dev/full", "w");
     const { status } = spawnSync(process.execPath, [box.host.program, "import", "--dir", box.home], {
       env: { ...box.host.env },

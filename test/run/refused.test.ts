@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { runMain } from "../../src/cli/run-command.ts";
-import { findRefusal } from "../../src/run/refused.ts";
+import { findRefusal } from "../../src/run/records/refused.ts";
 import { anEntry, PAIR_WORDS, sandbox } from "../support/sandbox.ts";
 
 const PAIR = { tap: "microserv_1", target: "redshift" };

@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { main } from "../../src/cli/main.ts";
 import { runMain } from "../../src/cli/run-command.ts";
 import { StoreError } from "../../src/errors.ts";
+import { LOCK_TIMING } from "../../src/lock/timing.ts";
 import { isRunning } from "../support/processes.ts";
 import { looseLocks, PAIR_WORDS, sandbox } from "../support/sandbox.ts";
 import { pidIn, until, untilFile } from "../support/wait.ts";
@@ -78,13 +79,15 @@ describe("a stop", () => {
     expect(isRunning(child)).toBe(false);
   });
 
-  test("kills sooner with --kill-after 2", { timeout: 30_000 }, async () => {
+  test("kills sooner with --kill-after 2", async () => {
     const { host, file } = sandbox("trap '' TERM; echo $$ > $HOME/leader; while :; do sleep 0.1; done");
     const running = runMain([...PAIR_WORDS, "--kill-after", "2"], host);
     const leader = await pidIn(file("leader"));
+    const begun = performance.now();
     host.signals.emit("SIGTERM");
     expect(await running).toBe(143);
     expect(isRunning(leader)).toBe(false);
+    expect(performance.now() - begun).toBeLessThan(LOCK_TIMING.graceMs + LOCK_TIMING.killGraceMs);
   });
 
   test("sends SIGTERM to the processes that the pipeline process leaves behind", async () => {

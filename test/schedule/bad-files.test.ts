@@ -117,6 +117,12 @@ const LINES: readonly string[] = [
   "  - {tap: a, target: g, cron: '@daily', fresh_within: soon}",
   "  - {tap: a, target: g, after: orders}\n  - {tap: b, target: g, after: []}\n  - {tap: c, target: g, after: {tap: orders}}",
   "  - {tap: a, target: g, cron: '@daily', command: sync_tables}\n  - {tap: b, target: g, after: {tap: a, target: g}}",
+  "  - {tap: a, target: g, after: [orders, [prices]]}\n  - {tap: b, target: g, after: [[orders]], hooks: {after: 5}}",
+  "  - {tap: a, target: g, after: orders and prices}",
+  "  - {tap: a, target: g, cron: '@daily', retry: 2, retries: [2]}",
+  "  - {tap: a, target: g, cron: '@daily', schedule: '@daily', retries: twice, hooks: dbt run}",
+  "defaults: {retries: {max: 1, on: failed}, hooks: {after: dbt}}",
+  "limits: {host: {a: 1}, target: 2, source: orders-db}",
   "timezone: Mars/Olympus",
 ];
 

@@ -1,8 +1,7 @@
 import { execFileSync, spawn } from "node:child_process";
-import { once } from "node:events";
-import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { chmodSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { checkScheduleFile, loadSchedule } from "../../src/schedule/load.ts";
 import { tempDirectory } from "../support/host.ts";
 
@@ -25,12 +24,25 @@ test("loadSchedule returns the schedule with its absolute path and its bytes", a
   expect(schedule.pipelines).toHaveLength(1);
 });
 
-test("loadSchedule reads a pipe, as in `preview <(…)`", async () => {
+test.skipIf(!existsSync("dist/main.cjs")).each([
+  ["<(…)", '"$@" <(printf %s "$0")'],
+  ["/dev/stdin", 'printf %s "$0" | "$@" /dev/stdin'],
+])("the built program reads a schedule from a pipe of the shell: %s", (_, script) => {
+  const program = [process.execPath, resolve("bin/pipelinewise-sched.cjs"), "preview", "--json"];
+  const options = { cwd: tempDirectory(), encoding: "utf8" } as const;
+  expect(execFileSync("bash", ["-c", script, VALID, ...program], options)).toContain('"orders"');
+});
+
+test("a FIFO in a directory is refused with exit code 66, because it could be waited for without end", async () => {
   const cwd = tempDirectory();
   execFileSync("mkfifo", [join(cwd, "pipe")]);
   const writer = spawn("sh", ["-c", `printf '%s' "$0" > pipe`, VALID], { cwd });
-  expect((await loadSchedule("pipe", { cwd })).pipelines).toHaveLength(1);
-  await once(writer, "exit");
+  onTestFinished(() => void writer.kill("SIGKILL"));
+  await expect(loadSchedule("pipe", { cwd })).rejects.toMatchObject({
+    exitCode: 66,
+    message: `${join(cwd, "pipe")} is a FIFO`,
+    hint: expect.stringContaining("<(…)"),
+  });
 });
 
 test("loadSchedule throws all problems of a schedule in one error with exit code 65", async () => {

@@ -15,7 +15,14 @@ const CASES: readonly (readonly [string, string, string, string | undefined, str
   ["after it was handled", "30 9 * * *", "2026-11-23T23:30:00", undefined, "2026-11-23T09:30", "none"],
   ["of several missed", "0 * * * *", "2026-11-23T09:10:00", undefined, "2026-11-23T05:00", "due 2026-11-23T09:00"],
   ["of days missed", "0 3 * * *", "2026-11-23T09:10:00", undefined, "2026-11-20T03:00", "too-late 2026-11-23T03:00"],
-  ["just installed", "30 9 * * *", "2026-11-23T09:32:00", "2026-11-23T09:31:00.001", undefined, "none"],
+  [
+    "just installed",
+    "30 9 * * *",
+    "2026-11-23T09:32:00",
+    "2026-11-23T09:31:00.001",
+    undefined,
+    "before-install 2026-11-23T09:30",
+  ],
   ["in its own", "30 9 * * *", "2026-11-23T09:30:01", "2026-11-23T09:30:00.400", undefined, "due 2026-11-23T09:30"],
   ["of nobody knows since when", "30 9 * * *", "2026-11-23T23:30:00", undefined, undefined, "none"],
   [

@@ -45,6 +45,23 @@ export async function pidIn(path: string): Promise<number> {
   return Number(readFileSync(path, "utf8"));
 }
 
+/**
+ * Watches for the timer of a duration, which the test can let expire at once. Other timers go on, because a run pauses when
+ * it looks at a process without an environment, and any process of the machine may have none.
+ *
+ * @returns resolves to the timer and what it calls, once it is set
+ */
+export function watchTimer(
+  durationMs: number,
+): () => Promise<{ readonly timer: unknown; readonly expire: () => void }> {
+  const { mock } = vi.spyOn(globalThis, "setTimeout");
+  const find = () => mock.calls.findIndex(([, ms]) => ms === durationMs);
+  return async () => {
+    await until("the timer is set", () => find() !== -1);
+    return { timer: mock.results[find()]?.value, expire: mock.calls[find()]?.[0] as () => void };
+  };
+}
+
 /** Stops the timers of this test. The test advances them by hand: `vi.advanceTimersByTime`. */
 export function freezeTimers(): void {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { nearestWord } from "../../src/text/suggest.ts";
 
-const KEYS = ["tap", "target", "cron", "note", "id", "command", "tables", "table", "timezone", "env_file"];
+const KEYS = ["tap", "target", "cron", "note", "id", "command", "tables", "table", "timezone", "env_file", "queries"];
 
 test.each([
   ["tapp", "tap"],
@@ -13,6 +13,8 @@ test.each([
   ["time_zone", "timezone"],
   ["env-file", "env_file"],
   ["table", "table"],
+  ["Query", "queries"],
+  ["schedule", undefined],
   ["timeout", undefined],
   ["retries", undefined],
   ["", undefined],

@@ -6,33 +6,10 @@ import { SYSTEM_PATH } from "../../test/support/run-program.ts";
 import { buildQuickRun } from "../rig/quick-run.ts";
 import type { Guest } from "./guest.ts";
 import { type Laboratory, SHARE } from "./laboratory.ts";
+import { STAND_IN } from "./stand-in.ts";
 
 const PROGRAM = resolve("bin/pipelinewise-sched.cjs");
 const FAKE_CRONTAB = resolve("test/support/fake-crontab");
-
-/**
- * A stand-in for PipelineWise: it reports when two are running for one tap, or more than the file `limit` says, takes as
- * long as the file `seconds-TAP` says, or until the test ends it where there is a file `hold-TAP`, and notes its runs and
- * their ends. All that is beside the share, which may be out of reach.
- */
-const PIPELINE = `#!/bin/sh
-# A stand-in for PipelineWise: run_tap --tap ID --target ID
-tap=$3
-cd "$(dirname "$0")"
-notes=notes-$(hostname)
-mkdir "inside-$tap" || echo "two at once: $tap" >>"$notes"
-[ "$(ls -d inside-* | wc -l)" -le "$(cat limit 2>&- || echo 99)" ] || echo "too many: $tap" >>"$notes"
-trap 'kill $sleeper; echo "stopped: $tap" >>"$notes"; rm -r "inside-$tap"; exit 143' TERM
-if [ -e "hold-$tap" ]; then
-  while ! [ -e "inside-$tap/end" ]; do sleep 0.2; done &
-else
-  sleep "$(cat "seconds-$tap" 2>&- || echo 0)" &
-fi
-sleeper=$!
-echo "$tap" >>"$notes"
-wait $sleeper
-rm -r "inside-$tap"
-`;
 
 /** A start of the program. */
 export interface Start {
@@ -82,7 +59,7 @@ export async function makeCluster(laboratory: Laboratory, name: string): Promise
   const directory = join(laboratory.directory, name);
   const home = `/home/${name}`;
   mkdirSync(directory);
-  writeFileSync(join(directory, "pipelinewise"), PIPELINE, { mode: 0o755 });
+  writeFileSync(join(directory, "pipelinewise"), STAND_IN, { mode: 0o755 });
   for (const client of laboratory.clients) {
     const configDir = `${SHARE}/${name}`;
     await client.run(`mkdir -p -m 700 ${configDir} ${home} && ln -sfn ${configDir} ${home}/.pipelinewise`);

@@ -194,7 +194,7 @@ describe.skipIf(isLeftOut)(`root and another user in that user's config director
     run.child.kill("SIGKILL");
     await run.ended;
     for (const who of ["root", "user"] as const) {
-      const words = expect.stringContaining("processes of another user hold its lock");
+      const words = expect.stringContaining("other processes hold its lock");
       expect(await machine.call(who, ["stop", ...PAIR])).toMatchObject({ code: 74, stdout: words });
       expect(await machine.call(who, ["unlock"])).toMatchObject({ code: 75, stdout: words });
       expect(await machine.call(who, ["status"])).toMatchObject({ code: 0 });

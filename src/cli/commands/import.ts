@@ -21,7 +21,7 @@ import type { Finish } from "../command.ts";
 import { warnRoot } from "../run-by-hand.ts";
 
 interface ImportFlags {
-  readonly dir: string;
+  readonly dir?: string;
   readonly taps?: string;
   readonly wait: number;
   readonly allowDelete?: readonly string[];
@@ -38,9 +38,19 @@ function waitOption(text: string): number {
   }
 }
 
+function allowDeleteOption(text: string): readonly string[] {
+  const names = text.split(",");
+  const wrong = names.find((name) => !/^[^/]+\/[^/]+$/.test(name));
+  if (wrong === undefined) return names;
+  throw new UsageError(
+    `--allow-delete: ${JSON.stringify(wrong)} is not of the form TARGET/TAP`,
+    "Write the target and the tap of each pipeline, separated by commas: --allow-delete TARGET/TAP,TARGET/TAP",
+  );
+}
+
 export function addImport(command: Command, host: Host, finish: Finish): void {
   command
-    .requiredOption("--dir <dir>", "directory of the PipelineWise project, with its tap_*.yml and target_*.yml")
+    .option("--dir <dir>", "directory of the PipelineWise project, with its tap_*.yml and target_*.yml")
     .option("--taps <ids>", "discover only these taps, separated by commas (PipelineWise's own option)")
     .addOption(
       new Option("--wait <duration>", "longest wait for running pipelines, such as 30m")
@@ -51,14 +61,20 @@ export function addImport(command: Command, host: Host, finish: Finish): void {
       new Option(
         "--allow-delete <pipelines>",
         "pipelines with a state that the import may delete: TARGET/TAP, separated by commas",
-      ).argParser((text) => text.split(",")),
+      ).argParser(allowDeleteOption),
     )
     .option("--schedule <name>", "installed schedule whose command and environment are used (default: the only one)")
     .option("--config-dir <dir>", "PipelineWise's config directory")
     .argument("[options...]", "after --: more options for PipelineWise, such as --secret FILE")
     .action(async (extra: readonly string[], flags: ImportFlags) => {
+      if (flags.dir === undefined) {
+        throw new UsageError(
+          "--dir is missing",
+          "Name the directory with the tap_*.yml and target_*.yml of the PipelineWise project: --dir DIR",
+        );
+      }
       const configDir = await resolveConfigDir(host, { flag: flags.configDir });
-      await warnRoot(configDir, host);
+      await warnRoot(configDir, host, "import");
       const { paths } = await openStateDirectory(configDir, host.uid);
       const from = await findInstalled(paths, flags.schedule, host);
       const directory = resolve(host.cwd, flags.dir);

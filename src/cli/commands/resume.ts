@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import type { Host } from "../../host.ts";
 import { overlaps, type PipelineScope, scopeLabel } from "../../pipeline-id.ts";
-import { isSameScope, listPauses, removePause, renderPause, resumeCommand } from "../../run/pauses.ts";
+import { isSameScope, listPauses, removePause, renderPause, resumeCommand } from "../../run/policies/pauses.ts";
 import { findStateDirectory } from "../../storage/directory.ts";
 import { statePaths } from "../../storage/paths.ts";
 import { assertKnown } from "../known-pipelines.ts";
@@ -24,13 +24,16 @@ export function addResume(command: Command, caller: Host): void {
       // A pause of a pipeline that is no longer known can still be removed.
       if (!isPaused) await assertKnown(paths, scope, host);
       await removePause(paths, scope);
-      const others = active.filter((one) => !isSameScope(one.scope, scope) && overlaps(one.scope, scope));
-      host.stdout.write(`${describeResult(scope, isPaused, others.length > 0)}\n`);
+      const isOther = (one: { readonly scope: PipelineScope }) =>
+        !isSameScope(one.scope, scope) && overlaps(one.scope, scope);
+      const others = active.filter(isOther);
+      const otherFaults = faults.filter(isOther);
+      host.stdout.write(`${describeResult(scope, isPaused, others.length + otherFaults.length > 0)}\n`);
       for (const pause of others) {
         const what = `${scopeLabel(pause.scope)} ${renderPause(pause)}`;
         host.stdout.write(`still paused: ${what}; to resume: ${resumeCommand(pause.scope)}\n`);
       }
-      for (const { error } of faults.filter((one) => !isSameScope(one.scope, scope) && overlaps(one.scope, scope))) {
+      for (const { error } of otherFaults) {
         host.stderr.write(`warning: ${error.message}. ${error.hint ?? ""}\n`);
       }
     });
@@ -45,5 +48,7 @@ export function addResume(command: Command, caller: Host): void {
 function describeResult(scope: PipelineScope, wasPaused: boolean, remains: boolean): string {
   const label = scopeLabel(scope);
   if (remains) return wasPaused ? `the pause of ${label} is removed` : `there is no pause of ${label}`;
-  return `${label} ${scope.tap === undefined ? "are" : "is"} ${wasPaused ? "resumed" : "not paused"}`;
+  if (scope.tap !== undefined) return `${label} is ${wasPaused ? "resumed" : "not paused"}`;
+  if (wasPaused) return `${label} are resumed`;
+  return scope.target === undefined ? "no pipeline is paused" : `no pipeline into ${scope.target} is paused`;
 }

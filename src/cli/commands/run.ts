@@ -31,7 +31,7 @@ async function planFromFile(request: RunRequest, file: string, host: Host): Prom
   const state = request.dryRun
     ? ((await findStateDirectory(configDir, host.uid)) ?? { paths: statePaths(configDir) })
     : await openStateDirectory(configDir, host.uid);
-  await warnRoot(configDir, host);
+  await warnRoot(configDir, host, "run");
   return planByHand(request, [{ storedSchedule, host: { command: pipelinewise.command } }], {
     paths: state.paths,
     host,

@@ -24,8 +24,8 @@ import { findForeignRun, renderForeignRun } from "../../run/checks/preflight.ts"
 import { renderContainer } from "../../run/containers/find.ts";
 import { findInstalledContainers } from "../../run/containers/installed.ts";
 import { type QueuedStart, readQueue } from "../../run/limits/read-queue.ts";
-import { listPauses, type Pauses } from "../../run/pauses.ts";
 import { openEntryStore, openPipelineStore } from "../../run/pipeline-store.ts";
+import { listPauses, type Pauses } from "../../run/policies/pauses.ts";
 import { configuredSecrets, environmentSecrets } from "../../run/secrets.ts";
 import type { SlotStore } from "../../slots/store.ts";
 import { findStateDirectory, type StateDirectory } from "../../storage/directory.ts";

@@ -5,7 +5,7 @@ import type { Host } from "../../host.ts";
 import { listLocks } from "../../lock/pipeline-locks.ts";
 import { type LockId, lockLabel, locksOf, mainLockOf } from "../../pipeline-id.ts";
 import { openPipelineStore } from "../../run/pipeline-store.ts";
-import type { StopResult } from "../../run/stop-run.ts";
+import type { StopResult } from "../../run/stop/stop-run.ts";
 import { findStateDirectory } from "../../storage/directory.ts";
 import { type StatePaths, statePaths } from "../../storage/paths.ts";
 import type { Finish } from "../command.ts";

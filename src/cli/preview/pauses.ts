@@ -3,7 +3,7 @@ import type { Host } from "../../host.ts";
 import { scheduleState } from "../../install/install.ts";
 import { entryLabel, overlaps, scopeLabel } from "../../pipeline-id.ts";
 import type { PausedTime } from "../../preview/upcoming.ts";
-import { listPauses, type Pauses, renderPause, type ScopedPause } from "../../run/pauses.ts";
+import { listPauses, type Pauses, renderPause, type ScopedPause } from "../../run/policies/pauses.ts";
 import type { Pipeline, Schedule } from "../../schedule/schedule.ts";
 import { pauseFaults } from "../status/pauses.ts";
 

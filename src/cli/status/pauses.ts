@@ -1,5 +1,5 @@
 import { scopeLabel } from "../../pipeline-id.ts";
-import { type Pauses, renderPause, resumeCommand, type ScopedPause } from "../../run/pauses.ts";
+import { type Pauses, renderPause, resumeCommand, type ScopedPause } from "../../run/policies/pauses.ts";
 
 /** The errors with which starts end because a pause file cannot be read. */
 export const pauseFaults = ({ faults }: Pauses): readonly string[] =>

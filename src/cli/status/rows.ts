@@ -15,8 +15,8 @@ import {
   type PipelineId,
 } from "../../pipeline-id.ts";
 import type { ForeignRun } from "../../run/checks/leftovers.ts";
-import { parsePurpose } from "../../run/lost-runs.ts";
-import type { ScopedPause } from "../../run/pauses.ts";
+import type { ScopedPause } from "../../run/policies/pauses.ts";
+import { parsePurpose } from "../../run/records/lost-runs.ts";
 import type { PipelinewiseRow } from "./pipelinewise.ts";
 
 /** One line of `status`: an entry, or a pipeline of PipelineWise that no schedule contains. */

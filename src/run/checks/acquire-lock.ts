@@ -3,11 +3,11 @@ import type { DeadHolder, HeldLock, LockClaim, LockHeld, LockHolder } from "../.
 import { entryLabel } from "../../pipeline-id.ts";
 import { renderDuration } from "../../text/format-time.ts";
 import type { RunContext, Skip } from "../context.ts";
-import { recordLost, showLost } from "../lost-runs.ts";
 import type { StopCause } from "../outcome.ts";
 import type { PipelineLock, PipelineStore } from "../pipeline-store.ts";
 import { findSetpriv } from "../process/process-group.ts";
 import type { StopSignals } from "../process/stop-signals.ts";
+import { recordLost, showLost } from "../records/lost-runs.ts";
 import { lockPurpose, sameSlotSkip } from "./holder.ts";
 import { slotStillOpen } from "./slot.ts";
 
@@ -22,7 +22,15 @@ const NO_SETPRIV =
 /** A start that has the lock, or was asked to stop before it had it. */
 export type LockResult =
   | { readonly kind: "acquired"; readonly lock: HeldLock; readonly context: RunContext }
-  | { readonly kind: "stopped"; readonly cause: StopCause };
+  | EarlyStop;
+
+/** A start that was asked to stop before it had the lock. */
+export interface EarlyStop {
+  readonly kind: "stopped";
+  readonly cause: StopCause;
+  /** The slot is not recorded as handled, because a lock holder may be about to run it. */
+  readonly leavesSlotOpen: boolean;
+}
 
 /**
  * Waits for the owner record of an unknown holder, which may be new and may run for the same slot, as when two hosts start
@@ -87,7 +95,7 @@ export async function acquireLock(context: RunContext, signals: StopSignals): Pr
     if (plan.output.passThrough) host.stderr.write(`pipelinewise-sched: ${entryLabel(plan.entry)} ${state}\n`);
   };
   const attempt = store.lock.acquire(claim, { giveUp: signals.first, onWatch });
-  const stopped = signals.first.then((cause) => ({ kind: "stopped", cause }) as const);
+  const stopped = signals.first.then((cause) => ({ kind: "stopped", cause, leavesSlotOpen: true }) as const);
   const first = await Promise.race([attempt, stopped]);
   if (first.kind === "stopped") {
     const late = await attempt.catch(() => undefined);

@@ -9,7 +9,7 @@ import { nonce } from "../../storage/nonce.ts";
 import type { StatePaths } from "../../storage/paths.ts";
 import { ioError } from "../../storage/store-error.ts";
 import { ageMs, findState, isAncestor, processExists } from "../../system/proc.ts";
-import type { Log } from "../log-writer.ts";
+import type { Log } from "../wrapper-log/log-writer.ts";
 import { argvOf, commandFor, describeProcess, type ForeignProcess } from "./foreign-runs.ts";
 import { isSoleHost } from "./sole-host.ts";
 

@@ -17,6 +17,8 @@ export interface SlotFinding {
   readonly decision: SlotDecision;
   /** The machine's time zone, if it has changed since the install and the entry has its own zone. */
   readonly zoneMismatch: string | undefined;
+  /** Nothing was due, and neither a candidate line nor a changed time zone explains the start. */
+  readonly isUnexplained: boolean;
 }
 
 /** A cron expression that was checked when it was installed. */
@@ -106,11 +108,13 @@ export async function findSlot({
   const here = plan.given === undefined ? await machineZoneNow(plan, host) : plan.machineZone;
   const times = await dueTimes(plan, entry, host, here);
   if (plan.given !== undefined) {
-    return { decision: decideGiven(plan.given, plan, { times, last, now }), zoneMismatch: undefined };
+    const decision = decideGiven(plan.given, plan, { times, last, now });
+    return { decision, zoneMismatch: undefined, isUnexplained: false };
   }
   const zoneMismatch = plan.timezone === undefined || here === plan.machineZone ? undefined : here;
   const due = findDue({ ...times, handled: last?.slot.getTime(), now: now.getTime() });
-  return { decision: decide(due, plan, last, now), zoneMismatch };
+  const isUnexplained = due.kind === "none" && !plan.hasCandidateLines && zoneMismatch === undefined;
+  return { decision: decide(due, plan, last, now), zoneMismatch, isUnexplained };
 }
 
 const skipping = (skip: Skip): SlotDecision => ({ kind: "skip", skip });
@@ -149,6 +153,10 @@ function decide(due: ReturnType<typeof findDue>, plan: SlotPlan, last: LastSlot 
       const slot = new Date(due.slot);
       const detail = `was due at ${slot.toISOString()}, and this start is ${renderDuration(now.getTime() - due.slot)} late`;
       return skipping({ reason: "too-late", detail, slot });
+    }
+    case "before-install": {
+      const detail = `was due at ${new Date(due.slot).toISOString()}, before it was installed`;
+      return skipping({ reason: "not-due", detail, isQuiet: plan.hasCandidateLines });
     }
     case "none":
       return skipping({ reason: "not-due", detail: "was not due in the last hour", isQuiet: plan.hasCandidateLines });

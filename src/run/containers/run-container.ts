@@ -3,10 +3,10 @@ import { EXIT, errorMessage, SchedError, StoreError } from "../../errors.ts";
 import { lockLabel } from "../../pipeline-id.ts";
 import { nonce } from "../../storage/nonce.ts";
 import { parseContainerCommand } from "../../system/container-command.ts";
-import type { Log } from "../log-writer.ts";
 import { lastLines } from "../outcome.ts";
 import type { StopHelp, StopTiming } from "../process/terminate.ts";
 import { waitFor } from "../process/terminate.ts";
+import type { Log } from "../wrapper-log/log-writer.ts";
 import { type ContainerEngine, openEngine } from "./engine.ts";
 import { type ContainerIdentity, containerName, lockLabelOf, nameContainer, runLabel } from "./options.ts";
 

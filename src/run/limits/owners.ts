@@ -6,8 +6,8 @@ import { readKernel, uptimeMs } from "../../lock/processes.ts";
 import { type LockId, lockName, lockNamed } from "../../pipeline-id.ts";
 import { lockDirectory, locksDir, type StatePaths } from "../../storage/paths.ts";
 import { isProcessRunning } from "../../system/proc.ts";
-import { recordLost } from "../lost-runs.ts";
 import { openPipelineStore } from "../pipeline-store.ts";
+import { recordLost } from "../records/lost-runs.ts";
 import type { PlaceClaim } from "./claim.ts";
 
 /** The owners of places and tickets: wrappers, named by the tokens of their locks. */

@@ -4,8 +4,8 @@ import type { StoredEntry } from "../../installed/schedule.ts";
 import { type InstalledSchedule, readStored } from "../../installed/store.ts";
 import { entryKey, entryLabel } from "../../pipeline-id.ts";
 import type { LockedContext, RunContext, Skip } from "../context.ts";
-import { recordSlotsMissedByFollowers } from "../missed-slots.ts";
 import { isStartedAfter, type OrderPlan, planOf } from "../plan.ts";
+import { recordSlotsMissedByFollowers } from "../records/missed-slots.ts";
 import { type Follower, isReady } from "./after-files.ts";
 
 const asFollower = (entry: StoredEntry): Follower => ({ ...entry, after: entry.after ?? [] });

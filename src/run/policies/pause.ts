@@ -1,5 +1,5 @@
 import type { RunContext, Skip } from "../context.ts";
-import { findPauseScopes } from "../pause-files.ts";
+import { findPauseScopes } from "./pause-files.ts";
 
 /** The skip of a start whose pipeline is paused, by the command `pause` or in the schedule file. */
 export async function notPaused({
@@ -10,7 +10,7 @@ export async function notPaused({
   const scopes = await findPauseScopes(paths, entry);
   const isDisabled = policies.enabled === false;
   if (scopes.length === 0 && !isDisabled) return undefined;
-  const { describePauses, readPauses } = await import("../pauses.ts");
+  const { describePauses, readPauses } = await import("./pauses.ts");
   const pauses = await readPauses(paths, scopes, host.now());
   const detail = describePauses(pauses, isDisabled);
   return detail === "" ? undefined : { reason: "paused", detail, slot };

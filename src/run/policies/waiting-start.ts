@@ -2,19 +2,20 @@ import { errorMessage } from "../../errors.ts";
 import type { LockHeld, LockHolder } from "../../lock/lock.ts";
 import { entryLabel } from "../../pipeline-id.ts";
 import type { OverlapPolicy } from "../../policies.ts";
+import { startTimer } from "../../system/timer.ts";
 import { renderDuration } from "../../text/format-time.ts";
 import { acquireLock, claimOf, findSameSlot, type LockResult, reportLost } from "../checks/acquire-lock.ts";
 import { overlapSkip, renderHolder } from "../checks/holder.ts";
 import { findSlot } from "../checks/slot.ts";
 import type { RunContext, Skip } from "../context.ts";
-import { parsePurpose } from "../lost-runs.ts";
-import { recordPassedSlots } from "../missed-slots.ts";
 import type { StopCause } from "../outcome.ts";
 import { findSetpriv } from "../process/process-group.ts";
 import type { StopSignals } from "../process/stop-signals.ts";
 import { watchStopRequests } from "../process/watch-stop-requests.ts";
-import { stopOwnRun } from "../stop-run.ts";
-import { openWrapperLog, type WrapperLog } from "../wrapper-log.ts";
+import { parsePurpose } from "../records/lost-runs.ts";
+import { recordPassedSlots } from "../records/missed-slots.ts";
+import { stopOwnRun } from "../stop/stop-run.ts";
+import { openWrapperLog, type WrapperLog } from "../wrapper-log/wrapper-log.ts";
 
 /** A start that has the lock, that is skipped after all, or that was asked to stop. */
 export type LaterResult = LockResult | { readonly kind: "skip"; readonly skip: Skip };
@@ -34,9 +35,6 @@ interface WaitingStart {
  * another host. On this host, it sends a wake signal.
  */
 const REQUEST_POLL_MS = 30_000;
-
-/** A longer timer of Node would end at once. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 const skipped = (skip: Skip): LaterResult => ({ kind: "skip", skip });
 
@@ -72,7 +70,7 @@ async function tryAgain({ context, signals, stopCause }: WaitingStart): Promise<
   const cause = stopCause();
   let keep = false;
   try {
-    if (cause !== undefined) return { kind: "stopped", cause };
+    if (cause !== undefined) return { kind: "stopped", cause, leavesSlotOpen: false };
     if (context.slot !== undefined) await recordPassedSlots(now, context.slot);
     keep = true;
     return result;
@@ -90,21 +88,15 @@ async function waitForRun(start: WaitingStart, held: LockHeld, waitMs: number): 
   show(context, `${renderHolder(held, host.now())}; waiting for up to ${renderDuration(waitMs)}`);
   log.info("waiting for the running run", { run: held.holder?.runId, waitMs });
   let isLate = false;
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(
-      () => {
-        isLate = true;
-        resolve();
-      },
-      Math.min(waitMs, LONGEST_TIMER_MS),
-    );
+  const timer = startTimer(waitMs);
+  const late = timer.elapsed.then(() => {
+    isLate = true;
   });
   try {
     for (let holder = held; ; ) {
       await store.lock.waitForRelease({ over: Promise.race([stopped, late]), endWithParent });
       const cause = stopCause();
-      if (cause !== undefined) return { kind: "stopped", cause };
+      if (cause !== undefined) return { kind: "stopped", cause, leavesSlotOpen: holder.holder === undefined };
       if (isLate) {
         const skip = overlapSkip(context, holder);
         return skipped({ ...skip, detail: `${skip.detail}; this start waited ${renderDuration(waitMs)}` });
@@ -114,7 +106,7 @@ async function waitForRun(start: WaitingStart, held: LockHeld, waitMs: number): 
       holder = result;
     }
   } finally {
-    clearTimeout(timer);
+    timer.cancel();
   }
 }
 
@@ -135,7 +127,7 @@ async function replaceRun(start: WaitingStart, held: LockHeld): Promise<LaterRes
     const stop = { by, reason: "on_overlap: replace", now: false, token: running.token, isGivenUp };
     const { kind, summary } = await stopOwnRun({ store, host, report }, stop);
     const cause = stopCause();
-    if (cause !== undefined) return { kind: "stopped", cause };
+    if (cause !== undefined) return { kind: "stopped", cause, leavesSlotOpen: false };
     if (kind === "alive") return skipped({ ...overlapSkip(context, held), detail: summary });
   }
   const result = await tryAgain(start);

@@ -1,8 +1,8 @@
 import { errorMessage } from "../../errors.ts";
 import type { Host } from "../../host.ts";
-import type { Log } from "../log-writer.ts";
 import type { StopCause } from "../outcome.ts";
-import type { StopRequest, StopRequestFiles } from "../stop-requests.ts";
+import type { StopRequest, StopRequestFiles } from "../stop/stop-requests.ts";
+import type { Log } from "../wrapper-log/log-writer.ts";
 
 /** Stop requests to a running pipeline, from any host. */
 export interface StopRequests {

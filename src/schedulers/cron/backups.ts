@@ -1,5 +1,5 @@
 import { basename, dirname, join, resolve } from "node:path";
-import { errorCode, StoreError } from "../../errors.ts";
+import { errorCode, StoreError, TooLargeError } from "../../errors.ts";
 import type { StoredTexts } from "../../installed/restore.ts";
 import { ensureDirectory, findStateDirectory } from "../../storage/directory.ts";
 import { createStateFile, readStateFile, readTrustedFile, removeStateFile } from "../../storage/file.ts";
@@ -80,10 +80,20 @@ async function readAll(
   return found;
 }
 
+/** The text of a stored file; `undefined` also if it is too large to be one, so that it is not backed up. */
+async function readUnlessTooLarge(path: string): Promise<string | undefined> {
+  try {
+    return await readStateFile(path);
+  } catch (error) {
+    if (error instanceof TooLargeError) return undefined;
+    throw error;
+  }
+}
+
 /** Reads the stored files of schedules as they are now. */
 export async function readStoredTexts(place: BackupLocation, names: readonly string[]): Promise<StoredCopies> {
   if ((await findStateDirectory(place.paths.configDir, place.uid)) === undefined) return new Map();
-  return readAll(names, (name) => readTexts(storedPaths(place, name), readStateFile));
+  return readAll(names, (name) => readTexts(storedPaths(place, name), readUnlessTooLarge));
 }
 
 /** Reads the stored files that a backup contains. @param backup path of its crontab */

@@ -1,11 +1,11 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { runMain } from "../../../src/cli/run-command.ts";
 import type { Hook, Hooks } from "../../../src/policies.ts";
 import { HOUR_MS } from "../../../src/time-units.ts";
 import { isRunning } from "../../support/processes.ts";
 import { anEntry, looseLocks, PAIR_WORDS, sandbox } from "../../support/sandbox.ts";
-import { freezeTimers, pidIn, pidInFrozen, untilFile } from "../../support/wait.ts";
+import { pidIn, untilFile, watchTimer } from "../../support/wait.ts";
 
 const SCHEDULED = [...PAIR_WORDS, "--scheduled"];
 const SLOT_AT = new Date("2026-11-23T09:30:10Z");
@@ -173,16 +173,12 @@ describe("a hook after the run that does not succeed", () => {
 
 describe("the processes of a hook", () => {
   test("a process that a hook leaves behind ends at the hook's timeout", async () => {
-    freezeTimers();
+    const timeout = watchTimer(HOUR_MS);
     const box = pipeline({ before: hook("sleep 600 & echo $! >$HOME/child", HOUR_MS) });
     const running = runMain(SCHEDULED, box.host);
-    const child = await pidInFrozen(box.file("child"));
-    const ticking = setInterval(() => vi.advanceTimersByTime(HOUR_MS), 10);
-    try {
-      expect(await running).toBe(1);
-    } finally {
-      clearInterval(ticking);
-    }
+    const child = await pidIn(box.file("child"));
+    (await timeout()).expire();
+    expect(await running).toBe(1);
     expect(isRunning(child)).toBe(false);
     expect(await box.records()).toMatchObject([{ outcome: "failed", reason: "hook" }]);
   });

@@ -62,8 +62,8 @@ export interface Ending {
   readonly says?: string;
   /** A retry policy repeats it. */
   readonly isRepeated?: boolean;
-  /** The slot stays open, so another start may run it. */
-  readonly leavesSlotOpen?: boolean;
+  /** The slot is recorded as skipped, although the start is not: it never had the lock. */
+  readonly skipsSlot?: boolean;
   /** The slot in the record, `none` if the start has no slot. Default: 12:00, when all starts are made. */
   readonly slot?: string;
 }
@@ -105,21 +105,32 @@ const put = (path: string, text: string): void => {
   writeFileSync(path, text);
 };
 const OTHER_TAP = ["--tap", "microserv_2", "--target", "redshift"];
-/** Another start, of the same pipeline unless the arguments name another one. Its output is not of interest. */
-const startOther = ({ host }: Box, words: readonly string[], now = NOW): Promise<number> =>
-  runMain(words, {
-    ...host,
-    now: () => now,
-    signals: new EventEmitter(),
-    stdout: { write: () => true },
-    stderr: { write: () => true },
-  });
+const HIDDEN = { write: () => true };
+/** Another start, of the same pipeline unless the arguments name another one. */
+const startOther = (
+  { host }: Box,
+  words: readonly string[],
+  { now = NOW, output = HIDDEN }: { readonly now?: Date; readonly output?: Box["host"]["stdout"] } = {},
+): Promise<number> =>
+  runMain(words, { ...host, now: () => now, signals: new EventEmitter(), stdout: output, stderr: output });
 
 const UNTIL_FINISHED = "touch $HOME/started; while [ ! -e $HOME/finish ]; do sleep 0.05; done";
 /** Starts a run by hand, a minute earlier. @returns a function that lets it end */
 async function startLongRun(box: Box, words: readonly string[] = PAIR_WORDS): Promise<() => Promise<unknown>> {
-  const other = startOther(box, words, new Date(NOW.getTime() - MINUTE_MS));
-  await untilFile(box.file("started"));
+  let shown = "";
+  const output = {
+    write: (text: string | Uint8Array) => {
+      shown += text;
+      return true;
+    },
+  };
+  const other = startOther(box, words, { now: new Date(NOW.getTime() - MINUTE_MS), output });
+  const endedEarly = other.then((code) => {
+    throw new Error(`the long run ended with ${code} before it was to:\n${shown}`);
+  });
+  await Promise.race([untilFile(box.file("started")), endedEarly]);
+  // The promise is rejected at every end of the run, and nothing waits for it any more.
+  endedEarly.catch(() => {});
   return () => {
     put(box.file("finish"), "");
     return other;
@@ -229,7 +240,7 @@ export const OUTCOMES: readonly Row[] = [
     prints: false,
     ends: {
       ...{ outcome: "stopped", exitCode: 143, says: "was stopped by SIGTERM before it started" },
-      leavesSlotOpen: true,
+      skipsSlot: true,
     },
   },
   {

@@ -1,18 +1,20 @@
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { main } from "../../../src/cli/main.ts";
 import { runMain } from "../../../src/cli/run-command.ts";
 import type { StoredEntry } from "../../../src/installed/schedule.ts";
 import { waiterLockOf } from "../../../src/pipeline-id.ts";
 import { slotFile } from "../../../src/storage/paths.ts";
+import { DAY_MS } from "../../../src/time-units.ts";
 import { isRunning } from "../../support/processes.ts";
 import { ended } from "../../support/run-program.ts";
 import { anEntry, hasWaiter, PAIR_WORDS, sandbox } from "../../support/sandbox.ts";
 import { pidIn, until } from "../../support/wait.ts";
 
 const WAITER = waiterLockOf({ tap: "microserv_1", target: "redshift", dataDiff: false });
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 const WAIT = { onOverlap: { waitMs: 600_000 } } as const;
 const REPLACE = { onOverlap: "replace" } as const;
 
@@ -95,6 +97,27 @@ describe("on_overlap: wait", () => {
     });
     box.finish("first");
     expect(await first.code).toBe(0);
+  });
+
+  test("a start waits longer than the longest timer of Node, which is 24.8 days", async () => {
+    const box = machine({ onOverlap: { waitMs: 31 * DAY_MS } });
+    const first = box.scheduled("first");
+    await box.pidOf("first");
+    let isElapsed = false;
+    const { setTimeout: start } = globalThis;
+    const timers = vi.spyOn(globalThis, "setTimeout").mockImplementation(((done: () => void, ms: number) =>
+      ms === LONGEST_TIMER_MS
+        ? start(() => {
+            isElapsed = true;
+            done();
+          }, 1)
+        : start(done, ms)) as typeof setTimeout);
+    onTestFinished(() => timers.mockRestore());
+    const second = runMain([...PAIR_WORDS, "--id", "second"], { ...box.host, now: () => new Date() });
+    await until("the longest timer has elapsed", () => isElapsed);
+    box.finish("second");
+    box.finish("first");
+    expect(await Promise.all([first.code, second])).toEqual([0, 0]);
   });
 
   test("while one start waits, another one is skipped", async () => {

@@ -3,35 +3,22 @@ import { runMain } from "../../../src/cli/run-command.ts";
 import { HOUR_MS } from "../../../src/time-units.ts";
 import { isRunning, pipelineProcesses } from "../../support/processes.ts";
 import { anEntry, looseLocks, PAIR_WORDS, sandbox } from "../../support/sandbox.ts";
-import { freezeTimers, pidInFrozen, untilFrozen } from "../../support/wait.ts";
+import { pidIn, watchTimer } from "../../support/wait.ts";
 
 const LIMIT_MS = 6 * HOUR_MS;
 const entry = anEntry({ policies: { timeoutMs: LIMIT_MS } });
 
-/** Stops the timers. @returns resolves to the timer of the timeout, once it is set */
-function freeze(): () => Promise<unknown> {
-  freezeTimers();
-  const { mock } = vi.spyOn(globalThis, "setTimeout");
-  const find = () => mock.calls.findIndex(([, ms]) => ms === LIMIT_MS);
-  return async () => {
-    await untilFrozen(() => find() !== -1);
-    return mock.results[find()]?.value;
-  };
-}
-
 test("a pipeline that reaches its timeout is stopped with all of its processes, and the run ends as timed-out", async () => {
-  const timeout = freeze();
+  const timeout = watchTimer(LIMIT_MS);
   const { host, install, file, records } = sandbox(`
     trap 'echo "stopped by SIGTERM"; kill $!; exit 1' TERM
     sleep 600 & echo $! > $HOME/child; wait`);
   install([entry]);
   const running = runMain([...PAIR_WORDS, "--scheduled"], host, { locks: looseLocks() });
-  const child = await pidInFrozen(file("child"));
-  await timeout();
-  vi.advanceTimersByTime(LIMIT_MS - 1);
-  await new Promise(setImmediate);
+  const child = await pidIn(file("child"));
+  const { expire } = await timeout();
   expect(isRunning(child)).toBe(true);
-  vi.advanceTimersByTime(1);
+  expire();
   expect(await running).toBe(124);
   expect(isRunning(child)).toBe(false);
   expect(pipelineProcesses(process.pid)).toEqual([]);
@@ -41,7 +28,7 @@ test("a pipeline that reaches its timeout is stopped with all of its processes, 
 });
 
 test("a pipeline that ignores SIGTERM at its timeout is killed after the grace periods", async () => {
-  freezeTimers();
+  const timeout = watchTimer(LIMIT_MS);
   const { host, install, file, records } = sandbox(`
     trap '' TERM
     echo $$ > $HOME/leader
@@ -49,31 +36,28 @@ test("a pipeline that ignores SIGTERM at its timeout is killed after the grace p
   install([entry]);
   const timing = { graceMs: 1, killGraceMs: 1 };
   const running = runMain(PAIR_WORDS, host, { locks: looseLocks(), timing });
-  const leader = await pidInFrozen(file("leader"));
-  await untilFrozen(() => {
-    vi.advanceTimersByTime(LIMIT_MS);
-    return !isRunning(leader);
-  });
+  const leader = await pidIn(file("leader"));
+  (await timeout()).expire();
   expect(await running).toBe(124);
+  expect(isRunning(leader)).toBe(false);
   expect(await records()).toMatchObject([{ outcome: "timed-out", exitCode: 124 }]);
 });
 
 test("a pipeline that ends before its timeout is not affected by it", async () => {
-  const timeout = freeze();
+  const timeout = watchTimer(LIMIT_MS);
   const cleared = vi.spyOn(globalThis, "clearTimeout");
   const { host, install, records } = sandbox("exit 3");
   install([entry]);
   expect(await runMain(PAIR_WORDS, host, { locks: looseLocks() })).toBe(3);
-  expect(cleared).toHaveBeenCalledWith(await timeout());
+  expect(cleared).toHaveBeenCalledWith((await timeout()).timer);
   expect(await records()).toMatchObject([{ outcome: "failed", exitCode: 3 }]);
 });
 
 test("a stop before the timeout counts as a stop", async () => {
-  freezeTimers();
   const { host, install, file, records } = sandbox("echo $$ > $HOME/leader; exec sleep 600");
   install([entry]);
   const running = runMain(PAIR_WORDS, host, { locks: looseLocks() });
-  await pidInFrozen(file("leader"));
+  await pidIn(file("leader"));
   host.signals.emit("SIGINT");
   expect(await running).toBe(130);
   expect(await records()).toMatchObject([{ outcome: "stopped", exitCode: 130 }]);

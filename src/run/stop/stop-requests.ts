@@ -1,11 +1,11 @@
 import { basename, dirname, join } from "node:path";
-import { errorCode, StoreError } from "../errors.ts";
-import type { Host } from "../host.ts";
-import type { LockId } from "../pipeline-id.ts";
-import { ensureDirectory, trustedOwners } from "../storage/directory.ts";
-import { readStateFile, readTrustedFile, removeStateFile, writeStateFile } from "../storage/file.ts";
-import { readdir, removeFile } from "../storage/fs.ts";
-import { requestsDir, type StatePaths } from "../storage/paths.ts";
+import { errorCode, StoreError } from "../../errors.ts";
+import type { Host } from "../../host.ts";
+import type { LockId } from "../../pipeline-id.ts";
+import { ensureDirectory, trustedOwners } from "../../storage/directory.ts";
+import { readStateFile, readTrustedFile, removeStateFile, writeStateFile } from "../../storage/file.ts";
+import { readdir, removeFile } from "../../storage/fs.ts";
+import { requestsDir, type StatePaths } from "../../storage/paths.ts";
 
 /** Asks a lock holder, on any host, to stop its pipeline. */
 export interface StopRequest {

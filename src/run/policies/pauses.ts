@@ -1,10 +1,10 @@
 import { basename, dirname } from "node:path";
-import { SchedError, StoreError } from "../errors.ts";
-import { connectorIdError, type PipelineScope, scopeLabel } from "../pipeline-id.ts";
-import { ensureDirectory } from "../storage/directory.ts";
-import { readStateFile, removeStateFile, writeStateFile } from "../storage/file.ts";
-import { pauseFile, type StatePaths } from "../storage/paths.ts";
-import { renderInstant } from "../text/format-time.ts";
+import { SchedError, StoreError } from "../../errors.ts";
+import { connectorIdError, type PipelineScope, scopeLabel } from "../../pipeline-id.ts";
+import { ensureDirectory } from "../../storage/directory.ts";
+import { readStateFile, removeStateFile, writeStateFile } from "../../storage/file.ts";
+import { pauseFile, type StatePaths } from "../../storage/paths.ts";
+import { renderInstant } from "../../text/format-time.ts";
 import { listPausesDir, listTargetDir } from "./pause-files.ts";
 
 const ENDING = ".json";

@@ -1,9 +1,9 @@
 import { basename, join } from "node:path";
-import { errorCode } from "../errors.ts";
-import type { PipelineId, PipelineScope } from "../pipeline-id.ts";
-import { readdir } from "../storage/fs.ts";
-import { pauseFile, pausesDir, type StatePaths } from "../storage/paths.ts";
-import { ioError } from "../storage/store-error.ts";
+import { errorCode } from "../../errors.ts";
+import type { PipelineId, PipelineScope } from "../../pipeline-id.ts";
+import { readdir } from "../../storage/fs.ts";
+import { pauseFile, pausesDir, type StatePaths } from "../../storage/paths.ts";
+import { ioError } from "../../storage/store-error.ts";
 
 /** The names in a directory; none if it does not exist. */
 async function namesIn(directory: string): Promise<readonly string[]> {

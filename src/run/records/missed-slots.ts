@@ -1,7 +1,7 @@
-import { newRunId } from "../history/record.ts";
-import { dueBetween } from "../slots/due.ts";
-import { dueTimes, machineZoneNow } from "./checks/slot.ts";
-import type { RunContext } from "./context.ts";
+import { newRunId } from "../../history/record.ts";
+import { dueBetween } from "../../slots/due.ts";
+import { dueTimes, machineZoneNow } from "../checks/slot.ts";
+import type { RunContext } from "../context.ts";
 import { recordOf } from "./record.ts";
 
 /** The due times in (after, upTo], and the reason why nothing runs for them. */

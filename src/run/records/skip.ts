@@ -1,5 +1,5 @@
-import { entryLabel } from "../pipeline-id.ts";
-import type { RunContext, Skip } from "./context.ts";
+import { entryLabel } from "../../pipeline-id.ts";
+import type { RunContext, Skip } from "../context.ts";
 import { cronicleReadsJson, renderLabel } from "./cronicle-job.ts";
 import { recordOf } from "./record.ts";
 

@@ -1,5 +1,5 @@
-import type { SkipReason } from "../history/record.ts";
-import type { PipelineId } from "../pipeline-id.ts";
+import type { SkipReason } from "../../history/record.ts";
+import type { PipelineId } from "../../pipeline-id.ts";
 
 /** The reason why PipelineWise refused to run a pipeline. */
 export type PipelinewiseRefusal =

@@ -1,11 +1,11 @@
 import { dirname } from "node:path";
-import type { Host } from "../host.ts";
-import { entryKey, entryLabel } from "../pipeline-id.ts";
-import { ensureDirectory } from "../storage/directory.ts";
-import { readStateFile, writeStateFile } from "../storage/file.ts";
-import { notDueWarningFile, type StatePaths, zoneWarningFile } from "../storage/paths.ts";
-import { MINUTE_MS } from "../time-units.ts";
-import type { RunPlan } from "./plan.ts";
+import type { Host } from "../../host.ts";
+import { entryKey, entryLabel } from "../../pipeline-id.ts";
+import { ensureDirectory } from "../../storage/directory.ts";
+import { readStateFile, writeStateFile } from "../../storage/file.ts";
+import { notDueWarningFile, type StatePaths, zoneWarningFile } from "../../storage/paths.ts";
+import { MINUTE_MS } from "../../time-units.ts";
+import type { RunPlan } from "../plan.ts";
 
 /** Writes a warning on stderr, unless the file says that this was done today. */
 async function warnOnceADay(

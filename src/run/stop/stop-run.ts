@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { errorCode } from "../errors.ts";
-import type { Host } from "../host.ts";
-import type { LockView, TokenView } from "../lock/inspect.ts";
-import { type TaggedProcesses, uptimeMs } from "../lock/processes.ts";
-import { LOCK_TIMING, type LockTiming } from "../lock/timing.ts";
-import { isProcessRunning } from "../system/proc.ts";
-import { renderDuration } from "../text/format-time.ts";
-import { reapRun } from "./lost-runs.ts";
-import type { PipelineStore } from "./pipeline-store.ts";
-import { WAKE_SIGNAL } from "./process/watch-stop-requests.ts";
+import { errorCode } from "../../errors.ts";
+import type { Host } from "../../host.ts";
+import type { LockView, TokenView } from "../../lock/inspect.ts";
+import { type TaggedProcesses, uptimeMs } from "../../lock/processes.ts";
+import { LOCK_TIMING, type LockTiming } from "../../lock/timing.ts";
+import { isProcessRunning } from "../../system/proc.ts";
+import { renderDuration } from "../../text/format-time.ts";
+import type { PipelineStore } from "../pipeline-store.ts";
+import { WAKE_SIGNAL } from "../process/watch-stop-requests.ts";
+import { reapRun } from "../records/lost-runs.ts";
 import type { StopRequest } from "./stop-requests.ts";
 
 /** The user or the start that acts on a run from outside, and the reason. */
@@ -161,7 +161,7 @@ async function stopContainers(
   isDead: () => Promise<boolean>,
 ): Promise<boolean> {
   if (store.lock.id.isWaiter === true) return false;
-  const { findInstalledContainers } = await import("./containers/installed.ts");
+  const { findInstalledContainers } = await import("../containers/installed.ts");
   const found = await findInstalledContainers(store, host);
   // A run that has started since has containers too.
   if (found.length === 0 || !(await isDead())) return false;
@@ -175,6 +175,11 @@ async function stopContainers(
 const stillAlive = (left: readonly number[]): StopResult => ({
   kind: "alive",
   summary: `is still running: could not kill ${left.join(", ")}`,
+});
+
+const stillLocked = ({ store: { lock } }: StopContext, { pid }: TokenView): StopResult => ({
+  kind: "alive",
+  summary: `is still running: its wrapper (pid ${pid}) has ended, but other processes hold its lock. Find and end them as root: fuser -v ${lock.kernelLockFile}`,
 });
 
 /** Describes how a run ended, according to its record. */
@@ -246,19 +251,18 @@ export async function stopOwnRun(context: StopContext, options: StopOptions): Pr
       if (left.length > 0) return stillAlive(left);
       ended = true;
     } else if (view.state.kind === "hidden") {
-      return {
-        kind: "alive",
-        summary: `is still running: its wrapper (pid ${view.pid}) has ended, but processes of another user hold its lock. Find and end them as root: fuser -v ${store.lock.kernelLockFile}`,
-      };
+      return stillLocked(context, view);
     } else if (view.state.kind === "dead") {
       if (await stopContainers(context, options, () => lock.has(view.token))) ended = true;
       const how = ended
         ? `its remaining processes were stopped by ${renderActor(options)}`
         : `found by stop, on host ${host.name}`;
-      await reapRun(store, { lock, view, how, as: "reap" });
-      if (ended)
-        return { kind: "gone", summary: "has ended; its wrapper had already died, so the run is recorded as lost" };
-      return { kind: "idle", summary: "is not running: its wrapper had died, and the run is recorded as lost" };
+      const { taken, record } = await reapRun(store, { lock, view, how, as: "reap" });
+      if (!taken && (await lock.has(view.token))) return stillLocked(context, view);
+      const recorded = record === undefined ? "its lock was removed" : "the run is recorded as lost";
+      return ended
+        ? { kind: "gone", summary: `has ended; its wrapper had already died, so ${recorded}` }
+        : { kind: "idle", summary: `is not running: its wrapper had died, and ${recorded}` };
     } else {
       const result = await stopByRequest(context, { lock, view, options });
       if (result !== undefined) return result;

@@ -1,10 +1,10 @@
-import type { OutcomeKind, RunRecord } from "../history/record.ts";
-import { entryOf, type LastRuns } from "../history/store.ts";
-import type { Host } from "../host.ts";
-import type { LockView, TokenView } from "../lock/inspect.ts";
-import type { DeadHolder } from "../lock/lock.ts";
-import { DEFAULT_COMMAND, entryLabel } from "../pipeline-id.ts";
-import type { PipelineStore } from "./pipeline-store.ts";
+import type { OutcomeKind, RunRecord } from "../../history/record.ts";
+import { entryOf, type LastRuns } from "../../history/store.ts";
+import type { Host } from "../../host.ts";
+import type { LockView, TokenView } from "../../lock/inspect.ts";
+import type { DeadHolder } from "../../lock/lock.ts";
+import { DEFAULT_COMMAND, entryLabel } from "../../pipeline-id.ts";
+import type { PipelineStore } from "../pipeline-store.ts";
 
 const PURPOSE = /^([a-z0-9_]+)(?:#([a-z0-9_-]+))?(?: (\S+))?$/;
 
@@ -20,6 +20,13 @@ export function parsePurpose(text = ""): Purpose {
   const [, command = DEFAULT_COMMAND, entry, slot] = PURPOSE.exec(text) ?? [];
   return { command, entry, slot };
 }
+
+const OTHER_WORK = ["import_config", "restore_state"] as const;
+/** Work of this program that has the lock of a pipeline but is not a run, as its owner record names it. */
+export type OtherWork = (typeof OTHER_WORK)[number];
+
+/** Whether an owner record is that of other work than a run, which has no run record and no log. */
+const isOtherWork = ({ task }: DeadHolder): boolean => OTHER_WORK.some((work) => work === task);
 
 const LEFT_OUTCOMES: readonly OutcomeKind[] = ["succeeded", "failed", "timed-out", "stopped"];
 
@@ -76,12 +83,14 @@ export interface DeadRun {
  * Finds the record of a dead run. Reads only.
  *
  * @param how text for a record that does not exist yet: who found the run, and how
+ * @returns `undefined` if the holder was not a run
  */
 export async function findDeadRun(
   store: PipelineStore,
   dead: DeadHolder,
   { how, runs }: { readonly how: string } & Pick<LastRuns, "runs">,
-): Promise<DeadRun> {
+): Promise<DeadRun | undefined> {
+  if (isOtherWork(dead)) return undefined;
   const lost = lostRecord(store, dead, how);
   const own = [...runs.values()].find(({ id }) => id === lost.id) ?? (await findOwnRecord(store, lost));
   return { record: own ?? lost, isRecorded: own !== undefined };
@@ -92,17 +101,20 @@ export async function findDeadRun(
  * the run itself. Only the process that removed the run's token calls this, and it must report a lost run to a person.
  *
  * @param how text for the record: who found the run, and how
+ * @returns `undefined` if the holder was not a run, so nothing is recorded
  */
-export async function recordLost(store: PipelineStore, dead: DeadHolder, how: string): Promise<RunRecord> {
-  const { record, isRecorded } = await findDeadRun(store, dead, { how, ...(await store.readNewest()) });
+export async function recordLost(store: PipelineStore, dead: DeadHolder, how: string): Promise<RunRecord | undefined> {
+  const found = await findDeadRun(store, dead, { how, ...(await store.readNewest()) });
+  if (found === undefined) return undefined;
+  const { record, isRecorded } = found;
   if (!isRecorded) await store.history.append(record);
   await store.recordNewest(record, { holdsLock: false });
   return record;
 }
 
 /** Says on stderr, so that cron mails it, that a run was lost. Nothing if the run left its end. */
-export function showLost({ stderr }: Pick<Host, "stderr">, record: RunRecord): void {
-  if (record.outcome !== "lost") return;
+export function showLost({ stderr }: Pick<Host, "stderr">, record: RunRecord | undefined): void {
+  if (record?.outcome !== "lost") return;
   const log = record.log === undefined ? "" : `; log: ${record.log}`;
   stderr.write(
     `pipelinewise-sched: ${entryLabel(entryOf(record))}: the run of ${record.startedAt} on host ${record.host} was lost: ${record.detail}${log}\n`,
@@ -117,7 +129,7 @@ const NEWEST = 100;
  * released.
  */
 async function findOwnRecord({ paths }: PipelineStore, { id, tap, target }: RunRecord): Promise<RunRecord | undefined> {
-  const { readHistory } = await import("../history/read.ts");
+  const { readHistory } = await import("../../history/read.ts");
   const { runs } = await readHistory(paths, { tap, target, limit: NEWEST });
   return runs.find((record) => record.id === id);
 }
@@ -131,7 +143,11 @@ interface ReapOptions {
   readonly as: "reap" | "force";
 }
 
-/** Removes the token of a dead run and records the run as lost, unless another process removed the token first. */
+/**
+ * Removes the token of a dead run and records the run as lost, unless another process removed the token first.
+ *
+ * @returns the record; `undefined` also if the holder was not a run
+ */
 export async function reapRun(
   store: PipelineStore,
   { lock, view, how, as }: ReapOptions,

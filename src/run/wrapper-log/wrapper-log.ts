@@ -1,8 +1,8 @@
 import { constants } from "node:fs";
-import type { Host } from "../host.ts";
-import { type OpenFile, open } from "../storage/fs.ts";
-import { type StatePaths, wrapperLogFile } from "../storage/paths.ts";
-import { ioError } from "../storage/store-error.ts";
+import type { Host } from "../../host.ts";
+import { type OpenFile, open } from "../../storage/fs.ts";
+import { type StatePaths, wrapperLogFile } from "../../storage/paths.ts";
+import { ioError } from "../../storage/store-error.ts";
 import type { Log, LogFields } from "./log-writer.ts";
 
 /**

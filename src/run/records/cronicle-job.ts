@@ -1,4 +1,4 @@
-import type { Host } from "../host.ts";
+import type { Host } from "../../host.ts";
 
 /**
  * Whether the output of this process goes to Cronicle's Shell Script plugin, and the plugin takes each line that is a

@@ -1,5 +1,5 @@
-import type { RunRecord } from "../history/record.ts";
-import type { RunContext } from "./context.ts";
+import type { RunRecord } from "../../history/record.ts";
+import type { RunContext } from "../context.ts";
 
 /** The record of a start that ends now. */
 export function recordOf(

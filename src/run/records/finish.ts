@@ -1,9 +1,10 @@
-import { errorMessage } from "../errors.ts";
-import type { RunRecord } from "../history/record.ts";
-import { entryLabel } from "../pipeline-id.ts";
-import { maskValues } from "../text/mask.ts";
-import type { EndedRun, RunEnd } from "./attempt.ts";
-import type { LockedRun, Refusal, RunContext } from "./context.ts";
+import { errorMessage } from "../../errors.ts";
+import type { RunRecord } from "../../history/record.ts";
+import { entryLabel } from "../../pipeline-id.ts";
+import { maskValues } from "../../text/mask.ts";
+import type { EndedRun, RunEnd } from "../attempt.ts";
+import type { EarlyStop } from "../checks/acquire-lock.ts";
+import type { LockedRun, Refusal, RunContext } from "../context.ts";
 import {
   judgeEnd,
   type RunEnding,
@@ -11,13 +12,12 @@ import {
   renderEnd,
   renderReport,
   renderTail,
-  type StopCause,
   startFailureCode,
-} from "./outcome.ts";
-import { keepStateCopy } from "./policies/state-file.ts";
-import type { StartedPipeline } from "./process/start.ts";
+} from "../outcome.ts";
+import { keepStateCopy } from "../policies/state-file.ts";
+import type { StartedPipeline } from "../process/start.ts";
+import { configuredSecrets, environmentSecrets } from "../secrets.ts";
 import { recordOf } from "./record.ts";
-import { configuredSecrets, environmentSecrets } from "./secrets.ts";
 import { recordSkip } from "./skip.ts";
 
 /** Reports an error that does not change the outcome of the run. */
@@ -27,13 +27,14 @@ export function reportFault({ host, log }: LockedRun, what: string, error: unkno
 }
 
 /** Records a start that was asked to stop while it waited for the lock. It has no lock, so it is not the newest run. */
-export async function recordStoppedEarly(context: RunContext, cause: StopCause): Promise<number> {
-  const { host, plan, store } = context;
+export async function recordStoppedEarly(context: RunContext, { cause, leavesSlotOpen }: EarlyStop): Promise<number> {
+  const { host, plan, store, slot, id } = context;
   const outcome = judgeEnd(0, cause, plan.output);
   const detail = `${outcome.summary} before it started`;
   host.stderr.write(`pipelinewise-sched: ${entryLabel(plan.entry)} ${detail}\n`);
   const { kind, exitCode } = outcome;
   await store.history.append(recordOf(context, { outcome: kind, exitCode, detail }));
+  if (slot !== undefined && !leavesSlotOpen) await store.slots.recordSkipped({ slot, run: id });
   return outcome.callerCode;
 }
 
@@ -109,7 +110,7 @@ async function recordEnd(
 async function noteSuccess(run: LockedRun): Promise<void> {
   if (run.plan.order?.isFollowed !== true) return;
   try {
-    const { writeSucceeded } = await import("./policies/after-files.ts");
+    const { writeSucceeded } = await import("../policies/after-files.ts");
     await writeSucceeded(run.plan.paths, run.plan.entry, { run: run.id, uid: run.host.uid });
   } catch (error) {
     reportFault(run, "could not note the success for the entries that run after this one", error);
@@ -143,7 +144,7 @@ async function startAfterHooks(run: LockedRun, record: RunRecord): Promise<void>
   const { hooks } = run.plan.policies;
   if (hooks === undefined) return;
   try {
-    const { runAfterHooks } = await import("./policies/hooks.ts");
+    const { runAfterHooks } = await import("../policies/hooks.ts");
     await runAfterHooks(run, hooks, record);
   } catch (error) {
     reportFault(run, "could not run the hooks after the run", error);
