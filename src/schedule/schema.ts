@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
 import type { Cron } from "../cron/expression.ts";
 import { CONNECTOR_ID, connectorIdError, ENTRY_COMMANDS, NAME, nameError } from "../pipeline-id.ts";
+import { alerts } from "./alert-schema.ts";
 import { policies } from "./policy-schema.ts";
 import { retention } from "./retention-schema.ts";
 import { duration, limit, listOf, text } from "./schema-parts.ts";
@@ -209,6 +210,7 @@ const pipeline = z
         }),
       ),
     ),
+    alerts: z.optional(z.literal(["off"]).check(z.meta({ description: "off: no alert is sent about this entry." }))),
     ...policies,
     airflow: z.optional(pipelineAirflow),
   })
@@ -322,6 +324,7 @@ export const ScheduleFile = z
     limits: z.optional(limits),
     retention: z.optional(retention),
     metrics: z.optional(metrics),
+    alerts: z.optional(alerts),
     airflow: z.optional(airflow),
     cronicle: z.optional(cronicle),
     systemd: z.optional(systemd),
@@ -369,6 +372,7 @@ const MISSING: Readonly<Record<string, string>> = {
   output: "Add `output: TEXT`, a part of the message.",
   pipelines: 'Add at least one entry: `pipelines: [{tap: my_tap, target: my_target, cron: "0 * * * *"}]`.',
   file: "Add `file: PATH`, a file whose name ends in .prom.",
+  when: "Add `when: [failed, recovered]`, the events that are sent.",
   wait: "Add `wait: 20m`, the longest time to wait.",
   "cronicle.url": "Add `url: http://HOST:3012`, the URL of Cronicle.",
   "cronicle.key": `Add \`key: "\${file:PATH}"\`, the file that contains the API key.`,
