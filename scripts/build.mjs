@@ -24,6 +24,25 @@ const withoutUnused = {
   load: (id) => ({ "\0empty": "module.exports = {};", "\0empty-function": "module.exports = () => {};" })[id] ?? null,
 };
 
+const EXPORT = /Object\.defineProperty\(exports,"(\w+)",\{enumerable:!0,get:function\(\)\{return ([\w$]+)\}\}\)/g;
+
+/**
+ * Defines the exports of each chunk with one function. The two hundred of the start chunk, written out, are a tenth of
+ * what a start reads. They are the end of a chunk, so its source map stays right.
+ */
+const withShortExports = {
+  name: "short-exports",
+  generateBundle(_options, bundle) {
+    const define = "function __export(name,get){Object.defineProperty(exports,name,{enumerable:!0,get})}";
+    for (const chunk of Object.values(bundle)) {
+      if (chunk.type !== "chunk") continue;
+      const [code, comment] = chunk.code.split(/(?=\n\/\/# sourceMappingURL=\S+$)/);
+      const short = code.replace(EXPORT, '__export("$1",()=>$2)');
+      if (short !== code) chunk.code = `${short}${define}${comment}`;
+    }
+  },
+};
+
 const build = await rolldown({
   input: Object.fromEntries(["run", "tend", "main"].map((name) => [name, join(root, `src/cli/entry/${name}.ts`)])),
   platform: "node",
@@ -35,7 +54,7 @@ const build = await rolldown({
       yaml: join(root, "node_modules/yaml/browser/dist/index.js"),
     },
   },
-  plugins: [withoutUnused],
+  plugins: [withoutUnused, withShortExports],
   transform: { target: "node20", define: { PROGRAM_VERSION: JSON.stringify(version) } },
   treeshake: { moduleSideEffects: false },
 });

@@ -19,6 +19,8 @@ export interface Hooks {
 export interface Policies {
   /** `false`: the entry is paused in the schedule file. */
   readonly enabled?: false | undefined;
+  /** `false`: no alert is sent about the entry. */
+  readonly alerts?: false | undefined;
   /** Longest time that the pipeline may run. */
   readonly timeoutMs?: number | undefined;
   /** A run that has been running for longer counts as overdue. It is not stopped. */

@@ -1,6 +1,7 @@
 import { dirname } from "node:path";
 import { SchedError } from "../errors.ts";
 import type { Host } from "../host.ts";
+import { addressReader } from "../run/alerts.ts";
 import { type EnvironmentFault, REFERENCE, readEnvironment } from "../run/process/environment.ts";
 import type { Diagnostic } from "../schedule/diagnostic.ts";
 import type { Schedule } from "../schedule/schedule.ts";
@@ -47,6 +48,32 @@ export async function environmentWarnings(
     }),
   );
   return [...ofRuns, ...(await modeWarnings(env, directory, host))];
+}
+
+/**
+ * Warnings about addresses of receivers that cannot be read. They are not errors, because the runs may be on another
+ * machine. The warnings show no addresses.
+ */
+export async function addressWarnings(
+  { alerts = [], pipelinewise: { envFile, configDir }, source }: Schedule,
+  host: Host,
+  { flag }: Pick<ConfigDirOptions, "flag"> = {},
+): Promise<readonly Diagnostic[]> {
+  const warnings: Diagnostic[] = [];
+  for (const [index, { receiver }] of alerts.entries()) {
+    try {
+      const directory = dirname(source.path);
+      const wish = { flag, file: configDir === undefined ? undefined : { value: configDir, directory } };
+      const owned = envFile === undefined ? "" : configDirPath(host, wish);
+      await addressReader({ configDir: owned, source, envFile }, host)(receiver.url);
+    } catch (error) {
+      if (!(error instanceof SchedError)) throw error;
+      const { message, hint } = error;
+      const path = ["alerts", index, receiver.kind];
+      warnings.push({ severity: "warning", path, message: `no alert could be sent: ${message}`, hint });
+    }
+  }
+  return warnings;
 }
 
 const READABLE_BY_ALL = 0o004;

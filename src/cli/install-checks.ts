@@ -10,7 +10,7 @@ import type { Schedule } from "../schedule/schedule.ts";
 import { configDirOf, type InstallJob, type Scheduler } from "../schedulers/scheduler.ts";
 import { absolutePath } from "../storage/config-dir.ts";
 import { lastingPathWarnings } from "../system/lasting-path.ts";
-import { environmentWarnings } from "./environment-warnings.ts";
+import { addressWarnings, environmentWarnings } from "./environment-warnings.ts";
 
 /** The problems that the checks of an install found. `install` refuses each error, and `validate` shows it. */
 interface InstallChecks {
@@ -44,6 +44,7 @@ export async function checkInstall(
       ...scheduler.check(job),
       ...lintSharedMinutes(schedule.pipelines, { machineZone: job.machineZone, now: job.at }),
       ...(await environmentWarnings(schedule, host, { flag: configDirOf(job) })),
+      ...(await addressWarnings(schedule, host, { flag: configDirOf(job) })),
     ],
     ofMachine: [
       ...("fault" in command ? [command.fault] : []),

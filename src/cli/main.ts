@@ -88,6 +88,11 @@ const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import("./commands/prune.ts")).addPrune,
   },
   {
+    name: "alerts",
+    description: "send the alerts that wait",
+    load: async () => (await import("./commands/alerts.ts")).addAlerts,
+  },
+  {
     name: "tend",
     description: "do what must be done although no pipeline runs; a scheduler starts it every five minutes",
     load: async () => (await import("./commands/tend.ts")).addTend,

@@ -39,6 +39,7 @@ export function compileSchedule(
     limits: schedule.limits,
     retention: schedule.retention,
     metrics: metricsFile === undefined ? undefined : { file: metricsFile },
+    alerts: schedule.alerts,
     entries: schedule.pipelines.map((pipeline) => compileEntry(pipeline, known.get(entryPath(pipeline)), at)),
   };
 }

@@ -13,72 +13,24 @@ import {
   type OverlapPolicy,
   type Policies,
   RETRY_OUTCOMES,
-  type Retention,
   type RetryPolicy,
 } from "../policies.ts";
+import {
+  absolute,
+  type Fields,
+  GarbledError,
+  instant,
+  list,
+  number,
+  object,
+  oneOf,
+  optional,
+  optionalNumber,
+  record,
+  string,
+  word,
+} from "./decode-values.ts";
 import type { OnScheduler, StoredEntry, StoredInstall, StoredSchedule, ZoneRecord } from "./schedule.ts";
-
-/** A stored file has an invalid part, which the message names. */
-class GarbledError extends Error {}
-
-type Fields = Readonly<Record<string, unknown>>;
-
-function object(value: unknown, at: string): Fields {
-  if (typeof value !== "object" || value === null || Array.isArray(value))
-    throw new GarbledError(`${at} is not an object`);
-  return value as Fields; // Decoded JSON: an object that is not a list has string keys.
-}
-
-function number(value: unknown, at: string): number {
-  if (typeof value !== "number") throw new GarbledError(`${at} is not a number`);
-  return value;
-}
-
-function string(value: unknown, at: string): string {
-  if (typeof value !== "string") throw new GarbledError(`${at} is not a string`);
-  return value;
-}
-
-const optional = (value: unknown, at: string): string | undefined =>
-  value === undefined ? undefined : string(value, at);
-
-function list<T>(value: unknown, at: string, decode: (item: unknown, at: string) => T): readonly T[] {
-  if (!Array.isArray(value)) throw new GarbledError(`${at} is not a list`);
-  return value.map((item, index) => decode(item, `${at}[${index}]`));
-}
-
-function record<T>(value: unknown, at: string, decode: (item: unknown, at: string) => T): Readonly<Record<string, T>> {
-  const fields = Object.entries(object(value, at));
-  return Object.fromEntries(fields.map(([key, item]) => [key, decode(item, `${at}.${key}`)]));
-}
-
-function instant(value: unknown, at: string): string {
-  const text = string(value, at);
-  if (Number.isNaN(Date.parse(text))) throw new GarbledError(`${at} is not an instant`);
-  return text;
-}
-
-function word(value: unknown, at: string, faultOf: (word: string) => string | undefined): string {
-  const text = string(value, at);
-  const fault = faultOf(text);
-  if (fault !== undefined) throw new GarbledError(`${at} ${fault}`);
-  return text;
-}
-
-function absolute(value: unknown, at: string): string {
-  const path = string(value, at);
-  if (!path.startsWith("/")) throw new GarbledError(`${at} is not an absolute path`);
-  return path;
-}
-
-function oneOf<T extends string>(value: unknown, at: string, known: readonly T[]): T {
-  const word = known.find((one) => one === value);
-  if (word === undefined) throw new GarbledError(`${at} is not one of ${known.join(", ")}`);
-  return word;
-}
-
-const optionalNumber = (value: unknown, at: string): number | undefined =>
-  value === undefined ? undefined : number(value, at);
 
 function decodeHook(value: unknown, at: string): Hook {
   const { command, timeoutMs } = object(value, at);
@@ -91,6 +43,7 @@ function decodePolicies(value: unknown, at: string): Policies {
   if (enabled !== undefined && enabled !== false) throw new GarbledError(`${at}.enabled is not false`);
   return {
     enabled,
+    alerts: policies["alerts"] as false | undefined, // Only `false` has a meaning.
     timeoutMs: optionalNumber(policies["timeoutMs"], `${at}.timeoutMs`),
     runningLongerThanMs: optionalNumber(policies["runningLongerThanMs"], `${at}.runningLongerThanMs`),
     freshWithinMs: optionalNumber(policies["freshWithinMs"], `${at}.freshWithinMs`),
@@ -123,11 +76,6 @@ function decodeLimits(value: unknown, at: string): Limits {
     source: record(limits["source"], `${at}.source`, number),
     queueMs: number(limits["queueMs"], `${at}.queueMs`),
   };
-}
-
-function decodeRetention(value: unknown, at: string): Retention {
-  const { logsMs, historyMs } = object(value, at);
-  return { logsMs: number(logsMs, `${at}.logsMs`), historyMs: number(historyMs, `${at}.historyMs`) };
 }
 
 const decodeOverlap = (value: unknown, at: string): OverlapPolicy =>
@@ -203,11 +151,13 @@ export function decodeStoredSchedule(text: string, name: string): StoredSchedule
     env: record(file["env"], "env", string),
     envFile: file["envFile"] === undefined ? undefined : absolute(file["envFile"], "envFile"),
     limits: file["limits"] === undefined ? undefined : decodeLimits(file["limits"], "limits"),
-    retention: file["retention"] === undefined ? undefined : decodeRetention(file["retention"], "retention"),
     metrics:
       file["metrics"] === undefined
         ? undefined
         : { file: absolute(object(file["metrics"], "metrics")["file"], "metrics.file") },
+    // `decode-later.ts` decodes these where they are used.
+    retention: file["retention"],
+    alerts: file["alerts"],
     entries: list(file["entries"], "entries", decodeEntry),
   };
 }

@@ -1,6 +1,6 @@
 import type { ZoneTable } from "../cron/zone-table.ts";
 import type { EntryId, FastSyncName, PipelineId } from "../pipeline-id.ts";
-import type { Limits, Policies, Retention } from "../policies.ts";
+import type { Limits, Policies } from "../policies.ts";
 
 /** One entry as a run needs it: a scheduled start reads no YAML. */
 export interface StoredEntry extends EntryId {
@@ -35,10 +35,12 @@ export interface StoredSchedule {
   readonly envFile?: string | undefined;
   /** Absent: none. */
   readonly limits?: Limits | undefined;
-  /** Absent: nothing is removed by itself. */
-  readonly retention?: Retention | undefined;
   /** Absent: `tend` writes no metrics. */
   readonly metrics?: MetricsFile | undefined;
+  /** How long files are kept, not yet decoded: `retentionOf` reads it. Absent: nothing is removed by itself. */
+  readonly retention?: unknown;
+  /** The alert rules, not yet decoded: `alertRulesOf` reads them. Absent: none. */
+  readonly alerts?: unknown;
   readonly entries: readonly StoredEntry[];
 }
 

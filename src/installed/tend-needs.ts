@@ -1,16 +1,18 @@
-import type { Policies, Retention } from "../policies.ts";
+import type { Policies } from "../policies.ts";
 
 /** The parts of a schedule that decide whether it is tended: of a schedule file or of a stored schedule. */
 export interface TendedSchedule {
   readonly metrics?: object | undefined;
+  readonly alerts?: unknown;
   readonly entries: readonly { readonly policies?: Policies | undefined }[];
-  readonly retention?: Retention | undefined;
+  readonly retention?: unknown;
 }
 
 /** The features that need `tend`. A new one is one line. */
 const FEATURES: readonly ((schedule: TendedSchedule) => boolean)[] = [
-  ({ retention }) => retention !== undefined,
   ({ metrics }) => metrics !== undefined,
+  ({ alerts }) => alerts !== undefined,
+  ({ retention }) => retention !== undefined,
 ];
 
 /** Whether a scheduler must tend a schedule, because the schedule uses a feature that works without a run. */

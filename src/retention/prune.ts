@@ -1,6 +1,7 @@
 import { relative } from "node:path";
 import { DEFAULT_RETENTION } from "../default-retention.ts";
 import { errorCode, errorMessage } from "../errors.ts";
+import { retentionOf } from "../installed/decode-later.ts";
 import { listStored } from "../installed/store.ts";
 import type { Retention } from "../policies.ts";
 import { rmdir, unlink } from "../storage/fs.ts";
@@ -29,7 +30,7 @@ export interface Pruned {
  * longest time counts, because they share the directory.
  */
 export async function readRetention({ paths, host }: Pick<ExpiryContext, "paths" | "host">): Promise<Retention> {
-  const written = (await listStored(paths, host)).flatMap(({ storedSchedule }) => storedSchedule.retention ?? []);
+  const written = (await listStored(paths, host)).flatMap(({ storedSchedule }) => retentionOf(storedSchedule) ?? []);
   if (written.length === 0) return DEFAULT_RETENTION;
   return {
     logsMs: Math.max(...written.map(({ logsMs }) => logsMs)),

@@ -1,4 +1,4 @@
-import { StoreError } from "../errors.ts";
+import { errorMessage, StoreError } from "../errors.ts";
 import { LOCK_TIMING } from "../lock/timing.ts";
 import { entryLabel } from "../pipeline-id.ts";
 import type { SlotClaim } from "../slots/store.ts";
@@ -49,6 +49,7 @@ async function executeUnlessHeld(context: RunContext, signals: StopSignals): Pro
     exitCode = await executeLocked(run);
   } finally {
     await releaseLock(run);
+    await sendAlerts(run);
   }
   if (run.plan.order !== undefined) {
     const { startFollowers } = await import("./policies/after.ts");
@@ -127,10 +128,11 @@ async function executeWithSlot(run: LockedRun, stopped?: StopCause): Promise<num
 }
 
 /** Loads now what the run needs at its end, because an upgrade may replace the program's files during the run. */
-async function loadForEnd({ plan: { order, output, policies } }: LockedRun): Promise<void> {
+async function loadForEnd({ plan: { alerts, order, output, policies } }: LockedRun): Promise<void> {
   await Promise.all([
     import("../history/describe-fault.ts"),
     ...(order === undefined ? [] : [import("./policies/after.ts"), import("./policies/after-files.ts")]),
+    ...(alerts?.alerts === undefined ? [] : [import("./alerts.ts")]),
     ...(policies.hooks === undefined ? [] : [import("./policies/hooks.ts")]),
     ...(output.recordMissed ? [import("./records/missed-slots.ts")] : []),
   ]);
@@ -183,6 +185,17 @@ async function commitSlot(run: LockedRun, claim: SlotClaim | undefined): Promise
 /** Ends the claim to the slot before the lock is released. */
 async function closeSlot(run: LockedRun, claim: SlotClaim | undefined): Promise<void> {
   await claim?.close().catch((error) => reportFault(run, "could not record the slot as handled", error));
+}
+
+/** Starts the process that sends alerts, if the schedule has some to send. It costs the run nothing. */
+async function sendAlerts({ plan: { alerts, paths }, host }: LockedContext): Promise<void> {
+  if (alerts?.alerts === undefined) return;
+  try {
+    const { startSenderIfNeeded } = await import("./alerts.ts");
+    await startSenderIfNeeded({ paths, host, alerts });
+  } catch (error) {
+    host.stderr.write(`pipelinewise-sched: could not send alerts: ${errorMessage(error)}\n`);
+  }
 }
 
 /** Releases the lock. A failure does not change the outcome: the next start proves this holder dead. */

@@ -31,6 +31,7 @@ export interface PipelineLock {
 /** Everything below `.sched/` that belongs to one lock of a pipeline. */
 export interface PipelineStore {
   readonly paths: StatePaths;
+  readonly host: Host;
   readonly lock: PipelineLock;
   readonly history: HistoryStore;
   readonly lastRun: LastRunStore;
@@ -85,6 +86,7 @@ export function openPipelineStore(id: LockId, { paths, host, locks = pipelineLoc
   };
   return {
     paths,
+    host,
     history,
     lastRun,
     lock: {

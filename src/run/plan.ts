@@ -69,6 +69,9 @@ export interface OrderPlan {
   readonly isFollowed: boolean;
 }
 
+/** The schedule of an entry whose runs may give alerts, with its rules. Some may apply only to other pipelines. */
+export type AlertPlan = Pick<StoredSchedule, "name" | "alerts">;
+
 /** Everything that a run will do, as a value: `--dry-run` prints it, `run` executes it. */
 export interface RunPlan {
   readonly entry: EntryId;
@@ -92,6 +95,8 @@ export interface RunPlan {
   readonly triggeredBy?: string | undefined;
   /** Absolute paths of the programs of hooks, by their names in the schedule. */
   readonly hookPrograms?: Readonly<Record<string, string>> | undefined;
+  /** `undefined` if no alert is sent about the entry. */
+  readonly alerts?: AlertPlan | undefined;
   /** How to find the slot of the run; `undefined` for a run by hand. */
   readonly slot?: SlotPlan | undefined;
 }
@@ -221,6 +226,7 @@ export function planOf(
     times: entryTimes(entry, from?.host),
     hookPrograms,
     order: findOrder(entry, from?.storedSchedule),
+    alerts: policies.alerts === false ? undefined : from?.storedSchedule,
   };
 }
 

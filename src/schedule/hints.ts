@@ -44,6 +44,7 @@ const HINTS: Readonly<Record<string, KeyHints>> = {
   limits: { wrongType: (value) => `Write \`limits: {host: ${numberOr(4, value)}}\`.` },
   "limits.target": { wrongType: (value) => `Write \`target: {TARGET: ${numberOr(2, value)}}\`.` },
   "limits.source": { wrongType: (value) => `Write \`source: {NAME: ${numberOr(1, value)}}\`.` },
+  "alerts.when": { missing: "Add `when: [failed, recovered]`, the events that are sent." },
   "metrics.file": { missing: "Add `file: PATH`, a file whose name ends in .prom." },
   "cronicle.url": { missing: "Add `url: http://HOST:3012`, the URL of Cronicle." },
   "cronicle.key": { missing: `Add \`key: "\${file:PATH}"\`, the file that contains the API key.` },

@@ -3,6 +3,7 @@ import { DEFAULT_COMMAND, DEFAULT_SCHEDULE_NAME, type EntryCommand, isFastSync }
 import { type Limits, type OverlapPolicy, type Policies, RETRY_OUTCOMES, type RetryPolicy } from "../policies.ts";
 import { HOUR_MS, MINUTE_MS } from "../time-units.ts";
 import { checkAfter } from "./after-rules.ts";
+import { toAlertRules } from "./alert-schema.ts";
 import { type Diagnostic, type PlacedDiagnostic, placeDiagnostics } from "./diagnostic.ts";
 import { toHooks } from "./hook-schema.ts";
 import { checkLimits } from "./limit-rules.ts";
@@ -102,6 +103,7 @@ function toSchedule(
     metrics: file.metrics,
     limits: file.limits === undefined ? undefined : toLimits(file.limits),
     retention: file.retention && toRetention(file.retention),
+    alerts: file.alerts === undefined ? undefined : toAlertRules(file.alerts),
     pipelines: file.pipelines.map((pipeline, index) => ({
       ...toPipeline(pipeline),
       timezone: spelling(pipeline.timezone ?? file.timezone),
@@ -184,10 +186,12 @@ function toPolicies(
     hooks,
     enabled,
     cron,
-  }: NonNullable<ScheduleFile["defaults"]> & Pick<WrittenPipeline, "enabled" | "cron">,
+    alerts,
+  }: NonNullable<ScheduleFile["defaults"]> & Pick<WrittenPipeline, "enabled" | "cron" | "alerts">,
 ): Policies | undefined {
   const policies: Policies = {
     enabled: enabled === false ? false : undefined,
+    alerts: alerts === "off" ? false : undefined,
     timeoutMs: timeout,
     onOverlap: toOverlapPolicy(command, on_overlap),
     retries: retries && toRetryPolicy(retries),

@@ -1,3 +1,4 @@
+import type { AlertRule } from "../alert-rules.ts";
 import type { Cron } from "../cron/expression.ts";
 import type { EntryId, PipelineId } from "../pipeline-id.ts";
 import type { Limits, Policies, Retention } from "../policies.ts";
@@ -92,5 +93,7 @@ export interface Schedule {
   readonly retention?: Retention | undefined;
   /** Its file, as written (`~` not yet resolved); `undefined`: no metrics are written. */
   readonly metrics?: { readonly file: string } | undefined;
+  /** `undefined`: no alerts. */
+  readonly alerts?: readonly AlertRule[] | undefined;
   readonly pipelines: readonly Pipeline[];
 }

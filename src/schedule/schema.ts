@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
 import type { Cron } from "../cron/expression.ts";
 import { CONNECTOR_ID, connectorIdError, ENTRY_COMMANDS, NAME, nameError } from "../pipeline-id.ts";
+import { alerts } from "./alert-schema.ts";
 import { policies } from "./policy-schema.ts";
 import { retention } from "./retention-schema.ts";
 import { duration, limit, listOf, text } from "./schema-parts.ts";
@@ -209,6 +210,7 @@ const pipeline = z
         }),
       ),
     ),
+    alerts: z.optional(z.literal(["off"]).check(z.meta({ description: "off: no alert is sent about this entry." }))),
     ...policies,
     airflow: z.optional(pipelineAirflow),
   })
@@ -322,6 +324,7 @@ export const ScheduleFile = z
     limits: z.optional(limits),
     retention: z.optional(retention),
     metrics: z.optional(metrics),
+    alerts: z.optional(alerts),
     airflow: z.optional(airflow),
     cronicle: z.optional(cronicle),
     systemd: z.optional(systemd),

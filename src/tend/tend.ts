@@ -11,6 +11,11 @@ import { isDone, type PartFaults, readTended, slotAt, writeTended } from "./tend
 export const TEND_PARTS: readonly TendPart[] = [
   { name: "lost runs", load: async () => (await import("./lost-runs.ts")).recordLostRuns },
   {
+    name: "alerts",
+    load: async () => (await import("./send-alerts.ts")).sendWaitingAlerts,
+    isUsedBy: ({ alerts }) => alerts !== undefined,
+  },
+  {
     name: "metrics",
     load: async () => (await import("./write-metrics.ts")).writeMetrics,
     isUsedBy: ({ metrics }) => metrics !== undefined,

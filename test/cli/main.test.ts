@@ -34,6 +34,7 @@ test("the help names every command without loading them", async () => {
     "import",
     "state",
     "prune",
+    "alerts",
     "tend",
     "metrics",
     "unlock",

@@ -116,6 +116,7 @@ test.each<[heading: string, fields: Readonly<Record<string, true>>]>([
         limits: true,
         retention: true,
         metrics: true,
+        alerts: true,
         entries: true,
       } satisfies Record<keyof StoredSchedule, true>),
       ...({

@@ -253,7 +253,7 @@ pipelines:
       schedule.yml:3:11  timezone: "Europe/Londn" is not a known time zone
           Similar names: Europe/London.
       schedule.yml:4:1  timeout: unknown key "timeout"
-          Allowed keys: name, timezone, pipelinewise, defaults, limits, retention, airflow, cronicle, systemd, pipelines.
+          Allowed keys: name, timezone, pipelinewise, defaults, limits, retention, metrics, alerts, airflow, cronicle, systemd, pipelines.
       schedule.yml:6:10  pipelines[0].tap: expected a string, found the number 123
           Put it in quotes: "123".
       schedule.yml:7:13  pipelines[0].target: "red shift" is not a safe word

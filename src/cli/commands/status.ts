@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { alertWarnings } from "../../alerts/state.ts";
 import { readPipelineState } from "../../control/lock-state.ts";
 import { nextDue, startsAfter } from "../../control/next-due.ts";
 import { EXIT, errorCode, errorMessage, SchedError } from "../../errors.ts";
@@ -100,6 +101,13 @@ export function addStatus(command: Command, caller: Host): void {
         ...(await checkTaps(configDir, [])).map(({ message }) => message),
         ...(state?.warnings ?? []),
         ...limitations,
+        ...(state === undefined
+          ? []
+          : (
+              await Promise.all(
+                installed.map(({ storedSchedule: { name } }) => alertWarnings({ paths: state.paths, schedule: name })),
+              )
+            ).flat()),
         ...ofSchedules.flat(),
         ...new Set(
           inspections.flatMap(({ inspection }) =>

@@ -15,7 +15,6 @@ import {
   startFailureCode,
 } from "../outcome.ts";
 import { keepStateCopy } from "../policies/state-file.ts";
-import type { StartedPipeline } from "../process/start.ts";
 import { configuredSecrets, environmentSecrets } from "../secrets.ts";
 import { recordOf } from "./record.ts";
 import { recordSkip } from "./skip.ts";
@@ -64,7 +63,8 @@ async function recordRefusal(run: LockedRun, refusal: Refusal, attempts: Attempt
   const { reason, detail, hint, exitCode, output } = refusal;
   const log = output?.log;
   run.log.error("not started", { reason, detail });
-  const tail = output === undefined || plan.output.passThrough ? [] : renderTail(await readMaskedTail(run, output));
+  const text = output === undefined ? undefined : await readMaskedTail(run, output);
+  const tail = output === undefined || plan.output.passThrough ? [] : renderTail(text);
   host.stderr.write(
     [
       `pipelinewise-sched: ${entryLabel(plan.entry)} was not started: it ${detail}`,
@@ -75,6 +75,7 @@ async function recordRefusal(run: LockedRun, refusal: Refusal, attempts: Attempt
     ].join("\n"),
   );
   const record = recordOf(run, { outcome: "failed", reason, detail, exitCode, log, attempts });
+  await noteAlert(run, record, text);
   await writeRecord(run, record, "was not started");
   return exitCode;
 }
@@ -84,6 +85,7 @@ async function recordStartFailure(run: LockedRun, error: unknown, attempts: Atte
   const detail = errorMessage(error);
   run.log.error("not started", { detail });
   const record = recordOf(run, { outcome: "failed", exitCode: startFailureCode(error), detail, attempts });
+  await noteAlert(run, record, undefined);
   await writeRecord(run, record, "was not started");
   // The caller shows the error, and cron mails it.
   throw error;
@@ -93,6 +95,7 @@ async function recordEnd(
   run: LockedRun,
   { outcome, details, remarks, pipeline, attempts }: EndedRun & Pick<RunEnd, "attempts">,
 ): Promise<number> {
+  const { plan } = run;
   const { kind, exitCode, summary } = outcome;
   const detail = details.length === 0 ? undefined : details.join("; ");
   const record = recordOf(run, { outcome: kind, exitCode, detail, log: pipeline?.log.path, attempts });
@@ -100,7 +103,12 @@ async function recordEnd(
     await keepStateCopy(run);
     await noteSuccess(run);
   }
-  await reportEnd(run, { summary, remarks }, { record, environment: pipeline?.environment ?? [] });
+  const environment = pipeline?.environment ?? [];
+  const output = record.log === undefined ? undefined : { log: record.log, environment };
+  const needsTail = kind !== "succeeded" && (!plan.output.passThrough || plan.alerts?.alerts !== undefined);
+  const tail = output === undefined || !needsTail ? undefined : await readMaskedTail(run, output);
+  reportEnd(run, { summary, remarks }, { record, tail: output === undefined ? "" : tail });
+  await noteAlert(run, record, tail);
   await recordMissed(run);
   await writeRecord(run, record, summary);
   return outcome.callerCode;
@@ -151,20 +159,37 @@ async function startAfterHooks(run: LockedRun, record: RunRecord): Promise<void>
   }
 }
 
-/** Reports a run that did not succeed: with the last lines for cron's mail, or in one line if the output was shown. */
-async function reportEnd(
-  run: LockedRun,
+/**
+ * Reports a run that did not succeed: with the last lines for cron's mail, or in one line if the output was shown.
+ *
+ * @param options.tail the end of the log; `undefined` if it cannot be read
+ */
+function reportEnd(
+  { plan, host }: LockedRun,
   ending: RunEnding,
-  { record, environment }: { readonly record: RunRecord } & Pick<StartedPipeline, "environment">,
-): Promise<void> {
+  { record, tail }: { readonly record: RunRecord; readonly tail: string | undefined },
+): void {
   if (record.outcome === "succeeded") return;
-  const { plan, host } = run;
   const { log } = record;
   if (plan.output.passThrough) {
     host.stderr.write(`${renderEnd(record, ending)}${log === undefined ? "" : `; log: ${log}`}\n`);
   } else {
-    const tail = log === undefined ? "" : await readMaskedTail(run, { log, environment });
     host.stderr.write(renderReport(record, ending, tail));
+  }
+}
+
+/**
+ * Stores the end of the run for its alerts, before the record: a run that is recorded is not found again after a crash.
+ * An error does not change the outcome.
+ */
+async function noteAlert(run: LockedRun, record: RunRecord, tail: string | undefined): Promise<void> {
+  const { alerts, paths } = run.plan;
+  if (alerts?.alerts === undefined) return;
+  try {
+    const { noteEnd } = await import("../alerts.ts");
+    await noteEnd({ paths, host: run.host, alerts }, record, tail);
+  } catch (error) {
+    reportFault(run, "could not store an alert", error);
   }
 }
 

@@ -107,7 +107,12 @@ export async function recordLost(store: PipelineStore, dead: DeadHolder, how: st
   const found = await findDeadRun(store, dead, { how, ...(await store.readNewest()) });
   if (found === undefined) return undefined;
   const { record, isRecorded } = found;
-  if (!isRecorded) await store.history.append(record);
+  if (!isRecorded) {
+    // Before the record: a run that is recorded is not found again.
+    const { noteLost } = await import("../alerts.ts");
+    await noteLost(store, record);
+    await store.history.append(record);
+  }
   await store.recordNewest(record, { holdsLock: false });
   return record;
 }

@@ -1,0 +1,44 @@
+import type { PipelineId } from "./pipeline-id.ts";
+
+/** Events that an alert rule may name. */
+export const ALERT_KINDS = ["failed", "timed-out", "lost", "recovered"] as const;
+export type AlertKind = (typeof ALERT_KINDS)[number];
+
+/** Receivers of alerts, by their keys in the schedule file. */
+export const RECEIVER_KINDS = ["slack", "webhook"] as const;
+type ReceiverKind = (typeof RECEIVER_KINDS)[number];
+
+/** A receiver of alerts. */
+export interface Receiver {
+  readonly kind: ReceiverKind;
+  /** Its URL, with at least one `${file:PATH}` or `${env:NAME}`, which is read when an alert is sent. Never stored resolved. */
+  readonly url: string;
+}
+
+/** A rule of a schedule: which alerts of which pipelines one receiver gets. */
+export interface AlertRule {
+  readonly when: readonly AlertKind[];
+  readonly receiver: Receiver;
+  /** Patterns of tap ids, in which `*` is any text. Absent: all. */
+  readonly taps?: readonly string[] | undefined;
+  /** Patterns of target ids. Absent: all. */
+  readonly targets?: readonly string[] | undefined;
+  /** Time after which an alert of a state that has not changed is repeated. Absent: never. */
+  readonly remindMs?: number | undefined;
+}
+
+/** Whether a pattern, in which `*` is any text, matches an id. */
+function matchesPattern(pattern: string, id: string): boolean {
+  const parts = pattern.split("*").map((part) => part.replace(/[.+?^${}()|[\]\\-]/g, String.raw`\$&`));
+  return new RegExp(`^${parts.join(".*")}$`).test(id);
+}
+
+const matchesAny = (patterns: readonly string[] | undefined, id: string): boolean =>
+  patterns?.some((pattern) => matchesPattern(pattern, id)) ?? true;
+
+/** The rules that apply to a pipeline. */
+export const rulesFor = (rules: readonly AlertRule[], { tap, target }: PipelineId): readonly AlertRule[] =>
+  rules.filter(({ taps, targets }) => matchesAny(taps, tap) && matchesAny(targets, target));
+
+/** Identifies a receiver in state files, and names it for people: `slack ${env:SLACK_URL}`. Contains no secret. */
+export const receiverKey = ({ kind, url }: Receiver): string => `${kind} ${url}`;

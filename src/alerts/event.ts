@@ -1,0 +1,90 @@
+import { errorCode } from "../errors.ts";
+import type { EntryId } from "../pipeline-id.ts";
+import { ensureDirectory } from "../storage/directory.ts";
+import { readStateFile, removeStateFile, writeStateFile } from "../storage/file.ts";
+import { readdir } from "../storage/fs.ts";
+import type { StatePaths } from "../storage/paths.ts";
+import { ioError } from "../storage/store-error.ts";
+import { alertEventsDir, alertStateFile } from "./places.ts";
+
+/** The end of a run, for its alerts. Instants are ISO 8601 UTC. */
+export interface AlertEvent {
+  readonly entry: EntryId;
+  readonly outcome: "failed" | "timed-out" | "lost" | "succeeded";
+  readonly run: {
+    readonly id: string;
+    readonly host: string;
+    readonly startedAt: string;
+    readonly endedAt: string;
+    readonly exitCode?: number | undefined;
+    readonly log?: string | undefined;
+  };
+  readonly detail?: string | undefined;
+  /** The end of the output, secrets masked. */
+  readonly lastLines: readonly string[];
+}
+
+/** An event that is not yet processed. */
+export interface StoredEvent {
+  readonly path: string;
+  readonly event: AlertEvent;
+}
+
+/** A schedule, and where its state is. */
+export interface AlertPlace {
+  readonly paths: StatePaths;
+  readonly schedule: string;
+}
+
+/** The names of files with this ending in a directory, in order; none if it does not exist. */
+export async function listNames(directory: string): Promise<readonly string[]> {
+  try {
+    return (await readdir(directory)).filter((name) => name.endsWith(".json")).sort();
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return [];
+    throw ioError("read", directory, error);
+  }
+}
+
+/** Stores an event. Its name is that of the run, so that a run whose end is stored twice is one event. */
+export async function writeEvent({ paths, schedule }: AlertPlace, event: AlertEvent, uid: number): Promise<void> {
+  const directory = alertEventsDir(paths, schedule);
+  await ensureDirectory(paths, directory, uid);
+  await writeStateFile(`${directory}/${event.run.id}.json`, `${JSON.stringify(event)}\n`);
+}
+
+function parseEvent(text: string | undefined): AlertEvent | undefined {
+  try {
+    const value: Partial<AlertEvent> | null = text === undefined ? null : JSON.parse(text);
+    const isWhole = value?.entry !== undefined && value.run !== undefined && value.outcome !== undefined;
+    // The fields were written by this program; a garbled file fails one of the checks or does not parse.
+    return isWhole && Array.isArray(value.lastLines) ? (value as AlertEvent) : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+/** Reads the events, in the order in which their runs started. Removes a file that a power failure garbled. */
+export async function readEvents({ paths, schedule }: AlertPlace): Promise<readonly StoredEvent[]> {
+  const directory = alertEventsDir(paths, schedule);
+  const events: StoredEvent[] = [];
+  for (const name of await listNames(directory)) {
+    const path = `${directory}/${name}`;
+    const text = await readStateFile(path);
+    const event = parseEvent(text);
+    if (event !== undefined) events.push({ path, event });
+    else if (text !== undefined) await removeStateFile(path);
+  }
+  return events;
+}
+
+/**
+ * Whether the success of an entry may change a state: the schedule has an open incident of the entry, or an event that
+ * is not yet processed. A schedule whose pipelines all succeed then stores no events.
+ */
+export async function mayRecover({ paths, schedule }: AlertPlace, path: string): Promise<boolean> {
+  // The events first: they are removed after the state is written.
+  if ((await listNames(alertEventsDir(paths, schedule))).length > 0) return true;
+  return (await readStateFile(alertStateFile(paths, schedule)))?.includes(JSON.stringify(path)) ?? false;
+}

@@ -1,0 +1,130 @@
+import { parseCron } from "../cron/expression.ts";
+import { nextRuns } from "../cron/run-times.ts";
+import type { StoredEntry } from "../installed/schedule.ts";
+import { entryLabel, entryPath } from "../pipeline-id.ts";
+import { renderInstant, renderMinute } from "../text/format-time.ts";
+import type { Alert } from "./process.ts";
+
+/** A message to one receiver, as it waits in the outbox. It is version 1 of the JSON that a webhook gets. */
+export interface AlertMessage {
+  readonly version: 1;
+  /** Unique: a message that is sent twice after a crash has the same id. */
+  readonly id: string;
+  readonly schedule: string;
+  readonly alerts: readonly RenderedAlert[];
+}
+
+/** One alert of a message. Instants are ISO 8601 UTC; `null` if something is not known. */
+interface RenderedAlert {
+  readonly kind: Alert["kind"];
+  readonly tap: string;
+  readonly target: string;
+  readonly command: string;
+  /** Id of the entry. */
+  readonly entry: string | null;
+  /** Start of the first run that did not succeed. */
+  readonly since: string;
+  readonly reminder: boolean;
+  readonly run: {
+    readonly id: string;
+    readonly host: string;
+    readonly startedAt: string;
+    readonly endedAt: string;
+    readonly exitCode: number | null;
+    readonly log: string | null;
+  };
+  readonly detail: string | null;
+  readonly lastLines: readonly string[];
+  readonly nextRunAt: string | null;
+}
+
+interface RenderContext {
+  readonly id: string;
+  readonly schedule: string;
+  readonly entries: readonly StoredEntry[];
+  /** Zone of entries without a time zone. */
+  readonly machineZone: string;
+  readonly now: Date;
+}
+
+function findNextRun(entry: StoredEntry, { machineZone, now }: RenderContext): string | null {
+  const zone = entry.timezone ?? machineZone;
+  const times = entry.crons.flatMap((text) => nextRuns(parseCron(text), { zone, after: now, count: 1 }));
+  return times.sort((one, other) => one.getTime() - other.getTime())[0]?.toISOString() ?? null;
+}
+
+/** Makes the message that contains some alerts. */
+export function renderMessage(alerts: readonly Alert[], context: RenderContext): AlertMessage {
+  const entries = new Map(context.entries.map((entry) => [entryPath(entry), entry]));
+  const rendered = alerts.map(({ kind, entry, since, isReminder, last }): RenderedAlert => {
+    const stored = entries.get(entryPath(entry));
+    const { exitCode = null, log = null, ...run } = last.run;
+    return {
+      kind,
+      tap: entry.tap,
+      target: entry.target,
+      command: entry.command,
+      entry: entry.id ?? null,
+      since,
+      reminder: isReminder,
+      run: { ...run, exitCode, log },
+      detail: last.detail ?? null,
+      lastLines: last.lastLines,
+      nextRunAt: stored === undefined ? null : findNextRun(stored, context),
+    };
+  });
+  return { version: 1, id: context.id, schedule: context.schedule, alerts: rendered };
+}
+
+/** The alert in one line: `microserv_1 → redshift failed with exit code 1, since 2026-11-23 12:00Z`. */
+function headline({ kind, entry, reminder, since, run, ...id }: RenderedAlert): string {
+  const label = entryLabel({ ...id, id: entry ?? undefined });
+  if (kind === "recovered") return `${label} succeeded again; it had not succeeded since ${renderMinute(since)}`;
+  const code = kind === "failed" && run.exitCode !== null ? ` with exit code ${run.exitCode}` : "";
+  const what = { failed: "failed", "timed-out": "timed out", lost: "was lost" }[kind];
+  return `${label} ${reminder ? "still does not succeed: it " : ""}${what}${code}, since ${renderMinute(since)}`;
+}
+
+/** Slack limits a message to 50 blocks, and the text of a section to 3000 characters. */
+const DETAILED = 8;
+const LINES_PER_BLOCK = 15;
+const LISTED = 300;
+const TEXT_LENGTH = 2_800;
+
+const escapeMarkup = (text: string): string => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+const section = (text: string) => ({ type: "section", text: { type: "mrkdwn", text } });
+
+function slackDetails({ run, lastLines, nextRunAt, detail }: RenderedAlert): string {
+  const facts = [
+    `host ${run.host}, run ${run.id}, ended ${renderInstant(run.endedAt)}`,
+    ...(detail === null ? [] : [detail]),
+    ...(run.log === null ? [] : [`log: ${run.log}`]),
+    ...(nextRunAt === null ? [] : [`next run: ${renderInstant(nextRunAt)}`]),
+  ];
+  const tail = escapeMarkup(lastLines.join("\n").replaceAll("```", "'''")).slice(-TEXT_LENGTH / 2);
+  const text = escapeMarkup(facts.join("\n")).slice(0, TEXT_LENGTH / 2);
+  return tail === "" ? text : `${text}\n\`\`\`${tail}\`\`\``;
+}
+
+/** The message as Slack's incoming webhooks take it. The first alerts have their details, the others one line. */
+export function renderSlack({ schedule, alerts }: AlertMessage): object {
+  const [first] = alerts;
+  const summary = alerts.length === 1 && first !== undefined ? headline(first) : `${alerts.length} alerts of pipelines`;
+  const marked = (alert: RenderedAlert) =>
+    `${alert.kind === "recovered" ? ":white_check_mark:" : ":x:"} *${escapeMarkup(headline(alert))}*`;
+  const detailed = alerts
+    .slice(0, DETAILED)
+    .flatMap((alert) => [
+      section(marked(alert).slice(0, TEXT_LENGTH)),
+      ...(alert.kind === "recovered" ? [] : [section(slackDetails(alert))]),
+    ]);
+  const others = alerts.slice(DETAILED, LISTED).map((alert) => `• ${escapeMarkup(headline(alert))}`.slice(0, 180));
+  const lists = others.flatMap((_, at) =>
+    at % LINES_PER_BLOCK === 0 ? [section(others.slice(at, at + LINES_PER_BLOCK).join("\n"))] : [],
+  );
+  const rest = alerts.length > LISTED ? [section(`and ${alerts.length - LISTED} more`)] : [];
+  return {
+    text: `[${schedule}] ${summary}`,
+    blocks: [section(`*${escapeMarkup(`[${schedule}] ${summary}`)}*`), ...detailed, ...lists, ...rest],
+  };
+}

@@ -1,0 +1,167 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { type AlertRule, receiverKey } from "../alert-rules.ts";
+import { newRunId } from "../history/record.ts";
+import type { Host } from "../host.ts";
+import { alertRulesOf } from "../installed/decode-later.ts";
+import type { StoredSchedule } from "../installed/schedule.ts";
+import type { PipelineLocks } from "../lock/lock.ts";
+import { pipelineLocks } from "../lock/pipeline-locks.ts";
+import { removeStateFile } from "../storage/file.ts";
+import type { StatePaths } from "../storage/paths.ts";
+import { MINUTE_MS } from "../time-units.ts";
+import { type Delivery, deliver } from "./deliver.ts";
+import { type AlertPlace, readEvents } from "./event.ts";
+import { type Queued, queueMessage, readOutbox } from "./outbox.ts";
+import { alertLockOf } from "./places.ts";
+import { type Batch, hasReminderDue, processEvents } from "./process.ts";
+import { renderMessage } from "./render.ts";
+import { type AlertState, type ReceiverFault, readAlertState, writeAlertState } from "./state.ts";
+
+/** The input of a process that sends alerts. */
+export interface SendContext {
+  readonly host: Host;
+  readonly paths: StatePaths;
+  readonly schedule: StoredSchedule;
+  /** Zone of entries without a time zone. */
+  readonly machineZone: string;
+  /** Reads the references in the address of a receiver. */
+  readonly resolve: (written: string) => Promise<string>;
+  /** Ends the time in which alerts are collected. The events then wait for the next process. */
+  readonly stop?: AbortSignal | undefined;
+  /** Time after the first event in which others join its message. Replaced by tests. */
+  readonly collectMs?: number | undefined;
+  /** Replaced by tests. */
+  readonly limitMs?: number | undefined;
+  /** Replaced by tests. */
+  readonly locks?: PipelineLocks | undefined;
+}
+
+const placeOf = ({ paths, schedule }: SendContext): AlertPlace => ({ paths, schedule: schedule.name });
+const rulesOf = ({ schedule }: SendContext): readonly AlertRule[] => alertRulesOf(schedule);
+
+async function hasWork(context: SendContext): Promise<boolean> {
+  const place = placeOf(context);
+  if ((await readEvents(place)).length > 0 || (await readOutbox(place)).size > 0) return true;
+  const { incidents } = await readAlertState(place);
+  return hasReminderDue({ incidents, rules: rulesOf(context), now: context.host.now() });
+}
+
+/**
+ * Sends the alerts of a schedule: collects events, turns them into one message for each receiver, and sends the messages.
+ * One process in the cluster does this at a time. Another one ends at once, because the first looks for new events before
+ * and after it releases the lock.
+ */
+export async function sendAlerts(context: SendContext): Promise<void> {
+  const { host, paths, schedule, stop, locks = pipelineLocks() } = context;
+  const isOver = (): boolean => stop?.aborted === true;
+  for (let isNew = await hasWork(context); isNew && !isOver(); ) {
+    const startedAt = host.now();
+    const attempt = await locks.acquire(paths, alertLockOf(schedule.name), {
+      host: host.name,
+      pid: host.pid,
+      uid: host.uid,
+      runId: newRunId(startedAt),
+      startedAt,
+      limitations: [],
+    });
+    if (attempt.kind === "held") return;
+    try {
+      await collect(context);
+      if (isOver()) return;
+      await queueAlerts(context);
+      await sendQueued(context);
+    } finally {
+      await attempt.lock.release();
+    }
+    // What could not be sent waits for the next process.
+    isNew = (await readEvents(placeOf(context))).length > 0;
+  }
+}
+
+/** Waits until a minute after the first event. */
+async function collect(context: SendContext): Promise<void> {
+  const { host, stop, collectMs = MINUTE_MS } = context;
+  const events = await readEvents(placeOf(context));
+  if (events.length === 0) return;
+  const first = Math.min(...events.map(({ event }) => Date.parse(event.run.endedAt)));
+  const age = Math.max(0, host.now().getTime() - first);
+  if (age >= collectMs) return;
+  await sleep(collectMs - age, undefined, { signal: stop }).catch((error) => {
+    if (stop?.aborted !== true) throw error;
+  });
+}
+
+/** FNV-1a, 8 hexadecimal digits. */
+function shortHash(text: string): string {
+  let hash = 0x811c9dc5;
+  for (const byte of Buffer.from(text)) hash = Math.imul(hash ^ byte, 0x01000193);
+  return (hash >>> 0).toString(16).padStart(8, "0");
+}
+
+/** The same events make the same id, so that a process that is killed and its successor write one message. */
+function messageId({ receiver, alerts }: Batch, now: Date): string {
+  const [first] = alerts;
+  const time = first?.isReminder === true ? newRunId(now, () => 0) : first?.last.run.id;
+  return `${time}-${shortHash(receiverKey(receiver))}`;
+}
+
+/** Turns the events into messages. A process that is killed at any step leaves what its successor does again. */
+async function queueAlerts(context: SendContext): Promise<void> {
+  const { host, schedule, machineZone } = context;
+  const place = placeOf(context);
+  const now = host.now();
+  const stored = await readEvents(place);
+  const state = await readAlertState(place);
+  const events = stored.map(({ event }) => event);
+  const { entries } = schedule;
+  const result = processEvents({ events, incidents: state.incidents, rules: rulesOf(context), entries, now });
+  let { dropped } = state;
+  for (const batch of result.batches) {
+    const id = messageId(batch, now);
+    const message = renderMessage(batch.alerts, { id, schedule: schedule.name, entries, machineZone, now });
+    dropped += await queueMessage(place, { receiver: batch.receiver, message }, { uid: host.uid });
+  }
+  if (stored.length > 0 || result.batches.length > 0) {
+    await writeAlertState(place, { ...state, incidents: result.incidents, dropped }, host.uid);
+  }
+  for (const { path } of stored) await removeStateFile(path);
+}
+
+/** Sends the messages of one receiver, in order, until one fails. @returns the reason if the last one failed */
+async function sendTo(context: SendContext, queue: readonly Queued[]): Promise<string | undefined> {
+  let refused: string | undefined;
+  for (const { path, receiver, message } of queue) {
+    const { resolve, limitMs } = context;
+    const delivery: Delivery = await deliver(receiver, message, {
+      resolve,
+      ...(limitMs === undefined ? {} : { limitMs }),
+    });
+    if (delivery.kind === "failed" && !delivery.isFinal) return delivery.reason;
+    refused = delivery.kind === "failed" ? delivery.reason : undefined;
+    await removeStateFile(path);
+  }
+  return refused;
+}
+
+/** Sends the messages to all receivers at once, and notes which receivers fail. */
+async function sendQueued(context: SendContext): Promise<void> {
+  const { host } = context;
+  const place = placeOf(context);
+  const outbox = await readOutbox(place);
+  const known = new Set(rulesOf(context).map(({ receiver }) => receiverKey(receiver)));
+  const state = await readAlertState(place);
+  const faults: Record<string, ReceiverFault> = {};
+  for (const [key, fault] of Object.entries(state.faults)) if (known.has(key)) faults[key] = fault;
+  const sending = [...outbox].map(async ([key, queue]) => {
+    // The schedule no longer has this receiver.
+    if (!known.has(key)) return Promise.all(queue.map(({ path }) => removeStateFile(path)));
+    const reason = await sendTo(context, queue);
+    if (reason === undefined) delete faults[key];
+    else faults[key] = { reason, since: faults[key]?.since ?? host.now().toISOString() };
+    return undefined;
+  });
+  await Promise.all(sending);
+  const dropped = Object.keys(faults).length === 0 ? 0 : state.dropped;
+  const after: AlertState = { ...state, faults, dropped };
+  if (JSON.stringify(after) !== JSON.stringify(state)) await writeAlertState(place, after, host.uid);
+}

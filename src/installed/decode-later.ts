@@ -1,0 +1,41 @@
+import { ALERT_KINDS, type AlertRule, RECEIVER_KINDS } from "../alert-rules.ts";
+import { errorMessage, StoreError } from "../errors.ts";
+import type { Retention } from "../policies.ts";
+import { list, number, object, oneOf, optionalNumber, string } from "./decode-values.ts";
+import type { StoredSchedule } from "./schedule.ts";
+
+function decoded<T>(schedule: string, decode: () => T): T {
+  try {
+    return decode();
+  } catch (error) {
+    throw new StoreError(`the stored schedule ${schedule} cannot be read: ${errorMessage(error)}`, {
+      cause: error,
+      hint: "Install it again from its schedule file: `pipelinewise-sched install FILE`.",
+    });
+  }
+}
+
+function decodeAlert(value: unknown, at: string): AlertRule {
+  const { when, receiver, taps, targets, remindMs } = object(value, at);
+  const { kind, url } = object(receiver, `${at}.receiver`);
+  return {
+    when: list(when, `${at}.when`, (one, where) => oneOf(one, where, ALERT_KINDS)),
+    receiver: { kind: oneOf(kind, `${at}.receiver.kind`, RECEIVER_KINDS), url: string(url, `${at}.receiver.url`) },
+    taps: taps === undefined ? undefined : list(taps, `${at}.taps`, string),
+    targets: targets === undefined ? undefined : list(targets, `${at}.targets`, string),
+    remindMs: optionalNumber(remindMs, `${at}.remindMs`),
+  };
+}
+
+/** The alert rules of a stored schedule; none if it has no alerts. Throws a StoreError if they are garbled. */
+export const alertRulesOf = ({ name, alerts }: Pick<StoredSchedule, "name" | "alerts">): readonly AlertRule[] =>
+  alerts === undefined ? [] : decoded(name, () => list(alerts, "alerts", decodeAlert));
+
+/** The retention of a stored schedule; `undefined` if it has none. Throws a StoreError if it is garbled. */
+export const retentionOf = ({ name, retention }: Pick<StoredSchedule, "name" | "retention">): Retention | undefined =>
+  retention === undefined
+    ? undefined
+    : decoded(name, () => {
+        const { logsMs, historyMs } = object(retention, "retention");
+        return { logsMs: number(logsMs, "retention.logsMs"), historyMs: number(historyMs, "retention.historyMs") };
+      });

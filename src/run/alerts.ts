@@ -1,0 +1,119 @@
+import { spawn } from "node:child_process";
+import { dirname } from "node:path";
+import { rulesFor } from "../alert-rules.ts";
+import { type AlertEvent, listNames, mayRecover, writeEvent } from "../alerts/event.ts";
+import { alertEventsDir } from "../alerts/places.ts";
+import { errorMessage, StoreError } from "../errors.ts";
+import type { RunRecord } from "../history/record.ts";
+import { entryOf } from "../history/store.ts";
+import type { Host } from "../host.ts";
+import { alertRulesOf } from "../installed/decode-later.ts";
+import type { StoredSchedule } from "../installed/schedule.ts";
+import { listStored } from "../installed/store.ts";
+import { RUN_TOKEN_ENV } from "../lock/lock.ts";
+import { entryPath } from "../pipeline-id.ts";
+import { absolutePath } from "../storage/config-dir.ts";
+import type { StatePaths } from "../storage/paths.ts";
+import { lastLines } from "./outcome.ts";
+import type { AlertPlan } from "./plan.ts";
+import { readEnvironment } from "./process/environment.ts";
+
+interface AlertRun {
+  readonly paths: StatePaths;
+  readonly host: Host;
+  /** `undefined`: no alert is sent about the entry. */
+  readonly alerts: AlertPlan | undefined;
+}
+
+/** The outcomes that alerts know. A stop is intended, so it changes no state. */
+const OUTCOMES: Partial<Record<RunRecord["outcome"], AlertEvent["outcome"]>> = {
+  failed: "failed",
+  "timed-out": "timed-out",
+  lost: "lost",
+  "lock-lost": "lost",
+  succeeded: "succeeded",
+};
+
+/**
+ * Stores the end of a run for its alerts. Nothing is sent under the lock: `startSender` does that after the release.
+ *
+ * @param tail the end of the output, secrets masked
+ * @returns whether an event was stored
+ */
+export async function noteEnd(
+  { paths, host, alerts }: AlertRun,
+  record: RunRecord,
+  tail: string | undefined,
+): Promise<boolean> {
+  const outcome = OUTCOMES[record.outcome];
+  if (alerts === undefined || outcome === undefined) return false;
+  const place = { paths, schedule: alerts.name };
+  const entry = entryOf(record);
+  if (rulesFor(alertRulesOf(alerts), entry).length === 0) return false;
+  if (outcome === "succeeded" && !(await mayRecover(place, entryPath(entry)))) return false;
+  const { id, startedAt, endedAt, exitCode, log, detail } = record;
+  const run = { id, host: record.host, startedAt, endedAt, exitCode, log };
+  const lines = tail === undefined ? [] : lastLines(tail);
+  await writeEvent(place, { entry, outcome, run, detail, lastLines: lines }, host.uid);
+  return true;
+}
+
+/**
+ * Stores the end of a run that another process found. It is not known which schedule started the run. An error is only
+ * said on stderr, so that the run is recorded in any case.
+ */
+export async function noteLost({ paths, host }: Omit<AlertRun, "alerts">, record: RunRecord): Promise<void> {
+  const path = entryPath(entryOf(record));
+  try {
+    for (const { storedSchedule } of await listStored(paths, host)) {
+      const entry = storedSchedule.entries.find((one) => entryPath(one) === path);
+      const isNoted =
+        entry !== undefined &&
+        entry.policies?.alerts !== false &&
+        (await noteEnd({ paths, host, alerts: storedSchedule }, record, undefined));
+      if (isNoted) startSender(paths, host, storedSchedule.name);
+    }
+  } catch (error) {
+    host.stderr.write(`pipelinewise-sched: could not store an alert about a lost run: ${errorMessage(error)}\n`);
+  }
+}
+
+/**
+ * Starts the process that sends the alerts of a schedule, and does not wait for it. It has a session of its own and none
+ * of this process's files, and it is not a process of a run: nobody waits for it.
+ */
+export function startSender(paths: StatePaths, host: Host, schedule: string): void {
+  const { [RUN_TOKEN_ENV]: _token, ...env } = host.env;
+  const words = [host.program, "alerts", "send", "--config-dir", paths.configDir, "--name", schedule];
+  const child = spawn(host.node, words, { env, cwd: "/", detached: true, stdio: "ignore" });
+  // `tend` sends the alerts if this process cannot be started.
+  child.on("error", () => {});
+  child.unref();
+}
+
+/** Starts the process that sends alerts if an event waits. */
+export async function startSenderIfNeeded({ paths, host, alerts }: AlertRun): Promise<void> {
+  if (alerts === undefined) return;
+  const waiting = await listNames(alertEventsDir(paths, alerts.name));
+  if (waiting.length > 0) startSender(paths, host, alerts.name);
+}
+
+/** Reads the references in addresses of receivers, as a run reads those of its environment. */
+export function addressReader(
+  {
+    configDir,
+    source,
+    envFile,
+  }: Pick<StoredSchedule, "configDir" | "envFile"> & { readonly source: Pick<StoredSchedule["source"], "path"> },
+  host: Host,
+): (written: string) => Promise<string> {
+  const directory = dirname(source.path);
+  return async (written) => {
+    const file = envFile === undefined ? undefined : absolutePath(envFile, directory, host);
+    const plan = { values: { address: written }, file, directory };
+    const variables = await readEnvironment(plan, configDir, host, ({ error: { message, hint } }) => {
+      throw new StoreError(message.replace(/^env\.address: /, ""), { ...(hint === undefined ? {} : { hint }) });
+    });
+    return variables.find(({ name }) => name === "address")?.value ?? "";
+  };
+}

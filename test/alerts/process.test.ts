@@ -1,0 +1,91 @@
+import { describe, expect, test } from "vitest";
+import type { AlertRule } from "../../src/alert-rules.ts";
+import type { AlertEvent } from "../../src/alerts/event.ts";
+import { type Incidents, processEvents } from "../../src/alerts/process.ts";
+import { anEntry } from "../support/sandbox.ts";
+
+const RULE: AlertRule = {
+  when: ["failed", "timed-out", "lost", "recovered"],
+  receiver: { kind: "webhook", url: `\${env:HOOK}` },
+};
+
+const entries = [anEntry(), anEntry({ tap: "orders" })];
+
+function event(number: number, outcome: AlertEvent["outcome"], tap = "microserv_1"): AlertEvent {
+  const startedAt = new Date(Date.UTC(2026, 10, 23, 12, number)).toISOString();
+  const run = { id: `run-${number}`, host: "testhost", startedAt, endedAt: startedAt };
+  return { entry: { tap, target: "redshift", command: "run_tap" }, outcome, run, lastLines: [] };
+}
+
+/** Processes lists of events one after the other. @returns the kinds of the alerts of each list, by tap */
+function alertsOf(lists: readonly (readonly AlertEvent[])[], { rules = [RULE], minutes = 5 } = {}) {
+  let incidents: Incidents = {};
+  return lists.map((events, index) => {
+    const now = new Date(Date.UTC(2026, 10, 23, 12, index * minutes));
+    const result = processEvents({ events, incidents, rules, entries, now });
+    incidents = result.incidents;
+    return result.batches.map(({ alerts }) =>
+      alerts.map(({ kind, entry, isReminder }) => `${entry.tap} ${kind}${isReminder ? " again" : ""}`),
+    );
+  });
+}
+
+describe("a pipeline gives one alert for each change of its state", () => {
+  test.each<[name: string, outcomes: readonly AlertEvent["outcome"][], alerts: readonly string[]]>([
+    [
+      "failures are reported once, and the success after them",
+      ["failed", "failed", "succeeded"],
+      ["failed", "", "recovered"],
+    ],
+    ["another kind of failure is a change", ["failed", "timed-out", "lost"], ["failed", "timed-out", "lost"]],
+    ["a success changes nothing", ["succeeded", "succeeded"], ["", ""]],
+    ["a failure after a recovery is reported", ["failed", "succeeded", "failed"], ["failed", "recovered", "failed"]],
+  ])("%s", (_, outcomes, alerts) => {
+    const told = alertsOf(outcomes.map((outcome, index) => [event(index, outcome)]));
+    expect(told).toEqual(alerts.map((kind) => (kind === "" ? [] : [[`microserv_1 ${kind}`]])));
+  });
+
+  test("the end of one run that was stored twice is one alert", () => {
+    expect(alertsOf([[event(1, "failed")], [event(1, "lost")]])).toEqual([[["microserv_1 failed"]], []]);
+  });
+
+  test("the failures of several pipelines are one message", () => {
+    const events = [event(1, "failed"), event(2, "failed", "orders")];
+    expect(alertsOf([events])).toEqual([[["microserv_1 failed", "orders failed"]]]);
+  });
+});
+
+test("a reminder repeats an alert after its time, and not after the recovery", () => {
+  const rules = [{ ...RULE, remindMs: 10 * 60_000 }];
+  const told = alertsOf([[event(1, "failed")], [], [event(2, "failed")], [event(3, "succeeded")], [], [], []], {
+    rules,
+  });
+  expect(told).toEqual([
+    [["microserv_1 failed"]],
+    [],
+    [["microserv_1 failed again"]],
+    [["microserv_1 recovered"]],
+    ...[[], [], []],
+  ]);
+});
+
+test.each<[name: string, rule: Partial<AlertRule>, alerts: readonly (readonly (readonly string[])[])[]]>([
+  ["another tap", { taps: ["order*"] }, [[], []]],
+  ["a pattern that matches", { taps: ["micro*"] }, [[["microserv_1 failed"]], [["microserv_1 recovered"]]]],
+  ["recoveries of other kinds only", { when: ["lost", "recovered"] }, [[], []]],
+  ["recoveries only", { when: ["recovered"] }, [[], [["microserv_1 recovered"]]]],
+])("a rule for %s", (_, changes, alerts) => {
+  const told = alertsOf([[event(1, "failed")], [event(2, "succeeded")]], { rules: [{ ...RULE, ...changes }] });
+  expect(told).toEqual(alerts);
+});
+
+test("an incident of an entry that is no longer installed is forgotten", () => {
+  const { incidents } = processEvents({
+    events: [event(1, "failed", "gone")],
+    incidents: {},
+    rules: [RULE],
+    entries,
+    now: new Date(),
+  });
+  expect(incidents).toEqual({});
+});
