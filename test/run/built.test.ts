@@ -52,7 +52,7 @@ describe.skipIf(!built)("the built program", () => {
       /require\("\.\/(chunks\/start-[\w-]+\.cjs)"\)/.exec(readFileSync("dist/run.cjs", "utf8")) ?? [];
     const { sources }: { sources: readonly string[] } = JSON.parse(readFileSync(`dist/${chunk}.map`, "utf8"));
     expect(sources.filter((source) => source.includes("node_modules/"))).toEqual([]);
-    expect(statSync(`dist/${chunk}`).size).toBeLessThan(120_000);
+    expect(statSync(`dist/${chunk}`).size).toBeLessThan(116_000);
   });
 
   test("the stack trace of a bug names our source files and lines", () => {
