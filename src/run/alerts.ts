@@ -112,7 +112,10 @@ export function addressReader(
     const file = envFile === undefined ? undefined : absolutePath(envFile, directory, host);
     const plan = { values: { address: written }, file, directory };
     const variables = await readEnvironment(plan, configDir, host, ({ error: { message, hint } }) => {
-      throw new StoreError(message.replace(/^env\.address: /, ""), { ...(hint === undefined ? {} : { hint }) });
+      // The address is read as if it were a variable of that name.
+      throw new StoreError(message.replace(/^env\.address: /, ""), {
+        ...(hint === undefined ? {} : { hint: hint.replace("env.address", "the address") }),
+      });
     });
     return variables.find(({ name }) => name === "address")?.value ?? "";
   };

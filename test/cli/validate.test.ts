@@ -194,6 +194,14 @@ describe("what a run would read is read now", () => {
     expect(host.out() + host.err()).not.toContain("hunter2");
   });
 
+  test("an address of a receiver that cannot be read gives a warning whose hint names the address", async () => {
+    const rule = `{when: [failed], slack: '${reference("file", "none")}'}`;
+    const { host } = await validateBeside(`${SOUND}alerts: [${rule}]\n`);
+    const out = host.out().replaceAll(host.cwd, "DIR");
+    expect(out).toContain("alerts[0].slack: no alert could be sent: cannot read DIR/none: it does not exist");
+    expect(out).toContain("Create the file, or change the address in the schedule and install it again.");
+  });
+
   test("a variable __proto__ is refused, not left out", async () => {
     const { code, host } = await validateBeside(withCall("{env: {__proto__: x}}"));
     expect([code, host.out()]).toEqual([65, expect.stringContaining("the variable __proto__ cannot be set here")]);
