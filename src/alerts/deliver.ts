@@ -3,7 +3,7 @@ import { errorMessage, StoreError } from "../errors.ts";
 import { maskValues } from "../text/mask.ts";
 import { type AlertMessage, renderSlack } from "./render.ts";
 
-/** Longest time until a receiver has answered. */
+/** Time within which a receiver must answer. */
 const SEND_LIMIT_MS = 10_000;
 
 /** The result of an attempt to deliver a message. Neither text contains the address. */
@@ -19,11 +19,11 @@ function secretsOf(url: string): readonly string[] {
   return [url, pathname, search.slice(1), username, password, ...pathname.split("/")].filter((part) => part.length > 7);
 }
 
-/** Statuses that mean: this message is wrong, not the receiver. */
+/** HTTP statuses with which a receiver refuses the message itself, so that sending it again is useless. */
 const FINAL: readonly number[] = [400, 413, 422];
 const ANSWER_LENGTH = 200;
 
-/** Node puts the reason of a connection that failed into the cause. */
+/** Node stores the reason of a failed connection as the `cause` of the error. */
 function reasonOf(error: unknown, limitMs: number): string {
   if (error instanceof Error && error.name === "TimeoutError") return `it gave no answer within ${limitMs / 1000} s`;
   const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;

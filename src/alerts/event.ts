@@ -36,7 +36,7 @@ export interface AlertPlace {
   readonly schedule: string;
 }
 
-/** The names of files with this ending in a directory, in order; none if it does not exist. */
+/** The names of the `.json` files in a directory, sorted; none if the directory does not exist. */
 export async function listNames(directory: string): Promise<readonly string[]> {
   try {
     return (await readdir(directory)).filter((name) => name.endsWith(".json")).sort();
@@ -46,7 +46,7 @@ export async function listNames(directory: string): Promise<readonly string[]> {
   }
 }
 
-/** Stores an event. Its name is that of the run, so that a run whose end is stored twice is one event. */
+/** Stores an event. The file is named after the run, so that a run whose end is stored twice has one event. */
 export async function writeEvent({ paths, schedule }: AlertPlace, event: AlertEvent, uid: number): Promise<void> {
   const directory = alertEventsDir(paths, schedule);
   await ensureDirectory(paths, directory, uid);
@@ -80,11 +80,11 @@ export async function readEvents({ paths, schedule }: AlertPlace): Promise<reado
 }
 
 /**
- * Whether the success of an entry may change a state: the schedule has an open incident of the entry, or an event that
- * is not yet processed. A schedule whose pipelines all succeed then stores no events.
+ * Whether the success of an entry may end an incident: the entry has an open one, or the schedule has events that are
+ * not yet processed. Other successes are not stored, so a schedule whose pipelines all succeed stores no events.
  */
 export async function mayRecover({ paths, schedule }: AlertPlace, path: string): Promise<boolean> {
-  // The events first: they are removed after the state is written.
+  // Looks for events before it reads the state, because the sender removes them after it has written the state.
   if ((await listNames(alertEventsDir(paths, schedule))).length > 0) return true;
   return (await readStateFile(alertStateFile(paths, schedule)))?.includes(JSON.stringify(path)) ?? false;
 }

@@ -8,15 +8,15 @@ import type { AlertMessage } from "./render.ts";
 /** A message that waits to be sent. */
 export interface Queued {
   readonly path: string;
-  /** Key of its receiver; the address is a reference. */
+  /** The address in it is a reference, not the secret itself. */
   readonly receiver: Receiver;
   readonly message: AlertMessage;
 }
 
-/** More messages than this are not kept: the oldest are removed. */
+/** Most messages that may wait. The oldest ones above this number are removed. */
 const MOST = 1_000;
 
-/** Adds a message. Its id begins with the time, so names sort by time. @returns number of messages that were removed */
+/** Adds a message. Its id begins with the time, so files sort by time. @returns number of messages that were removed */
 export async function queueMessage(
   { paths, schedule }: AlertPlace,
   { receiver, message }: Omit<Queued, "path">,

@@ -11,7 +11,7 @@ interface Incident {
   readonly since: string;
   /** The newest run of the incident. */
   readonly last: AlertEvent;
-  /** When each receiver was last sent a message about it, by `receiverKey`. */
+  /** The times of the last message about it to each receiver, by `receiverKey`. */
   readonly sentAt: Readonly<Record<string, string>>;
 }
 
@@ -44,11 +44,11 @@ interface ProcessInput {
 
 const wants = ({ when }: AlertRule, kind: Incident["kind"]): boolean => when.includes(kind);
 
-/** A rule reports the end of what it reports, and a rule that has only `recovered` reports each. */
+/** A rule with `recovered` reports the end of the kinds that it lists, or of every kind if it lists no other. */
 const wantsEnd = (rule: AlertRule, { kind }: Incident): boolean =>
   rule.when.includes("recovered") && (wants(rule, kind) || rule.when.every((one) => one === "recovered"));
 
-/** Applies events to the open incidents, in order, and finds what each receiver must be sent. */
+/** Applies events, in order, to the open incidents, and finds the alerts for each receiver. */
 export function processEvents({ events, incidents, rules, entries, now }: ProcessInput): {
   readonly incidents: Incidents;
   readonly batches: readonly Batch[];
@@ -60,7 +60,7 @@ export function processEvents({ events, incidents, rules, entries, now }: Proces
     const entry = installed.get(path);
     return entry === undefined || entry.policies?.alerts === false ? [] : rulesFor(rules, entry);
   };
-  /** Adds an alert for the receivers of some rules. @returns when each was sent it */
+  /** Adds an alert for the receivers of some rules. @returns the time of this, by `receiverKey` */
   const send = (alert: Alert, to: readonly AlertRule[]): Record<string, string> => {
     const keys = new Map(to.map(({ receiver }) => [receiverKey(receiver), receiver]));
     for (const [key, receiver] of keys) {
@@ -73,7 +73,7 @@ export function processEvents({ events, incidents, rules, entries, now }: Proces
   for (const last of events) {
     const path = entryPath(last.entry);
     const before = open.get(path);
-    // The end of a run that was stored again after a crash.
+    // After a crash, the end of the same run may be stored again.
     if (before?.last.run.id === last.run.id) continue;
     if (last.outcome === "succeeded") {
       if (before === undefined) continue;
@@ -108,7 +108,7 @@ function isReminderDue(rule: AlertRule, { kind, sentAt }: Incident, now: Date): 
   return now.getTime() - Date.parse(sent) >= rule.remindMs;
 }
 
-/** Whether a reminder is due, so that a schedule without one is not processed. */
+/** Whether a reminder is due. Without one, a schedule that has no events and no messages is not processed. */
 export const hasReminderDue = ({ incidents, rules, now }: Pick<ProcessInput, "incidents" | "rules" | "now">): boolean =>
   Object.values(incidents).some((incident) =>
     rulesFor(rules, incident.entry).some((rule) => isReminderDue(rule, incident, now)),

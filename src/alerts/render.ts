@@ -106,7 +106,7 @@ function slackDetails({ run, lastLines, nextRunAt, detail }: RenderedAlert): str
   return tail === "" ? text : `${text}\n\`\`\`${tail}\`\`\``;
 }
 
-/** The message as Slack's incoming webhooks take it. The first alerts have their details, the others one line. */
+/** The message in the format of Slack's incoming webhooks. The first alerts have details, the others one line. */
 export function renderSlack({ schedule, alerts }: AlertMessage): object {
   const [first] = alerts;
   const summary = alerts.length === 1 && first !== undefined ? headline(first) : `${alerts.length} alerts of pipelines`;

@@ -26,9 +26,9 @@ export interface SendContext {
   readonly machineZone: string;
   /** Reads the references in the address of a receiver. */
   readonly resolve: (written: string) => Promise<string>;
-  /** Ends the time in which alerts are collected. The events then wait for the next process. */
+  /** Stops collecting alerts. The events then wait for the next process. */
   readonly stop?: AbortSignal | undefined;
-  /** Time after the first event in which others join its message. Replaced by tests. */
+  /** Time after the first event during which other events join its message. Replaced by tests. */
   readonly collectMs?: number | undefined;
   /** Replaced by tests. */
   readonly limitMs?: number | undefined;
@@ -48,8 +48,8 @@ async function hasWork(context: SendContext): Promise<boolean> {
 
 /**
  * Sends the alerts of a schedule: collects events, turns them into one message for each receiver, and sends the messages.
- * One process in the cluster does this at a time. Another one ends at once, because the first looks for new events before
- * and after it releases the lock.
+ * One process in the cluster does this at a time. A second process can end at once, because the first one looks for new
+ * events again after it has released the lock.
  */
 export async function sendAlerts(context: SendContext): Promise<void> {
   const { host, paths, schedule, stop, locks = pipelineLocks() } = context;
@@ -73,7 +73,7 @@ export async function sendAlerts(context: SendContext): Promise<void> {
     } finally {
       await attempt.lock.release();
     }
-    // What could not be sent waits for the next process.
+    // Only new events matter here: a message that could not be sent waits for the next process.
     isNew = (await readEvents(placeOf(context))).length > 0;
   }
 }
@@ -98,14 +98,14 @@ function shortHash(text: string): string {
   return (hash >>> 0).toString(16).padStart(8, "0");
 }
 
-/** The same events make the same id, so that a process that is killed and its successor write one message. */
+/** The same events get the same id, so a process that repeats the work of a killed one writes the same message. */
 function messageId({ receiver, alerts }: Batch, now: Date): string {
   const [first] = alerts;
   const time = first?.isReminder === true ? newRunId(now, () => 0) : first?.last.run.id;
   return `${time}-${shortHash(receiverKey(receiver))}`;
 }
 
-/** Turns the events into messages. A process that is killed at any step leaves what its successor does again. */
+/** Turns the events into messages. If the process is killed at any step, the next one repeats the work. */
 async function queueAlerts(context: SendContext): Promise<void> {
   const { host, schedule, machineZone } = context;
   const place = placeOf(context);

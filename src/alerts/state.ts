@@ -6,10 +6,10 @@ import type { AlertPlace } from "./event.ts";
 import { alertStateFile } from "./places.ts";
 import type { Incidents } from "./process.ts";
 
-/** A receiver that does not take messages. */
+/** A receiver that does not accept messages. */
 export interface ReceiverFault {
   readonly reason: string;
-  /** Since when each attempt has failed, ISO 8601 UTC. */
+  /** Time since which every attempt has failed, ISO 8601 UTC. */
   readonly since: string;
 }
 
@@ -18,7 +18,7 @@ export interface AlertState {
   readonly incidents: Incidents;
   /** By `receiverKey`. */
   readonly faults: Readonly<Record<string, ReceiverFault>>;
-  /** Number of messages that were removed because too many waited, while a receiver fails. */
+  /** Number of messages that were removed because too many waited; 0 while no receiver fails. */
   readonly dropped: number;
 }
 
@@ -44,7 +44,7 @@ export async function writeAlertState({ paths, schedule }: AlertPlace, state: Al
   await writeStateFile(path, `${JSON.stringify(state)}\n`);
 }
 
-/** Sentences for `status` about receivers that do not take messages. */
+/** Sentences for `status` about receivers that do not accept messages. */
 export async function alertWarnings(place: AlertPlace): Promise<readonly string[]> {
   const { faults, dropped } = await readAlertState(place);
   const lost = dropped === 0 ? "" : ` ${dropped} of the oldest messages were removed, because too many waited.`;

@@ -13,7 +13,7 @@ export interface MetricsFileFault {
 /** The textfile collector reads the file as another user. */
 const MODE = 0o644;
 
-/** Finds out why a metrics file cannot be written by this user; `undefined` if nothing prevents it. */
+/** Finds the reason why this user cannot write a metrics file; `undefined` if nothing prevents it. */
 export async function findMetricsFileFault(path: string): Promise<MetricsFileFault | undefined> {
   const directory = dirname(path);
   const hint = `Create the directory for the user of the pipelines, or write another path: metrics: {file: PATH}`;
@@ -32,8 +32,8 @@ export async function findMetricsFileFault(path: string): Promise<MetricsFileFau
 }
 
 /**
- * Writes the metrics file atomically. Does not create its directory: a file in a directory that no collector reads would
- * hide a mistake.
+ * Writes the metrics file atomically. Does not create its directory: if the path is wrong, no collector would read the
+ * file, and nothing would show the mistake.
  *
  * @throws StoreError
  */

@@ -2,7 +2,7 @@ import type { FailureReason, OutcomeKind, RunRecord, SkipReason } from "../histo
 import { type EntryId, entryPath } from "../pipeline-id.ts";
 import type { Metric, Sample } from "./text-format.ts";
 
-/** What is known about one installed entry. */
+/** The state of one installed entry, as far as it is known. */
 export interface EntryReading {
   readonly entry: EntryId;
   /** `undefined` if it never ran. */
@@ -12,11 +12,11 @@ export interface EntryReading {
   readonly isRunning: boolean;
   /** Whether a start waits for a place of a limit, or for the running run. */
   readonly isQueued: boolean;
-  /** `undefined` if it has no times, or a pause without an end. */
+  /** `undefined` if the entry has no times, or is paused without an end. */
   readonly nextDue: Date | undefined;
 }
 
-/** What is known about a schedule as a whole. */
+/** The state of a schedule as a whole. */
 interface ScheduleReading {
   readonly name: string;
   /** Number of its entries that are missing in `Readings.entries`, because their state could not be read. */
@@ -32,10 +32,10 @@ export interface Readings {
   readonly recent: readonly RunRecord[];
 }
 
-/** Outcomes of a run, of which exactly one is the last one of an entry. */
+/** The outcomes of a run. Exactly one of them is the outcome of an entry's last run. */
 const OUTCOMES = ["succeeded", "failed", "timed-out", "stopped", "lock-lost", "lost"] as const satisfies OutcomeKind[];
 
-/** Every reason of a failure or a skip. A new one does not compile until it is added. */
+/** Every reason of a failure or a skip. The program does not compile until a new reason is added here. */
 const REASONS: Readonly<Record<SkipReason | FailureReason, "failed" | "skipped">> = {
   state: "failed",
   hook: "failed",
@@ -49,7 +49,7 @@ const REASONS: Readonly<Record<SkipReason | FailureReason, "failed" | "skipped">
   limit: "skipped",
 };
 
-/** The labels of all series that count runs: their number is fixed, and one that did not occur is 0. */
+/** The labels of all series that count runs. The list is fixed, so a kind that did not occur has the value 0. */
 const KINDS: readonly { readonly outcome: string; readonly reason: string }[] = [
   ...OUTCOMES.map((outcome) => ({ outcome, reason: "" })),
   ...Object.entries(REASONS).map(([reason, outcome]) => ({ outcome, reason })),
@@ -68,7 +68,7 @@ function countRecords(records: readonly RunRecord[]): ReadonlyMap<string, number
 const seconds = (at: Date | string): number => new Date(at).getTime() / 1000;
 const one = (value: number | undefined): readonly Omit<Sample, "labels">[] => (value === undefined ? [] : [{ value }]);
 
-/** A sample of an entry, with the labels that it has besides those of the entry. */
+/** A sample of an entry. Its labels are those that it has in addition to the entry's labels. */
 interface EntrySample {
   readonly labels?: Sample["labels"];
   readonly value: number;
@@ -125,7 +125,7 @@ const ENTRY_METRICS: readonly EntryMetric[] = [
 /** Every label value of an entry is in a schedule, so the number of series is bounded by the schedules. */
 const labelsOf = ({ tap, target, command, id = "" }: EntryId) => ({ tap, target, command, entry: id });
 
-/** Converts what was read into metrics. */
+/** Converts readings into metrics. */
 export function toMetrics({ version, schedules, entries, recent }: Readings): readonly Metric[] {
   const counts = countRecords(recent);
   const ofEntries = ENTRY_METRICS.map(({ name, help, samples }) => ({

@@ -22,7 +22,7 @@ import { renderMetrics } from "./text-format.ts";
 export interface ReadMetrics {
   /** In Prometheus's text format. */
   readonly text: string;
-  /** Sentences about the entries whose state could not be read: the text has no series of them. */
+  /** One sentence for each entry whose state could not be read. The text has no series of these entries. */
   readonly faults: readonly string[];
 }
 
@@ -31,7 +31,7 @@ interface MetricsPlace {
   readonly host: Host;
 }
 
-/** What the entries have in common, read once. */
+/** The values that all entries share, read once. */
 interface Common extends MetricsPlace {
   readonly now: Date;
   readonly machineZone: string;
@@ -110,7 +110,7 @@ function isOf({ task }: LockHolder, entry: EntryId): boolean {
   return entryKey({ ...entry, command, id }) === entryKey(entry);
 }
 
-/** Number of the pipeline's newest records in which the newest success is looked for. */
+/** The newest success is searched for in this many of the pipeline's newest records. */
 const NEWEST = 1000;
 
 async function findSuccess(

@@ -24,7 +24,7 @@ export interface Expired {
   readonly isWhole?: true;
 }
 
-/** What a search for expired files gets. */
+/** The input of a search for expired files. */
 export interface ExpiryContext {
   readonly host: Host;
   readonly paths: StatePaths;
@@ -34,13 +34,13 @@ export interface ExpiryContext {
   readonly onFault: (fault: string) => void;
 }
 
-/** A search yields one directory at a time, so that only the files of one are in memory. */
+/** A search yields one directory at a time, so that the files of only one are in memory. */
 export type FindExpired = (context: ExpiryContext) => AsyncGenerator<Expired, void>;
 
-/** Files after which timers and other events get their turn: calls to a local disk are synchronous. */
+/** Number of files after which timers and other events are handled, because calls to a local disk are synchronous. */
 const BATCH = 200;
 
-/** Calls a function for each item, one after the other. The heartbeat of this process goes on. */
+/** Calls a function for each item, one after the other. In between, this process can still write its heartbeat. */
 export async function forEachFile<T>(items: readonly T[], act: (item: T) => Promise<void>): Promise<void> {
   for (const [index, item] of items.entries()) {
     if (index % BATCH === 0) await new Promise((resolve) => setImmediate(resolve));
@@ -63,7 +63,7 @@ export async function namesIn({ paths, host }: ExpiryContext, directory: string)
   }
 }
 
-/** Does something with a directory. If that fails, the directory is left out. */
+/** Calls a function that uses a directory. If it fails, the error is reported and the directory is left out. */
 export async function attempt<T>(
   { onFault, paths }: ExpiryContext,
   directory: string,

@@ -13,7 +13,7 @@ import {
 const MONTH = /^(\d{4})-(\d\d)$/;
 const RECORDS = /\.jsonl$/;
 
-/** The end of a month. The records of a month's files ended before it. */
+/** The end of a month. Every record in the files of the month ended before it. */
 function endOf(name: string): number | undefined {
   const [, year, month] = MONTH.exec(name) ?? [];
   return year === undefined ? undefined : Date.UTC(Number(year), Number(month), 1);
@@ -29,7 +29,7 @@ async function findRecords(context: ExpiryContext, directory: string): Promise<r
   return files;
 }
 
-/** Finds the months of the history of which every record has expired. They are not read. */
+/** Finds the months of the history in which every record has expired, without reading the records. */
 export async function* findHistory(context: ExpiryContext): AsyncGenerator<Expired, void> {
   const { paths, retention, at } = context;
   const all = runsDir(paths);

@@ -10,7 +10,7 @@ import { type Expired, type ExpiryContext, type FindExpired, forEachFile } from 
 import { findHistory } from "./history.ts";
 import { findRunLogs } from "./run-logs.ts";
 
-/** What was removed from one directory, or would be. */
+/** The files that were removed from one directory, or would be. */
 interface Removal extends Pick<Expired, "kind"> {
   /** Below the config directory. */
   readonly directory: string;
@@ -26,8 +26,8 @@ export interface Pruned {
 }
 
 /**
- * How long files are kept in a config directory: as its schedules say, and by default if none does. If several do, the
- * longest time counts, because they share the directory.
+ * How long files are kept in a config directory. If several schedules have the key `retention`, the longest times
+ * count, because the schedules share the directory. If none has the key, the defaults count.
  */
 export async function readRetention({ paths, host }: Pick<ExpiryContext, "paths" | "host">): Promise<Retention> {
   const written = (await listStored(paths, host)).flatMap(({ storedSchedule }) => retentionOf(storedSchedule) ?? []);

@@ -12,7 +12,7 @@ import {
   namesIn,
 } from "./expired.ts";
 
-/** The runs of each pipeline whose logs stay, however old they are. */
+/** Number of each pipeline's newest runs whose logs stay, however old they are. */
 const NEWEST_RUNS = 20;
 
 const LOG = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-([0-9a-z]+)(?:\.\d+)?\.log$/;
@@ -59,7 +59,7 @@ async function findExpiredLogs(context: ExpiryContext, pipeline: PipelineId): Pr
   const directory = runLogsDir(paths, pipeline);
   const before = at.getTime() - retention.logsMs;
   const logs = (await namesIn(context, directory)).flatMap((name) => parseLogName(name) ?? []);
-  // The names are sorted by the starts of their runs. A run with several attempts has a log for each.
+  // The names begin with the start of the run, so they sort by it. A run with several attempts has a log for each.
   const newest = new Set([...new Set(logs.map(({ runId }) => runId))].slice(-NEWEST_RUNS));
   const old = logs.filter(({ runId, startedMs }) => startedMs < before && !newest.has(runId));
   const held = old.length === 0 ? undefined : await heldRuns(context, pipeline);

@@ -25,7 +25,7 @@ interface AlertRun {
   readonly alerts: AlertPlan | undefined;
 }
 
-/** The outcomes that alerts know. A stop is intended, so it changes no state. */
+/** The outcomes that change the state of an entry. `stopped` is not one, because a stop is intended. */
 const OUTCOMES: Partial<Record<RunRecord["outcome"], AlertEvent["outcome"]>> = {
   failed: "failed",
   "timed-out": "timed-out",
@@ -59,8 +59,8 @@ export async function noteEnd(
 }
 
 /**
- * Stores the end of a run that another process found. It is not known which schedule started the run. An error is only
- * said on stderr, so that the run is recorded in any case.
+ * Stores the end of a lost run for each schedule that has its entry, because the one that started it is not known.
+ * An error is only written on stderr, so that the run is recorded in any case.
  */
 export async function noteLost({ paths, host }: Omit<AlertRun, "alerts">, record: RunRecord): Promise<void> {
   const path = entryPath(entryOf(record));
@@ -79,8 +79,8 @@ export async function noteLost({ paths, host }: Omit<AlertRun, "alerts">, record
 }
 
 /**
- * Starts the process that sends the alerts of a schedule, and does not wait for it. It has a session of its own and none
- * of this process's files, and it is not a process of a run: nobody waits for it.
+ * Starts the process that sends the alerts of a schedule, and does not wait for it. It has its own session,
+ * and neither the open files nor the token of the run, so it does not count as a process of the run.
  */
 export function startSender(paths: StatePaths, host: Host, schedule: string): void {
   const { [RUN_TOKEN_ENV]: _token, ...env } = host.env;

@@ -1,6 +1,6 @@
 import type { Path } from "./diagnostic.ts";
 
-/** What to write at a key. */
+/** The hints for a key. */
 interface KeyHints {
   /** If the key is missing. */
   readonly missing?: string;
@@ -17,7 +17,7 @@ const idOr = (example: string, value: unknown): string =>
 const numberOr = (example: number, value: unknown): number =>
   typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : example;
 
-/** By the path of the key, without positions in lists. A key of `defaults` has the hints of the pipelines' key. */
+/** Hints by the path of the key, without list positions. A key of `defaults` has the hints of the same pipeline key. */
 const HINTS: Readonly<Record<string, KeyHints>> = {
   pipelines: {
     missing: 'Add at least one entry: `pipelines: [{tap: my_tap, target: my_target, cron: "0 * * * *"}]`.',
@@ -55,7 +55,7 @@ function hintsAt(path: Path): KeyHints | undefined {
   return HINTS[[first === "defaults" ? "pipelines" : first, ...rest].join(".")];
 }
 
-/** The hint for a missing key, which is at the end of the path; `undefined` if the key has none. */
+/** The hint for the missing key at the end of the path; `undefined` if the key has none. */
 export const missingHint = (path: Path): string | undefined => hintsAt(path)?.missing;
 
 /** The hint for a value of the wrong type; `undefined` if the general hint for the type helps. */

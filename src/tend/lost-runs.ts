@@ -40,8 +40,8 @@ const isSilent = ({ state, silentMs = 0 }: TokenView): boolean =>
   state.kind === "unproved" && silentMs > LOCK_TIMING.leaseMs;
 
 /**
- * Watches the holders on other hosts that have been silent for longer than a lease, all at once, for one more lease, and
- * records the runs of those that stay silent. The next start of their pipelines would do the same.
+ * Watches the holders on other hosts that have been silent for longer than a lease. It watches all of them at once, for
+ * one more lease, and records the runs of those that stay silent, as the next start of their pipelines would.
  */
 export async function outlastSilentRuns(context: TendContext): Promise<void> {
   const watches: Promise<unknown>[] = [];

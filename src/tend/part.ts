@@ -3,7 +3,7 @@ import type { StoredInstall, StoredSchedule } from "../installed/schedule.ts";
 import type { Log } from "../run/wrapper-log/log-writer.ts";
 import type { StatePaths } from "../storage/paths.ts";
 
-/** What each part of `tend` gets. */
+/** The input of each part of `tend`. */
 export interface TendContext {
   readonly host: Host;
   readonly paths: StatePaths;
@@ -22,15 +22,15 @@ type TendWork = (context: TendContext) => Promise<void>;
 export interface TendPart {
   /** For messages: `lost runs`. */
   readonly name: string;
-  /** Loads its file, and only when it is its turn: most schedules need few of the parts. */
+  /** Loads the part's code when its turn comes, because most schedules need few of the parts. */
   readonly load: () => Promise<TendWork>;
   /** Whether the schedule needs it. Absent: always. */
   readonly isUsedBy?: (schedule: StoredSchedule) => boolean;
   /** Time after which `tend` goes on without it. Absent: 2 minutes. */
   readonly limitMs?: number;
   /**
-   * It begins when all others have ended, without the lock, because it may take longer than the time to the next slot. It
-   * may then run on several hosts at once.
+   * A long part begins when all others have ended and the lock is released, because it may still run at the next slot.
+   * Several hosts may therefore run it at once.
    */
   readonly isLong?: true;
 }

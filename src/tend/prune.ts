@@ -15,7 +15,7 @@ function parsePruned(text: string): number | undefined {
   }
 }
 
-/** Whether files were removed within a day. The clock of a host that recorded a much later time was wrong. */
+/** Whether files were removed within the last day. A time far ahead is ignored, as that of a wrong clock. */
 async function wasPruned({ paths, at }: TendContext): Promise<boolean> {
   const text = await readStateFile(prunedFile(paths));
   const prunedMs = text === undefined ? undefined : parsePruned(text);
@@ -30,13 +30,13 @@ async function wasPruned({ paths, at }: TendContext): Promise<boolean> {
 export async function pruneDaily(context: TendContext): Promise<void> {
   const { host, paths, at, log } = context;
   if (await wasPruned(context)) return;
-  // Needed once a day only.
+  // Loaded here, because it is needed only once a day.
   const { prune, readRetention } = await import("../retention/prune.ts");
   const retention = await readRetention(context);
   const { removals, faults } = await prune({ host, paths, retention, at }, { isDryRun: false });
   const files = removals.reduce((sum, removal) => sum + removal.files, 0);
   const bytes = removals.reduce((sum, removal) => sum + removal.bytes, 0);
-  // As a warning, because a log whose lines are all of the level info is not written.
+  // This is a warning, because a log that has only lines of the level info is not written.
   if (files > 0) log.warn("removed expired files", { files, bytes });
   const [fault, ...others] = faults;
   if (fault !== undefined) {

@@ -23,8 +23,8 @@ async function runPart({ name, load, limitMs = LIMIT_MS }: TendPart, context: Te
  * Runs parts, one after the other. A part that fails or does not end never stops the others: its error is logged, and
  * written on stderr once a day.
  *
- * @param before the faults of the last time
- * @returns the faults of the parts that failed
+ * @param before the errors of the last `tend`, by part
+ * @returns the errors of the parts that failed, by part
  */
 export async function runParts(
   parts: readonly TendPart[],

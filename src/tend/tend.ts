@@ -7,7 +7,7 @@ import type { TendContext, TendPart } from "./part.ts";
 import { runParts } from "./run-parts.ts";
 import { isDone, type PartFaults, readTended, slotAt, writeTended } from "./tended.ts";
 
-/** All parts, in their order. A new one is one file and one row. */
+/** All parts, in their order. A new part needs one file and one row. */
 export const TEND_PARTS: readonly TendPart[] = [
   { name: "lost runs", load: async () => (await import("./lost-runs.ts")).recordLostRuns },
   {
@@ -23,7 +23,7 @@ export const TEND_PARTS: readonly TendPart[] = [
   {
     name: "lost runs of other hosts",
     load: async () => (await import("./lost-runs.ts")).outlastSilentRuns,
-    // A lease and a pause between two checks. The lock itself gives up after four leases.
+    // A watch takes a lease and a pause between two checks. The lock itself gives up a watch after four leases.
     limitMs: 25 * MINUTE_MS,
     isLong: true,
   },
@@ -31,7 +31,7 @@ export const TEND_PARTS: readonly TendPart[] = [
     name: "prune",
     load: async () => (await import("./prune.ts")).pruneDaily,
     isUsedBy: ({ retention }) => retention !== undefined,
-    // The first time, hundreds of thousands of logs may go.
+    // The first time, it may remove hundreds of thousands of logs.
     limitMs: 30 * MINUTE_MS,
     isLong: true,
   },
@@ -61,10 +61,10 @@ export async function tend(
     await import("../run/wrapper-log/wrapper-log.ts"),
   ];
   const used = parts.filter(({ isUsedBy }) => isUsedBy?.(schedule) ?? true);
-  // Before the lock: if it cannot be opened, no lock is left.
+  // Opened before the lock is taken, so that an error leaves no lock.
   const log = await openWrapperLog(paths, host, { schedule: schedule.name, command: "tend" });
   const full = { ...context, log };
-  /** Runs some of the parts. @returns the faults of all parts */
+  /** Runs some of the parts. @returns the errors of all parts */
   const run = async (some: readonly TendPart[], known: PartFaults = {}): Promise<PartFaults> => {
     const others = used.filter((part) => !some.includes(part)).map(({ name }) => name);
     const kept = Object.entries(known).filter(([name]) => others.includes(name));
@@ -92,7 +92,7 @@ export async function tend(
     }
     const after = await run(long, faults);
     if (isDeepStrictEqual(after, faults)) return;
-    // Another `tend` may have recorded a later slot. The faults of its parts are then found again at the next slot.
+    // Another `tend` may have recorded a later slot. Its errors are overwritten here; the next slot finds them again.
     const now = (await readTended(context)) ?? { slot, host: host.name };
     await writeTended(context, { ...now, faults: after });
   } finally {

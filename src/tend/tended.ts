@@ -6,16 +6,16 @@ import { readStateFile, writeStateFile } from "../storage/file.ts";
 import { type StatePaths, tendFile } from "../storage/paths.ts";
 import { MINUTE_MS } from "../time-units.ts";
 
-/** A part of `tend` that failed, the last time that it was its turn. */
+/** The error of a part of `tend` that failed when it last ran. */
 interface PartFault {
   readonly message: string;
-  /** Since when it has failed each time, ISO 8601 UTC. */
+  /** Time since which it has failed every time, ISO 8601 UTC. */
   readonly since: string;
   /** The day on which this was last written on stderr, UTC. */
   readonly warned: string;
 }
 
-/** Faults of the parts that fail, by their names. */
+/** The errors of the parts that fail, by the names of the parts. */
 export type PartFaults = Readonly<Record<string, PartFault>>;
 
 /** The newest slot at which a schedule was tended. */
@@ -39,8 +39,8 @@ const SLOT_MS = 5 * MINUTE_MS;
 export const slotAt = (at: Date): Date => new Date(Math.floor(at.getTime() / SLOT_MS) * SLOT_MS);
 
 /**
- * Whether a slot, or a newer one, was done. A clock that is ahead by less than a slot counts. The clock of a host that
- * recorded a later slot was wrong.
+ * Whether a slot or the one after it was done: the clock of another host may be ahead by less than a slot. A later slot
+ * is ignored, because the clock of the host that recorded it was wrong.
  */
 export const isDone = (tended: Tended | undefined, slot: Date): boolean =>
   tended !== undefined && tended.slot >= slot && tended.slot.getTime() - slot.getTime() <= SLOT_MS;

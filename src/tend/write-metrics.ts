@@ -6,7 +6,7 @@ import type { TendContext } from "./part.ts";
 /**
  * Writes the metrics file of the schedule.
  *
- * @throws StoreError also if the file has been written without the entries whose state cannot be read
+ * @throws StoreError if the file cannot be written, or if it lacks entries because their state cannot be read
  */
 export async function writeMetrics({ host, paths, schedule }: TendContext): Promise<void> {
   if (schedule.metrics === undefined) return;
