@@ -7,7 +7,11 @@ import { ended, runToEnd, runWell, SYSTEM_PATH } from "../../test/support/run-pr
 import { untilFile } from "../../test/support/wait.ts";
 import { STAND_IN } from "./stand-in.ts";
 
-test.each(["mkdir", "ls", "cat"])("a stand-in does not count as running after a SIGTERM in its %s", async (program) => {
+test.each([
+  ["", "mkdir"],
+  ["", "cat"],
+  [", and whose rm fails", "cat"],
+])("a stand-in%s does not count as running after a SIGTERM in its %s", async (failure, program) => {
   const directory = mkdtempSync(join(tmpdir(), "pws-stand-in-"));
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
   const file = (name: string): string => join(directory, name);
@@ -16,6 +20,8 @@ test.each(["mkdir", "ls", "cat"])("a stand-in does not count as running after a 
   // The program does its work, and then waits until the test has sent the signal.
   const slow = `#!/bin/sh\nPATH=${SYSTEM_PATH}\n${program} "$@"\n: >begun\nwhile ! [ -e go-on ]; do sleep 0.02; done\n`;
   writeFileSync(file(program), slow, { mode: 0o755 });
+  // Fails only for the stand-in that gets the signal, which passes its PATH on.
+  if (failure !== "") writeFileSync(file("rm"), "#!/bin/sh\nexit 1\n", { mode: 0o755 });
   const start = (tap: string) => [file("pipelinewise"), "run_tap", "--tap", tap, "--target", "dwh"] as const;
 
   const [command, ...args] = start("killed");
@@ -26,7 +32,8 @@ test.each(["mkdir", "ls", "cat"])("a stand-in does not count as running after a 
   writeFileSync(file("go-on"), "");
   await end;
 
-  expect(readdirSync(directory).filter((name) => name.startsWith("inside-"))).toEqual([]);
+  const left = readdirSync(directory).filter((name) => name.startsWith("inside-"));
+  expect(left).toEqual(failure === "" ? [] : ["inside-killed"]);
   await runWell(start("other"));
   await runWell(start("killed"));
   // As the program's own `status` asks PipelineWise.
