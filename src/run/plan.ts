@@ -259,7 +259,7 @@ function entryTimes(
   return { crons, timezone, since: since === undefined ? undefined : new Date(since), machineZone, zones };
 }
 
-/** What a command line says about the schedule that it names. */
+/** The schedule that a command line names. */
 interface NamedSchedule {
   readonly name: string;
   /** The command that stores the schedule on this host. */
