@@ -58,6 +58,17 @@ const REFUSALS: readonly Refusal[] = [
     prepare: putEntry(", hooks: {after_success: [dbt, run]}"),
   },
   {
+    reason: "a hook with a relative path",
+    message:
+      'pipelines[0].hooks.before: the command "./check" is neither an absolute path nor the name of a program\n' +
+      "    Write an absolute path in the schedule (hooks.before), or the name of a program on the PATH.",
+    prepare: (machine) => {
+      machine.put("check", "");
+      chmodSync(join(machine.home, "check"), 0o700);
+      putEntry(", hooks: {before: [./check]}")(machine);
+    },
+  },
+  {
     reason: "a hook whose program is not executable",
     message: "pipelines[0].hooks.before: ~/notes is not executable",
     prepare: (machine) => {
