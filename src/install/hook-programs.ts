@@ -19,7 +19,7 @@ export async function findHookPrograms(
   { pipelines }: Pick<Schedule, "pipelines">,
   host: Pick<Host, "env">,
 ): Promise<HookPrograms> {
-  const faults = new Map<string, Diagnostic>();
+  const faults: Diagnostic[] = [];
   const found: Record<string, string> = {};
   for (const [index, { policies }] of pipelines.entries()) {
     for (const [name, key] of HOOK_NAMES) {
@@ -27,10 +27,9 @@ export async function findHookPrograms(
       if (program === undefined) continue;
       const path = ["pipelines", index, "hooks", key];
       const result = await attempt(path, () => findProgram(program, host.env["PATH"], `hooks.${key}`));
-      // The hooks of `defaults` are those of many pipelines.
-      if ("fault" in result) faults.set(`${key} ${program}`, faults.get(`${key} ${program}`) ?? result.fault);
+      if ("fault" in result) faults.push({ ...result.fault, isInValue: true });
       else if (!isAbsolute(program)) found[program] = result.value;
     }
   }
-  return { faults: [...faults.values()], hookPrograms: Object.keys(found).length === 0 ? undefined : found };
+  return { faults, hookPrograms: Object.keys(found).length === 0 ? undefined : found };
 }

@@ -11,6 +11,8 @@ export interface Diagnostic {
   readonly path: Path;
   /** Offset in the text, from 0; `undefined`: that of the value at `path`. */
   readonly offset?: number;
+  /** The problem is in the value at `path` itself. If the pipeline takes it from `defaults`, it is shown there. */
+  readonly isInValue?: true;
   readonly message: string;
   /** What to do next. */
   readonly hint?: string | undefined;

@@ -4,7 +4,7 @@ import { type Limits, type OverlapPolicy, type Policies, RETRY_OUTCOMES, type Re
 import { HOUR_MS, MINUTE_MS } from "../time-units.ts";
 import { checkAfter } from "./after-rules.ts";
 import { toAlertRules } from "./alert-schema.ts";
-import { type Diagnostic, type PlacedDiagnostic, placeDiagnostics } from "./diagnostic.ts";
+import { type Diagnostic, type Path, type PlacedDiagnostic, placeDiagnostics } from "./diagnostic.ts";
 import { toHooks } from "./hook-schema.ts";
 import { checkLimits } from "./limit-rules.ts";
 import { toRetention } from "./retention-schema.ts";
@@ -65,9 +65,8 @@ export function parseSchedule(text: string, source: Schedule["source"] & { reado
   };
 }
 
-/** Adds the offset of the value at the path. A single cron expression is not a list: `cron[0]` of it is `cron`. */
-function withOffset(diagnostic: Diagnostic, root: YamlValue): Diagnostic {
-  const { path } = diagnostic;
+/** The deepest value that the path reaches. A single cron expression is not a list: `cron[0]` of it is `cron`. */
+function findDeepest(root: YamlValue, path: Path): { readonly value: YamlValue; readonly path: Path } {
   let value = root;
   let depth = 0;
   for (const step of path) {
@@ -76,7 +75,16 @@ function withOffset(diagnostic: Diagnostic, root: YamlValue): Diagnostic {
     value = child;
     depth++;
   }
-  return { ...diagnostic, offset: value.contentOffset ?? value.offset, path: path.slice(0, depth) };
+  return { value, path: path.slice(0, depth) };
+}
+
+/** Adds the offset of the value at the path, or of the same value in `defaults` if the problem is in that one. */
+function withOffset(diagnostic: Diagnostic, root: YamlValue): Diagnostic {
+  const [, , ...inPipeline] = diagnostic.path;
+  const own = findDeepest(root, diagnostic.path);
+  const isInherited = diagnostic.isInValue === true && own.path.length === 2;
+  const { value, path } = isInherited ? findDeepest(root, ["defaults", ...inPipeline]) : own;
+  return { ...diagnostic, offset: value.contentOffset ?? value.offset, path };
 }
 
 function toSchedule(

@@ -196,6 +196,29 @@ test("install shows all reasons at once, each with its position", async () => {
   `);
 });
 
+test("the missing program of a hook is reported once at each place that names it, also in `defaults`", async () => {
+  const machine = fakeMachine();
+  machine.put(
+    "schedule.yml",
+    `defaults: {hooks: {before: [dbt, run]}}
+pipelines:
+- {tap: orders, target: redshift, cron: "@daily"}
+- {tap: stock, target: redshift, cron: "@daily", hooks: {before: [dbt]}}
+- {tap: third, target: redshift, cron: "@daily"}
+`,
+  );
+  const { code, out } = await machine.run("validate", "--json");
+  const { problems } = JSON.parse(out);
+  const places = problems.map(({ path, line, column }: Record<string, unknown>) => [path, line, column]);
+  expect([code, places]).toEqual([
+    65,
+    [
+      ["defaults.hooks.before", 1, 28],
+      ["pipelines[1].hooks.before", 4, 66],
+    ],
+  ]);
+});
+
 test("--compile-only needs no command that cron can start", async () => {
   const machine = fakeMachine({ node: "/my node" });
   expect(await machine.run("install", "--compile-only")).toMatchObject({ code: 0 });
