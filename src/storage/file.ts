@@ -4,7 +4,7 @@ import { errorCode, StoreError } from "../errors.ts";
 import { type OpenFile, open, removeFile, rename } from "./fs.ts";
 import { renderMode, WRITABLE_BY_OTHERS } from "./modes.ts";
 import { nonce } from "./nonce.ts";
-import { ioError, systemCode } from "./store-error.ts";
+import { ioError, replaceError, systemCode } from "./store-error.ts";
 
 const FILE_MODE = 0o600;
 
@@ -128,7 +128,7 @@ export async function writeStateFile(path: string, text: string, { sync = true }
     if (sync) await syncDirectory(dirname(path));
   } catch (error) {
     await removeFile(beside).catch(() => {});
-    throw ioError("write", path, error);
+    throw replaceError(path, error);
   }
 }
 

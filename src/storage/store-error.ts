@@ -7,7 +7,7 @@ const REASONS: Readonly<Record<string, { readonly why: string; readonly hint?: s
   EACCES: { why: "permission denied", hint: "Check its owner and mode, and those of its parent directories." },
   EPERM: { why: "operation not permitted", hint: "Check its owner and mode, and those of its parent directories." },
   EROFS: { why: "the file system is read-only" },
-  ENOSPC: { why: "the disk is full", hint: "Free some space, then try again. The previous content is unchanged." },
+  ENOSPC: { why: "the disk is full", hint: "Free some space, then try again." },
   EDQUOT: { why: "the disk quota is used up", hint: "Free some space, then try again." },
   ELOOP: { why: "it is a symbolic link, or links run in a circle" },
   EMFILE: { why: "too many open files" },
@@ -39,4 +39,14 @@ export function ioError(doing: string, path: string, error: unknown): StoreError
     cause: error,
     ...(reason?.hint === undefined ? {} : { hint: reason.hint }),
   });
+}
+
+/** A write fails with one of these codes before it has replaced anything. */
+const FULL: readonly (string | undefined)[] = ["ENOSPC", "EDQUOT"];
+
+/** `ioError` of a write that replaces the whole file or nothing. */
+export function replaceError(path: string, error: unknown): StoreError {
+  const fault = ioError("write", path, error);
+  if (fault.hint === undefined || !FULL.includes(systemCode(error))) return fault;
+  return new StoreError(fault.message, { cause: error, hint: `${fault.hint} The file is unchanged.` });
 }

@@ -1,7 +1,7 @@
 import { mkdir, open, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { nonce } from "../storage/nonce.ts";
-import { ioError } from "../storage/store-error.ts";
+import { replaceError } from "../storage/store-error.ts";
 
 /**
  * Writes a file outside `.sched` atomically, because another program may read it at any moment. Creates its directory. The
@@ -25,6 +25,6 @@ export async function replaceFile(path: string, text: string, mode?: number): Pr
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => {});
-    throw ioError("write", path, error);
+    throw replaceError(path, error);
   }
 }

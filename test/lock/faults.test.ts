@@ -57,6 +57,13 @@ describe.each(faults)("$error.code", ({ error, says }) => {
   });
 });
 
+test("the hint about a full disk does not name an earlier content, which a lock does not have", async () => {
+  const create = () => Promise.reject(fault("ENOSPC", -28));
+  await expect(acquireWith(stateDirectory(), { create })).rejects.toMatchObject({
+    hint: "Free some space, then try again.",
+  });
+});
+
 test("a release that the share refuses is an error of the store, and says which lock it is", async () => {
   const paths = stateDirectory();
   const rename = () => Promise.reject(fault("EROFS", -30));
