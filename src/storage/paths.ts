@@ -140,6 +140,10 @@ export const backupsDir = (paths: StatePaths, host: string, user: string): strin
 /** The wrapper's own log, pino JSON. */
 export const wrapperLogFile = (paths: StatePaths, host: string): string => join(paths.root, `wrapper-${host}.log`);
 
+/** The day on which a host last warned that its wrapper log cannot be written. */
+export const wrapperLogWarningFile = (paths: StatePaths, host: string): string =>
+  join(paths.root, `wrapper-${host}.warned`);
+
 /** `limits/`: the places of all limits, and the queue. */
 export const limitsDir = (paths: StatePaths): string => join(paths.root, "limits");
 

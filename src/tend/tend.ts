@@ -61,7 +61,6 @@ export async function tend(
     await import("../run/wrapper-log/wrapper-log.ts"),
   ];
   const used = parts.filter(({ isUsedBy }) => isUsedBy?.(schedule) ?? true);
-  // Opened before the lock is taken, so that an error leaves no lock.
   const log = await openWrapperLog(paths, host, { schedule: schedule.name, command: "tend" });
   const full = { ...context, log };
   /** Runs some of the parts. @returns the errors of all parts */

@@ -92,6 +92,7 @@ test("the overview names every path that storage/paths.ts builds", () => {
     queueDir: files.queueDir(paths),
     placesDir: files.placesDir(paths, "<kind>", "<name>"),
     wrapperLogFile: files.wrapperLogFile(paths, "<host>"),
+    wrapperLogWarningFile: files.wrapperLogWarningFile(paths, "<host>"),
   };
   const overview = [...PAGE.matchAll(/^\| `([^`]+)` \|/gm)].map(([, path]) => path ?? "");
   const missing = Object.values(built).filter(

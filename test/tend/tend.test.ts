@@ -142,11 +142,12 @@ describe("tend", () => {
     expect(loads).toBe(0);
   });
 
-  test("leaves no lock if its log cannot be opened", async () => {
+  test("does its work without a log that cannot be opened", async () => {
     const { context, paths } = await tended();
     mkdirSync(wrapperLogFile(paths, "testhost"));
-    await expect(tend(context, { parts: [] })).rejects.toThrow(/cannot write .*wrapper-testhost.log/);
-    expect(existsSync(lockDirectory(paths, tendLockOf("pipelinewise")))).toBe(false);
+    let loads = 0;
+    await tend(context, { parts: [part("one", async () => void loads++)] });
+    expect(loads).toBe(1);
   });
 
   test("a long part runs without the lock", async () => {

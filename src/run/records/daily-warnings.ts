@@ -1,22 +1,30 @@
 import { dirname } from "node:path";
+import { StoreError } from "../../errors.ts";
 import type { Host } from "../../host.ts";
 import { entryKey, entryLabel } from "../../pipeline-id.ts";
 import { ensureDirectory } from "../../storage/directory.ts";
 import { readStateFile, writeStateFile } from "../../storage/file.ts";
-import { notDueWarningFile, type StatePaths, zoneWarningFile } from "../../storage/paths.ts";
+import { notDueWarningFile, type StatePaths, wrapperLogWarningFile, zoneWarningFile } from "../../storage/paths.ts";
 import { MINUTE_MS } from "../../time-units.ts";
 import type { RunPlan } from "../plan.ts";
 
-/** Writes a warning on stderr, unless the file says that this was done today. */
+/**
+ * Writes a warning on stderr, unless the file says that this was done today. If the file cannot be read or written, the
+ * warning is written each time: no run depends on it.
+ */
 async function warnOnceADay(
   path: string,
   { paths, host }: { readonly paths: StatePaths; readonly host: Host },
   text: string,
 ): Promise<void> {
   const today = host.now().toISOString().slice(0, 10);
-  if ((await readStateFile(path)) === today) return;
-  await ensureDirectory(paths, dirname(path), host.uid);
-  await writeStateFile(path, today);
+  try {
+    if ((await readStateFile(path)) === today) return;
+    await ensureDirectory(paths, dirname(path), host.uid);
+    await writeStateFile(path, today);
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+  }
   host.stderr.write(text);
 }
 
@@ -46,5 +54,14 @@ export async function warnZoneMismatch({ paths, entry, slot }: RunPlan, host: Ho
     zoneWarningFile(paths, host.name),
     { paths, host },
     `pipelinewise-sched: ${host.name} now uses time zone ${zone}, but the crontab lines for ${entryLabel(entry)} and others were generated for ${slot?.machineZone} and fire at the wrong times. Reinstall the schedule. (Shown once a day.)\n`,
+  );
+}
+
+/** Warns on stderr, so that cron mails it, that the wrapper log cannot be written. Once a day and host. */
+export async function warnNoWrapperLog(paths: StatePaths, host: Host, { message }: StoreError): Promise<void> {
+  await warnOnceADay(
+    wrapperLogWarningFile(paths, host.name),
+    { paths, host },
+    `pipelinewise-sched: ${message}. Runs on ${host.name} have no wrapper log until you repair this. (Shown once a day.)\n`,
   );
 }

@@ -22,23 +22,26 @@ interface LogLine {
   readonly fields: LogFields;
 }
 
-async function openFile(paths: StatePaths, host: Pick<Host, "name">): Promise<OpenFile> {
+/** @returns `undefined`, with a warning, if the file cannot be written: no run depends on this log */
+async function openFile(paths: StatePaths, host: Host): Promise<OpenFile | undefined> {
   const path = wrapperLogFile(paths, host.name);
   try {
     const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW;
     return await open(path, flags, 0o600);
   } catch (error) {
-    throw ioError("write", path, error);
+    const { warnNoWrapperLog } = await import("../records/daily-warnings.ts");
+    await warnNoWrapperLog(paths, host, ioError("write", path, error));
+    return undefined;
   }
 }
 
-/** @param base fields of every line, such as the run's id */
-export async function openWrapperLog(
-  paths: StatePaths,
-  host: Pick<Host, "name" | "pid" | "now">,
-  base: LogFields,
-): Promise<WrapperLog> {
+const ignore = () => {};
+const NO_LOG: WrapperLog = { info: ignore, warn: ignore, error: ignore, flush: async () => {}, close: async () => {} };
+
+/** Opens the log of this host. @param base fields of every line, such as the run's id */
+export async function openWrapperLog(paths: StatePaths, host: Host, base: LogFields): Promise<WrapperLog> {
   const file = await openFile(paths, host);
+  if (file === undefined) return NO_LOG;
   let waiting: LogLine[] = [];
   let log: Log | undefined;
   const lineAt =
