@@ -3,6 +3,8 @@ export const EXIT = {
   ok: 0,
   /** `diff`: something would change. */
   differs: 1,
+  /** `status --check`: something failed, is late, or is overdue. */
+  needsAttention: 1,
   /** 126 and 127 as in a shell: the program is not executable, or was not found. */
   notExecutable: 126,
   notFound: 127,

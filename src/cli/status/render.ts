@@ -12,7 +12,7 @@ import { renderDuration, renderInstant, renderMinute } from "../../text/format-t
 import { renderTable } from "../../text/table.ts";
 import { SECOND_MS } from "../../time-units.ts";
 import { pauseJson } from "./pauses.ts";
-import { entryOfRun, type ScheduledEntry, type StatusRow } from "./rows.ts";
+import { entryOfRun, isOverdue, type ScheduledEntry, type StatusRow } from "./rows.ts";
 
 const HEAD = [
   "Tap ID",
@@ -74,12 +74,6 @@ const renderRunning = (run: RunningRun, now: Date): string =>
   run.queued === undefined
     ? renderSince(run, now) + renderRemaining(run.remaining)
     : `queued since ${renderSince({ startedAt: run.queued.since }, now)}: ${renderWaitsFor(run.queued)}`;
-
-/** Whether a run has been running for longer than its entry's `running_longer_than`. */
-const isOverdue = ({ running, scheduled }: Pick<StatusRow, "running" | "scheduled">, now: Date): boolean =>
-  running !== undefined &&
-  running.queued === undefined &&
-  now.getTime() - running.startedAt.getTime() > (scheduled?.entry.policies?.runningLongerThanMs ?? Infinity);
 
 const renderForeign = (run: ForeignRun): string =>
   run.kind === "log"

@@ -43,6 +43,12 @@ export interface StatusRow extends PipelineId {
 export const isReplicationDisabled = ({ scheduled }: StatusRow): boolean =>
   scheduled !== undefined && scheduled.entry.command === DEFAULT_COMMAND && isDisabled(scheduled.entry);
 
+/** Whether a run has been running for longer than its entry's `running_longer_than`. */
+export const isOverdue = ({ running, scheduled }: Pick<StatusRow, "running" | "scheduled">, now: Date): boolean =>
+  running !== undefined &&
+  running.queued === undefined &&
+  now.getTime() - running.startedAt.getTime() > (scheduled?.entry.policies?.runningLongerThanMs ?? Infinity);
+
 export interface ScheduledEntry {
   /** Name of its schedule. */
   readonly schedule: string;
@@ -70,6 +76,8 @@ export interface PipelineState {
   /** The start that waits for the lock. */
   readonly waiting: LockHolder | undefined;
   readonly foreignRun: ForeignRun | undefined;
+  /** Sentences about what could not be read, so that it is unknown. */
+  readonly unread: readonly string[];
 }
 
 export const pipelineKey = ({ tap, target }: PipelineId): string => `${target}/${tap}`;

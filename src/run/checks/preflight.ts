@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type PipelineId, replicates } from "../../pipeline-id.ts";
+import { type EntryId, replicates } from "../../pipeline-id.ts";
 import { readStateFile } from "../../storage/file.ts";
 import { renderDuration } from "../../text/format-time.ts";
 import type { LockedContext, RunContext, Skip } from "../context.ts";
@@ -18,10 +18,11 @@ interface MainConfig {
 }
 
 /**
- * Whether PipelineWise's config.json disables a tap, which PipelineWise would refuse to run. An unreadable file counts as
- * enabled, because PipelineWise reports that error better.
+ * Whether PipelineWise's config.json disables the tap of an entry that replicates, which PipelineWise would refuse to
+ * run. An unreadable file counts as enabled, because PipelineWise reports that error better.
  */
-async function isDisabled(configDir: string, { tap, target }: PipelineId): Promise<boolean> {
+export async function isTapDisabled(configDir: string, { tap, target, command }: EntryId): Promise<boolean> {
+  if (!replicates(command)) return false;
   try {
     const text = await readStateFile(join(configDir, "config.json"));
     const config: MainConfig | null = text === undefined ? null : JSON.parse(text);
@@ -34,7 +35,7 @@ async function isDisabled(configDir: string, { tap, target }: PipelineId): Promi
 
 /** The skip of a start whose tap is disabled. */
 async function tapEnabled({ plan: { entry, paths }, slot }: LockedContext): Promise<Skip | undefined> {
-  if (!replicates(entry.command) || !(await isDisabled(paths.configDir, entry))) return undefined;
+  if (!(await isTapDisabled(paths.configDir, entry))) return undefined;
   return { reason: "disabled", detail: `is disabled in ${paths.configDir}/config.json`, slot };
 }
 
