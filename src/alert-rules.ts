@@ -1,7 +1,11 @@
 import type { PipelineId } from "./pipeline-id.ts";
 
-/** Events that an alert rule may name. */
-export const ALERT_KINDS = ["failed", "timed-out", "lost", "recovered"] as const;
+/** Events that begin an incident of an entry, or change its kind. A success ends it. */
+export const INCIDENT_KINDS = ["failed", "timed-out", "lost"] as const;
+export type IncidentKind = (typeof INCIDENT_KINDS)[number];
+
+/** Events that an alert rule may name. `started` and `succeeded` are sent for each run. */
+export const ALERT_KINDS = [...INCIDENT_KINDS, "recovered", "started", "succeeded"] as const;
 export type AlertKind = (typeof ALERT_KINDS)[number];
 
 /** Receivers of alerts, by their keys in the schedule file. */

@@ -1,3 +1,4 @@
+import type { AlertKind } from "../alert-rules.ts";
 import { errorCode } from "../errors.ts";
 import type { EntryId } from "../pipeline-id.ts";
 import { ensureDirectory } from "../storage/directory.ts";
@@ -7,18 +8,27 @@ import type { StatePaths } from "../storage/paths.ts";
 import { ioError } from "../storage/store-error.ts";
 import { alertEventsDir, alertStateFile } from "./places.ts";
 
-/** The end of a run, for its alerts. Instants are ISO 8601 UTC. */
+/** A run of an event. Instants are ISO 8601 UTC. */
+export interface EventRun {
+  readonly id: string;
+  readonly host: string;
+  readonly startedAt: string;
+  /** Absent while it is running. */
+  readonly endedAt?: string | undefined;
+  readonly exitCode?: number | undefined;
+  readonly log?: string | undefined;
+}
+
+/** Something that happened to an entry, for its alerts. */
 export interface AlertEvent {
+  /** Unique. It names the file of the event, so an event that is stored twice has one file. It begins with a time. */
+  readonly id: string;
+  readonly kind: Exclude<AlertKind, "recovered">;
   readonly entry: EntryId;
-  readonly outcome: "failed" | "timed-out" | "lost" | "succeeded";
-  readonly run: {
-    readonly id: string;
-    readonly host: string;
-    readonly startedAt: string;
-    readonly endedAt: string;
-    readonly exitCode?: number | undefined;
-    readonly log?: string | undefined;
-  };
+  /** When it happened, ISO 8601 UTC. */
+  readonly at: string;
+  /** Absent if the event is not about one run. */
+  readonly run?: EventRun | undefined;
   readonly detail?: string | undefined;
   /** The end of the output, secrets masked. */
   readonly lastLines: readonly string[];
@@ -46,17 +56,17 @@ export async function listNames(directory: string): Promise<readonly string[]> {
   }
 }
 
-/** Stores an event. The file is named after the run, so that a run whose end is stored twice has one event. */
+/** Stores an event. */
 export async function writeEvent({ paths, schedule }: AlertPlace, event: AlertEvent, uid: number): Promise<void> {
   const directory = alertEventsDir(paths, schedule);
   await ensureDirectory(paths, directory, uid);
-  await writeStateFile(`${directory}/${event.run.id}.json`, `${JSON.stringify(event)}\n`);
+  await writeStateFile(`${directory}/${event.id}.json`, `${JSON.stringify(event)}\n`);
 }
 
 function parseEvent(text: string | undefined): AlertEvent | undefined {
   try {
     const value: Partial<AlertEvent> | null = text === undefined ? null : JSON.parse(text);
-    const isWhole = value?.entry !== undefined && value.run !== undefined && value.outcome !== undefined;
+    const isWhole = value?.entry !== undefined && value.id !== undefined && value.kind !== undefined;
     // The fields were written by this program; a garbled file fails one of the checks or does not parse.
     return isWhole && Array.isArray(value.lastLines) ? (value as AlertEvent) : undefined;
   } catch (error) {
@@ -65,7 +75,7 @@ function parseEvent(text: string | undefined): AlertEvent | undefined {
   }
 }
 
-/** Reads the events, in the order in which their runs started. Removes a file that a power failure garbled. */
+/** Reads the events, in the order in which they happened. Removes a file that a power failure garbled. */
 export async function readEvents({ paths, schedule }: AlertPlace): Promise<readonly StoredEvent[]> {
   const directory = alertEventsDir(paths, schedule);
   const events: StoredEvent[] = [];
@@ -76,7 +86,7 @@ export async function readEvents({ paths, schedule }: AlertPlace): Promise<reado
     if (event !== undefined) events.push({ path, event });
     else if (text !== undefined) await removeStateFile(path);
   }
-  return events;
+  return events.sort((one, other) => Date.parse(one.event.at) - Date.parse(other.event.at));
 }
 
 /**

@@ -1,15 +1,23 @@
-import { type AlertKind, type AlertRule, type Receiver, receiverKey, rulesFor } from "../alert-rules.ts";
+import {
+  type AlertKind,
+  type AlertRule,
+  INCIDENT_KINDS,
+  type IncidentKind,
+  type Receiver,
+  receiverKey,
+  rulesFor,
+} from "../alert-rules.ts";
 import type { StoredEntry } from "../installed/schedule.ts";
 import { type EntryId, entryPath } from "../pipeline-id.ts";
 import type { AlertEvent } from "./event.ts";
 
 /** An entry that does not succeed. Instants are ISO 8601 UTC. */
 interface Incident {
-  readonly kind: Exclude<AlertKind, "recovered">;
+  readonly kind: IncidentKind;
   readonly entry: EntryId;
   /** Start of the first run of the incident that did not succeed. */
   readonly since: string;
-  /** The newest run of the incident. */
+  /** The newest event of the incident. */
   readonly last: AlertEvent;
   /** The times of the last message about it to each receiver, by `receiverKey`. */
   readonly sentAt: Readonly<Record<string, string>>;
@@ -42,11 +50,11 @@ interface ProcessInput {
   readonly now: Date;
 }
 
-const wants = ({ when }: AlertRule, kind: Incident["kind"]): boolean => when.includes(kind);
+const wants = ({ when }: AlertRule, kind: AlertKind): boolean => when.includes(kind);
 
-/** A rule with `recovered` reports the end of the kinds that it lists, or of every kind if it lists no other. */
+/** A rule with `recovered` reports the end of the kinds that it lists, or of every kind if it lists none. */
 const wantsEnd = (rule: AlertRule, { kind }: Incident): boolean =>
-  rule.when.includes("recovered") && (wants(rule, kind) || rule.when.every((one) => one === "recovered"));
+  wants(rule, "recovered") && (wants(rule, kind) || !INCIDENT_KINDS.some((one) => wants(rule, one)));
 
 /** Applies events, in order, to the open incidents, and finds the alerts for each receiver. */
 export function processEvents({ events, incidents, rules, entries, now }: ProcessInput): {
@@ -74,9 +82,12 @@ export function processEvents({ events, incidents, rules, entries, now }: Proces
     const path = entryPath(last.entry);
     const before = open.get(path);
     // After a crash, the end of the same run may be stored again.
-    if (before?.last.run.id === last.run.id) continue;
-    if (last.outcome === "succeeded") {
-      if (before === undefined) continue;
+    if (before?.last.id === last.id) continue;
+    const { kind, entry } = last;
+    if (kind === "started" || kind === "succeeded") {
+      const to = rulesOf(path).filter((rule) => wants(rule, kind));
+      send({ kind, entry, since: last.run?.startedAt ?? last.at, last, isReminder: false }, to);
+      if (kind === "started" || before === undefined) continue;
       open.delete(path);
       const alert = { kind: "recovered", entry: last.entry, since: before.since, last, isReminder: false } as const;
       send(
@@ -85,8 +96,7 @@ export function processEvents({ events, incidents, rules, entries, now }: Proces
       );
       continue;
     }
-    const { outcome: kind, entry } = last;
-    const since = before?.since ?? last.run.startedAt;
+    const since = before?.since ?? last.run?.startedAt ?? last.at;
     const to = before?.kind === kind ? [] : rulesOf(path).filter((rule) => wants(rule, kind));
     const sentAt = { ...before?.sentAt, ...send({ kind, entry, since, last, isReminder: false }, to) };
     open.set(path, { kind, entry, since, last, sentAt });

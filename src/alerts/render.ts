@@ -1,8 +1,10 @@
+import { INCIDENT_KINDS } from "../alert-rules.ts";
 import { parseCron } from "../cron/expression.ts";
 import { nextRuns } from "../cron/run-times.ts";
 import type { StoredEntry } from "../installed/schedule.ts";
 import { entryLabel, entryPath } from "../pipeline-id.ts";
 import { renderInstant, renderMinute } from "../text/format-time.ts";
+import type { EventRun } from "./event.ts";
 import type { Alert } from "./process.ts";
 
 /** A message to one receiver, as it waits in the outbox. It is version 1 of the JSON that a webhook gets. */
@@ -22,17 +24,18 @@ interface RenderedAlert {
   readonly command: string;
   /** Id of the entry. */
   readonly entry: string | null;
-  /** Start of the first run that did not succeed. */
+  /** Start of the first run that did not succeed; the start of the run for `started` and `succeeded`. */
   readonly since: string;
   readonly reminder: boolean;
+  /** `null` if the alert is not about one run. */
   readonly run: {
     readonly id: string;
     readonly host: string;
     readonly startedAt: string;
-    readonly endedAt: string;
+    readonly endedAt: string | null;
     readonly exitCode: number | null;
     readonly log: string | null;
-  };
+  } | null;
   readonly detail: string | null;
   readonly lastLines: readonly string[];
   readonly nextRunAt: string | null;
@@ -53,12 +56,19 @@ function findNextRun(entry: StoredEntry, { machineZone, now }: RenderContext): s
   return times.sort((one, other) => one.getTime() - other.getTime())[0]?.toISOString() ?? null;
 }
 
+const renderRun = ({ endedAt, exitCode, log, ...run }: EventRun): RenderedAlert["run"] => ({
+  ...run,
+  endedAt: endedAt ?? null,
+  exitCode: exitCode ?? null,
+  log: log ?? null,
+});
+
 /** Makes the message that contains some alerts. */
 export function renderMessage(alerts: readonly Alert[], context: RenderContext): AlertMessage {
   const entries = new Map(context.entries.map((entry) => [entryPath(entry), entry]));
   const rendered = alerts.map(({ kind, entry, since, isReminder, last }): RenderedAlert => {
     const stored = entries.get(entryPath(entry));
-    const { exitCode = null, log = null, ...run } = last.run;
+    const { run } = last;
     return {
       kind,
       tap: entry.tap,
@@ -67,7 +77,7 @@ export function renderMessage(alerts: readonly Alert[], context: RenderContext):
       entry: entry.id ?? null,
       since,
       reminder: isReminder,
-      run: { ...run, exitCode, log },
+      run: run === undefined ? null : renderRun(run),
       detail: last.detail ?? null,
       lastLines: last.lastLines,
       nextRunAt: stored === undefined ? null : findNextRun(stored, context),
@@ -80,10 +90,17 @@ export function renderMessage(alerts: readonly Alert[], context: RenderContext):
 function headline({ kind, entry, reminder, since, run, ...id }: RenderedAlert): string {
   const label = entryLabel({ ...id, id: entry ?? undefined });
   if (kind === "recovered") return `${label} succeeded again; it had not succeeded since ${renderMinute(since)}`;
-  const code = kind === "failed" && run.exitCode !== null ? ` with exit code ${run.exitCode}` : "";
+  if (kind === "started" || kind === "succeeded") return `${label} ${kind}`;
+  const exitCode = run?.exitCode ?? null;
+  const code = kind === "failed" && exitCode !== null ? ` with exit code ${exitCode}` : "";
   const what = { failed: "failed", "timed-out": "timed out", lost: "was lost" }[kind];
   return `${label} ${reminder ? "still does not succeed: it " : ""}${what}${code}, since ${renderMinute(since)}`;
 }
+
+const isProblem = ({ kind }: RenderedAlert): boolean => INCIDENT_KINDS.some((one) => one === kind);
+
+const signOf = (alert: RenderedAlert): string =>
+  isProblem(alert) ? ":x:" : alert.kind === "started" ? ":arrow_forward:" : ":white_check_mark:";
 
 /** Slack limits a message to 50 blocks, and the text of a section to 3000 characters. */
 const DETAILED = 8;
@@ -95,10 +112,12 @@ const escapeMarkup = (text: string): string => text.replace(/&/g, "&amp;").repla
 const section = (text: string) => ({ type: "section", text: { type: "mrkdwn", text } });
 
 function slackDetails({ run, lastLines, nextRunAt, detail }: RenderedAlert): string {
+  const end = run === null || run.endedAt === null ? "" : `, ended ${renderInstant(run.endedAt)}`;
+  const log = run?.log ?? null;
   const facts = [
-    `host ${run.host}, run ${run.id}, ended ${renderInstant(run.endedAt)}`,
+    ...(run === null ? [] : [`host ${run.host}, run ${run.id}, started ${renderInstant(run.startedAt)}${end}`]),
     ...(detail === null ? [] : [detail]),
-    ...(run.log === null ? [] : [`log: ${run.log}`]),
+    ...(log === null ? [] : [`log: ${log}`]),
     ...(nextRunAt === null ? [] : [`next run: ${renderInstant(nextRunAt)}`]),
   ];
   const tail = escapeMarkup(lastLines.join("\n").replaceAll("```", "'''")).slice(-TEXT_LENGTH / 2);
@@ -110,13 +129,12 @@ function slackDetails({ run, lastLines, nextRunAt, detail }: RenderedAlert): str
 export function renderSlack({ schedule, alerts }: AlertMessage): object {
   const [first] = alerts;
   const summary = alerts.length === 1 && first !== undefined ? headline(first) : `${alerts.length} alerts of pipelines`;
-  const marked = (alert: RenderedAlert) =>
-    `${alert.kind === "recovered" ? ":white_check_mark:" : ":x:"} *${escapeMarkup(headline(alert))}*`;
+  const marked = (alert: RenderedAlert) => `${signOf(alert)} *${escapeMarkup(headline(alert))}*`;
   const detailed = alerts
     .slice(0, DETAILED)
     .flatMap((alert) => [
       section(marked(alert).slice(0, TEXT_LENGTH)),
-      ...(alert.kind === "recovered" ? [] : [section(slackDetails(alert))]),
+      ...(isProblem(alert) ? [section(slackDetails(alert))] : []),
     ]);
   const others = alerts.slice(DETAILED, LISTED).map((alert) => `• ${escapeMarkup(headline(alert))}`.slice(0, 180));
   const lists = others.flatMap((_, at) =>

@@ -83,7 +83,7 @@ async function collect(context: SendContext): Promise<void> {
   const { host, stop, collectMs = MINUTE_MS } = context;
   const events = await readEvents(placeOf(context));
   if (events.length === 0) return;
-  const first = Math.min(...events.map(({ event }) => Date.parse(event.run.endedAt)));
+  const first = Math.min(...events.map(({ event }) => Date.parse(event.at)));
   const age = Math.max(0, host.now().getTime() - first);
   if (age >= collectMs) return;
   await sleep(collectMs - age, undefined, { signal: stop }).catch((error) => {
@@ -101,7 +101,7 @@ function shortHash(text: string): string {
 /** The same events get the same id, so a process that repeats the work of a killed one writes the same message. */
 function messageId({ receiver, alerts }: Batch, now: Date): string {
   const [first] = alerts;
-  const time = first?.isReminder === true ? newRunId(now, () => 0) : first?.last.run.id;
+  const time = first?.isReminder === true ? newRunId(now, () => 0) : first?.last.id;
   return `${time}-${shortHash(receiverKey(receiver))}`;
 }
 

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { dirname } from "node:path";
-import { rulesFor } from "../alert-rules.ts";
+import { type AlertKind, rulesFor } from "../alert-rules.ts";
 import { type AlertEvent, listNames, mayRecover, writeEvent } from "../alerts/event.ts";
 import { alertEventsDir } from "../alerts/places.ts";
 import { errorMessage, StoreError } from "../errors.ts";
@@ -11,9 +11,10 @@ import { alertRulesOf } from "../installed/decode-later.ts";
 import type { StoredSchedule } from "../installed/schedule.ts";
 import { listStored } from "../installed/store.ts";
 import { RUN_TOKEN_ENV } from "../lock/lock.ts";
-import { entryPath } from "../pipeline-id.ts";
+import { type EntryId, entryPath } from "../pipeline-id.ts";
 import { absolutePath } from "../storage/config-dir.ts";
 import type { StatePaths } from "../storage/paths.ts";
+import type { RunContext } from "./context.ts";
 import { lastLines } from "./outcome.ts";
 import type { AlertPlan } from "./plan.ts";
 import { readEnvironment } from "./process/environment.ts";
@@ -25,8 +26,24 @@ interface AlertRun {
   readonly alerts: AlertPlan | undefined;
 }
 
-/** The outcomes that change the state of an entry. `stopped` is not one, because a stop is intended. */
-const OUTCOMES: Partial<Record<RunRecord["outcome"], AlertEvent["outcome"]>> = {
+const hasRule = (alerts: AlertPlan, entry: EntryId, kind: AlertKind): boolean =>
+  rulesFor(alertRulesOf(alerts), entry).some(({ when }) => when.includes(kind));
+
+/** Stores the start of a run for its alerts and starts the sender, if a rule asks for it. */
+export async function noteStart(
+  { paths, host, alerts }: AlertRun,
+  { plan: { entry }, id, startedAt }: Pick<RunContext, "plan" | "id" | "startedAt">,
+): Promise<void> {
+  if (alerts === undefined || !hasRule(alerts, entry, "started")) return;
+  const run = { id, host: host.name, startedAt: startedAt.toISOString() };
+  const at = host.now().toISOString();
+  const event = { id: `${id}-started`, kind: "started", entry, at, run, lastLines: [] } as const;
+  await writeEvent({ paths, schedule: alerts.name }, event, host.uid);
+  startSender(paths, host, alerts.name);
+}
+
+/** The outcomes that have an event. `stopped` is not one, because a stop is intended. */
+const OUTCOMES: Partial<Record<RunRecord["outcome"], AlertEvent["kind"]>> = {
   failed: "failed",
   "timed-out": "timed-out",
   lost: "lost",
@@ -45,16 +62,17 @@ export async function noteEnd(
   record: RunRecord,
   tail: string | undefined,
 ): Promise<boolean> {
-  const outcome = OUTCOMES[record.outcome];
-  if (alerts === undefined || outcome === undefined) return false;
+  const kind = OUTCOMES[record.outcome];
+  if (alerts === undefined || kind === undefined) return false;
   const place = { paths, schedule: alerts.name };
   const entry = entryOf(record);
   if (rulesFor(alertRulesOf(alerts), entry).length === 0) return false;
-  if (outcome === "succeeded" && !(await mayRecover(place, entryPath(entry)))) return false;
+  const isAlways = kind !== "succeeded" || hasRule(alerts, entry, "succeeded");
+  if (!isAlways && !(await mayRecover(place, entryPath(entry)))) return false;
   const { id, startedAt, endedAt, exitCode, log, detail } = record;
   const run = { id, host: record.host, startedAt, endedAt, exitCode, log };
   const lines = tail === undefined ? [] : lastLines(tail);
-  await writeEvent(place, { entry, outcome, run, detail, lastLines: lines }, host.uid);
+  await writeEvent(place, { id, kind, entry, at: endedAt, run, detail, lastLines: lines }, host.uid);
   return true;
 }
 

@@ -123,18 +123,21 @@ async function loadRetries(run: LockedRun): Promise<FindNextStep> {
   };
 }
 
+/**
+ * Called once, when the first attempt was started or could not be started.
+ *
+ * @param isRunning whether it was started
+ */
+type OnStarted = (isRunning: boolean) => Promise<void>;
+
 /** Makes attempts until the run ends. @param attempts gets each attempt that has ended */
-async function repeatAttempts(
-  run: LockedRun,
-  onStarted: () => Promise<void>,
-  attempts: AttemptRecord[],
-): Promise<RunEnd> {
+async function repeatAttempts(run: LockedRun, onStarted: OnStarted, attempts: AttemptRecord[]): Promise<RunEnd> {
   const findNextStep = await loadRetries(run);
   let last: EndedAttempt | undefined;
   for (let number = 1; ; number++) {
     const startedAt = last === undefined ? run.startedAt : run.host.now();
     const started = await startAttempt(run, number);
-    if (last === undefined) await onStarted();
+    if (last === undefined) await onStarted(started.kind === "started");
     if (started.kind === "stopped") return stoppedRun(run, started.cause, last, number);
     const attempt = started.kind === "started" ? await superviseAttempt(run, started.pipeline, startedAt) : started;
     if ("kind" in attempt) {
@@ -156,12 +159,8 @@ async function repeatAttempts(
   }
 }
 
-/**
- * Starts the pipeline and runs it to its end, and again as long as the retry policy says so.
- *
- * @param onStarted called once, when the first attempt was started or could not be started
- */
-export async function runAttempts(run: LockedRun, onStarted: () => Promise<void>): Promise<RunEnd> {
+/** Starts the pipeline and runs it to its end, and again as long as the retry policy says so. */
+export async function runAttempts(run: LockedRun, onStarted: OnStarted): Promise<RunEnd> {
   const attempts: AttemptRecord[] = [];
   const end = await repeatAttempts(run, onStarted, attempts);
   const [first, second] = attempts;

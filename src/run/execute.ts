@@ -119,9 +119,15 @@ async function executeWithSlot(run: LockedRun, stopped?: StopCause): Promise<num
     await clearBeforeStart(run);
     await markFollowed(run);
     const end = await runBefore(run);
-    if (end === undefined) return await recordRun(run, await runAttempts(run, () => commitSlot(run, claim)));
-    await commitSlot(run, claim);
-    return await recordRun(run, end);
+    if (end !== undefined) {
+      await commitSlot(run, claim);
+      return await recordRun(run, end);
+    }
+    const onStarted = async (isRunning: boolean): Promise<void> => {
+      await commitSlot(run, claim);
+      if (isRunning) await announceStart(run);
+    };
+    return await recordRun(run, await runAttempts(run, onStarted));
   } finally {
     await closeSlot(run, claim);
   }
@@ -180,6 +186,18 @@ async function commitSlot(run: LockedRun, claim: SlotClaim | undefined): Promise
     );
   }
   await claim?.commit().catch((error) => reportFault(run, "could not record the slot as handled", error));
+}
+
+/** Stores the start of the pipeline for its alerts. A failure does not stop a running pipeline. */
+async function announceStart(run: LockedRun): Promise<void> {
+  const { alerts, paths } = run.plan;
+  if (alerts?.alerts === undefined) return;
+  try {
+    const { noteStart } = await import("./alerts.ts");
+    await noteStart({ paths, host: run.host, alerts }, run);
+  } catch (error) {
+    reportFault(run, "could not store an alert", error);
+  }
 }
 
 /** Ends the claim to the slot before the lock is released. */

@@ -11,14 +11,18 @@ const RULE: AlertRule = {
 
 const entries = [anEntry(), anEntry({ tap: "orders" })];
 
-function event(number: number, outcome: AlertEvent["outcome"], tap = "microserv_1"): AlertEvent {
+function event(number: number, kind: AlertEvent["kind"], tap = "microserv_1"): AlertEvent {
   const startedAt = new Date(Date.UTC(2026, 10, 23, 12, number)).toISOString();
   const run = { id: `run-${number}`, host: "testhost", startedAt, endedAt: startedAt };
-  return { entry: { tap, target: "redshift", command: "run_tap" }, outcome, run, lastLines: [] };
+  const entry = { tap, target: "redshift", command: "run_tap" };
+  return { id: run.id, kind, entry, at: startedAt, run, lastLines: [] };
 }
 
 /** Processes lists of events one after the other. @returns the kinds of the alerts of each list, by tap */
-function alertsOf(lists: readonly (readonly AlertEvent[])[], { rules = [RULE], minutes = 5 } = {}) {
+function alertsOf(
+  lists: readonly (readonly AlertEvent[])[],
+  { rules = [RULE] as readonly AlertRule[], minutes = 5 } = {},
+) {
   let incidents: Incidents = {};
   return lists.map((events, index) => {
     const now = new Date(Date.UTC(2026, 10, 23, 12, index * minutes));
@@ -31,7 +35,7 @@ function alertsOf(lists: readonly (readonly AlertEvent[])[], { rules = [RULE], m
 }
 
 describe("a pipeline gives one alert for each change of its state", () => {
-  test.each<[name: string, outcomes: readonly AlertEvent["outcome"][], alerts: readonly string[]]>([
+  test.each<[name: string, kinds: readonly AlertEvent["kind"][], alerts: readonly string[]]>([
     [
       "failures are reported once, and the success after them",
       ["failed", "failed", "succeeded"],
@@ -40,9 +44,28 @@ describe("a pipeline gives one alert for each change of its state", () => {
     ["another kind of failure is a change", ["failed", "timed-out", "lost"], ["failed", "timed-out", "lost"]],
     ["a success changes nothing", ["succeeded", "succeeded"], ["", ""]],
     ["a failure after a recovery is reported", ["failed", "succeeded", "failed"], ["failed", "recovered", "failed"]],
-  ])("%s", (_, outcomes, alerts) => {
-    const told = alertsOf(outcomes.map((outcome, index) => [event(index, outcome)]));
+  ])("%s", (_, kinds, alerts) => {
+    const told = alertsOf(kinds.map((kind, index) => [event(index, kind)]));
     expect(told).toEqual(alerts.map((kind) => (kind === "" ? [] : [[`microserv_1 ${kind}`]])));
+  });
+
+  test("a start and a success are reported for each run, in addition to the recovery", () => {
+    const rules = [{ ...RULE, when: ["started", "succeeded", "failed", "recovered"] }] as const;
+    const started = { ...event(2, "started"), id: "run-2-started" };
+    const told = alertsOf([[event(1, "failed")], [started], [event(2, "succeeded")], [event(3, "succeeded")]], {
+      rules,
+    });
+    expect(told.map((lists) => lists.flat())).toEqual([
+      ["microserv_1 failed"],
+      ["microserv_1 started"],
+      ["microserv_1 succeeded", "microserv_1 recovered"],
+      ["microserv_1 succeeded"],
+    ]);
+  });
+
+  test("a start of a pipeline that fails changes nothing", () => {
+    const started = { ...event(2, "started"), id: "run-2-started" };
+    expect(alertsOf([[event(1, "failed")], [started, event(2, "failed")]])).toEqual([[["microserv_1 failed"]], []]);
   });
 
   test("the end of one run that was stored twice is one alert", () => {
@@ -73,6 +96,11 @@ test.each<[name: string, rule: Partial<AlertRule>, alerts: readonly (readonly (r
   ["another tap", { taps: ["order*"] }, [[], []]],
   ["a pattern that matches", { taps: ["micro*"] }, [[["microserv_1 failed"]], [["microserv_1 recovered"]]]],
   ["recoveries of other kinds only", { when: ["lost", "recovered"] }, [[], []]],
+  [
+    "recoveries and successes",
+    { when: ["recovered", "succeeded"] },
+    [[], [["microserv_1 succeeded", "microserv_1 recovered"]]],
+  ],
   ["recoveries only", { when: ["recovered"] }, [[], [["microserv_1 recovered"]]]],
 ])("a rule for %s", (_, changes, alerts) => {
   const told = alertsOf([[event(1, "failed")], [event(2, "succeeded")]], { rules: [{ ...RULE, ...changes }] });

@@ -1,9 +1,10 @@
 import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import type { AlertRule } from "../../src/alert-rules.ts";
 import { deliver } from "../../src/alerts/deliver.ts";
 import { writeEvent } from "../../src/alerts/event.ts";
 import { alertOutboxDir } from "../../src/alerts/places.ts";
@@ -21,10 +22,10 @@ const ALERTS = [{ when: ["failed", "lost", "recovered"], receiver: { kind: "webh
 const NEVER: readonly unknown[] = [];
 
 /** A machine whose pipeline fails while the file `broken` exists, with a receiver at this address. */
-function machine(url: string, entries = [anEntry()]) {
+function machine(url: string, entries = [anEntry()], alerts: readonly AlertRule[] = ALERTS) {
   const box = sandbox('echo "password s3cr3t"; [ ! -e $HOME/broken ]');
   const host = { ...box.host, env: { ...box.host.env, HOOK: url }, program: "/nonexistent" };
-  box.install(entries, { alerts: ALERTS });
+  box.install(entries, { alerts });
   const place = { paths: box.paths, schedule: "pipelinewise" };
   return {
     ...box,
@@ -89,6 +90,39 @@ test("a run of a schedule whose pipelines succeed stores no event", async () => 
   expect(readdirSync(box.paths.root)).not.toContain("alerts");
 });
 
+const EACH_RUN = [{ when: ["started", "succeeded"], receiver: { kind: "webhook", url: `\${env:HOOK}` } }] as const;
+
+test("each run gives one start and one success, whatever number of attempts it has", async () => {
+  const sink = await startSink();
+  const retries = { max: 1, delayMs: 1, backoff: 1, maxDelayMs: 1, on: ["failed"] } as const;
+  const box = machine(sink.url, [anEntry({ policies: { retries } })], EACH_RUN);
+  const script = '#!/bin/sh\n[ -e "$HOME/tried" ] || { touch "$HOME/tried"; exit 1; }\n';
+  writeFileSync(box.program, script, { mode: 0o755 });
+  for (const _ of [1, 2]) {
+    expect(await box.start()).toBe(0);
+    await box.send();
+  }
+  const alerts = sink.messages().flatMap((message) => message.alerts);
+  expect(alerts.map(({ kind }) => kind)).toEqual(["started", "succeeded", "started", "succeeded"]);
+  expect(alerts.map(({ run }) => run?.endedAt === null)).toEqual([true, false, true, false]);
+});
+
+test("a start that is skipped has no event, and neither has a run of a schedule without such a rule", async () => {
+  const paused = machine("http://127.0.0.1:1/", [anEntry({ policies: { enabled: false } })], EACH_RUN);
+  expect(await paused.start()).toBe(75);
+  const other = machine("http://127.0.0.1:1/", [anEntry()], [{ ...EACH_RUN[0], taps: ["other"] }]);
+  expect(await other.start()).toBe(0);
+  for (const { paths } of [paused, other]) expect(readdirSync(paths.root)).not.toContain("alerts");
+});
+
+test("a run whose start cannot be stored goes on, and says so", async () => {
+  const box = machine("http://127.0.0.1:1/", [anEntry()], EACH_RUN);
+  writeFileSync(join(box.paths.root, "alerts"), "");
+  expect(await box.start()).toBe(0);
+  expect(box.host.err()).toMatch(/alerts/);
+  expect(await box.records()).toMatchObject([{ outcome: "succeeded" }]);
+});
+
 test("a receiver that was down gets each message once, and status says why it waits", async () => {
   const sink = await startSink((response) => {
     response.statusCode = 500;
@@ -118,7 +152,8 @@ test("40 pipelines that fail give one message", async () => {
   for (const [index, { tap, target, command }] of entries.entries()) {
     const at = box.host.now().toISOString();
     const run = { id: `0mhs4j7k2a${index + 1000}`, host: "testhost", startedAt: at, endedAt: at };
-    const event = { entry: { tap, target, command }, outcome: "failed", run, lastLines: [] } as const;
+    const entry = { tap, target, command };
+    const event = { id: run.id, kind: "failed", entry, at, run, lastLines: [] } as const;
     await writeEvent(box.place, event, box.host.uid);
   }
   await Promise.all([box.send(), box.send()]);
@@ -200,7 +235,7 @@ test("a message for Slack keeps its limits, whatever number of alerts it has", (
   const at = "2026-11-23T12:00:00.000Z";
   const entry = { tap: "t".repeat(128), target: "w".repeat(128), command: "run_tap" };
   const run = { id: "1", host: "h", startedAt: at, endedAt: at, log: "/x".repeat(2000) };
-  const last = { entry, outcome: "failed", run, lastLines: ["<&>".repeat(400), "x".repeat(9000)] } as const;
+  const last = { id: "1", kind: "failed", entry, at, run, lastLines: ["<&>".repeat(400), "x".repeat(9000)] } as const;
   const alert = { kind: "failed", entry, since: at, last, isReminder: false } as const;
   const many = renderMessage(Array(500).fill(alert), { ...message, entries: [], machineZone: "UTC", now: new Date(0) });
   const { blocks }: { blocks?: readonly { text: { text: string } }[] } = renderSlack(many);
