@@ -69,11 +69,17 @@ export interface Limits {
 export type OverlapPolicy = { readonly waitMs: number } | "replace";
 
 /** How long files are kept. */
-export interface Retention {
+export interface KeptTimes {
   /** Logs of runs. The newest of each pipeline stay. */
   readonly logsMs: number;
   /** Months of the history, from their ends. */
   readonly historyMs: number;
+}
+
+/** The limits of everything that a config directory keeps. */
+export interface Retention extends KeptTimes {
+  /** Largest log of a run, in bytes. */
+  readonly logBytes: number;
 }
 
 /** A limit that applies to a start: to how many runs on its host, of its target, or of its source. */

@@ -36,6 +36,10 @@ export const retentionOf = ({ name, retention }: Pick<StoredSchedule, "name" | "
   retention === undefined
     ? undefined
     : decoded(name, () => {
-        const { logsMs, historyMs } = object(retention, "retention");
-        return { logsMs: number(logsMs, "retention.logsMs"), historyMs: number(historyMs, "retention.historyMs") };
+        const { logsMs, historyMs, logBytes } = object(retention, "retention");
+        return {
+          logsMs: number(logsMs, "retention.logsMs"),
+          historyMs: number(historyMs, "retention.historyMs"),
+          logBytes: number(logBytes, "retention.logBytes"),
+        };
       });

@@ -1,7 +1,7 @@
 import { relative } from "node:path";
 import { errorCode, errorMessage } from "../errors.ts";
 import type { Host } from "../host.ts";
-import type { Retention } from "../policies.ts";
+import type { KeptTimes } from "../policies.ts";
 import { checkDirectory } from "../storage/directory.ts";
 import { lstat, readdir } from "../storage/fs.ts";
 import type { StatePaths } from "../storage/paths.ts";
@@ -28,7 +28,7 @@ export interface Expired {
 export interface ExpiryContext {
   readonly host: Host;
   readonly paths: StatePaths;
-  readonly retention: Retention;
+  readonly retention: KeptTimes;
   readonly at: Date;
   /** Called with the reason why a directory is left out. The search goes on. */
   readonly onFault: (fault: string) => void;

@@ -3,7 +3,7 @@ import { DEFAULT_RETENTION } from "../default-retention.ts";
 import { errorCode, errorMessage } from "../errors.ts";
 import { retentionOf } from "../installed/decode-later.ts";
 import { listStored } from "../installed/store.ts";
-import type { Retention } from "../policies.ts";
+import type { KeptTimes } from "../policies.ts";
 import { rmdir, unlink } from "../storage/fs.ts";
 import { ioError } from "../storage/store-error.ts";
 import { type Expired, type ExpiryContext, type FindExpired, forEachFile } from "./expired.ts";
@@ -29,12 +29,12 @@ export interface Pruned {
  * How long files are kept in a config directory. If several schedules have the key `retention`, the longest times
  * count, because the schedules share the directory. If none has the key, the defaults count.
  */
-export async function readRetention({ paths, host }: Pick<ExpiryContext, "paths" | "host">): Promise<Retention> {
+export async function readRetention({ paths, host }: Pick<ExpiryContext, "paths" | "host">): Promise<KeptTimes> {
   const written = (await listStored(paths, host)).flatMap(({ storedSchedule }) => retentionOf(storedSchedule) ?? []);
-  if (written.length === 0) return DEFAULT_RETENTION;
+  const all = written.length === 0 ? [DEFAULT_RETENTION] : written;
   return {
-    logsMs: Math.max(...written.map(({ logsMs }) => logsMs)),
-    historyMs: Math.max(...written.map(({ historyMs }) => historyMs)),
+    logsMs: Math.max(...all.map(({ logsMs }) => logsMs)),
+    historyMs: Math.max(...all.map(({ historyMs }) => historyMs)),
   };
 }
 

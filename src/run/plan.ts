@@ -72,6 +72,9 @@ export interface OrderPlan {
 /** The schedule of an entry whose runs may give alerts, with its rules. Some may apply only to other pipelines. */
 export type AlertPlan = Pick<StoredSchedule, "name" | "alerts">;
 
+/** A schedule, and how much its runs keep. */
+type RetentionPlan = Pick<StoredSchedule, "name" | "retention">;
+
 /** Everything that a run will do, as a value: `--dry-run` prints it, `run` executes it. */
 export interface RunPlan {
   readonly entry: EntryId;
@@ -97,6 +100,8 @@ export interface RunPlan {
   readonly hookPrograms?: Readonly<Record<string, string>> | undefined;
   /** `undefined` if no alert is sent about the entry. */
   readonly alerts?: AlertPlan | undefined;
+  /** The schedule whose `retention` applies to the log, not yet decoded. `undefined`: the log is not limited. */
+  readonly retention?: RetentionPlan | undefined;
   /** How to find the slot of the run; `undefined` for a run by hand. */
   readonly slot?: SlotPlan | undefined;
 }
@@ -227,6 +232,7 @@ export function planOf(
     hookPrograms,
     order: findOrder(entry, from?.storedSchedule),
     alerts: policies.alerts === false ? undefined : from?.storedSchedule,
+    retention: from?.storedSchedule,
   };
 }
 

@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
 import { DEFAULT_RETENTION } from "../default-retention.ts";
 import type { Retention } from "../policies.ts";
-import { duration } from "./schema-parts.ts";
+import { duration, size } from "./schema-parts.ts";
 
 const time = (description: string) => duration(description, { leastDays: 1, mostDays: 3650 }, ["30d"]);
 
@@ -16,17 +16,21 @@ export const retention = z
     history: z.optional(
       time("Time after which a whole month of the history is removed, counted from its end. Default: 400d."),
     ),
+    log_size: z.optional(
+      size("Largest size of one log. The beginning and the end of a larger log are kept. Default: 100M.", ["100M"]),
+    ),
   })
   .check(
     z.meta({
       description:
-        "How long logs and history are kept. `tend` removes older ones once a day. Without this key, only the command `prune` removes them.",
-      examples: [{ logs: "30d", history: "400d" }],
+        "How long logs and history are kept, and how large a log may become. `tend` removes older files once a day. Without this key, only the command `prune` removes them, and no log is shortened.",
+      examples: [{ logs: "30d", history: "400d", log_size: "100M" }],
     }),
   );
 
 /** Converts the key, and fills in the defaults. */
-export const toRetention = ({ logs, history }: z.output<typeof retention>): Retention => ({
+export const toRetention = ({ logs, history, log_size }: z.output<typeof retention>): Retention => ({
   logsMs: logs ?? DEFAULT_RETENTION.logsMs,
   historyMs: history ?? DEFAULT_RETENTION.historyMs,
+  logBytes: log_size ?? DEFAULT_RETENTION.logBytes,
 });

@@ -1,6 +1,14 @@
 import * as z from "zod/mini";
 import { CronSyntaxError } from "../cron/field.ts";
-import { type DurationRange, type NumberRange, parseDuration, parseLimit, parseNumber, ValueError } from "./values.ts";
+import {
+  type DurationRange,
+  type NumberRange,
+  parseDuration,
+  parseLimit,
+  parseNumber,
+  parseSize,
+  ValueError,
+} from "./values.ts";
 
 /** The parts of the original error that an issue keeps: the hint, and the offset in the string. */
 export interface IssueDetail {
@@ -34,6 +42,7 @@ export const listOf = <T extends z.core.SomeType>(item: T, description?: string)
   z.array(item).check(z.minLength(1), z.meta(description === undefined ? {} : { description }));
 
 export const DURATION_PATTERN = "^[0-9]+[smhd]$";
+export const SIZE_PATTERN = "^[0-9]+[MG]$";
 
 /** A value of any type that `parse` converts, so that the error for a wrong type can say what to write. */
 export const anyValue = <T>(parse: (input: unknown) => T, meta: Readonly<Record<string, unknown>>) =>
@@ -50,6 +59,10 @@ export const duration = (description: string, range: DurationRange = {}, example
     description,
     examples,
   });
+
+/** A size such as `100M`, in bytes. */
+export const size = (description: string, examples: readonly string[]) =>
+  anyValue((input) => parseSize(asText(input)), { type: "string", pattern: SIZE_PATTERN, description, examples });
 
 /** A number of pipelines that may run at once. */
 export const limit = (description: string) =>

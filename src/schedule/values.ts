@@ -303,6 +303,18 @@ export function parseDuration(
   return ms;
 }
 
+const UNIT_BYTES: Readonly<Record<string, number>> = { M: 1024 ** 2, G: 1024 ** 3 };
+const SIZE = "Write a whole number and one unit, M or G, such as 100M.";
+
+/** A size such as `100M`, in bytes. */
+export function parseSize(text: string): number {
+  const [, count = "", unit = ""] = /^(\d{1,6})([MG])$/.exec(text) ?? [];
+  const bytes = Number(count) * (UNIT_BYTES[unit] ?? 0);
+  if (unit === "") throw new ValueError(`${quoted(text)} is not a size`, SIZE);
+  if (bytes === 0) throw new ValueError(`the size ${quoted(text)} is zero`, `${SIZE} Or remove the key.`);
+  return bytes;
+}
+
 const MOST_PLACES = 10_000;
 
 /** A limit: how many pipelines may run at once. */

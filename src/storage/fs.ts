@@ -7,6 +7,8 @@ import {
   fstat,
   fstatSync,
   fsync,
+  ftruncate,
+  ftruncateSync,
   futimes,
   futimesSync,
   lstat as lstatLater,
@@ -227,6 +229,10 @@ export interface OpenFile {
   writeText(text: string, encoding: BufferEncoding): Promise<void>;
   /** Writes all bytes, with as many system calls as needed. */
   writeAll(bytes: Uint8Array): Promise<void>;
+  /** Writes all bytes at `position`, also into the middle of the file. */
+  writeAt(position: number, bytes: Uint8Array): Promise<void>;
+  /** Cuts the file off at `length`. */
+  truncate(length: number): Promise<void>;
   /** Always asynchronous, because even a local disk may be slow. */
   sync(): Promise<void>;
   close(): Promise<void>;
@@ -324,6 +330,21 @@ export async function open(path: string, flags: number, mode?: number): Promise<
         path,
         () => writeFileSync(fd, bytes),
         (done) => writeFile(fd, bytes, done),
+      ),
+    async writeAt(position, bytes) {
+      for (let done = 0; done < bytes.length; ) {
+        done += await withDeadline<number>(
+          path,
+          () => writeSync(fd, bytes, done, undefined, position + done),
+          (later) => write(fd, bytes, done, undefined, position + done, later),
+        );
+      }
+    },
+    truncate: (length) =>
+      withDeadlineVoid(
+        path,
+        () => ftruncateSync(fd, length),
+        (done) => ftruncate(fd, length, done),
       ),
     sync: () => withDeadlineAsync(path, (done) => fsync(fd, (error) => done(error, undefined))),
     close: () => closeDescriptor(fd, path),

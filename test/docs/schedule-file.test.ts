@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import { expect, test } from "vitest";
 import * as z from "zod/mini";
 import { ScheduleFile } from "../../src/schedule/schema.ts";
-import { DURATION_PATTERN } from "../../src/schedule/schema-parts.ts";
+import { DURATION_PATTERN, SIZE_PATTERN } from "../../src/schedule/schema-parts.ts";
 import { generatedParts, renderPage } from "./generated.ts";
 
 const PAGE = "docs/schedule-file.md";
@@ -49,6 +49,7 @@ function kindOf({ type, enum: words, pattern, items, anyOf, properties }: Shape)
   if (properties !== undefined || type === "object") return "mapping";
   if (type === "boolean") return "`true` or `false`";
   if (pattern === DURATION_PATTERN) return "duration";
+  if (pattern === SIZE_PATTERN) return "size";
   if (type === "string") return pattern === undefined ? "string" : `string that matches \`${pattern}\``;
   return type ?? "any";
 }

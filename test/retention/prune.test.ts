@@ -189,8 +189,8 @@ describe("the time for which files are kept", () => {
   test("is the longest of all schedules that have the key", async () => {
     const box = sandbox();
     box.install([anEntry()], { name: "none" });
-    box.install([anEntry()], { name: "one", retention: { logsMs: day(5), historyMs: day(90) } });
-    box.install([anEntry()], { name: "two", retention: { logsMs: day(7), historyMs: day(60) } });
+    box.install([anEntry()], { name: "one", retention: { logsMs: day(5), historyMs: day(90), logBytes: 1 } });
+    box.install([anEntry()], { name: "two", retention: { logsMs: day(7), historyMs: day(60), logBytes: 2 } });
     expect(await readRetention(box)).toEqual({ logsMs: day(7), historyMs: day(90) });
   });
 });

@@ -79,8 +79,10 @@ describe("the part of tend that prunes", () => {
 });
 
 test.each([
-  ["retention: {logs: 5d}\n", { logsMs: 432_000_000, historyMs: DEFAULT_RETENTION.historyMs }],
-  ["retention: {history: 40d}\n", { logsMs: DEFAULT_RETENTION.logsMs, historyMs: 3_456_000_000 }],
+  ["retention: {logs: 5d}\n", { ...DEFAULT_RETENTION, logsMs: 432_000_000 }],
+  ["retention: {history: 40d}\n", { ...DEFAULT_RETENTION, historyMs: 3_456_000_000 }],
+  ["retention: {log_size: 20M}\n", { ...DEFAULT_RETENTION, logBytes: 20_971_520 }],
+  ["retention: {log_size: 2G}\n", { ...DEFAULT_RETENTION, logBytes: 2_147_483_648 }],
   ["retention: {}\n", DEFAULT_RETENTION],
   ["", undefined],
 ])("a schedule file with %j is tended if it sets a time", (lines, retention) => {

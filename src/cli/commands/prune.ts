@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { DEFAULT_RETENTION } from "../../default-retention.ts";
 import { EXIT } from "../../errors.ts";
 import type { Host } from "../../host.ts";
-import type { Retention } from "../../policies.ts";
+import type { KeptTimes } from "../../policies.ts";
 import { type Pruned, prune, readRetention } from "../../retention/prune.ts";
 import { findStateDirectory } from "../../storage/directory.ts";
 import { renderDuration } from "../../text/format-time.ts";
@@ -39,7 +39,7 @@ export function addPrune(command: Command, caller: Host, finish: Finish): void {
 
 interface PruneCall {
   readonly isDryRun: boolean;
-  readonly retention: Retention;
+  readonly retention: KeptTimes;
 }
 
 const UNITS = ["KiB", "MiB", "GiB", "TiB"];

@@ -7,7 +7,7 @@ import { renderCause, type StopCause } from "../outcome.ts";
 import { startTimeout } from "../policies/timeout.ts";
 import { cronicleReadsJson } from "../records/cronicle-job.ts";
 import { markJsonLines } from "./json-lines.ts";
-import { copyOutput, drainOutput } from "./output.ts";
+import { copyOutput, drainOutput, type RunLog } from "./output.ts";
 import { pipelineGone } from "./process-group.ts";
 import type { StartedPipeline } from "./start.ts";
 import { type StopHelp, type StopTiming, stopPipeline, waitFor } from "./terminate.ts";
@@ -25,6 +25,18 @@ export type SupervisedRun = Pick<
   LockedRun,
   "plan" | "host" | "store" | "lock" | "log" | "requests" | "signals" | "timing"
 >;
+
+/** Keeps a log below the size that `retention` sets, until `end`. An error is logged, and the run goes on. */
+function limitLog({ plan: { retention }, log }: SupervisedRun, output: RunLog): { readonly end: () => Promise<void> } {
+  if (retention?.retention === undefined) return { end: async () => {} };
+  const onFault = (error: unknown) => {
+    log.warn("could not shorten the log", { log: output.path, detail: errorMessage(error) });
+  };
+  const limit = import("./log-size.ts")
+    .then(({ limitLogSize }) => limitLogSize(output, retention, onFault))
+    .catch(onFault);
+  return { end: async () => (await limit)?.end() };
+}
 
 interface Supervision {
   readonly run: SupervisedRun;
@@ -175,6 +187,7 @@ export async function runPipelineProcess(
   log.info("started", { child: process.pid, log: output.path });
   const marked = taggedProcesses(lock.token, store.lock.kernelLockFile);
   const supervision = { run, title, marked };
+  const limit = limitLog(run, output);
   let end: PipelineEnd;
   try {
     end = await superviseProcess(started, supervision);
@@ -183,6 +196,7 @@ export async function runPipelineProcess(
     log.error("stopping the pipeline because of an internal error", { detail: reason });
     end = { ...(await stopAfterFault(started, supervision)), cause: { kind: "fault", reason } };
   }
+  await limit.end();
   // A network file system may report only now that it has no room.
   await output.file.close().catch((error) => {
     const what = `the log ${output.path} may be incomplete`;
