@@ -7,11 +7,16 @@ import { runMain } from "../../src/cli/run-command.ts";
 import { findPipelineProcesses } from "../../src/lock/processes.ts";
 import { runLocksOf } from "../../src/pipeline-id.ts";
 import { openPipelineStore } from "../../src/run/pipeline-store.ts";
-import { pipelineStateFile, stateCopiesDir } from "../../src/storage/paths.ts";
+import { WAKE_SIGNAL } from "../../src/run/process/watch-stop-requests.ts";
+import { pipelineStateFile, type StatePaths, stateCopiesDir } from "../../src/storage/paths.ts";
+import { type TestHost, testHost } from "../support/host.ts";
 import { PAIR_WORDS, sandbox } from "../support/sandbox.ts";
 import { until, untilFile } from "../support/wait.ts";
 
 const STATE = '{"bookmarks": {}}';
+
+/** Shell command that waits for a file in HOME. With a FIFO, the test would wait for ever if the command has not begun. */
+const waitFor = (name: string): string => `until [ -e "$HOME/${name}" ]; do sleep 0.05; done`;
 
 /** A config directory with two pipelines that have a state, and a project that defines both. */
 function project(script: string) {
@@ -29,6 +34,22 @@ function project(script: string) {
     writeFileSync(join(directory, `tap_${tap}.yml`), text);
   for (const { id } of taps) define(id);
   return { ...box, directory, define, words: ["import", "--dir", directory] };
+}
+
+const filesIn = (directory: string): readonly string[] =>
+  existsSync(directory)
+    ? readdirSync(directory, { recursive: true, withFileTypes: true }).flatMap((one) => (one.isFile() ? one.name : []))
+    : [];
+
+/** The names of the locks that are held. */
+const locksLeft = ({ root }: StatePaths): readonly string[] =>
+  readdirSync(join(root, "locks", "redshift")).filter((name) => name.endsWith(".lock"));
+
+/** Lets a `stop` in this process wake an import in this process, as it wakes another process. */
+function relayWakeSignal({ signals }: TestHost): void {
+  const relay = () => void signals.emit(WAKE_SIGNAL);
+  process.on(WAKE_SIGNAL, relay);
+  onTestFinished(() => void process.off(WAKE_SIGNAL, relay));
 }
 
 describe("import", () => {
@@ -50,8 +71,7 @@ describe("import", () => {
       "microserv_2.lock",
       "microserv_2@data_diff.lock",
     ]);
-    const left = readdirSync(join(paths.root, "locks", "redshift")).filter((name) => name.endsWith(".lock"));
-    expect(left).toEqual([]);
+    expect(locksLeft(paths)).toEqual([]);
   });
 
   test("uses the command and the environment of the installed schedule", async () => {
@@ -72,44 +92,41 @@ describe("import", () => {
 
   test("waits for a running pipeline, and starts that come due during the import are skipped", async () => {
     const { host, words, home } = project(
-      'if [ "$1" = import_config ]; then echo importing; cat "$HOME/gate"; else cat "$HOME/run-gate"; fi',
+      `if [ "$1" = import_config ]; then echo importing; ${waitFor("go")}; else ${waitFor("run-go")}; fi`,
     );
-    for (const gate of ["gate", "run-gate"]) execFileSync("mkfifo", [join(home, gate)]);
     const run = runMain([...PAIR_WORDS], host);
     await untilFile(join(home, ".pipelinewise/.sched/locks/redshift/microserv_1.lock"));
     const importing = main(words, host);
     await until("waiting: microserv_1 → redshift is locked by host", () =>
       host.err().includes("waiting: microserv_1 → redshift is locked by host"),
     );
-    writeFileSync(join(home, "run-gate"), "");
+    writeFileSync(join(home, "run-go"), "");
     expect(await run).toBe(0);
     await until("importing", () => host.out().includes("importing"));
     expect(await runMain(PAIR_WORDS, host)).toBe(75);
-    writeFileSync(join(home, "gate"), "");
+    writeFileSync(join(home, "go"), "");
     expect(await importing).toBe(0);
   });
 
   test("imports nothing if a pipeline is still running after --wait, and says who has it", async () => {
     const { host, words, home } = project(
-      'if [ "$1" = import_config ]; then touch "$HOME/imported"; else cat "$HOME/gate"; fi',
+      `if [ "$1" = import_config ]; then touch "$HOME/imported"; else ${waitFor("go")}; fi`,
     );
-    execFileSync("mkfifo", [join(home, "gate")]);
     const run = runMain([...PAIR_WORDS], host);
     await untilFile(join(home, ".pipelinewise/.sched/locks/redshift/microserv_1.lock"));
     expect(await main([...words, "--wait", "0"], host)).toBe(75);
     expect(host.err()).toContain("nothing was imported: microserv_1 → redshift is locked by host");
     expect(existsSync(join(home, "imported"))).toBe(false);
-    writeFileSync(join(home, "gate"), "");
+    writeFileSync(join(home, "go"), "");
     await run;
   });
 
   test("its PipelineWise bears the tokens of all locks, so that it is found if this process is killed", async () => {
-    const { host, words, paths, home } = project('touch "$HOME/began"; cat "$HOME/gate"');
-    execFileSync("mkfifo", [join(home, "gate")]);
+    const { host, words, paths, home } = project(`touch "$HOME/began"; ${waitFor("go")}`);
     const importing = main(words, host);
     await untilFile(join(home, "began"));
     onTestFinished(() => importing.then(() => {}));
-    onTestFinished(() => writeFileSync(join(home, "gate"), ""));
+    onTestFinished(() => writeFileSync(join(home, "go"), ""));
     for (const pipeline of ["microserv_1", "microserv_2"].flatMap((tap) => runLocksOf({ tap, target: "redshift" }))) {
       const { lock } = openPipelineStore(pipeline, { paths, host });
       const { tokens } = await lock.inspect();
@@ -132,10 +149,64 @@ describe("import", () => {
     const importing = main(words, host);
     await until("importing", () => host.out().includes("importing"));
     host.signals.emit("SIGTERM");
-    expect(await importing).toBe(9);
-    expect(host.err()).toContain("stopping the import: SIGTERM");
-    const left = readdirSync(join(paths.root, "locks", "redshift")).filter((name) => name.endsWith(".lock"));
-    expect(left).toEqual([]);
+    expect(await importing).toBe(143);
+    expect(host.err()).toBe(
+      "stopping the import: SIGTERM; press Ctrl-C again to force\nthe import was stopped by SIGTERM\n  Import again: PipelineWise may have imported a part of the project.\n",
+    );
+    expect(locksLeft(paths)).toEqual([]);
+  });
+
+  test("a second signal ends also the processes that ignore SIGTERM", async () => {
+    const { host, words, paths } = project("trap '' TERM; echo importing; while :; do sleep 0.1; done");
+    const importing = main(words, host);
+    await until("importing", () => host.out().includes("importing"));
+    host.signals.emit("SIGTERM");
+    await until("stopping", () => host.err().includes("stopping the import"));
+    // Each signal ends one grace period.
+    const hurry = setInterval(() => host.signals.emit("SIGTERM"), 50);
+    onTestFinished(() => clearInterval(hurry));
+    expect(await importing).toBe(143);
+    expect(locksLeft(paths)).toEqual([]);
+  });
+
+  test.each([
+    { what: "one of its pipelines", selected: ["--tap", "microserv_2", "--target", "redshift"] },
+    { what: "all pipelines", selected: ["--all"] },
+  ])("a stop of $what stops PipelineWise, and the locks are released", async ({ selected }) => {
+    const { host, words, paths } = project(
+      "trap 'echo ending; exit 0' TERM; echo importing; while :; do sleep 0.1; done",
+    );
+    relayWakeSignal(host);
+    const importing = main(words, host);
+    await until("importing", () => host.out().includes("importing"));
+    const other = testHost({ env: host.env, cwd: host.cwd, name: host.name });
+    const stopping = main(["stop", ...selected, "--reason", "wrong project"], other);
+    expect(await importing).toBe(143);
+    expect(host.out()).toContain("ending");
+    expect(host.err()).toMatch(/^stopping the import: .* \(wrong project\)\nthe import was stopped by .* \(wrong/);
+    expect(await stopping).toBe(0);
+    expect(other.err()).toMatch(/microserv_2 → redshift: asked pid \d+ on host testhost to stop import_config/);
+    expect(other.err()).toContain("microserv_2 → redshift: sent SIGTERM to the pipeline process");
+    expect(other.out()).toContain("microserv_2 → redshift is no longer locked: import_config has ended");
+    expect(locksLeft(paths)).toEqual([]);
+    expect(filesIn(join(paths.root, "requests"))).toEqual([]);
+  });
+
+  test("a stop during the wait for a running pipeline ends the wait, and the run goes on", async () => {
+    const { host, words, paths, file } = project(`touch "$HOME/began"; ${waitFor("go")}; echo "$1"`);
+    relayWakeSignal(host);
+    const run = runMain(["--tap", "microserv_2", "--target", "redshift"], host);
+    await untilFile(file("began"));
+    const importing = main(words, host);
+    await until("waiting", () => host.err().includes("waiting: microserv_2 → redshift is locked by host"));
+    const other = testHost({ env: host.env, cwd: host.cwd, name: host.name });
+    expect(await main(["stop", ...PAIR_WORDS], other)).toBe(0);
+    expect(await importing).toBe(143);
+    expect(host.err()).toMatch(/nothing was imported: the import was stopped by .* on host testhost\n$/);
+    expect(locksLeft(paths)).toEqual(["microserv_2.lock"]);
+    writeFileSync(file("go"), "");
+    expect(await run).toBe(0);
+    expect(host.out()).not.toContain("import_config");
   });
 });
 

@@ -173,17 +173,15 @@ describe("state restore", () => {
     await runMain(PAIR_WORDS, host);
     // The run itself asks for the restore, so that it surely is running then.
     let code: number | undefined;
-    writeFileSync(program, '#!/bin/sh\necho running; cat "$HOME/gate"\n');
-    const gate = join(dirname(dirname(program)), "gate");
-    const { execFileSync } = await import("node:child_process");
-    execFileSync("mkfifo", [gate]);
+    writeFileSync(program, '#!/bin/sh\necho running; until [ -e "$HOME/go" ]; do sleep 0.05; done\n');
+    const go = join(dirname(dirname(program)), "go");
     const run = runMain(PAIR_WORDS, {
       ...host,
       stdout: {
         write: () => {
           void main(RESTORE, host).then((ended) => {
             code = ended;
-            writeFileSync(gate, "");
+            writeFileSync(go, "");
           });
           return true;
         },

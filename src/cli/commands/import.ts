@@ -100,7 +100,13 @@ export function addImport(command: Command, host: Host, finish: Finish): void {
         );
         return finish(EXIT.skipped);
       }
-      finish(end.code);
+      if (end.kind === "ended") return finish(end.code);
+      const { summary, exitCode } = end.outcome;
+      const hint = "Import again: PipelineWise may have imported a part of the project.";
+      host.stderr.write(
+        end.hasBegun ? `the import ${summary}\n  ${hint}\n` : `nothing was imported: the import ${summary}\n`,
+      );
+      finish(exitCode);
     });
 }
 

@@ -46,7 +46,7 @@ async function signalAll(pid: number, signal: NodeJS.Signals, { marked, report }
  * to all remaining processes; SIGKILL. Resolves after the last step that was needed.
  */
 export async function stopPipeline(
-  { pid, ended }: PipelineProcess,
+  { pid, ended }: Pick<PipelineProcess, "pid" | "ended">,
   { graceMs, killGraceMs }: StopTiming,
   help: StopHelp,
 ): Promise<void> {

@@ -4,6 +4,9 @@ import type { StopCause } from "../outcome.ts";
 import type { StopRequest, StopRequestFiles } from "../stop/stop-requests.ts";
 import type { Log } from "../wrapper-log/log-writer.ts";
 
+/** The stop requests that a holder looks for and answers. */
+export type HolderRequests = Pick<StopRequestFiles, "prepare" | "find" | "acknowledge" | "removeRequest">;
+
 /** Stop requests to a running pipeline, from any host. */
 export interface StopRequests {
   /** Resolves at the first request. */
@@ -33,7 +36,7 @@ const RESTING_HEARTBEATS = 3;
  * pipeline: the lock's own heartbeat decides whether the lock still holds.
  */
 export function watchStopRequests(
-  files: StopRequestFiles,
+  files: HolderRequests,
   host: Pick<Host, "signals">,
   { everyMs, log }: { readonly everyMs: number; readonly log: Pick<Log, "warn"> },
 ): StopRequests {

@@ -2,7 +2,7 @@ import type { OutcomeKind, RunRecord } from "../../history/record.ts";
 import { entryOf, type LastRuns } from "../../history/store.ts";
 import type { Host } from "../../host.ts";
 import type { LockView, TokenView } from "../../lock/inspect.ts";
-import type { DeadHolder } from "../../lock/lock.ts";
+import type { DeadHolder, LockHolder } from "../../lock/lock.ts";
 import { DEFAULT_COMMAND, entryLabel } from "../../pipeline-id.ts";
 import type { PipelineStore } from "../pipeline-store.ts";
 
@@ -26,7 +26,7 @@ const OTHER_WORK = ["import_config", "restore_state"] as const;
 export type OtherWork = (typeof OTHER_WORK)[number];
 
 /** Whether an owner record is that of other work than a run, which has no run record and no log. */
-const isOtherWork = ({ task }: DeadHolder): boolean => OTHER_WORK.some((work) => work === task);
+export const isOtherWork = ({ task }: Pick<LockHolder, "task">): boolean => OTHER_WORK.some((work) => work === task);
 
 const LEFT_OUTCOMES: readonly OutcomeKind[] = ["succeeded", "failed", "timed-out", "stopped"];
 

@@ -8,7 +8,7 @@ import { isProcessRunning } from "../../system/proc.ts";
 import { renderDuration } from "../../text/format-time.ts";
 import type { PipelineStore } from "../pipeline-store.ts";
 import { WAKE_SIGNAL } from "../process/watch-stop-requests.ts";
-import { reapRun } from "../records/lost-runs.ts";
+import { isOtherWork, reapRun } from "../records/lost-runs.ts";
 import type { StopRequest } from "./stop-requests.ts";
 
 /** The user or the start that acts on a run from outside, and the reason. */
@@ -60,6 +60,12 @@ interface HolderRequest {
   readonly isGivenUp: () => boolean;
 }
 
+/** What a holder is asked to do, as text. */
+function renderAsked({ lock }: PipelineStore, { holder }: TokenView): string {
+  if (lock.id.isWaiter === true) return "stop waiting";
+  return `stop ${holder !== undefined && isOtherWork(holder) ? holder.task : "the pipeline"}`;
+}
+
 /** Asks a run's wrapper, on any host, to stop its pipeline, and waits until its lock is released. */
 async function requestStop(
   { store, report }: StopContext,
@@ -68,8 +74,7 @@ async function requestStop(
   const isLocal = view.state.kind === "alive";
   const files = store.requests(view.token);
   await files.write(request);
-  const what = store.lock.id.isWaiter === true ? "stop waiting" : "stop the pipeline";
-  report(`asked pid ${view.pid} on host ${view.holder?.host ?? "(unknown)"} to ${what}`);
+  report(`asked pid ${view.pid} on host ${view.holder?.host ?? "(unknown)"} to ${renderAsked(store, view)}`);
   let deadline = uptimeMs() + timing.heartbeatMs * HEARTBEATS_TO_ANSWER;
   let reported = 0;
   const reportSteps = async () => {
@@ -185,6 +190,7 @@ const stillLocked = ({ store: { lock } }: StopContext, { pid }: TokenView): Stop
 /** Describes how a run ended, according to its record. */
 async function renderRunEnd({ store }: StopContext, { holder }: TokenView): Promise<string> {
   if (store.lock.id.isWaiter === true) return "no longer waits";
+  if (holder !== undefined && isOtherWork(holder)) return `is no longer locked: ${holder.task} has ended`;
   const { runs } = await store.readNewest();
   const run = [...runs.values()].find(({ id }) => id === holder?.runId);
   if (run === undefined) return "has ended; it left no record";
