@@ -8,16 +8,29 @@ export type IncidentKind = (typeof INCIDENT_KINDS)[number];
 export const ALERT_KINDS = [...INCIDENT_KINDS, "recovered", "started", "succeeded"] as const;
 export type AlertKind = (typeof ALERT_KINDS)[number];
 
+/** Receivers of alerts that have a URL, by their keys in the schedule file. */
+export const URL_RECEIVER_KINDS = ["slack", "webhook"] as const;
 /** Receivers of alerts, by their keys in the schedule file. */
-export const RECEIVER_KINDS = ["slack", "webhook"] as const;
-type ReceiverKind = (typeof RECEIVER_KINDS)[number];
+export const RECEIVER_KINDS = [...URL_RECEIVER_KINDS, "email"] as const;
 
-/** A receiver of alerts. */
-export interface Receiver {
-  readonly kind: ReceiverKind;
-  /** Its URL, with at least one `${file:PATH}` or `${env:NAME}`, which is read when an alert is sent. Never stored resolved. */
+/** A receiver with a URL. */
+export interface UrlReceiver {
+  readonly kind: (typeof URL_RECEIVER_KINDS)[number];
+  /** Has at least one `${file:PATH}` or `${env:NAME}`, which is read when an alert is sent. Never stored resolved. */
   readonly url: string;
 }
+
+/** Receivers of mail. */
+export interface EmailReceiver {
+  readonly kind: "email";
+  readonly to: readonly string[];
+  readonly from?: string | undefined;
+  /** The URL of an SMTP server, like that of a `UrlReceiver`, or the absolute path of a program that accepts mail. */
+  readonly by: { readonly smtp: string } | { readonly sendmail: string };
+}
+
+/** A receiver of alerts. */
+export type Receiver = UrlReceiver | EmailReceiver;
 
 /** A rule of a schedule: which alerts of which pipelines one receiver gets. */
 export interface AlertRule {
@@ -45,4 +58,8 @@ export const rulesFor = (rules: readonly AlertRule[], { tap, target }: PipelineI
   rules.filter(({ taps, targets }) => matchesAny(taps, tap) && matchesAny(targets, target));
 
 /** Identifies a receiver in state files, and names it for people: `slack ${env:SLACK_URL}`. Contains no secret. */
-export const receiverKey = ({ kind, url }: Receiver): string => `${kind} ${url}`;
+export function receiverKey(receiver: Receiver): string {
+  if (receiver.kind !== "email") return `${receiver.kind} ${receiver.url}`;
+  const { to, by } = receiver;
+  return `email ${to.join(", ")} by ${"smtp" in by ? by.smtp : by.sendmail}`;
+}

@@ -1,58 +1,48 @@
-import type { Receiver } from "../alert-rules.ts";
-import { errorMessage, StoreError } from "../errors.ts";
-import { maskValues } from "../text/mask.ts";
-import { type AlertMessage, renderSlack } from "./render.ts";
+import type { Receiver, UrlReceiver } from "../alert-rules.ts";
+import { errorMessage } from "../errors.ts";
+import {
+  connectionReason,
+  type DeliverContext,
+  type Delivery,
+  failed,
+  HTTP,
+  type LimitedContext,
+  noAnswer,
+  readAddress,
+  shorten,
+} from "./delivery.ts";
+import type { AlertMessage } from "./render.ts";
+import { renderSlack } from "./slack.ts";
 
-/** Time within which a receiver must answer. */
+/** Time within which a receiver must accept a message. */
 const SEND_LIMIT_MS = 10_000;
 
-/** The result of an attempt to deliver a message. Neither text contains the address. */
-export type Delivery =
-  | { readonly kind: "accepted"; readonly answer: string }
-  /** `isFinal`: the receiver will never accept this message. */
-  | { readonly kind: "failed"; readonly reason: string; readonly isFinal: boolean };
-
-/** The parts of a URL that may be secret. */
-function secretsOf(url: string): readonly string[] {
-  if (!URL.canParse(url)) return [url];
-  const { pathname, search, username, password } = new URL(url);
-  return [url, pathname, search.slice(1), username, password, ...pathname.split("/")].filter((part) => part.length > 7);
+/** Delivers a message. The code for mail is large, so it is loaded only if it is needed. */
+export async function deliver(
+  receiver: Receiver,
+  message: AlertMessage,
+  { limitMs = SEND_LIMIT_MS, ...rest }: DeliverContext,
+): Promise<Delivery> {
+  const context = { ...rest, limitMs };
+  try {
+    if (receiver.kind !== "email") return await post(receiver, message, context);
+    const { deliverMail } = await import("./deliver-mail.ts");
+    return await deliverMail(receiver, message, context);
+  } catch (error) {
+    return failed(errorMessage(error));
+  }
 }
 
 /** HTTP statuses with which a receiver refuses the message itself, so that sending it again is useless. */
 const FINAL: readonly number[] = [400, 413, 422];
-const ANSWER_LENGTH = 200;
 
-/** Node stores the reason of a failed connection as the `cause` of the error. */
-function reasonOf(error: unknown, limitMs: number): string {
-  if (error instanceof Error && error.name === "TimeoutError") return `it gave no answer within ${limitMs / 1000} s`;
-  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
-  return `it cannot be reached: ${errorMessage(cause)}`;
-}
-
-/**
- * Delivers a message by HTTP. Does not follow redirects. TLS certificates are verified.
- *
- * @param options.resolve reads the references in the address
- */
-export async function deliver(
-  { kind, url: written }: Receiver,
+/** Delivers a message by HTTP. Does not follow redirects. TLS certificates are verified. */
+async function post(
+  { kind, url: written }: UrlReceiver,
   message: AlertMessage,
-  {
-    resolve,
-    limitMs = SEND_LIMIT_MS,
-  }: { readonly resolve: (url: string) => Promise<string>; readonly limitMs?: number },
+  { resolve, limitMs }: LimitedContext,
 ): Promise<Delivery> {
-  let url = "";
-  try {
-    url = (await resolve(written)).trim();
-    if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
-      throw new StoreError(`${written} does not contain an http or https URL`);
-    }
-  } catch (error) {
-    return { kind: "failed", reason: errorMessage(error), isFinal: false };
-  }
-  const mask = (text: string): string => maskValues(text, secretsOf(url));
+  const { url, mask } = await readAddress(written, HTTP, resolve);
   try {
     const response = await fetch(url, {
       method: "POST",
@@ -61,7 +51,7 @@ export async function deliver(
       body: JSON.stringify(kind === "slack" ? renderSlack(message) : message),
       signal: AbortSignal.timeout(limitMs),
     });
-    const answer = mask((await response.text()).replace(/\s+/g, " ").trim()).slice(0, ANSWER_LENGTH);
+    const answer = mask(shorten(await response.text()));
     const text = `${response.status}${answer === "" ? "" : ` ${answer}`}`;
     if (response.ok) return { kind: "accepted", answer: text };
     const isRedirect = response.status >= 300 && response.status < 400;
@@ -70,6 +60,7 @@ export async function deliver(
       : `it answered ${text}`;
     return { kind: "failed", reason, isFinal: FINAL.includes(response.status) };
   } catch (error) {
-    return { kind: "failed", reason: mask(reasonOf(error, limitMs)), isFinal: false };
+    const isLate = error instanceof Error && error.name === "TimeoutError";
+    return failed(isLate ? noAnswer(limitMs) : mask(connectionReason(error)));
   }
 }

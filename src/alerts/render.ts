@@ -17,7 +17,7 @@ export interface AlertMessage {
 }
 
 /** One alert of a message. Instants are ISO 8601 UTC; `null` if something is not known. */
-interface RenderedAlert {
+export interface RenderedAlert {
   readonly kind: Alert["kind"];
   readonly tap: string;
   readonly target: string;
@@ -87,7 +87,7 @@ export function renderMessage(alerts: readonly Alert[], context: RenderContext):
 }
 
 /** The alert in one line: `microserv_1 → redshift failed with exit code 1, since 2026-11-23 12:00Z`. */
-function headline({ kind, entry, reminder, since, run, ...id }: RenderedAlert): string {
+export function headline({ kind, entry, reminder, since, run, ...id }: RenderedAlert): string {
   const label = entryLabel({ ...id, id: entry ?? undefined });
   if (kind === "recovered") return `${label} succeeded again; it had not succeeded since ${renderMinute(since)}`;
   if (kind === "started" || kind === "succeeded") return `${label} ${kind}`;
@@ -97,52 +97,24 @@ function headline({ kind, entry, reminder, since, run, ...id }: RenderedAlert): 
   return `${label} ${reminder ? "still does not succeed: it " : ""}${what}${code}, since ${renderMinute(since)}`;
 }
 
-const isProblem = ({ kind }: RenderedAlert): boolean => INCIDENT_KINDS.some((one) => one === kind);
+/** Whether an alert reports that a pipeline does not succeed. */
+export const isProblem = ({ kind }: RenderedAlert): boolean => INCIDENT_KINDS.some((one) => one === kind);
 
-const signOf = (alert: RenderedAlert): string =>
-  isProblem(alert) ? ":x:" : alert.kind === "started" ? ":arrow_forward:" : ":white_check_mark:";
+/** The message in one line: `[warehouse] orders_eu → redshift failed …`, or the number of its alerts. */
+export function summaryOf({ schedule, alerts }: AlertMessage): string {
+  const [first] = alerts;
+  const what = alerts.length === 1 && first !== undefined ? headline(first) : `${alerts.length} alerts of pipelines`;
+  return `[${schedule}] ${what}`;
+}
 
-/** Slack limits a message to 50 blocks, and the text of a section to 3000 characters. */
-const DETAILED = 8;
-const LINES_PER_BLOCK = 15;
-const LISTED = 300;
-const TEXT_LENGTH = 2_800;
-
-const escapeMarkup = (text: string): string => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
-const section = (text: string) => ({ type: "section", text: { type: "mrkdwn", text } });
-
-function slackDetails({ run, lastLines, nextRunAt, detail }: RenderedAlert): string {
+/** The facts about the last run of an alert, one for each line. */
+export function factsOf({ run, nextRunAt, detail }: RenderedAlert): readonly string[] {
   const end = run === null || run.endedAt === null ? "" : `, ended ${renderInstant(run.endedAt)}`;
   const log = run?.log ?? null;
-  const facts = [
+  return [
     ...(run === null ? [] : [`host ${run.host}, run ${run.id}, started ${renderInstant(run.startedAt)}${end}`]),
     ...(detail === null ? [] : [detail]),
     ...(log === null ? [] : [`log: ${log}`]),
     ...(nextRunAt === null ? [] : [`next run: ${renderInstant(nextRunAt)}`]),
   ];
-  const tail = escapeMarkup(lastLines.join("\n").replaceAll("```", "'''")).slice(-TEXT_LENGTH / 2);
-  const text = escapeMarkup(facts.join("\n")).slice(0, TEXT_LENGTH / 2);
-  return tail === "" ? text : `${text}\n\`\`\`${tail}\`\`\``;
-}
-
-/** The message in the format of Slack's incoming webhooks. The first alerts have details, the others one line. */
-export function renderSlack({ schedule, alerts }: AlertMessage): object {
-  const [first] = alerts;
-  const summary = alerts.length === 1 && first !== undefined ? headline(first) : `${alerts.length} alerts of pipelines`;
-  const marked = (alert: RenderedAlert) => `${signOf(alert)} *${escapeMarkup(headline(alert))}*`;
-  const detailed = alerts
-    .slice(0, DETAILED)
-    .flatMap((alert) => [
-      section(marked(alert).slice(0, TEXT_LENGTH)),
-      ...(isProblem(alert) ? [section(slackDetails(alert))] : []),
-    ]);
-  const others = alerts.slice(DETAILED, LISTED).map((alert) => `• ${escapeMarkup(headline(alert))}`.slice(0, 180));
-  const lists = others.flatMap((_, at) =>
-    at % LINES_PER_BLOCK === 0 ? [section(others.slice(at, at + LINES_PER_BLOCK).join("\n"))] : [],
-  );
-  const rest = alerts.length > LISTED ? [section(`and ${alerts.length - LISTED} more`)] : [];
-  return {
-    text: `[${schedule}] ${summary}`,
-    blocks: [section(`*${escapeMarkup(`[${schedule}] ${summary}`)}*`), ...detailed, ...lists, ...rest],
-  };
 }

@@ -9,7 +9,8 @@ import { pipelineLocks } from "../lock/pipeline-locks.ts";
 import { removeStateFile } from "../storage/file.ts";
 import type { StatePaths } from "../storage/paths.ts";
 import { MINUTE_MS } from "../time-units.ts";
-import { type Delivery, deliver } from "./deliver.ts";
+import { deliver } from "./deliver.ts";
+import type { Delivery } from "./delivery.ts";
 import { type AlertPlace, readEvents } from "./event.ts";
 import { type Queued, queueMessage, readOutbox } from "./outbox.ts";
 import { alertLockOf } from "./places.ts";
@@ -131,11 +132,7 @@ async function queueAlerts(context: SendContext): Promise<void> {
 async function sendTo(context: SendContext, queue: readonly Queued[]): Promise<string | undefined> {
   let refused: string | undefined;
   for (const { path, receiver, message } of queue) {
-    const { resolve, limitMs } = context;
-    const delivery: Delivery = await deliver(receiver, message, {
-      resolve,
-      ...(limitMs === undefined ? {} : { limitMs }),
-    });
+    const delivery: Delivery = await deliver(receiver, message, context);
     if (delivery.kind === "failed" && !delivery.isFinal) return delivery.reason;
     refused = delivery.kind === "failed" ? delivery.reason : undefined;
     await removeStateFile(path);

@@ -1,4 +1,5 @@
 import { dirname } from "node:path";
+import { checkReceiver } from "../alerts/check-receiver.ts";
 import { SchedError } from "../errors.ts";
 import type { Host } from "../host.ts";
 import { addressReader } from "../run/alerts.ts";
@@ -51,8 +52,8 @@ export async function environmentWarnings(
 }
 
 /**
- * Warnings about addresses of receivers that cannot be read. They are not errors, because the runs may be on another
- * machine. The warnings show no addresses.
+ * Warnings about receivers to which no message can be sent, such as those whose address cannot be read. They are not
+ * errors, because the runs may be on another machine. The warnings show no addresses.
  */
 export async function addressWarnings(
   { alerts = [], pipelinewise: { envFile, configDir }, source }: Schedule,
@@ -65,7 +66,7 @@ export async function addressWarnings(
       const directory = dirname(source.path);
       const wish = { flag, file: configDir === undefined ? undefined : { value: configDir, directory } };
       const owned = envFile === undefined ? "" : configDirPath(host, wish);
-      await addressReader({ configDir: owned, source, envFile }, host)(receiver.url);
+      await checkReceiver(receiver, { resolve: addressReader({ configDir: owned, source, envFile }, host) });
     } catch (error) {
       if (!(error instanceof SchedError)) throw error;
       const { message, hint } = error;

@@ -1,7 +1,7 @@
-import { ALERT_KINDS, type AlertRule, RECEIVER_KINDS } from "../alert-rules.ts";
+import { ALERT_KINDS, type AlertRule, RECEIVER_KINDS, type Receiver } from "../alert-rules.ts";
 import { errorMessage, StoreError } from "../errors.ts";
 import type { Retention } from "../policies.ts";
-import { list, number, object, oneOf, optionalNumber, string } from "./decode-values.ts";
+import { list, number, object, oneOf, optional, optionalNumber, string } from "./decode-values.ts";
 import type { StoredSchedule } from "./schedule.ts";
 
 function decoded<T>(schedule: string, decode: () => T): T {
@@ -15,12 +15,27 @@ function decoded<T>(schedule: string, decode: () => T): T {
   }
 }
 
+function decodeReceiver(value: unknown, at: string): Receiver {
+  const fields = object(value, at);
+  const kind = oneOf(fields["kind"], `${at}.kind`, RECEIVER_KINDS);
+  if (kind !== "email") return { kind, url: string(fields["url"], `${at}.url`) };
+  const { smtp, sendmail } = object(fields["by"], `${at}.by`);
+  return {
+    kind,
+    to: list(fields["to"], `${at}.to`, string),
+    from: optional(fields["from"], `${at}.from`),
+    by:
+      smtp === undefined
+        ? { sendmail: string(sendmail, `${at}.by.sendmail`) }
+        : { smtp: string(smtp, `${at}.by.smtp`) },
+  };
+}
+
 function decodeAlert(value: unknown, at: string): AlertRule {
   const { when, receiver, taps, targets, remindMs } = object(value, at);
-  const { kind, url } = object(receiver, `${at}.receiver`);
   return {
     when: list(when, `${at}.when`, (one, where) => oneOf(one, where, ALERT_KINDS)),
-    receiver: { kind: oneOf(kind, `${at}.receiver.kind`, RECEIVER_KINDS), url: string(url, `${at}.receiver.url`) },
+    receiver: decodeReceiver(receiver, `${at}.receiver`),
     taps: taps === undefined ? undefined : list(taps, `${at}.taps`, string),
     targets: targets === undefined ? undefined : list(targets, `${at}.targets`, string),
     remindMs: optionalNumber(remindMs, `${at}.remindMs`),

@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { ALERT_KINDS, type AlertRule, RECEIVER_KINDS } from "../alert-rules.ts";
+import { ALERT_KINDS, type AlertRule, RECEIVER_KINDS, type Receiver, URL_RECEIVER_KINDS } from "../alert-rules.ts";
 import { nearestWord } from "../text/suggest.ts";
 import { quoted } from "./diagnostic.ts";
 import { duration, listOf, text } from "./schema-parts.ts";
@@ -33,15 +33,62 @@ function parsePattern(value: string): string {
   throw new ValueError(`${quoted(value)} is not a pattern of ids`, "Write an id, or a part of it and *: orders_*.");
 }
 
+/** An address as in `local@domain`. Quoted local parts and names are left out: nobody needs them here. */
+function parseMailAddress(value: string): string {
+  if (/^[A-Za-z0-9_][A-Za-z0-9_.+-]*@[A-Za-z0-9.-]+$/.test(value)) return value;
+  throw new ValueError(`${quoted(value)} is not a mail address`, "Write only the address: team@example.com.");
+}
+
+function parseProgram(value: string): string {
+  if (/^\/[^\p{Cc}]+$/u.test(value)) return value;
+  throw new ValueError(
+    `${quoted(value)} is not an absolute path`,
+    "Write the path of the program: /usr/sbin/sendmail.",
+  );
+}
+
 const address = (description: string) =>
   z.optional(text(parseAddress, { description, examples: [`\${file:~/.secrets/alerts}`] }));
 const patterns = (description: string) => z.optional(listOf(text(parsePattern, {}), description));
+
+const email = z
+  .strictObject({
+    to: listOf(text(parseMailAddress, {}), "Mail addresses of the recipients."),
+    from: z.optional(text(parseMailAddress, { description: "Mail address of the sender. Required with smtp." })),
+    smtp: address(
+      "URL of the SMTP server, by reference: smtps://USER:PASSWORD@HOST for TLS, smtp://USER:PASSWORD@HOST for STARTTLS.",
+    ),
+    sendmail: z.optional(
+      text(parseProgram, {
+        description: "Absolute path of a program that accepts mail as sendmail does.",
+        examples: ["/usr/sbin/sendmail"],
+      }),
+    ),
+  })
+  .check(
+    z.check(({ value, issues }) => {
+      const { from, smtp, sendmail } = value;
+      const refuse = (message: string, hint: string) =>
+        issues.push({ code: "custom", input: value, path: [], message, params: { hint } });
+      if (smtp === undefined && sendmail === undefined) {
+        refuse(
+          "the mail has neither smtp nor sendmail",
+          "Add one of them: the server or the program that gets the mail.",
+        );
+      } else if (smtp !== undefined && sendmail !== undefined) {
+        refuse("the mail has both smtp and sendmail", "Remove one of them.");
+      } else if (smtp !== undefined && from === undefined) {
+        refuse("the mail has no sender", "Add `from: ADDRESS`. The SMTP server must accept mail from this address.");
+      }
+    }),
+  );
 
 const rule = z
   .strictObject({
     when: listOf(text(parseKind, { enum: [...ALERT_KINDS] }), "The events that are sent."),
     slack: address("URL of a Slack incoming webhook, by reference."),
     webhook: address("URL that gets each message as JSON (docs/monitoring.md), by reference."),
+    email: z.optional(email.check(z.meta({ description: "Sends mail." }))),
     taps: patterns("Only pipelines whose tap's id matches one of these patterns, in which * is any text."),
     targets: patterns("Only pipelines whose target's id matches one of these patterns."),
     remind: z.optional(duration("Repeats an alert after this time while nothing changes. Default: never.")),
@@ -63,11 +110,23 @@ export const alerts = listOf(
   "Rules that say which receiver gets which alerts. A pipeline gives one message for each change of its state.",
 );
 
+type WrittenRule = z.output<typeof rule>;
+
+/** The receiver of a rule. The schema ensures that it has one. */
+function toReceiver({ email: mail, ...urls }: WrittenRule): Receiver | undefined {
+  for (const kind of URL_RECEIVER_KINDS) {
+    const url = urls[kind];
+    if (url !== undefined) return { kind, url };
+  }
+  if (mail === undefined) return undefined;
+  const { to, from, smtp, sendmail = "" } = mail;
+  return { kind: "email", to, from, by: smtp === undefined ? { sendmail } : { smtp } };
+}
+
 /** The rules with their receivers. */
-export const toAlertRules = (written: z.output<typeof alerts>): readonly AlertRule[] =>
-  written.flatMap(({ when, taps, targets, remind, ...receivers }) =>
-    RECEIVER_KINDS.flatMap((kind) => {
-      const url = receivers[kind];
-      return url === undefined ? [] : [{ when, receiver: { kind, url }, taps, targets, remindMs: remind }];
-    }),
-  );
+export const toAlertRules = (written: readonly WrittenRule[]): readonly AlertRule[] =>
+  written.flatMap((one) => {
+    const { when, taps, targets, remind } = one;
+    const receiver = toReceiver(one);
+    return receiver === undefined ? [] : [{ when, receiver, taps, targets, remindMs: remind }];
+  });

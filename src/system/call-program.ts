@@ -31,6 +31,8 @@ interface CallOptions {
   readonly env: NodeJS.ProcessEnv;
   readonly signals: SignalSource;
   readonly limits: CallLimits;
+  /** Text for its stdin. Absent: its stdin is empty. */
+  readonly input?: string;
   /** `latin1` keeps each byte as one character. */
   readonly encoding?: "utf8" | "latin1";
   /** An imperative for the user of a program that was stopped. */
@@ -53,10 +55,12 @@ const MIB = 1024 * 1024;
  */
 export async function callProgram(
   [program = "", ...args]: readonly string[],
-  { env, signals, limits, encoding = "utf8", hint }: CallOptions,
+  { env, signals, limits, input, encoding = "utf8", hint }: CallOptions,
 ): Promise<ProgramAnswer> {
   const { answerMs, graceMs, signalMs, mostBytes } = limits;
-  const child = spawn(program, args, { env, detached: true, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(program, args, { env, detached: true, stdio: ["pipe", "pipe", "pipe"] });
+  // A program may end before it has read its input. Its exit code then says whether that is an error.
+  child.stdin.on("error", () => {}).end(input);
   const timers: NodeJS.Timeout[] = [];
   const after = (ms: number, act: () => void) => timers.push(setTimeout(act, ms));
   let stop = (_why: string): void => {};

@@ -8,8 +8,9 @@ import type { AlertRule } from "../../src/alert-rules.ts";
 import { deliver } from "../../src/alerts/deliver.ts";
 import { writeEvent } from "../../src/alerts/event.ts";
 import { alertOutboxDir } from "../../src/alerts/places.ts";
-import { renderMessage, renderSlack } from "../../src/alerts/render.ts";
+import { renderMessage } from "../../src/alerts/render.ts";
 import { sendAlerts } from "../../src/alerts/send.ts";
+import { renderSlack } from "../../src/alerts/slack.ts";
 import { alertWarnings } from "../../src/alerts/state.ts";
 import { runMain } from "../../src/cli/run-command.ts";
 import { readStored } from "../../src/installed/store.ts";
@@ -187,7 +188,7 @@ test("an outcome does not change because the address cannot be read", async () =
 
 const message = renderMessage([], { id: "1", schedule: "s", entries: [], machineZone: "UTC", now: new Date(0) });
 const to = (url: string, limitMs = 10_000) =>
-  deliver({ kind: "webhook", url: `\${env:HOOK}` }, message, { resolve: async () => url, limitMs });
+  deliver({ kind: "webhook", url: `\${env:HOOK}` }, message, { host: { env: {} }, resolve: async () => url, limitMs });
 
 test("a redirect is not followed", async () => {
   const other = await startSink();

@@ -27,12 +27,35 @@ test("a rule has its events, receiver, patterns and time", () => {
 });
 
 test.each([
+  ["smtp", `smtp: "\${env:URL}", from: x@y.org`, { from: "x@y.org", by: { smtp: `\${env:URL}` } }],
+  ["sendmail", "sendmail: /usr/sbin/sendmail", { by: { sendmail: "/usr/sbin/sendmail" } }],
+])("mail by %s has its recipients", (_, mail, receiver) => {
+  const { schedule, diagnostics } = parse(`  - {when: [failed], email: {to: [a@b.org], ${mail}}}`);
+  expect(diagnostics).toEqual([]);
+  expect(schedule?.alerts?.[0]?.receiver).toEqual({ kind: "email", to: ["a@b.org"], ...receiver });
+});
+
+test.each([
   ["an address in plain text", '{when: [failed], slack: "https://hooks.example.com/s3cr3t"}', "use a reference"],
   ["a password in a URL", `{when: [failed], webhook: "https://u:s3cr3t@\${env:HOST}/"}`, "in plain text"],
   ["an unknown receiver", `{when: [failed], pager: "\${env:X}"}`, "pager"],
   ["no receiver", "{when: [failed]}", "has no receiver"],
   ["two receivers", `{when: [failed], slack: "\${env:X}", webhook: "\${env:Y}"}`, "several receivers"],
   ["an unknown event", `{when: [faild], slack: "\${env:X}"}`, "did you mean failed"],
+  [
+    "a server for mail in plain text",
+    "{when: [failed], email: {to: [a@b], from: c@d, smtp: smtp://u:s3cr3t@h}}",
+    "use a reference",
+  ],
+  ["mail without a sender", `{when: [failed], email: {to: [a@b], smtp: "\${env:X}"}}`, "has no sender"],
+  ["mail without a way", "{when: [failed], email: {to: [a@b], from: c@d}}", "neither smtp nor sendmail"],
+  [
+    "mail with two ways",
+    `{when: [failed], email: {to: [a@b], from: c@d, smtp: "\${env:X}", sendmail: /x}}`,
+    "both smtp",
+  ],
+  ["a recipient that is an option", "{when: [failed], email: {to: [-oQ/x@b], sendmail: /x}}", "is not a mail address"],
+  ["a relative program", "{when: [failed], email: {to: [a@b], sendmail: sendmail}}", "is not an absolute path"],
   ["no events", `{when: [], slack: "\${env:X}"}`, "when"],
 ])("%s is refused, and no secret is shown", (_, rule, text) => {
   const { schedule, diagnostics } = parse(`  - ${rule}`);
