@@ -1,7 +1,7 @@
 import type { PipelineId } from "./pipeline-id.ts";
 
 /** Events that begin an incident of an entry, or change its kind. A success ends it. */
-export const INCIDENT_KINDS = ["failed", "timed-out", "lost"] as const;
+export const INCIDENT_KINDS = ["failed", "timed-out", "lost", "late", "overdue"] as const;
 export type IncidentKind = (typeof INCIDENT_KINDS)[number];
 
 /** Events that an alert rule may name. `started` and `succeeded` are sent for each run. */
@@ -56,6 +56,10 @@ const matchesAny = (patterns: readonly string[] | undefined, id: string): boolea
 /** The rules that apply to a pipeline. */
 export const rulesFor = (rules: readonly AlertRule[], { tap, target }: PipelineId): readonly AlertRule[] =>
   rules.filter(({ taps, targets }) => matchesAny(taps, tap) && matchesAny(targets, target));
+
+/** Whether a rule asks for a kind of alert about a pipeline. */
+export const isWanted = (rules: readonly AlertRule[], pipeline: PipelineId, kind: AlertKind): boolean =>
+  rulesFor(rules, pipeline).some(({ when }) => when.includes(kind));
 
 /** Identifies a receiver in state files, and names it for people: `slack ${env:SLACK_URL}`. Contains no secret. */
 export function receiverKey(receiver: Receiver): string {

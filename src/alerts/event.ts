@@ -1,6 +1,7 @@
 import type { AlertKind } from "../alert-rules.ts";
 import { errorCode } from "../errors.ts";
-import type { EntryId } from "../pipeline-id.ts";
+import { newRunId } from "../history/record.ts";
+import { type EntryId, entryPath } from "../pipeline-id.ts";
 import { ensureDirectory } from "../storage/directory.ts";
 import { readStateFile, removeStateFile, writeStateFile } from "../storage/file.ts";
 import { readdir } from "../storage/fs.ts";
@@ -23,7 +24,8 @@ export interface EventRun {
 export interface AlertEvent {
   /** Unique. It names the file of the event, so an event that is stored twice has one file. It begins with a time. */
   readonly id: string;
-  readonly kind: Exclude<AlertKind, "recovered">;
+  /** `fresh`: the entry is no longer late, because somebody ran it without this program. */
+  readonly kind: Exclude<AlertKind, "recovered"> | "fresh";
   readonly entry: EntryId;
   /** When it happened, ISO 8601 UTC. */
   readonly at: string;
@@ -55,6 +57,17 @@ export async function listNames(directory: string): Promise<readonly string[]> {
     throw ioError("read", directory, error);
   }
 }
+
+/** FNV-1a, 8 hexadecimal digits. */
+export function shortHash(text: string): string {
+  let hash = 0x811c9dc5;
+  for (const byte of Buffer.from(text)) hash = Math.imul(hash ^ byte, 0x01000193);
+  return (hash >>> 0).toString(16).padStart(8, "0");
+}
+
+/** The id of an event that is not the start or the end of a run. It is the same whenever the event is found. */
+export const eventId = (at: Date, kind: AlertEvent["kind"], entry: EntryId): string =>
+  `${newRunId(at, () => 0)}-${kind}-${shortHash(entryPath(entry))}`;
 
 /** Stores an event. */
 export async function writeEvent({ paths, schedule }: AlertPlace, event: AlertEvent, uid: number): Promise<void> {

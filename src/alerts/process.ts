@@ -11,11 +11,21 @@ import type { StoredEntry } from "../installed/schedule.ts";
 import { type EntryId, entryPath } from "../pipeline-id.ts";
 import type { AlertEvent } from "./event.ts";
 
-/** An entry that does not succeed. Instants are ISO 8601 UTC. */
+/** The states of an entry in which something is wrong. Each has at most one incident. */
+const STATE_OF = {
+  failed: "outcome",
+  "timed-out": "outcome",
+  lost: "outcome",
+  late: "late",
+  overdue: "overdue",
+} as const satisfies Record<IncidentKind, string>;
+type StateName = (typeof STATE_OF)[IncidentKind];
+
+/** A state of an entry in which something is wrong. Instants are ISO 8601 UTC. */
 interface Incident {
   readonly kind: IncidentKind;
   readonly entry: EntryId;
-  /** Start of the first run of the incident that did not succeed. */
+  /** When it began. */
   readonly since: string;
   /** The newest event of the incident. */
   readonly last: AlertEvent;
@@ -23,8 +33,10 @@ interface Incident {
   readonly sentAt: Readonly<Record<string, string>>;
 }
 
+type EntryIncidents = Readonly<Partial<Record<StateName, Incident>>>;
+
 /** Open incidents, by `entryPath`. */
-export type Incidents = Readonly<Record<string, Incident>>;
+export type Incidents = Readonly<Record<string, EntryIncidents>>;
 
 /** One alert: a part of a message. */
 export interface Alert {
@@ -56,21 +68,62 @@ const wants = ({ when }: AlertRule, kind: AlertKind): boolean => when.includes(k
 const wantsEnd = (rule: AlertRule, { kind }: Incident): boolean =>
   wants(rule, "recovered") && (wants(rule, kind) || !INCIDENT_KINDS.some((one) => wants(rule, one)));
 
+const inOrder = (incidents: EntryIncidents): readonly Incident[] =>
+  Object.values(incidents).toSorted((one, other) => Date.parse(one.since) - Date.parse(other.since));
+
+/** The incidents of an entry without those that an event ends. */
+function withoutEnded(incidents: EntryIncidents, { kind }: AlertEvent): EntryIncidents {
+  if (kind === "succeeded") return {};
+  if (kind !== "fresh") return incidents;
+  const { late: _ended, ...others } = incidents;
+  return others;
+}
+
+/** Adds an alert for the receivers of the rules that it is for. @returns its time, by `receiverKey` */
+type Send = (alert: Alert, isFor: (rule: AlertRule) => boolean) => Readonly<Record<string, string>>;
+
+/** Applies an event to the incidents of its entry. */
+function applyEvent(incidents: EntryIncidents, last: AlertEvent, send: Send): EntryIncidents {
+  const { kind, entry } = last;
+  const begun = last.run?.startedAt ?? last.at;
+  if (kind === "started" || kind === "succeeded") {
+    send({ kind, entry, since: begun, last, isReminder: false }, (rule) => wants(rule, kind));
+  }
+  const kept = withoutEnded(incidents, last);
+  const ended = inOrder(incidents).filter((incident) => kept[STATE_OF[incident.kind]] === undefined);
+  const [first] = ended;
+  if (first !== undefined) {
+    const alert = { kind: "recovered", entry, since: first.since, last, isReminder: false } as const;
+    send(alert, (rule) => ended.some((incident) => wantsEnd(rule, incident)));
+  }
+  if (kind === "started" || kind === "succeeded" || kind === "fresh") return kept;
+  const before = kept[STATE_OF[kind]];
+  const since = before?.since ?? begun;
+  const isNews = before?.kind !== kind;
+  const sent = send({ kind, entry, since, last, isReminder: false }, (rule) => isNews && wants(rule, kind));
+  return { ...kept, [STATE_OF[kind]]: { kind, entry, since, last, sentAt: { ...before?.sentAt, ...sent } } };
+}
+
+/** Sends the reminders that are due. */
+function remind(incidents: EntryIncidents, now: Date, send: Send): EntryIncidents {
+  const after = Object.entries(incidents).map(([state, incident]) => {
+    const sent = send({ ...incident, isReminder: true }, (rule) => isReminderDue(rule, incident, now));
+    return [state, { ...incident, sentAt: { ...incident.sentAt, ...sent } }];
+  });
+  return Object.fromEntries(after);
+}
+
 /** Applies events, in order, to the open incidents, and finds the alerts for each receiver. */
 export function processEvents({ events, incidents, rules, entries, now }: ProcessInput): {
   readonly incidents: Incidents;
   readonly batches: readonly Batch[];
 } {
-  const open = new Map(Object.entries(incidents));
   const installed = new Map(entries.map((entry) => [entryPath(entry), entry]));
   const batches = new Map<string, { readonly receiver: Receiver; readonly alerts: Alert[] }>();
-  const rulesOf = (path: string): readonly AlertRule[] => {
-    const entry = installed.get(path);
-    return entry === undefined || entry.policies?.alerts === false ? [] : rulesFor(rules, entry);
-  };
-  /** Adds an alert for the receivers of some rules. @returns the time of this, by `receiverKey` */
-  const send = (alert: Alert, to: readonly AlertRule[]): Record<string, string> => {
-    const keys = new Map(to.map(({ receiver }) => [receiverKey(receiver), receiver]));
+  const send: Send = (alert, isFor) => {
+    const entry = installed.get(entryPath(alert.entry));
+    const all = entry === undefined || entry.policies?.alerts === false ? [] : rulesFor(rules, entry);
+    const keys = new Map(all.filter(isFor).map(({ receiver }) => [receiverKey(receiver), receiver]));
     for (const [key, receiver] of keys) {
       const batch = batches.get(key) ?? { receiver, alerts: [] };
       batches.set(key, batch);
@@ -78,36 +131,18 @@ export function processEvents({ events, incidents, rules, entries, now }: Proces
     }
     return Object.fromEntries([...keys.keys()].map((key) => [key, now.toISOString()]));
   };
-  for (const last of events) {
-    const path = entryPath(last.entry);
-    const before = open.get(path);
+  const open = new Map(Object.entries(incidents));
+  for (const event of events) {
+    const path = entryPath(event.entry);
+    const known = open.get(path) ?? {};
     // After a crash, the end of the same run may be stored again.
-    if (before?.last.id === last.id) continue;
-    const { kind, entry } = last;
-    if (kind === "started" || kind === "succeeded") {
-      const to = rulesOf(path).filter((rule) => wants(rule, kind));
-      send({ kind, entry, since: last.run?.startedAt ?? last.at, last, isReminder: false }, to);
-      if (kind === "started" || before === undefined) continue;
-      open.delete(path);
-      const alert = { kind: "recovered", entry: last.entry, since: before.since, last, isReminder: false } as const;
-      send(
-        alert,
-        rulesOf(path).filter((rule) => wantsEnd(rule, before)),
-      );
-      continue;
-    }
-    const since = before?.since ?? last.run?.startedAt ?? last.at;
-    const to = before?.kind === kind ? [] : rulesOf(path).filter((rule) => wants(rule, kind));
-    const sentAt = { ...before?.sentAt, ...send({ kind, entry, since, last, isReminder: false }, to) };
-    open.set(path, { kind, entry, since, last, sentAt });
+    if (inOrder(known).some(({ last }) => last.id === event.id)) continue;
+    open.set(path, applyEvent(known, event, send));
   }
-  for (const [path, incident] of open) {
-    if (!installed.has(path)) {
-      open.delete(path);
-      continue;
-    }
-    const to = rulesOf(path).filter((rule) => isReminderDue(rule, incident, now));
-    open.set(path, { ...incident, sentAt: { ...incident.sentAt, ...send({ ...incident, isReminder: true }, to) } });
+  for (const [path, known] of open) {
+    const kept = installed.has(path) ? remind(known, now, send) : {};
+    if (Object.keys(kept).length === 0) open.delete(path);
+    else open.set(path, kept);
   }
   return { incidents: Object.fromEntries(open), batches: [...batches.values()] };
 }
@@ -120,6 +155,6 @@ function isReminderDue(rule: AlertRule, { kind, sentAt }: Incident, now: Date): 
 
 /** Whether a reminder is due. Without one, a schedule that has no events and no messages is not processed. */
 export const hasReminderDue = ({ incidents, rules, now }: Pick<ProcessInput, "incidents" | "rules" | "now">): boolean =>
-  Object.values(incidents).some((incident) =>
-    rulesFor(rules, incident.entry).some((rule) => isReminderDue(rule, incident, now)),
-  );
+  Object.values(incidents)
+    .flatMap(inOrder)
+    .some((incident) => rulesFor(rules, incident.entry).some((rule) => isReminderDue(rule, incident, now)));

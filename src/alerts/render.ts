@@ -1,4 +1,4 @@
-import { INCIDENT_KINDS } from "../alert-rules.ts";
+import { INCIDENT_KINDS, type IncidentKind } from "../alert-rules.ts";
 import { parseCron } from "../cron/expression.ts";
 import { nextRuns } from "../cron/run-times.ts";
 import type { StoredEntry } from "../installed/schedule.ts";
@@ -86,6 +86,14 @@ export function renderMessage(alerts: readonly Alert[], context: RenderContext):
   return { version: 1, id: context.id, schedule: context.schedule, alerts: rendered };
 }
 
+const WHAT: Readonly<Record<IncidentKind, string>> = {
+  failed: "failed",
+  "timed-out": "timed out",
+  lost: "was lost",
+  late: "is late",
+  overdue: "is overdue",
+};
+
 /** The alert in one line: `microserv_1 → redshift failed with exit code 1, since 2026-11-23 12:00Z`. */
 export function headline({ kind, entry, reminder, since, run, ...id }: RenderedAlert): string {
   const label = entryLabel({ ...id, id: entry ?? undefined });
@@ -93,7 +101,7 @@ export function headline({ kind, entry, reminder, since, run, ...id }: RenderedA
   if (kind === "started" || kind === "succeeded") return `${label} ${kind}`;
   const exitCode = run?.exitCode ?? null;
   const code = kind === "failed" && exitCode !== null ? ` with exit code ${exitCode}` : "";
-  const what = { failed: "failed", "timed-out": "timed out", lost: "was lost" }[kind];
+  const what = WHAT[kind];
   return `${label} ${reminder ? "still does not succeed: it " : ""}${what}${code}, since ${renderMinute(since)}`;
 }
 

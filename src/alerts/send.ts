@@ -11,7 +11,7 @@ import type { StatePaths } from "../storage/paths.ts";
 import { MINUTE_MS } from "../time-units.ts";
 import { deliver } from "./deliver.ts";
 import type { Delivery } from "./delivery.ts";
-import { type AlertPlace, readEvents } from "./event.ts";
+import { type AlertPlace, readEvents, shortHash } from "./event.ts";
 import { type Queued, queueMessage, readOutbox } from "./outbox.ts";
 import { alertLockOf } from "./places.ts";
 import { type Batch, hasReminderDue, processEvents } from "./process.ts";
@@ -90,13 +90,6 @@ async function collect(context: SendContext): Promise<void> {
   await sleep(collectMs - age, undefined, { signal: stop }).catch((error) => {
     if (stop?.aborted !== true) throw error;
   });
-}
-
-/** FNV-1a, 8 hexadecimal digits. */
-function shortHash(text: string): string {
-  let hash = 0x811c9dc5;
-  for (const byte of Buffer.from(text)) hash = Math.imul(hash ^ byte, 0x01000193);
-  return (hash >>> 0).toString(16).padStart(8, "0");
 }
 
 /** The same events get the same id, so a process that repeats the work of a killed one writes the same message. */

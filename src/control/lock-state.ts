@@ -2,10 +2,11 @@ import type { RunRecord } from "../history/record.ts";
 import { addNewest, entryOf, type LastRuns } from "../history/store.ts";
 import type { Host } from "../host.ts";
 import type { LockHolder } from "../lock/lock.ts";
-import { entryKey } from "../pipeline-id.ts";
+import { type EntryId, entryKey } from "../pipeline-id.ts";
+import type { Policies } from "../policies.ts";
 import type { QueuedStart } from "../run/limits/read-queue.ts";
 import type { PipelineStore } from "../run/pipeline-store.ts";
-import { findDeadRun } from "../run/records/lost-runs.ts";
+import { findDeadRun, parsePurpose } from "../run/records/lost-runs.ts";
 
 /** A run that holds its lock. */
 export interface RunningRun extends LockHolder {
@@ -14,6 +15,16 @@ export interface RunningRun extends LockHolder {
   /** Set while it waits for a place, before its pipeline is started. `status` adds it. */
   readonly queued?: QueuedStart | undefined;
 }
+
+/** Whether a lock holder runs the entry, and not another entry or a command of the same pipeline. */
+export function runsEntry({ task }: LockHolder, entry: EntryId): boolean {
+  const { command, entry: id } = parsePurpose(task);
+  return entryKey({ ...entry, command, id }) === entryKey(entry);
+}
+
+/** Whether a run that has its places has been running for longer than its entry's `running_longer_than`. */
+export const isOverdue = (run: RunningRun, policies: Policies | undefined, now: Date): boolean =>
+  run.queued === undefined && now.getTime() - run.startedAt.getTime() > (policies?.runningLongerThanMs ?? Infinity);
 
 /** The runs at a pipeline's lock. */
 interface LockState {

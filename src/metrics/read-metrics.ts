@@ -1,4 +1,4 @@
-import { readPipelineState } from "../control/lock-state.ts";
+import { readPipelineState, runsEntry } from "../control/lock-state.ts";
 import { nextDue, startsAfter } from "../control/next-due.ts";
 import { SchedError } from "../errors.ts";
 import { readHistory } from "../history/read.ts";
@@ -11,7 +11,6 @@ import { type EntryId, entryKey, entryLabel, lockOf, waiterLockOf } from "../pip
 import { type QueuedStart, readQueue } from "../run/limits/read-queue.ts";
 import { openPipelineStore } from "../run/pipeline-store.ts";
 import { listPauses, type Pauses } from "../run/policies/pauses.ts";
-import { parsePurpose } from "../run/records/lost-runs.ts";
 import type { StatePaths } from "../storage/paths.ts";
 import { readMachineZone } from "../system/time-zone.ts";
 import { DAY_MS } from "../time-units.ts";
@@ -89,7 +88,7 @@ async function readEntry(
   const store = openPipelineStore(lock, { paths, host });
   const waiter = openPipelineStore(waiterLockOf(lock), { paths, host });
   const { running, waiting, last } = await readPipelineState({ store, waiter }, host);
-  const isOwn = (run: LockHolder | undefined): run is LockHolder => run !== undefined && isOf(run, entry);
+  const isOwn = (run: LockHolder | undefined): run is LockHolder => run !== undefined && runsEntry(run, entry);
   const holdsLock = isOwn(running);
   const waitsForPlace = holdsLock && queue.has(running.runId);
   const lastRun = last.runs.get(entryKey(entry));
@@ -102,12 +101,6 @@ async function readEntry(
     isQueued: waitsForPlace || isOwn(waiting),
     nextDue: after && nextDue(entry, { after, machineZone }),
   };
-}
-
-/** Whether a lock holder runs the entry, and not another entry or a command of the same pipeline. */
-function isOf({ task }: LockHolder, entry: EntryId): boolean {
-  const { command, entry: id } = parsePurpose(task);
-  return entryKey({ ...entry, command, id }) === entryKey(entry);
 }
 
 /** The newest success is searched for in this many of the pipeline's newest records. */

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { dirname } from "node:path";
-import { type AlertKind, rulesFor } from "../alert-rules.ts";
+import { isWanted, rulesFor } from "../alert-rules.ts";
 import { type AlertEvent, listNames, mayRecover, writeEvent } from "../alerts/event.ts";
 import { alertEventsDir } from "../alerts/places.ts";
 import { errorMessage, StoreError } from "../errors.ts";
@@ -11,7 +11,7 @@ import { alertRulesOf } from "../installed/decode-later.ts";
 import type { StoredSchedule } from "../installed/schedule.ts";
 import { listStored } from "../installed/store.ts";
 import { RUN_TOKEN_ENV } from "../lock/lock.ts";
-import { type EntryId, entryPath } from "../pipeline-id.ts";
+import { entryPath } from "../pipeline-id.ts";
 import { absolutePath } from "../storage/config-dir.ts";
 import type { StatePaths } from "../storage/paths.ts";
 import type { RunContext } from "./context.ts";
@@ -26,15 +26,12 @@ interface AlertRun {
   readonly alerts: AlertPlan | undefined;
 }
 
-const hasRule = (alerts: AlertPlan, entry: EntryId, kind: AlertKind): boolean =>
-  rulesFor(alertRulesOf(alerts), entry).some(({ when }) => when.includes(kind));
-
 /** Stores the start of a run for its alerts and starts the sender, if a rule asks for it. */
 export async function noteStart(
   { paths, host, alerts }: AlertRun,
   { plan: { entry }, id, startedAt }: Pick<RunContext, "plan" | "id" | "startedAt">,
 ): Promise<void> {
-  if (alerts === undefined || !hasRule(alerts, entry, "started")) return;
+  if (alerts === undefined || !isWanted(alertRulesOf(alerts), entry, "started")) return;
   const run = { id, host: host.name, startedAt: startedAt.toISOString() };
   const at = host.now().toISOString();
   const event = { id: `${id}-started`, kind: "started", entry, at, run, lastLines: [] } as const;
@@ -66,8 +63,9 @@ export async function noteEnd(
   if (alerts === undefined || kind === undefined) return false;
   const place = { paths, schedule: alerts.name };
   const entry = entryOf(record);
-  if (rulesFor(alertRulesOf(alerts), entry).length === 0) return false;
-  const isAlways = kind !== "succeeded" || hasRule(alerts, entry, "succeeded");
+  const rules = alertRulesOf(alerts);
+  if (rulesFor(rules, entry).length === 0) return false;
+  const isAlways = kind !== "succeeded" || isWanted(rules, entry, "succeeded");
   if (!isAlways && !(await mayRecover(place, entryPath(entry)))) return false;
   const { id, startedAt, endedAt, exitCode, log, detail } = record;
   const run = { id, host: record.host, startedAt, endedAt, exitCode, log };

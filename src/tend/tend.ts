@@ -11,6 +11,13 @@ import { isDone, type PartFaults, readTended, slotAt, writeTended } from "./tend
 export const TEND_PARTS: readonly TendPart[] = [
   { name: "lost runs", load: async () => (await import("./lost-runs.ts")).recordLostRuns },
   {
+    name: "late pipelines",
+    load: async () => (await import("./note-lateness.ts")).noteLateness,
+    isUsedBy: ({ alerts, entries }) =>
+      alerts !== undefined &&
+      entries.some(({ policies }) => (policies?.freshWithinMs ?? policies?.runningLongerThanMs) !== undefined),
+  },
+  {
     name: "alerts",
     load: async () => (await import("./send-alerts.ts")).sendWaitingAlerts,
     isUsedBy: ({ alerts }) => alerts !== undefined,

@@ -12,6 +12,7 @@ import {
   sortByPosition,
 } from "../../schedule/diagnostic.ts";
 import { lintCrons } from "../../schedule/lint.ts";
+import { lintAlerts } from "../../schedule/lint-alerts.ts";
 import { lintFreshness } from "../../schedule/lint-freshness.ts";
 import { lintRetries } from "../../schedule/lint-retries.ts";
 import { checkScheduleFile } from "../../schedule/load.ts";
@@ -76,6 +77,7 @@ async function checkAll(
   const state = await findState(schedule, host);
   const warnings = [
     ...(await lintCrons(schedule.pipelines, lintOptions)),
+    ...lintAlerts(schedule),
     ...lintRetries(schedule.pipelines, lintOptions),
     ...lintFreshness(schedule.pipelines, lintOptions, await typicalRuns(schedule, state, host)),
   ];

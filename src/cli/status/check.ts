@@ -10,7 +10,7 @@ import type { StateDirectory } from "../../storage/directory.ts";
 import { renderDuration, renderInstant, renderMinute } from "../../text/format-time.ts";
 import { addFreshness } from "./freshness.ts";
 import { pauseFaults } from "./pauses.ts";
-import { isOverdue, joinStatus, type ScheduledEntry, type StatusRow } from "./rows.ts";
+import { isRowOverdue, joinStatus, type ScheduledEntry, type StatusRow } from "./rows.ts";
 import { readScheduledEntries } from "./scheduled.ts";
 import { readStates, stateIn } from "./states.ts";
 
@@ -38,7 +38,7 @@ function describeLateness(label: string, scheduled: ScheduledEntry | undefined):
 
 function describeOverdue(label: string, row: StatusRow, now: Date): readonly string[] {
   const { running } = row;
-  if (running === undefined || !isOverdue(row, now)) return [];
+  if (running === undefined || !isRowOverdue(row, now)) return [];
   const took = renderDuration(now.getTime() - running.startedAt.getTime());
   return [`${label} is overdue: it has been running since ${renderInstant(running.startedAt)} (${took})`];
 }

@@ -12,7 +12,7 @@ import { renderDuration, renderInstant, renderMinute } from "../../text/format-t
 import { renderTable } from "../../text/table.ts";
 import { SECOND_MS } from "../../time-units.ts";
 import { pauseJson } from "./pauses.ts";
-import { entryOfRun, isOverdue, type ScheduledEntry, type StatusRow } from "./rows.ts";
+import { entryOfRun, isRowOverdue, type ScheduledEntry, type StatusRow } from "./rows.ts";
 
 const HEAD = [
   "Tap ID",
@@ -84,7 +84,7 @@ function describeRunning(row: StatusRow, now: Date): string {
   const { running, lockedBy, waiting, foreignRun } = row;
   const parts = [
     running === undefined ? undefined : renderRunning(running, now),
-    isOverdue(row, now) ? "overdue" : undefined,
+    isRowOverdue(row, now) ? "overdue" : undefined,
     lockedBy === undefined ? undefined : `locked by ${describeEntry(entryOfRun(lockedBy))}`,
     waiting === undefined ? undefined : `waiting for the running run since ${renderSince(waiting, now)}`,
     foreignRun === undefined ? undefined : renderForeign(foreignRun),
@@ -202,7 +202,7 @@ export function renderStatusJson(rows: readonly StatusRow[], now: Date): string 
     running:
       row.running === undefined
         ? null
-        : { ...runningJson(row.running), overdue: isOverdue({ running: row.running, scheduled }, now) },
+        : { ...runningJson(row.running), overdue: isRowOverdue({ running: row.running, scheduled }, now) },
     lockedBy: lockedByJson(row.lockedBy),
     waiting: waitingJson(row.waiting),
     foreignRun: foreignJson(row.foreignRun),

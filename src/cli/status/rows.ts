@@ -1,4 +1,4 @@
-import type { RunningRun } from "../../control/lock-state.ts";
+import { isOverdue, type RunningRun } from "../../control/lock-state.ts";
 import { isDisabled, pausesOf } from "../../control/next-due.ts";
 import type { Freshness } from "../../history/freshness.ts";
 import type { RunRecord } from "../../history/record.ts";
@@ -43,11 +43,9 @@ export interface StatusRow extends PipelineId {
 export const isReplicationDisabled = ({ scheduled }: StatusRow): boolean =>
   scheduled !== undefined && scheduled.entry.command === DEFAULT_COMMAND && isDisabled(scheduled.entry);
 
-/** Whether a run has been running for longer than its entry's `running_longer_than`. */
-export const isOverdue = ({ running, scheduled }: Pick<StatusRow, "running" | "scheduled">, now: Date): boolean =>
-  running !== undefined &&
-  running.queued === undefined &&
-  now.getTime() - running.startedAt.getTime() > (scheduled?.entry.policies?.runningLongerThanMs ?? Infinity);
+/** Whether the run of an entry is overdue. */
+export const isRowOverdue = ({ running, scheduled }: Pick<StatusRow, "running" | "scheduled">, now: Date): boolean =>
+  running !== undefined && isOverdue(running, scheduled?.entry.policies, now);
 
 export interface ScheduledEntry {
   /** Name of its schedule. */
