@@ -11,7 +11,7 @@ import { addUser, type OrdinaryUser } from "./rig/user.ts";
 
 /**
  * Instructions for each tap: one is still running when its next minute comes, one fails. A first run copies and then
- * follows, so it takes the seconds twice.
+ * follows, so it takes the seconds twice. The last tap has no times of its own: it runs after the first.
  */
 const TAPS = {
   microserv_1: "seconds: 0",
@@ -19,13 +19,16 @@ const TAPS = {
   microserv_3: "exit: 3",
   microserv_4: "seconds: 0",
   microserv_5: "seconds: 1",
+  microserv_6: "seconds: 0",
 } as const;
 
 interface Record {
+  readonly id: string;
   readonly tap: string;
   readonly outcome: string;
   readonly reason?: string | null;
   readonly exitCode?: number | null;
+  readonly triggeredBy: string | null;
 }
 
 describeOnRealCron("five pipelines every minute, in real time", () => {
@@ -34,7 +37,10 @@ describeOnRealCron("five pipelines every minute, in real time", () => {
     await importProject(machine, writeProject(machine.directory));
     await machine.startDaemon();
     const file = join(machine.directory, "schedule.yml");
-    const lines = Object.keys(TAPS).map((tap) => `  - {tap: ${tap}, target: redshift, cron: "* * * * *"}\n`);
+    const lines = Object.keys(TAPS).map((tap) => {
+      const start = tap === "microserv_6" ? "after: {tap: microserv_1, target: redshift}" : 'cron: "* * * * *"';
+      return `  - {tap: ${tap}, target: redshift, ${start}}\n`;
+    });
     writeFileSync(file, `pipelines:\n${lines.join("")}`);
     await schedWell(machine, ["install", file]);
     const user = await addUser(machine, "etl", 4711);
@@ -53,6 +59,9 @@ describeOnRealCron("five pipelines every minute, in real time", () => {
     const { running, lastSkip } = await statusOf("microserv_2", machine);
     expect(lastSkip?.reason).toBe("overlap");
     expect(machine.processes().map(({ pid }) => pid)).toContain(running?.pid);
+    await waitFor("the run after microserv_1 in both minutes", 150_000, async () =>
+      (await history(machine)).filter(({ tap }) => tap === "microserv_6").length >= 2 ? true : undefined,
+    );
     await schedWell(machine, ["uninstall"]);
     expect(machine.spooled()).toBeUndefined();
     await user.sched(["uninstall"]);
@@ -70,6 +79,13 @@ describeOnRealCron("five pipelines every minute, in real time", () => {
     expect(ends("microserv_3")).toEqual(Array(minutes).fill("failed"));
     expect(ends("microserv_4")).toEqual(Array(minutes).fill("succeeded"));
     expect(ends("microserv_5")).toEqual(Array(minutes).fill("succeeded"));
+    // Each run after microserv_1 was started by another run of it. A run that outlives the uninstall starts none.
+    const followers = records.filter(({ tap }) => tap === "microserv_6");
+    expect(new Set(ends("microserv_6"))).toEqual(new Set(["succeeded"]));
+    const first = records.filter(({ tap }) => tap === "microserv_1").map(({ id }) => id);
+    const triggers = followers.map(({ triggeredBy }) => triggeredBy);
+    expect(new Set(triggers).size).toBe(followers.length);
+    expect(first).toEqual(expect.arrayContaining(triggers));
     expect(records.filter(({ tap }) => tap === "microserv_3").every(({ exitCode }) => exitCode === 1)).toBe(true);
 
     const ofUser = JSON.parse(await user.sched(["history", "--json"])) as { readonly runs: readonly Record[] };
@@ -143,6 +159,8 @@ function writeProject(directory: string): string {
 }
 
 async function history(machine: PrivateCron): Promise<readonly Record[]> {
-  const { runs } = JSON.parse(await schedWell(machine, ["history", "--json"])) as { readonly runs: readonly Record[] };
+  const { runs } = JSON.parse(await schedWell(machine, ["history", "--json", "--limit", "1000"])) as {
+    readonly runs: readonly Record[];
+  };
   return runs;
 }
