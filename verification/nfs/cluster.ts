@@ -23,6 +23,11 @@ export interface Start {
 /** So long a start may last. */
 const START_MS = 600_000;
 
+/** A row of `history --json`. */
+type HistoryRow = Pick<RunRecord, "id" | "tap" | "host" | "outcome" | "reason" | "slot" | "detail"> & {
+  readonly triggeredBy: string | null;
+};
+
 /** One user on both hosts, with the share's directory as their \`~/.pipelinewise\`, and the stand-in on their PATH. */
 export interface Cluster {
   /** The stand-in takes so long with a tap from now on. */
@@ -51,7 +56,7 @@ export interface Cluster {
   quickRun(timing: LockTiming): Promise<string>;
   /** Marks the stand-in of a tap as ended. */
   powerWasCut(tap: string): void;
-  history(host: Guest): Promise<readonly Pick<RunRecord, "tap" | "host" | "outcome" | "reason" | "slot" | "detail">[]>;
+  history(host: Guest): Promise<readonly HistoryRow[]>;
 }
 
 /** @param name of a directory on the share that no other test uses */

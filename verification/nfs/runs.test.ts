@@ -9,6 +9,18 @@ const WITHIN_MS = 120_000;
 
 const ORDERS = "--tap orders --target dwh";
 
+/** Entries that run after one and after both of two predecessors. */
+const AFTER = `pipelines:
+  - {tap: orders, target: dwh, cron: "0 0 1 1 *"}
+  - {tap: invoices, target: dwh, cron: "0 0 1 1 *"}
+  - {tap: stock, target: dwh, after: {tap: orders, target: dwh}}
+  - {tap: marts, target: dwh, after: [{tap: orders, target: dwh}, {tap: invoices, target: dwh}]}
+`;
+const PREDECESSORS = ["orders", "invoices"] as const;
+const ROUNDS = 4;
+/** The predecessor that ends first; `undefined` if both end at once. */
+const firstIn = (round: number) => (round < 2 ? "orders" : undefined);
+
 /** Starts a run in the background of a host and waits until its pipeline is running. */
 async function begin(cluster: Cluster, host: Guest, program: string, output: string): Promise<void> {
   const before = cluster.notes().length;
@@ -31,6 +43,44 @@ describeInLaboratory("a run that the other host of a cluster has to do with", (l
     const [record] = (await cluster.history(two)).filter(({ outcome }) => outcome !== "skipped");
     expect(record).toMatchObject({ outcome: "stopped", host: "etl-1", detail: expect.stringContaining("maintenance") });
     expect(record?.detail).toContain("etl-2");
+  });
+
+  test(`starts the entry after it on its own host, and in ${ROUNDS} rounds the last of two starts their entry once`, async () => {
+    const cluster = await makeCluster(laboratory(), "after");
+    const { clients } = laboratory();
+    await cluster.install(AFTER, clients);
+    for (const tap of PREDECESSORS) cluster.hold(tap);
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const [one, two] = round % 2 === 0 ? clients : [clients[1], clients[0]];
+      const starts = {
+        orders: cluster.start(one, ORDERS),
+        invoices: cluster.start(two, "--tap invoices --target dwh"),
+      };
+      await waitFor("both predecessors are running", WITHIN_MS, () => {
+        const notes = cluster.notes();
+        return PREDECESSORS.every((tap) => notes.filter((note) => note === tap).length > round) || undefined;
+      });
+      const first = firstIn(round);
+      if (first !== undefined) {
+        cluster.end(first);
+        expect(await starts[first].ended, starts[first].said()).toBe(0);
+      }
+      for (const tap of PREDECESSORS) if (tap !== first) cluster.end(tap);
+      for (const start of Object.values(starts)) expect(await start.ended, start.said()).toBe(0);
+    }
+    const records = await cluster.history(clients[0]);
+    // Oldest first.
+    const runsOf = (tap: string) => records.filter((run) => run.tap === tap && run.outcome === "succeeded").reverse();
+    const asTriggers = (tap: string) => runsOf(tap).map(({ id, host }) => ({ triggeredBy: id, host }));
+    const triggersOf = (tap: string) => runsOf(tap).map(({ triggeredBy, host }) => ({ triggeredBy, host }));
+    expect(asTriggers("orders")).toHaveLength(ROUNDS);
+    expect(triggersOf("stock")).toEqual(asTriggers("orders"));
+    expect(triggersOf("marts")).toHaveLength(ROUNDS);
+    for (const [round, trigger] of triggersOf("marts").entries()) {
+      const last = PREDECESSORS.filter((tap) => tap !== firstIn(round));
+      expect(last.map((tap) => asTriggers(tap)[round])).toContainEqual(trigger);
+    }
+    expect(cluster.notes()).toHaveLength(4 * ROUNDS);
   });
 
   test("ends by itself where its host has lost the share, before the other host runs it", async () => {
