@@ -20,6 +20,8 @@ export interface LockHolder {
   readonly startedAt: Date;
   /** Entry and slot of the run, according to its claim. */
   readonly task?: string | undefined;
+  readonly scheduled?: boolean | undefined;
+  readonly triggeredBy?: string | undefined;
 }
 
 /** The end of a run that could not be recorded, as its holder leaves it to the next one. */
@@ -103,6 +105,10 @@ export interface LockClaim {
   readonly startedAt: Date;
   /** The purpose of the run, such as an entry's slot. It distinguishes a second start for the same slot from an overlap. */
   readonly task?: string | undefined;
+  /** Whether a scheduler started the run. */
+  readonly scheduled?: boolean | undefined;
+  /** The run whose end started this one. */
+  readonly triggeredBy?: string | undefined;
   /** Sentences about protection that the run cannot provide on this host. */
   readonly limitations: readonly string[];
   /**

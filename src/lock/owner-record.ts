@@ -67,6 +67,10 @@ export interface LockRecord extends ProcessIdentity {
   readonly leaseMs: number;
   /** Entry and slot of the run. */
   readonly task?: string | undefined;
+  /** Whether a scheduler started the run. Absent in records of older versions. */
+  readonly scheduled?: boolean | undefined;
+  /** The run whose end started this one, by the policy `after`. */
+  readonly triggeredBy?: string | undefined;
   /** `device:inode` of the file whose kernel lock the holder has; `null` if it could not take one. */
   readonly flock: string | null;
 }
@@ -76,6 +80,9 @@ const NUMBERS = ["pid", "startTicks", "uid", "heartbeatMs", "leaseMs"] as const;
 
 export const renderRecord = (record: LockRecord): string => `${JSON.stringify(record)}\n`;
 
+const isAbsentOr = (type: "string" | "boolean", field: unknown): boolean =>
+  field === undefined || typeof field === type;
+
 function isRecord(value: unknown): value is LockRecord {
   if (typeof value !== "object" || value === null) return false;
   // Data from outside: every field is checked.
@@ -84,7 +91,9 @@ function isRecord(value: unknown): value is LockRecord {
     fields["format"] === 1 &&
     TEXTS.every((key) => typeof fields[key] === "string") &&
     NUMBERS.every((key) => typeof fields[key] === "number") &&
-    (fields["task"] === undefined || typeof fields["task"] === "string") &&
+    isAbsentOr("string", fields["task"]) &&
+    isAbsentOr("boolean", fields["scheduled"]) &&
+    isAbsentOr("string", fields["triggeredBy"]) &&
     (fields["flock"] === null || typeof fields["flock"] === "string") &&
     !Number.isNaN(Date.parse(String(fields["startedAt"])))
   );
@@ -100,8 +109,9 @@ export function parseRecord(text: string): LockRecord | undefined {
   }
 }
 
-export function holderOf({ host, pid, runId, startedAt, task }: LockRecord): LockHolder {
-  return { host, pid, runId, startedAt: new Date(startedAt), ...(task === undefined ? {} : { task }) };
+export function holderOf({ startedAt, ...record }: LockRecord): LockHolder {
+  const { host, pid, runId, task, scheduled, triggeredBy } = record;
+  return { host, pid, runId, startedAt: new Date(startedAt), task, scheduled, triggeredBy };
 }
 
 /** The owner record of this process. @param flock `device:inode` of the file whose kernel lock it has */
@@ -121,6 +131,8 @@ export function recordOf(
     runId: claim.runId,
     startedAt: claim.startedAt.toISOString(),
     task: claim.task,
+    scheduled: claim.scheduled,
+    triggeredBy: claim.triggeredBy,
     heartbeatMs,
     leaseMs,
     flock,

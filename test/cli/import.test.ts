@@ -7,9 +7,8 @@ import { runMain } from "../../src/cli/run-command.ts";
 import { findPipelineProcesses } from "../../src/lock/processes.ts";
 import { runLocksOf } from "../../src/pipeline-id.ts";
 import { openPipelineStore } from "../../src/run/pipeline-store.ts";
-import { WAKE_SIGNAL } from "../../src/run/process/watch-stop-requests.ts";
 import { pipelineStateFile, type StatePaths, stateCopiesDir } from "../../src/storage/paths.ts";
-import { type TestHost, testHost } from "../support/host.ts";
+import { relayWakeSignal, testHost } from "../support/host.ts";
 import { PAIR_WORDS, sandbox } from "../support/sandbox.ts";
 import { until, untilFile } from "../support/wait.ts";
 
@@ -44,13 +43,6 @@ const filesIn = (directory: string): readonly string[] =>
 /** The names of the locks that are held. */
 const locksLeft = ({ root }: StatePaths): readonly string[] =>
   readdirSync(join(root, "locks", "redshift")).filter((name) => name.endsWith(".lock"));
-
-/** Lets a `stop` in this process wake an import in this process, as it wakes another process. */
-function relayWakeSignal({ signals }: TestHost): void {
-  const relay = () => void signals.emit(WAKE_SIGNAL);
-  process.on(WAKE_SIGNAL, relay);
-  onTestFinished(() => void process.off(WAKE_SIGNAL, relay));
-}
 
 describe("import", () => {
   test("calls import_config with the given arguments, passes its output through and ends with its code", async () => {

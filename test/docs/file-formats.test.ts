@@ -138,7 +138,8 @@ test.each<[heading: string, fields: Readonly<Record<string, true>>]>([
     "Owner record",
     {
       ...{ format: true, host: true, machineId: true, bootId: true, pidNamespace: true, pid: true, startTicks: true },
-      ...{ uid: true, runId: true, startedAt: true, task: true, heartbeatMs: true, leaseMs: true, flock: true },
+      ...{ uid: true, runId: true, startedAt: true, task: true, scheduled: true, triggeredBy: true },
+      ...{ heartbeatMs: true, leaseMs: true, flock: true },
     } satisfies Record<keyof LockRecord, true>,
   ],
   ["Degraded lock", { lacks: true, since: true } satisfies Record<Exclude<keyof Limitations, "host">, true>],

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { onTestFinished } from "vitest";
 import type { Host } from "../../src/host.ts";
+import { WAKE_SIGNAL } from "../../src/run/process/watch-stop-requests.ts";
 
 /** A host in a temporary directory of its own, with what it has written. The directory goes when the test ends. */
 export interface TestHost extends Host {
@@ -50,4 +51,11 @@ export function testHost(changes: Partial<Omit<Host, "signals"> & Pick<TestHost,
     err: () => written.err,
     ...changes,
   };
+}
+
+/** Lets a stop request from this process wake a run in this process, as it wakes another process. */
+export function relayWakeSignal({ signals }: Pick<TestHost, "signals">): void {
+  const relay = () => void signals.emit(WAKE_SIGNAL);
+  process.on(WAKE_SIGNAL, relay);
+  onTestFinished(() => void process.off(WAKE_SIGNAL, relay));
 }

@@ -73,6 +73,8 @@ export async function claimOf(context: RunContext, onDead: NonNullable<LockClaim
     runId: id,
     startedAt,
     task: lockPurpose(plan.entry, slot),
+    scheduled: plan.output.scheduled,
+    triggeredBy: plan.triggeredBy,
     limitations: (await findSetpriv()) === undefined ? [NO_SETPRIV] : [],
     onDead,
   };

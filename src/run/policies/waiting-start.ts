@@ -1,5 +1,5 @@
 import { errorMessage } from "../../errors.ts";
-import type { LockHeld, LockHolder } from "../../lock/lock.ts";
+import type { LockHeld } from "../../lock/lock.ts";
 import { entryLabel } from "../../pipeline-id.ts";
 import type { OverlapPolicy } from "../../policies.ts";
 import { startTimer } from "../../system/timer.ts";
@@ -12,7 +12,7 @@ import type { StopCause } from "../outcome.ts";
 import { findSetpriv } from "../process/process-group.ts";
 import type { StopSignals } from "../process/stop-signals.ts";
 import { watchStopRequests } from "../process/watch-stop-requests.ts";
-import { parsePurpose } from "../records/lost-runs.ts";
+import { isScheduled } from "../records/lost-runs.ts";
 import { recordPassedSlots } from "../records/missed-slots.ts";
 import { stopOwnRun } from "../stop/stop-run.ts";
 import { openWrapperLog, type WrapperLog } from "../wrapper-log/wrapper-log.ts";
@@ -42,9 +42,6 @@ const skipped = (skip: Skip): LaterResult => ({ kind: "skip", skip });
 function show({ plan, host }: RunContext, text: string): void {
   if (plan.output.passThrough) host.stderr.write(`pipelinewise-sched: ${entryLabel(plan.entry)} ${text}\n`);
 }
-
-/** Whether a run was started by hand, so it has no slot. */
-const isByHand = ({ task }: LockHolder): boolean => parsePurpose(task).slot === undefined;
 
 /**
  * The start after its wait. It runs the newest slot, as a late start does. If another start only skipped that slot
@@ -144,7 +141,7 @@ export async function startLater(
   { held, policy }: { readonly held: LockHeld; readonly policy: OverlapPolicy },
 ): Promise<LaterResult> {
   const { store, host, plan, id } = context;
-  if (policy === "replace" && (held.holder === undefined || isByHand(held.holder))) {
+  if (policy === "replace" && (held.holder === undefined || !isScheduled(held.holder))) {
     const skip = overlapSkip(context, held);
     const reason = held.holder === undefined ? "" : "; that run was started by hand, so it is not replaced";
     return skipped({ ...skip, detail: skip.detail + reason });

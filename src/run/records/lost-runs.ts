@@ -1,9 +1,13 @@
+import { errorCode } from "../../errors.ts";
 import type { OutcomeKind, RunRecord } from "../../history/record.ts";
 import { entryOf, type LastRuns } from "../../history/store.ts";
 import type { Host } from "../../host.ts";
 import type { LockView, TokenView } from "../../lock/inspect.ts";
 import type { DeadHolder, LockHolder } from "../../lock/lock.ts";
 import { DEFAULT_COMMAND, entryLabel } from "../../pipeline-id.ts";
+import { lstat } from "../../storage/fs.ts";
+import type { RunLogName } from "../../storage/paths.ts";
+import { ioError } from "../../storage/store-error.ts";
 import type { PipelineStore } from "../pipeline-store.ts";
 
 const PURPOSE = /^([a-z0-9_]+)(?:#([a-z0-9_-]+))?(?: (\S+))?$/;
@@ -20,6 +24,10 @@ export function parsePurpose(text = ""): Purpose {
   const [, command = DEFAULT_COMMAND, entry, slot] = PURPOSE.exec(text) ?? [];
   return { command, entry, slot };
 }
+
+/** Whether a scheduler started a run. An owner record of an older version does not say so: then the run has a slot. */
+export const isScheduled = ({ task, scheduled }: LockHolder): boolean =>
+  scheduled ?? parsePurpose(task).slot !== undefined;
 
 const OTHER_WORK = ["import_config", "restore_state"] as const;
 /** Work of this program that has the lock of a pipeline but is not a run, as its owner record names it. */
@@ -51,9 +59,24 @@ function endOf({ end, startedAt, lastHeartbeatAt }: DeadHolder, how: string, wai
   } as const;
 }
 
+/** The log of the newest attempt of a run. Each attempt after the first has created its log before it began. */
+async function findNewestLog(store: PipelineStore, run: RunLogName): Promise<string> {
+  let newest = store.runLogFile(run);
+  for (let attempt = 2; ; attempt++) {
+    const log = store.runLogFile({ ...run, attempt });
+    try {
+      await lstat(log);
+    } catch (error) {
+      if (errorCode(error) === "ENOENT") return newest;
+      throw ioError("check", log, error);
+    }
+    newest = log;
+  }
+}
+
 /** The record of a run whose wrapper ended without writing one. */
-function lostRecord(store: PipelineStore, dead: DeadHolder, how: string): RunRecord {
-  const { runId: id, startedAt, host } = dead;
+async function lostRecord(store: PipelineStore, dead: DeadHolder, how: string): Promise<RunRecord> {
+  const { runId: id, startedAt, host, triggeredBy } = dead;
   const { command, entry, slot } = parsePurpose(dead.task);
   const { tap, target, isWaiter = false } = store.lock.id;
   return {
@@ -65,9 +88,10 @@ function lostRecord(store: PipelineStore, dead: DeadHolder, how: string): RunRec
     ...endOf(dead, how, isWaiter),
     host,
     slot,
-    scheduled: slot !== undefined,
+    scheduled: isScheduled(dead),
+    triggeredBy,
     startedAt: startedAt.toISOString(),
-    log: isWaiter ? undefined : store.runLogFile({ id, startedAt }),
+    log: isWaiter ? undefined : await findNewestLog(store, { id, startedAt }),
   };
 }
 
@@ -91,7 +115,7 @@ export async function findDeadRun(
   { how, runs }: { readonly how: string } & Pick<LastRuns, "runs">,
 ): Promise<DeadRun | undefined> {
   if (isOtherWork(dead)) return undefined;
-  const lost = lostRecord(store, dead, how);
+  const lost = await lostRecord(store, dead, how);
   const own = [...runs.values()].find(({ id }) => id === lost.id) ?? (await findOwnRecord(store, lost));
   return { record: own ?? lost, isRecorded: own !== undefined };
 }

@@ -3,8 +3,10 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { runMain } from "../../../src/cli/run-command.ts";
 import type { StoredEntry } from "../../../src/installed/schedule.ts";
+import { openPipelineStore } from "../../../src/run/pipeline-store.ts";
 import { writeSucceeded } from "../../../src/run/policies/after-files.ts";
 import { succeededFile } from "../../../src/storage/paths.ts";
+import { relayWakeSignal } from "../../support/host.ts";
 import { anEntry, sandbox } from "../../support/sandbox.ts";
 import { until } from "../../support/wait.ts";
 
@@ -52,6 +54,32 @@ describe("an entry that runs after a pipeline", () => {
     expect(second).not.toHaveProperty("slot");
     expect(second?.log).not.toBe(first?.log);
     expect(box.host.out() + box.host.err()).toBe("");
+  });
+
+  test("its owner record says what started it, for whoever finds it dead", async () => {
+    const box = machine(follower([a]));
+    writeFileSync(box.file("hold-marts"), "");
+    const run = box.start("a", "--scheduled");
+    await until("marts is running", () => box.calls().includes("marts"));
+    const { lock } = openPipelineStore({ ...marts, dataDiff: false }, box);
+    const holder = await lock.readHolder();
+    rmSync(box.file("hold-marts"));
+    await run;
+    const first = (await box.records()).find(({ tap }) => tap === "a");
+    expect(holder).toMatchObject({ task: "run_tap", scheduled: true, triggeredBy: first?.id });
+  });
+
+  test("is replaced by a scheduled start if a scheduled run started it", async () => {
+    const box = machine(follower([a], { crons: ["* * * * *"], policies: { onOverlap: "replace" } }));
+    relayWakeSignal(box.host);
+    writeFileSync(box.file("hold-marts"), "");
+    const first = box.start("a", "--scheduled");
+    await until("marts is running", () => count(box.calls(), "marts") === 1);
+    const second = box.start("marts", "--scheduled");
+    await until("marts is running again", () => count(box.calls(), "marts") === 2);
+    rmSync(box.file("hold-marts"));
+    expect(await Promise.all([first, second])).toEqual([0, 0]);
+    expect(await box.told()).toEqual(["a succeeded", "marts stopped", "marts succeeded"]);
   });
 
   test("is not started by a run that failed", async () => {
