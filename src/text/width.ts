@@ -2,8 +2,11 @@ import stringWidth from "string-width";
 
 let segmenter: Intl.Segmenter | undefined;
 
+/** Characters that take one column each, with the signs of our own tables. */
+const NARROW = /^[ -~→×–…]*$/;
+
 /** Number of terminal columns that a text of one line takes. */
-export const textWidth = (text: string): number => stringWidth(text);
+export const textWidth = (text: string): number => (NARROW.test(text) ? text.length : stringWidth(text));
 
 /** Shortens a text to a number of columns, with `…` at its end if something is left out. */
 export function truncate(text: string, width: number): string {
