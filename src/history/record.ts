@@ -2,7 +2,8 @@
  * How a run ended. A `lost` run ended without a record, and another process found that; its `endedAt` is its last
  * heartbeat.
  */
-export type OutcomeKind = "succeeded" | "failed" | "timed-out" | "stopped" | "lock-lost" | "lost" | "skipped";
+export const OUTCOMES = ["succeeded", "failed", "timed-out", "stopped", "lock-lost", "lost", "skipped"] as const;
+export type OutcomeKind = (typeof OUTCOMES)[number];
 /** The reason why a policy did not let a pipeline start, which counts as a failed run. */
 export type FailureReason = "state" | "hook";
 export type SkipReason =

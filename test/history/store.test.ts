@@ -2,7 +2,8 @@ import { appendFileSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFi
 import { dirname, join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { linesBackward, readHistory } from "../../src/history/read.ts";
+import { linesBackward } from "../../src/history/lines-backward.ts";
+import { readHistory } from "../../src/history/read.ts";
 import type { RunRecord } from "../../src/history/record.ts";
 import { newRunId } from "../../src/history/record.ts";
 import { openHistory, openLastRuns } from "../../src/history/store.ts";

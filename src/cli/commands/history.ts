@@ -1,18 +1,22 @@
-import type { Command } from "commander";
-import { UsageError } from "../../errors.ts";
-import { type History, type HistoryFault, type HistoryFilter, readHistory } from "../../history/read.ts";
-import { type RunRecord, renderOutcome } from "../../history/record.ts";
+import { type Command, Option } from "commander";
+import { type HistoryFault, streamHistory } from "../../history/read.ts";
 import type { Host } from "../../host.ts";
 import { findStateDirectory } from "../../storage/directory.ts";
-import { renderDuration, renderInstant } from "../../text/format-time.ts";
-import { renderTable } from "../../text/table.ts";
+import { writeWithBackpressure } from "../../system/output-stream.ts";
+import { keepHeapSmall } from "../../system/small-heap.ts";
+import { paintFor } from "../../text/colors.ts";
+import { renderHistoryCsv, renderHistoryJson } from "../history/export.ts";
+import { foldRows } from "../history/rows.ts";
+import { parseLimit, parseOutcomes, readSelection, type SelectFlags } from "../history/select.ts";
+import { summarizeHistory } from "../history/summary.ts";
+import { historyTable } from "../history/table.ts";
 import { actAsOwner } from "../switch-user.ts";
 
-interface HistoryFlags {
-  readonly tap?: string;
-  readonly target?: string;
-  readonly limit: string;
+interface HistoryFlags extends SelectFlags {
+  readonly unfold?: boolean;
+  readonly wide?: boolean;
   readonly json?: boolean;
+  readonly csv?: boolean;
   readonly configDir?: string;
 }
 
@@ -20,33 +24,66 @@ export function addHistory(command: Command, caller: Host): void {
   command
     .option("--tap <tap>", "only runs of this tap")
     .option("--target <target>", "only runs into this target")
-    .option("--limit <n>", "maximum number of runs to show", "20")
-    .option("--json", 'print {"runs": [...]}')
+    .option("--outcome <outcomes>", "only these outcomes, separated by commas, such as failed,lost", parseOutcomes)
+    .option("--host <host>", "only runs on this host")
+    .option("--since <time>", "only what ended at this time or later: an instant, or a duration back, such as 24h")
+    .option("--until <time>", "only what ended before this time")
+    .option("--limit <n>", "maximum number of rows to show, or all (default: 20; with --since: all)", parseLimit)
+    .option("--unfold", "show each skip in a row of its own")
+    .option("--wide", "show all columns, with details and the path of each log, whatever their width")
+    .addOption(new Option("--json", 'print {"runs": [...]}').conflicts("csv"))
+    .option("--csv", "print CSV, one line for each run or skip")
     .option("--config-dir <dir>", "PipelineWise's config directory")
-    .action(async ({ tap, target, limit, json = false, configDir }: HistoryFlags) => {
-      const { host, configDir: directory } = await actAsOwner(caller, configDir);
-      const state = await findStateDirectory(directory, host.uid);
-      const filter = { tap, target, limit: readLimit(limit) };
-      const { runs, faults }: History =
-        state === undefined ? { runs: [], faults: [] } : await readHistory(state.paths, filter);
+    .action(async (flags: HistoryFlags) => {
+      keepHeapSmall();
+      const { filter, limit } = readSelection(flags, caller.now());
+      const { host, configDir } = await actAsOwner(caller, flags.configDir);
+      const state = await findStateDirectory(configDir, host.uid);
+      const faults: HistoryFault[] = [];
+      const records =
+        state === undefined ? noRecords() : streamHistory(state.paths, filter, (fault) => faults.push(fault));
+      const passOn = writeWithBackpressure(host.stdout);
+      const write = async (pieces: AsyncIterable<string>) => {
+        for await (const piece of pieces) if (!(await passOn(piece))) return;
+      };
+      if (flags.json === true) await write(renderHistoryJson(records, limit));
+      else if (flags.csv === true) await write(renderHistoryCsv(records, limit));
+      else {
+        const rows = foldRows(records, { limit, unfold: flags.unfold === true });
+        await write(renderText(rows, { flags, host, directory: configDir }));
+      }
       host.stderr.write(renderFaults(faults));
-      if (json) host.stdout.write(renderHistoryJson(runs));
-      else host.stdout.write(runs.length > 0 ? renderHistory(runs) : renderNothing(directory, filter));
     });
 }
 
-function renderNothing(directory: string, { tap, target }: HistoryFilter): string {
-  const of = [tap === undefined ? "" : ` of tap ${tap}`, target === undefined ? "" : ` into target ${target}`].join("");
-  return `No run${of} is recorded in ${directory}/.sched.\n`;
+async function* noRecords(): AsyncGenerator<never> {}
+
+interface TextContext {
+  readonly flags: HistoryFlags;
+  readonly host: Host;
+  readonly directory: string;
 }
 
-function readLimit(text: string): number {
-  const limit = /^\d{1,9}$/.test(text) ? Number(text) : 0;
-  if (limit > 0) return limit;
-  throw new UsageError(
-    `--limit: ${JSON.stringify(text)} is not a number of runs`,
-    "Give a positive whole number, such as: --limit 20",
-  );
+async function* renderText(
+  batches: ReturnType<typeof foldRows>,
+  { flags, host, directory }: TextContext,
+): AsyncGenerator<string> {
+  const wide = flags.wide === true;
+  const width = host.stdout.isTTY === true && !wide ? host.stdout.columns : undefined;
+  const renderRows = historyTable({ width, hasLog: wide, paint: paintFor(host) });
+  const summary = summarizeHistory();
+  let isEmpty = true;
+  for await (const rows of batches) {
+    isEmpty = false;
+    summary.add(rows);
+    yield renderRows(rows);
+  }
+  if (!isEmpty) yield `\n${summary.render()}\n`;
+  else {
+    const { tap, target, host: on, outcome, since, until } = flags;
+    const isSelected = [tap, target, on, outcome, since, until].some((value) => value !== undefined);
+    yield `No run${isSelected ? " that these options select" : ""} is recorded in ${directory}/.sched.\n`;
+  }
 }
 
 /** One warning for each file with garbled lines. The other records are shown anyway. */
@@ -59,46 +96,4 @@ function renderFaults(faults: readonly HistoryFault[]): string {
       return `warning: skipped ${lines} in ${file}, at byte ${places.slice(0, 5).join(", ")}\n`;
     })
     .join("");
-}
-
-const HEAD = ["Started", "Tap", "Target", "Command", "Outcome", "Code", "Took", "Host", "Run"];
-
-/** Runs as a table for people; times in UTC. */
-export function renderHistory(runs: readonly RunRecord[]): string {
-  const rows = runs.map((run) => [
-    renderInstant(run.startedAt),
-    run.tap,
-    run.target,
-    run.entry === undefined ? run.command : `${run.command} ${run.entry}`,
-    renderOutcome(run),
-    run.exitCode === undefined ? "" : String(run.exitCode),
-    run.outcome === "skipped" ? "" : renderDuration(Date.parse(run.endedAt) - Date.parse(run.startedAt)),
-    run.host,
-    run.id,
-  ]);
-  return renderTable(HEAD, rows);
-}
-
-/** Runs as JSON: every key is always present, with `null` for a missing value. */
-export function renderHistoryJson(records: readonly RunRecord[]): string {
-  const runs = records.map((run) => ({
-    id: run.id,
-    tap: run.tap,
-    target: run.target,
-    command: run.command,
-    entry: run.entry ?? null,
-    outcome: run.outcome,
-    reason: run.reason ?? null,
-    detail: run.detail ?? null,
-    host: run.host,
-    scheduled: run.scheduled,
-    slot: run.slot ?? null,
-    startedAt: run.startedAt,
-    endedAt: run.endedAt,
-    exitCode: run.exitCode ?? null,
-    log: run.log ?? null,
-    attempts: run.attempts ?? null,
-    triggeredBy: run.triggeredBy ?? null,
-  }));
-  return `${JSON.stringify({ runs }, null, 2)}\n`;
 }
