@@ -40,3 +40,17 @@ export function usablePlaces(taken: readonly number[], places: number): number {
   }
   return 0;
 }
+
+/** Time between two looks of the longest waiting start of a host. */
+export const LOOK_MS = 500;
+
+/**
+ * Time between two looks of a start. The longest waiting start looks for all starts of its host. The others only
+ * replace it if it dies: each of the next ones looks a quarter as often as the one before it, and all the later ones
+ * together look twice a second. So the number of looks does not grow with the queue.
+ *
+ * @param rank number of starts of this host that have waited longer
+ * @param length number of starts in the queue
+ */
+export const pauseAfter = ({ rank, length }: { readonly rank: number; readonly length: number }): number =>
+  LOOK_MS * Math.min(4 ** rank, Math.max(length, 1));

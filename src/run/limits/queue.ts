@@ -14,7 +14,7 @@ import { openTickets, type Ticket } from "./tickets.ts";
 const PATIENCE_MS = 3_000;
 
 /** Number of longer waiting starts of this host that are counted. */
-const MOST_RANKS = 7;
+const MOST_RANKS = 5;
 
 interface OtherStart extends Waiting {
   readonly ticket: Ticket;
@@ -26,6 +26,8 @@ export interface Look {
   readonly places: ReadonlyMap<string, readonly Place[]>;
   /** Number of starts of this host that have waited longer, at most `MOST_RANKS`. */
   readonly rank: number;
+  /** Number of starts in the queue, on all hosts. */
+  readonly length: number;
   /** Whether this start may take its places now. */
   readonly fits: boolean;
   /** Other starts for which places are free, and those that did not take them. */
@@ -40,7 +42,7 @@ export interface Queue {
   take(): Promise<readonly OwnPlace[] | undefined>;
   /** Adds this start to the queue. @returns `false` if it already waits */
   enter(): Promise<boolean>;
-  /** Wakes the starts of this host for which places are free, and removes the tickets of dead starts. */
+  /** Wakes the starts of this host for which places are free, and removes the tickets of passed starts that are dead. */
   tend(look: Look): Promise<void>;
   /** Removes this start from the queue, and wakes the start of this host that has now waited longest. */
   leave(): Promise<void>;
@@ -81,13 +83,28 @@ export function openQueue(run: LockedRun, limits: readonly StartLimit[], giveUp:
     return !isAlive;
   }
 
+  /** Lets a start of this host look. */
+  function wake(token: string): void {
+    const owner = owners.findLocal(token);
+    if (owner !== undefined) signalProcess(owner.pid, WAKE_SIGNAL);
+  }
+
+  /**
+   * Counts the starts of this host that have waited longer, at most `MOST_RANKS`. If one of them is dead, it may have
+   * been the one that looks for all, so the first one that is alive looks now.
+   */
   async function rankOf(waiting: readonly Ticket[]): Promise<number> {
-    let rank = 0;
+    const ahead: Ticket[] = [];
+    let removed = false;
     for (const other of waiting) {
-      if (other.token === lock.token || rank === MOST_RANKS) break;
-      if (owners.isLocal(other.token) && !(await removeDead(other))) rank += 1;
+      if (other.token === lock.token || ahead.length === MOST_RANKS) break;
+      if (!owners.isLocal(other.token)) continue;
+      if (await removeDead(other)) removed = true;
+      else ahead.push(other);
     }
-    return rank;
+    const [first] = ahead;
+    if (removed && first !== undefined) wake(first.token);
+    return ahead.length;
   }
 
   /** Decides which starts fit. One that did not take places that were free for it is passed. */
@@ -136,7 +153,7 @@ export function openQueue(run: LockedRun, limits: readonly StartLimit[], giveUp:
           others.push({ token: other.token, limits: theirs.limits, ticket: other });
         }
       }
-      return { places: found, rank, ...decide(others, taken()) };
+      return { places: found, rank, length: waiting.length, ...decide(others, taken()) };
     },
     async take() {
       const taken: OwnPlace[] = [];
@@ -161,10 +178,7 @@ export function openQueue(run: LockedRun, limits: readonly StartLimit[], giveUp:
       return true;
     },
     async tend(look) {
-      for (const { token } of look.fitting) {
-        const owner = owners.findLocal(token);
-        if (owner !== undefined) signalProcess(owner.pid, WAKE_SIGNAL);
-      }
+      for (const { token } of look.fitting) wake(token);
       for (const other of look.passed) await removeDead(other.ticket);
     },
     async leave() {

@@ -9,7 +9,7 @@ import type { LockedRun, Skip } from "../context.ts";
 import type { StopCause } from "../outcome.ts";
 import { WAKE_SIGNAL } from "../process/watch-stop-requests.ts";
 import { renderFull } from "./describe.ts";
-import { limitKey } from "./grant.ts";
+import { LOOK_MS, limitKey, pauseAfter } from "./grant.ts";
 import { lockContains } from "./owners.ts";
 import { type Look, openQueue, type Queue, releaseAll } from "./queue.ts";
 
@@ -19,9 +19,6 @@ export type PlacesResult =
   | { readonly kind: "skip"; readonly skip: Skip }
   /** A signal, a stop request or the loss of the lock ended the wait. */
   | { readonly kind: "stopped"; readonly cause: StopCause };
-
-/** Time between two looks of the longest waiting start of a host. Each next one waits twice as long. */
-const LOOK_MS = 500;
 
 /** The reason why a start waits: the limits that are reached, and the runs that have their places. */
 const reasonOf = (limits: readonly StartLimit[], { places }: Look): string =>
@@ -123,10 +120,10 @@ async function waitForPlaces(
         return { kind: "skip", skip: { reason: "limit", detail, slot: run.slot } };
       }
       if (await queue.enter()) report(run, reason);
-      else if (look.rank === 0) await queue.tend(look);
+      else await queue.tend(look);
       waited = true;
       fault = undefined;
-      pauseMs = Math.min(LOOK_MS * 2 ** look.rank, left);
+      pauseMs = Math.min(pauseAfter(look), left);
     } catch (error) {
       // A network file system may not answer for a short time. After a longer time, the watchdog of the lock ends the
       // wait.

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { StartLimit } from "../../../src/policies.ts";
-import { fitting, limitKey, usablePlaces } from "../../../src/run/limits/grant.ts";
+import { fitting, limitKey, pauseAfter, usablePlaces } from "../../../src/run/limits/grant.ts";
 
 const target = (name: string, places = 1): StartLimit => ({ kind: "target", name, places });
 const start = (token: string, ...limits: StartLimit[]) => ({ token, limits });
@@ -68,4 +68,28 @@ describe("usablePlaces", () => {
 
 test("a limit is the same in all schedules, whatever its number is", () => {
   expect(limitKey(target("x", 1))).toBe(limitKey(target("x", 2)));
+});
+
+describe("the time between two looks", () => {
+  test("is half a second for the longest waiting start, and grows with the starts before it", () => {
+    const pauses = [0, 1, 2, 3, 4, 5].map((rank) => pauseAfter({ rank, length: 500 }));
+    expect(pauses).toEqual([500, 2_000, 8_000, 32_000, 128_000, 250_000]);
+  });
+
+  test("is at most half a second for each start in the queue", () => {
+    fc.assert(
+      fc.property(fc.nat(9), fc.integer({ min: 1, max: 2_000 }), (rank, length) => {
+        expect(pauseAfter({ rank, length })).toBeLessThanOrEqual(500 * length);
+      }),
+    );
+  });
+
+  test("leaves fewer than five looks in a second to all starts of a host together", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 1_000 }), (length) => {
+        const pauses = Array.from({ length }, (_, rank) => pauseAfter({ rank: Math.min(rank, 5), length }));
+        expect(pauses.reduce((looks, pause) => looks + 1_000 / pause, 0)).toBeLessThan(5);
+      }),
+    );
+  });
 });

@@ -1,12 +1,30 @@
-import { existsSync, readdirSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { runMain } from "../../../src/cli/run-command.ts";
+import { type ProcessIdentity, renderToken } from "../../../src/lock/owner-record.ts";
+import { readKernel } from "../../../src/lock/processes.ts";
+import { renderClaim } from "../../../src/run/limits/claim.ts";
 import { openSlots } from "../../../src/slots/store.ts";
+import { startTicksOf } from "../../../src/system/proc.ts";
 import { testHost } from "../../support/host.ts";
 import { anEntry, looseLocks } from "../../support/sandbox.ts";
 import { poll } from "../../support/wait.ts";
 import { limited } from "./limited.ts";
+
+/** Adds starts that wait for a limit of their own to a queue. @param owner their process */
+function fillQueue(
+  directory: string,
+  { first, count, owner }: { first: number; count: number; owner: ProcessIdentity },
+) {
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const limits = [{ kind: "target", name: "other", places: 0 }] as const;
+  const claim = { target: "other", lock: "t", runId: "r", host: "h", since: "2026-11-23T12:00:00.000Z", limits };
+  for (let number = first; number < first + count; number++) {
+    const name = `${String(number).padStart(10, "0")}.${renderToken(owner, number.toString(16))}.json`;
+    writeFileSync(join(directory, name), renderClaim(claim));
+  }
+}
 
 const built = existsSync("dist/run.cjs");
 
@@ -188,6 +206,36 @@ describe.skipIf(!built)("starts over a limit", () => {
     expect((await box.records()).map(({ tap, outcome }) => `${tap} ${outcome}`)).toEqual(
       expect.arrayContaining(["a lost", "c succeeded"]),
     );
+  });
+
+  test("wake the first one in a long queue when they find that those before it were killed", async () => {
+    const taps = ["b", "c", "d", "e", "f"];
+    const { box, start, go, untilBegan, untilQueued } = limited(["a", ...taps, "g"], { target: { redshift: 1 } });
+    const queue = join(box.paths.root, "limits", "queue");
+    const running = start("a");
+    await untilBegan("a");
+    const elsewhere = { bootId: "00000000", pidNamespace: "1", pid: 1, startTicks: 1 };
+    const here = { ...readKernel(), pid: process.pid, startTicks: startTicksOf(process.pid) };
+    fillQueue(queue, { first: 1, count: 200, owner: elsewhere });
+    const killed: ReturnType<typeof start>[] = [];
+    for (const tap of taps) {
+      killed.push(start(tap));
+      await untilQueued(200 + killed.length);
+    }
+    const first = killed.pop();
+    fillQueue(queue, { first: 206, count: 3, owner: here });
+    const last = start("g");
+    await untilQueued(209);
+    for (const { child } of killed) child.kill("SIGKILL");
+    await Promise.all(killed.map(({ done }) => done));
+    last.child.kill("SIGCONT");
+    await untilQueued(205);
+    go();
+    await running.done;
+    // By itself, it would look after 100 seconds.
+    expect((await first?.done)?.code).toBe(0);
+    last.child.kill("SIGTERM");
+    await last.done;
   });
 });
 
