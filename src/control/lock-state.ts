@@ -6,6 +6,7 @@ import { type EntryId, entryKey } from "../pipeline-id.ts";
 import type { Policies } from "../policies.ts";
 import type { QueuedStart } from "../run/limits/read-queue.ts";
 import type { PipelineStore } from "../run/pipeline-store.ts";
+import type { NextAttempt } from "../run/policies/next-attempt.ts";
 import { findDeadRun, parsePurpose } from "../run/records/lost-runs.ts";
 
 /** A run that holds its lock. */
@@ -14,6 +15,8 @@ export interface RunningRun extends LockHolder {
   readonly remaining: readonly number[];
   /** Set while it waits for a place, before its pipeline is started. `status` adds it. */
   readonly queued?: QueuedStart | undefined;
+  /** Set while it waits for its next attempt. `status` adds it. */
+  readonly nextAttempt?: NextAttempt | undefined;
 }
 
 /** Whether a lock holder runs the entry, and not another entry or a command of the same pipeline. */

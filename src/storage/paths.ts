@@ -68,6 +68,10 @@ export const lastRunFile = (paths: StatePaths, lock: LockId): string =>
 export const lastSkipFile = (paths: StatePaths, lock: LockId): string =>
   join(paths.root, "last", lock.target, `${lockName(lock)}.skip`);
 
+/** The attempt for which the run under a lock waits. Only the lock's holder writes it. */
+export const nextAttemptFile = (paths: StatePaths, lock: LockId): string =>
+  join(paths.root, "attempts", lock.target, `${lockName(lock)}.json`);
+
 /** Newest slot of an entry that was handled. @param key of the entry, `entryKey` */
 export const slotFile = (paths: StatePaths, { tap, target }: PipelineId, key: string): string =>
   join(paths.root, "slots", target, tap, `${key}.json`);

@@ -10,6 +10,7 @@ import { type Limitations, readLimitations } from "../../src/lock/degraded.ts";
 import { type LockRecord, parseRecord, renderRecord } from "../../src/lock/owner-record.ts";
 import type { StartLimit } from "../../src/policies.ts";
 import { type PlaceClaim, parseClaim, renderClaim } from "../../src/run/limits/claim.ts";
+import { type NextAttempt, parseNextAttempt, writeNextAttempt } from "../../src/run/policies/next-attempt.ts";
 import { encodePause, type Pause, parsePause } from "../../src/run/policies/pauses.ts";
 import { openStopRequests } from "../../src/run/stop/stop-requests.ts";
 import { openWrapperLog } from "../../src/run/wrapper-log/wrapper-log.ts";
@@ -73,6 +74,7 @@ test("the overview names every path that storage/paths.ts builds", () => {
     pauseFile: files.pauseFile(paths, {}),
     lastRunFile: files.lastRunFile(paths, lock),
     lastSkipFile: files.lastSkipFile(paths, lock),
+    nextAttemptFile: files.nextAttemptFile(paths, lock),
     slotFile: files.slotFile(paths, pipeline, "<entry>"),
     notDueFile: files.notDueFile(paths, pipeline, "<entry>", "<host>"),
     notDueWarningFile: files.notDueWarningFile(paths, pipeline, "<entry>", "<host>"),
@@ -143,6 +145,10 @@ test.each<[heading: string, fields: Readonly<Record<string, true>>]>([
     } satisfies Record<keyof LockRecord, true>,
   ],
   ["Degraded lock", { lacks: true, since: true } satisfies Record<Exclude<keyof Limitations, "host">, true>],
+  [
+    "Next attempt",
+    { run: true, attempt: true, of: true, until: true } satisfies Record<keyof NextAttempt | "run", true>,
+  ],
   [
     "Places and the queue",
     {
@@ -233,6 +239,13 @@ test("the example of a degraded lock is decoded", async () => {
   expect(withoutUndefined(await readLimitations(paths))).toEqual([
     { host: "etl-1", ...JSON.parse(example("degraded-lock")) },
   ]);
+});
+
+test("the example of a next attempt is decoded, and written in the same form", async () => {
+  const next = parseNextAttempt(example("next-attempt"));
+  const paths = stateWith((at) => `${at.root}/x`, "");
+  if (next !== undefined) await writeNextAttempt({ paths, lock: LOCK, uid: process.getuid?.() ?? 0 }, next);
+  expect(readFileSync(files.nextAttemptFile(paths, LOCK), "utf8")).toBe(example("next-attempt"));
 });
 
 test("a line of the wrapper log has the fields of the example, in the same order", async () => {

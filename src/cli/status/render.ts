@@ -8,6 +8,7 @@ import { renderRemaining } from "../../run/checks/holder.ts";
 import type { ForeignRun } from "../../run/checks/leftovers.ts";
 import { renderForeignRun } from "../../run/checks/preflight.ts";
 import { type QueuedStart, renderWaitsFor } from "../../run/limits/read-queue.ts";
+import type { NextAttempt } from "../../run/policies/next-attempt.ts";
 import { renderDuration, renderInstant, renderMinute } from "../../text/format-time.ts";
 import { renderTable } from "../../text/table.ts";
 import { SECOND_MS } from "../../time-units.ts";
@@ -70,9 +71,12 @@ function describeNext({ scheduled, pauses }: StatusRow): string {
 const renderSince = ({ startedAt }: Pick<LockHolder, "startedAt">, now: Date): string =>
   `${renderInstant(startedAt)} (${renderDuration(now.getTime() - startedAt.getTime())})`;
 
+const renderNextAttempt = (next: NextAttempt | undefined): string =>
+  next === undefined ? "" : `; waiting for attempt ${next.attempt} of ${next.of} until ${renderInstant(next.until)}`;
+
 const renderRunning = (run: RunningRun, now: Date): string =>
   run.queued === undefined
-    ? renderSince(run, now) + renderRemaining(run.remaining)
+    ? renderSince(run, now) + renderRemaining(run.remaining) + renderNextAttempt(run.nextAttempt)
     : `queued since ${renderSince({ startedAt: run.queued.since }, now)}: ${renderWaitsFor(run.queued)}`;
 
 const renderForeign = (run: ForeignRun): string =>
@@ -138,6 +142,9 @@ const queuedJson = (queued: QueuedStart | undefined) =>
         for: queued.waitsFor.map(({ limit, holders }) => ({ ...limit, taken: holders.length })),
       };
 
+const nextAttemptJson = (next: NextAttempt | undefined) =>
+  next === undefined ? null : { attempt: next.attempt, of: next.of, until: next.until.toISOString() };
+
 const runningJson = (running: RunningRun) => ({
   runId: running.runId,
   host: running.host,
@@ -145,6 +152,7 @@ const runningJson = (running: RunningRun) => ({
   since: running.startedAt.toISOString(),
   remaining: running.remaining,
   queued: queuedJson(running.queued),
+  nextAttempt: nextAttemptJson(running.nextAttempt),
 });
 
 const lockedByJson = (run: RunningRun | undefined) =>

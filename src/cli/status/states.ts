@@ -9,6 +9,7 @@ import { renderContainer } from "../../run/containers/find.ts";
 import { findInstalledContainers } from "../../run/containers/installed.ts";
 import { type QueuedStart, readQueue } from "../../run/limits/read-queue.ts";
 import { openPipelineStore } from "../../run/pipeline-store.ts";
+import { readNextAttempt } from "../../run/policies/next-attempt.ts";
 import type { StatePaths } from "../../storage/paths.ts";
 import type { PipelineState } from "./rows.ts";
 
@@ -48,6 +49,8 @@ export async function readStates(
     };
     if (running !== undefined) queue ??= await attempt(" or waits for a place", () => readQueue(paths));
     const queued = running && queue?.get(running.runId);
+    const nextAttempt =
+      running && (await attempt(" or waits for an attempt", () => readNextAttempt(paths, lock, running.runId)));
     // A lost run may have left a container without a wrapper.
     const mayHaveLeft = running === undefined && [...last.runs.values()].some(({ outcome }) => outcome === "lost");
     const search = () => findInstalledContainers(store, host);
@@ -66,7 +69,7 @@ export async function readStates(
     states.set(label, {
       last: { ...last, faults: [...last.faults, ...faults] },
       unread,
-      running: running && { ...running, queued },
+      running: running && { ...running, queued, nextAttempt },
       waiting,
       foreignRun,
     });

@@ -1,3 +1,4 @@
+import { errorMessage } from "../../errors.ts";
 import { entryLabel } from "../../pipeline-id.ts";
 import { type RetryPolicy, retryDelayMs } from "../../policies.ts";
 import { dueBetween } from "../../slots/due.ts";
@@ -9,6 +10,7 @@ import type { LockedRun } from "../context.ts";
 import type { EndedAttempt } from "../judge-attempt.ts";
 import { readTail, type StopCause } from "../outcome.ts";
 import { reasonsToStop } from "../process/supervise.ts";
+import { type NextAttempt, removeNextAttempt, writeNextAttempt } from "./next-attempt.ts";
 
 /** The next step after an attempt that did not succeed. */
 export type NextStep =
@@ -44,6 +46,19 @@ async function wait(run: LockedRun, ms: number): Promise<StopCause | undefined> 
   return cause;
 }
 
+/** Waits for an attempt as `wait` does. `status` shows the wait; an error of that does not change the run. */
+async function waitShown(run: LockedRun, ms: number, next: Pick<NextAttempt, "attempt" | "of">) {
+  const { host, id, log, store } = run;
+  const { paths, lock } = store;
+  const ignore = (error: unknown) => log.warn("status cannot show the wait", { detail: errorMessage(error) });
+  const until = new Date(host.now().getTime() + ms);
+  await writeNextAttempt({ paths, lock: lock.id, uid: host.uid }, { run: id, ...next, until }).catch(ignore);
+  const cause = await wait(run, ms);
+  // Without the lock, the file may belong to another run.
+  if (cause?.kind !== "lock-lost") await removeNextAttempt(paths, lock.id).catch(ignore);
+  return cause;
+}
+
 /** Says that a further attempt follows. */
 async function announce({ plan, host, log }: LockedRun, attempt: EndedAttempt, next: string): Promise<void> {
   log.info(next);
@@ -71,9 +86,10 @@ export async function waitForNextAttempt(run: LockedRun, last: EndedAttempt, mad
   });
   const due = await findNextDue(run, endedAt, endedAt + delayMs);
   if (due !== undefined) return tooLate(due);
-  const name = `attempt ${made + 1} of ${retries.max + 1}`;
+  const next = { attempt: made + 1, of: retries.max + 1 };
+  const name = `attempt ${next.attempt} of ${next.of}`;
   await announce(run, last, `${name} starts in ${renderDuration(delayMs)}`);
-  const cause = await wait(run, delayMs);
+  const cause = await waitShown(run, delayMs, next);
   if (cause !== undefined) {
     requests.acknowledge(`ended the wait for ${name}`);
     return { kind: "stopped", cause };

@@ -1,13 +1,16 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { main } from "../../../src/cli/main.ts";
 import { runMain } from "../../../src/cli/run-command.ts";
 import type { RetryPolicy } from "../../../src/policies.ts";
 import { openPipelineStore } from "../../../src/run/pipeline-store.ts";
+import { writeNextAttempt } from "../../../src/run/policies/next-attempt.ts";
+import { lockDirectory, nextAttemptFile } from "../../../src/storage/paths.ts";
 import { HOUR_MS, MINUTE_MS } from "../../../src/time-units.ts";
+import { testHost } from "../../support/host.ts";
 import { anEntry, looseLocks, PAIR_WORDS, sandbox } from "../../support/sandbox.ts";
-import { until } from "../../support/wait.ts";
+import { until, untilFile } from "../../support/wait.ts";
 
 const scheduled = [...PAIR_WORDS, "--scheduled"];
 const retries = (changes: Partial<RetryPolicy> = {}): RetryPolicy => ({
@@ -268,6 +271,58 @@ describe("during the wait for a further attempt", () => {
     const lock = openPipelineStore({ tap: "microserv_1", target: "redshift", dataDiff: false }, { paths, host }).lock;
     expect((await lock.inspect()).tokens).toEqual([]);
   });
+
+  test("status shows for which attempt the run waits, and until when", async () => {
+    const box = sandbox("exit 1");
+    box.install([anEntry({ crons: ["0 0 1 1 *"], policies: { retries: LONG } })]);
+    const { host, paths } = box;
+    const running = runMain(PAIR_WORDS, host);
+    const note = nextAttemptFile(paths, { tap: "microserv_1", target: "redshift", dataDiff: false });
+    await untilFile(note);
+    await main(["status"], host);
+    expect(host.out()).toContain("; waiting for attempt 2 of 3 until 2026-11-23 13:00:00Z");
+    const json = testHost({ env: host.env });
+    await main(["status", "--json"], json);
+    expect(JSON.parse(json.out()).pipelines[0].running).toMatchObject({
+      nextAttempt: { attempt: 2, of: 3, until: "2026-11-23T13:00:00.000Z" },
+    });
+    host.signals.emit("SIGINT");
+    await running;
+    expect(existsSync(note)).toBe(false);
+  });
+
+  test("status shows no wait that a killed run has left", async () => {
+    const box = sandbox("[ $1 = status ] && exit 1; until [ -e $HOME/go ]; do sleep 0.05; done");
+    box.install();
+    const lock = { tap: "microserv_1", target: "redshift", dataDiff: false };
+    const { host, paths } = box;
+    const left = { run: "0dead0dead0dea", attempt: 2, of: 3, until: new Date("2026-11-23T13:00:00Z") };
+    const running = runMain(PAIR_WORDS, host);
+    await untilFile(lockDirectory(paths, lock));
+    await writeNextAttempt({ paths, lock, uid: host.uid }, left);
+    await main(["status"], host);
+    expect(host.out()).toContain("2026-11-23 12:00:00Z (0 s)");
+    expect(host.out()).not.toContain("waiting for attempt");
+    writeFileSync(box.file("go"), "");
+    expect(await running).toBe(0);
+  });
+
+  test.each(["a directory in place of the file", "a directory that cannot be created"])(
+    "%s does not change the run",
+    async (what) => {
+      const box = retrying("[ $n = 2 ]");
+      const path = nextAttemptFile(box.paths, { tap: "microserv_1", target: "redshift", dataDiff: false });
+      mkdirSync(join(path, ".."), { recursive: true, mode: 0o700 });
+      if (what.endsWith("the file")) mkdirSync(path);
+      else {
+        rmSync(join(path, ".."), { recursive: true });
+        writeFileSync(join(path, ".."), "");
+      }
+      expect(await runMain(scheduled, box.host)).toBe(0);
+      expect(await box.records()).toMatchObject([{ outcome: "succeeded", attempts: [failed, {}] }]);
+      expect(box.host.err()).toBe("");
+    },
+  );
 
   test("a lost lock ends the run at once", async () => {
     let lose = (_reason: string): void => {};
