@@ -9,11 +9,13 @@ const PROGRAM = resolve("bin/pipelinewise-sched.cjs");
 
 /** A line of `history --json`. */
 interface HistoryRow {
+  readonly id: string;
   readonly tap: string;
   readonly outcome: string;
   readonly reason: string | null;
   readonly detail: string | null;
   readonly slot: string | null;
+  readonly triggeredBy: string | null;
   readonly exitCode: number;
 }
 

@@ -39,6 +39,7 @@ await describeOnAirflow("3.3.2", "pipelines of a schedule", (airflow) => {
       `{tap: slow, target: dwh, cron: "${EVERY_MINUTE}"}`,
       `{tap: undue, target: dwh, cron: "${neverDue(new Date())}", timezone: UTC}`,
       `{tap: yearly, target: dwh, cron: "0 0 1 1 *"}`,
+      "{tap: next, target: dwh, after: {tap: good, target: dwh}}",
     ]);
   }, 240_000);
   afterAll(async () => {
@@ -68,6 +69,18 @@ await describeOnAirflow("3.3.2", "pipelines of a schedule", (airflow) => {
     expect(await log(task)).toContain("and hello");
     const runs = await product.history("good");
     expect(runs.find(({ slot }) => slot === slotOf(task))).toMatchObject({ outcome: "succeeded" });
+  });
+
+  test("a run starts the entry after it in its own task; that entry has no DAG", async () => {
+    const [task] = await product.tasksOf("good", "a success", ({ state }) => state === "success");
+    expect(await log(task)).toContain("run_tap --tap next --target dwh has ");
+    const trigger = (await product.history("good")).find(({ slot }) => slot === slotOf(task));
+    const follower = (await product.history("next")).filter(({ triggeredBy }) => triggeredBy === trigger?.id);
+    expect(follower).toMatchObject([{ outcome: "succeeded", slot: null }]);
+    const { dags } = (await machine.ask("GET", "dags")) as { readonly dags: readonly { readonly dag_id: string }[] };
+    expect(dags.map(({ dag_id }) => dag_id).sort()).toEqual(
+      ["bad", "good", "slow", "undue", "yearly"].map((tap) => `shop.dwh.${tap}`),
+    );
   });
 
   test("a failure is shown as failed, with its last lines", async () => {
