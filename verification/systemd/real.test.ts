@@ -14,7 +14,7 @@ echo "ran $*"
 `;
 const UNIT = "pipelinewise-warehouse-redshift";
 
-/** A booted machine with two pipelines that are due every minute. */
+/** A booted machine with two pipelines that are due every minute, and one that runs after the first. */
 async function machine() {
   const machine = await bootSystemd();
   const configDir = join(machine.directory, "config dir 50%");
@@ -23,6 +23,7 @@ async function machine() {
   writeFileSync(command, PIPELINEWISE, { mode: 0o755 });
   const file = join(machine.directory, "schedule.yml");
   const pipelines = ["quick", "slow"].map((tap) => `  - {tap: ${tap}, target: redshift, cron: "* * * * *"}\n`);
+  pipelines.push("  - {tap: next, target: redshift, after: {tap: quick, target: redshift}}\n");
   writeFileSync(
     file,
     `name: warehouse\npipelinewise: {command: [${command}], config_dir: ${JSON.stringify(configDir)}}\npipelines:\n${pipelines.join("")}`,
@@ -33,7 +34,9 @@ async function machine() {
     sched: (command: string) => sched(command, file, "--on", "systemd"),
     runs: async (tap: string) => {
       const { stdout } = await sched("history", "--tap", tap, "--config-dir", configDir, "--json");
-      const { runs } = JSON.parse(stdout) as { runs: readonly Record<"outcome" | "slot" | "startedAt", string>[] };
+      const { runs } = JSON.parse(stdout) as {
+        runs: readonly Record<"id" | "outcome" | "slot" | "startedAt" | "triggeredBy", string>[];
+      };
       return runs;
     },
     sleeps: async () =>
@@ -61,6 +64,13 @@ describe("systemd: a real manager", () => {
     expect(run?.outcome).toBe("succeeded");
     expect(run?.slot.slice(0, 16)).toBe(run?.startedAt.slice(0, 16));
     expect(box.log()).toContain("ran run_tap --tap quick --target redshift");
+    // The entry after it runs in the same unit.
+    const [follower] = await waitFor("the run of the entry after it", 20_000, async () => {
+      const runs = (await box.runs("next")).filter(({ triggeredBy }) => triggeredBy === run?.id);
+      return runs.length > 0 ? runs : undefined;
+    });
+    expect(follower?.outcome).toBe("succeeded");
+    expect(box.log()).toMatch(/ran run_tap --tap next --target redshift/);
 
     // A second start in the same minute, if no new minute has begun. It is not a failure, and the journal shows it.
     await waitFor("a skip", 20_000, async () => {
