@@ -44,8 +44,8 @@ describe.skipIf(pipelinewise === undefined || server === undefined)(
       );
     }
 
-    async function newest() {
-      const { stdout } = await warehouse.start("history", "--tap", "shop", "--limit", "1", "--json").ended;
+    async function newest(tap = "shop") {
+      const { stdout } = await warehouse.start("history", "--tap", tap, "--limit", "1", "--json").ended;
       return JSON.parse(stdout).runs[0];
     }
 
@@ -92,6 +92,22 @@ describe.skipIf(pipelinewise === undefined || server === undefined)(
       const { code, stderr } = await warehouse.start("run", "--tap", "nowhere", "--target", "dwh").ended;
       expect(code).toBe(1);
       expect(stderr).toMatch(/PipelineWise does not know the tap nowhere in the target dwh\. .*`pipelinewise import`/);
+    });
+
+    test("a run starts the entry after it, and the rows of both arrive", async () => {
+      const after = "{tap: billing, target: dwh, after: {tap: shop, target: dwh}}";
+      const installed = await warehouse.install(`[{tap: shop, target: dwh, cron: "0 0 1 1 *"}, ${after}]`);
+      expect(installed).toMatchObject({ code: 0 });
+      warehouse.insert("shop", 100);
+      warehouse.insert("billing", 200);
+      expect(await warehouse.run("shop")).toMatchObject({ code: 0 });
+      const { id, endedAt } = await newest("shop");
+      const follower = await newest("billing");
+      expect(follower).toMatchObject({ outcome: "succeeded", triggeredBy: id });
+      expect(follower.startedAt >= endedAt).toBe(true);
+      for (const tap of ["shop", "billing"] as const) {
+        expect(warehouse.rowsIn("warehouse", tap)).toBe(warehouse.rowsIn("source", tap));
+      }
     });
   },
 );

@@ -6,6 +6,7 @@ import type { Postgres } from "./postgres.ts";
 import { type Ended, type Started, Starter } from "./processes.ts";
 
 const PROGRAM = resolve("bin/pipelinewise-sched.cjs");
+const FAKE_CRONTAB = resolve("test/support/fake-crontab");
 const TABLES = { shop: "orders", billing: "bills" } as const;
 type Tap = keyof typeof TABLES;
 
@@ -57,10 +58,16 @@ export class Warehouse {
    * @param policies keys of the schedule file, such as `timeout: 30s`
    */
   startRunWith(tap: Tap, policies: string): Started {
-    const file = join(this.#directory, "schedule.yml");
-    writeFileSync(file, `pipelines: [{tap: ${tap}, target: dwh, cron: "0 0 1 1 *", ${policies}}]\n`);
+    const file = this.#writeSchedule(`[{tap: ${tap}, target: dwh, cron: "0 0 1 1 *", ${policies}}]`);
     return this.start("run", "--file", file, "--tap", tap, "--target", "dwh");
   }
+
+  /**
+   * Installs a schedule into a crontab that no daemon reads.
+   *
+   * @param pipelines value of that key in the schedule file
+   */
+  install = (pipelines: string): Promise<Ended> => this.start("install", this.#writeSchedule(pipelines)).ended;
 
   /** The number of a tap's rows and a digest of them. */
   rowsIn(database: "source" | "warehouse", tap: Tap): string {
@@ -102,10 +109,18 @@ export class Warehouse {
     const home = process.env["PIPELINEWISE_HOME"] ?? join(homedir(), "pipelinewise");
     return {
       HOME: this.#directory,
-      PATH: `${join(this.#directory, "bin")}:${dirname(process.execPath)}:/usr/bin:/bin`,
+      PATH: `${join(this.#directory, "bin")}:${FAKE_CRONTAB}:${dirname(process.execPath)}:/usr/bin:/bin`,
+      FAKE_CRONTAB: join(this.#directory, "crontab"),
       PIPELINEWISE_CONFIG_DIRECTORY: this.config,
       ...(existsSync(home) ? { PIPELINEWISE_HOME: home } : {}),
     };
+  }
+
+  /** @returns its path */
+  #writeSchedule(pipelines: string): string {
+    const file = join(this.#directory, "schedule.yml");
+    writeFileSync(file, `pipelines: ${pipelines}\n`);
+    return file;
   }
 
   #writeProject(): void {
