@@ -113,7 +113,10 @@ pipelines:
     sandbox.addTap("fine");
     sandbox.addTap("ill", { exit: 3, lines: ["an ERROR of the source"] });
     sandbox.addTap("both", { seconds: 4 });
-    product.writeSchedule({ orders: "* * * * *", fine: "* * * * *", ill: "* * * * *", both: "* * * * *" });
+    sandbox.addTap("next");
+    const lines = ["orders", "fine", "ill", "both"].map((tap) => `  - {tap: ${tap}, target: dwh, cron: "* * * * *"}\n`);
+    lines.push("  - {tap: next, target: dwh, after: {tap: fine, target: dwh}}\n");
+    product.write(`timezone: UTC\npipelines:\n${lines.join("")}`);
     expect(await product.on("install")).toMatchObject({ code: 0 });
     await product.server.call("update_event", { id: await product.eventOf("ill"), retries: 1 });
     const line = await product.cronLine("both");
@@ -139,6 +142,10 @@ pipelines:
     const rows = (await product.history()).filter(({ startedAt }) => startedAt.slice(0, 16) === slot.slice(0, 16));
     const of = (tap: string) => rows.filter((row) => row.tap === tap);
     expect(of("fine")).toMatchObject([{ outcome: "succeeded", slot }]);
+    // The entry after it runs in the same job, and has no event.
+    const followers = (await product.history()).filter(({ tap }) => tap === "next");
+    expect(followers.find(({ triggeredBy }) => triggeredBy === of("fine")[0]?.id)?.outcome).toBe("succeeded");
+    await expect(product.eventOf("next")).rejects.toThrow("0 events of next");
     expect(of("ill")).toMatchObject([1, 2].map(() => ({ outcome: "failed", slot })));
     expect(of("orders")).toMatchObject([{ outcome: "skipped", reason: "overlap", slot }]);
     const [one, other] = of("both").sort((a, b) => a.outcome.localeCompare(b.outcome));
@@ -159,7 +166,8 @@ pipelines:
     });
     const byHand = await product.endOf(await product.runNow("fine"));
     expect(byHand).toMatchObject({ code: 0, log: expect.stringContaining("SUCCESS") });
-    expect((await product.history())[0]).toMatchObject({ tap: "fine", outcome: "succeeded", scheduled: false });
+    const ofHand = (await product.history()).filter(({ tap, scheduled }) => tap === "fine" && scheduled === false);
+    expect(ofHand).toMatchObject([{ outcome: "succeeded" }]);
     await product.server.call("abort_job", { id: atWork });
     await product.endOf(atWork);
   });

@@ -31,12 +31,14 @@ interface Said {
 
 /** A line of `history --json`. */
 interface HistoryRow {
+  readonly id: string;
   readonly tap: string;
   readonly outcome: string;
   readonly reason?: string;
   readonly slot?: string;
   readonly startedAt: string;
   readonly scheduled?: boolean;
+  readonly triggeredBy?: string | null;
 }
 
 /** Our built program with the stand-in for PipelineWise, and a Cronicle beside them. The pipelines load into `dwh`. */
