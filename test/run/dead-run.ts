@@ -15,11 +15,16 @@ export const LAST_BEAT = "2026-11-23T09:10:00.000Z";
 /** The pid of a process that has ended. */
 const deadPid = (): number => spawnSync("true").pid;
 
-/** Leaves the lock of a run whose wrapper died on this host. @param changes what its record says otherwise */
+/**
+ * Leaves the lock of a run whose wrapper died on this host.
+ *
+ * @param changes what its record says otherwise
+ * @param which lock, if not that of the pipeline
+ */
 export function leaveDeadLock(
   paths: StatePaths,
   changes: Partial<LockRecord> = {},
-  which: Pick<LockId, "dataDiff"> = { dataDiff: false },
+  which: Partial<LockId> = {},
 ): { token: string; file: string } {
   const claim = {
     host: "testhost",
@@ -31,7 +36,7 @@ export function leaveDeadLock(
   };
   const record = { ...recordOf(claim, null, LOCK_TIMING), startTicks: 1, task: "run_tap", ...changes };
   const token = renderToken(record, "abc123");
-  const directory = lockDirectory(paths, { tap: "microserv_1", target: "redshift", ...which });
+  const directory = lockDirectory(paths, { tap: "microserv_1", target: "redshift", dataDiff: false, ...which });
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const file = join(directory, tokenFileName(token));
   writeFileSync(file, renderRecord(record), { mode: 0o600 });

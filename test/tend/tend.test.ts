@@ -4,13 +4,16 @@ import { describe, expect, test } from "vitest";
 import { main } from "../../src/cli/main.ts";
 import { tendMain } from "../../src/cli/tend-command.ts";
 import { readStored } from "../../src/installed/store.ts";
-import { listLocks } from "../../src/lock/pipeline-locks.ts";
+import { listLocks, pipelineLocks } from "../../src/lock/pipeline-locks.ts";
+import type { LockClock } from "../../src/lock/processes.ts";
+import { LOCK_TIMING } from "../../src/lock/timing.ts";
 import { tendLockOf } from "../../src/pipeline-id.ts";
 import { lockDirectory, tendFile, wrapperLogFile } from "../../src/storage/paths.ts";
 import type { TendContext, TendPart } from "../../src/tend/part.ts";
 import { TEND_PARTS, tend } from "../../src/tend/tend.ts";
 import { DEAD_RUN, leaveDeadLock } from "../run/dead-run.ts";
 import { sandbox } from "../support/sandbox.ts";
+import { waitFor } from "../support/wait.ts";
 
 type Box = ReturnType<typeof sandbox>;
 
@@ -27,6 +30,8 @@ async function contextOf({ host, paths }: Box, changes: Partial<Box["host"]> = {
   const here = { ...host, ...changes };
   return { host: here, paths, schedule: installed.storedSchedule, install: installed.host, at: here.now() };
 }
+
+const OTHER_BOOT = "ffffffff-0000-0000-0000-000000000000";
 
 const part = (name: string, run: () => Promise<void>, more: Partial<TendPart> = {}): TendPart => ({
   name,
@@ -67,6 +72,32 @@ describe("tend", () => {
     await tend(context, { parts: [part("work", async () => void worked++)] });
     expect(worked).toBe(1);
     expect(JSON.parse(readFileSync(path, "utf8"))).toMatchObject({ slot: "2026-11-23T12:00:00.000Z" });
+  });
+
+  test("takes over from a host that died while it tended, after that host has been silent for a lease", async () => {
+    const { paths, context } = await tended();
+    const owner = { host: "other", bootId: OTHER_BOOT, heartbeatMs: 100 };
+    leaveDeadLock(paths, owner, tendLockOf("pipelinewise"));
+    /** Advances only while this host watches the other one. */
+    let waitedMs = 0;
+    const clock: LockClock = {
+      sinceBootMs: () => waitedMs,
+      async pause(ms) {
+        waitedMs += ms;
+        await new Promise(setImmediate);
+      },
+    };
+    const workedAt: number[] = [];
+    const parts = [part("work", async () => void workedAt.push(waitedMs))];
+    // The other host counts as running for three heartbeats.
+    await waitFor("the take-over", 60_000, async () => {
+      await tend(context, { parts, locks: pipelineLocks({ clock }) });
+      return workedAt.length > 0 || undefined;
+    });
+    expect(workedAt).toEqual([waitedMs]);
+    expect(waitedMs).toBeGreaterThanOrEqual(LOCK_TIMING.leaseMs);
+    expect(JSON.parse(readFileSync(tendFile(paths, "pipelinewise"), "utf8"))).toMatchObject({ host: "testhost" });
+    expect(existsSync(lockDirectory(paths, tendLockOf("pipelinewise")))).toBe(false);
   });
 
   test("a second one does nothing while the first one works", async () => {
@@ -191,8 +222,7 @@ describe("the part for lost runs", () => {
 
   test("leaves alone the run of another host whose lease has not passed", async () => {
     const box = await tended();
-    const bootId = "ffffffff-0000-0000-0000-000000000000";
-    leaveDeadLock(box.paths, { host: "other", bootId });
+    leaveDeadLock(box.paths, { host: "other", bootId: OTHER_BOOT });
     expect(await tendMain([], box.host)).toBe(0);
     expect(await box.records()).toEqual([]);
     expect(
