@@ -1,7 +1,7 @@
 import type { PipelineId } from "./pipeline-id.ts";
 
 /** Events that begin an incident of an entry, or change its kind. A success ends it. */
-export const INCIDENT_KINDS = ["failed", "timed-out", "lost", "late", "overdue"] as const;
+export const INCIDENT_KINDS = ["failed", "timed-out", "lost", "late", "overdue", "skipped"] as const;
 export type IncidentKind = (typeof INCIDENT_KINDS)[number];
 
 /** Events that an alert rule may name. `started` and `succeeded` are sent for each run. */
@@ -35,6 +35,8 @@ export type Receiver = UrlReceiver | EmailReceiver;
 /** A rule of a schedule: which alerts of which pipelines one receiver gets. */
 export interface AlertRule {
   readonly when: readonly AlertKind[];
+  /** Number of starts skipped in a row after which `skipped` is sent. Absent if `when` does not list it. */
+  readonly skips?: number | undefined;
   readonly receiver: Receiver;
   /** Patterns of tap ids, in which `*` is any text. Absent: all. */
   readonly taps?: readonly string[] | undefined;

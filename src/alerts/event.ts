@@ -29,6 +29,10 @@ export interface AlertEvent {
   readonly entry: EntryId;
   /** When it happened, ISO 8601 UTC. */
   readonly at: string;
+  /** When the state began, ISO 8601 UTC. Absent: with the run, or with the event. */
+  readonly since?: string | undefined;
+  /** For `skipped`: the number of starts skipped in a row. */
+  readonly skips?: number | undefined;
   /** Absent if the event is not about one run. */
   readonly run?: EventRun | undefined;
   readonly detail?: string | undefined;

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { LockId } from "../pipeline-id.ts";
+import { type EntryId, entryPath, type LockId } from "../pipeline-id.ts";
 import type { StatePaths } from "../storage/paths.ts";
 
 /** The lock that lets one process at a time send the alerts of a schedule. */
@@ -15,6 +15,10 @@ export const alertEventsDir = (paths: StatePaths, schedule: string): string =>
 /** Messages that are not yet sent: one file each. */
 export const alertOutboxDir = (paths: StatePaths, schedule: string): string =>
   join(alertsDir(paths, schedule), "outbox");
+
+/** The slots of an entry that were skipped in a row: one line each. */
+export const alertSkipsFile = (paths: StatePaths, schedule: string, entry: EntryId): string =>
+  join(alertsDir(paths, schedule), "skips", entryPath(entry));
 
 /** The entries that have an open incident, and the receivers that fail. Only the alert lock's holder writes it. */
 export const alertStateFile = (paths: StatePaths, schedule: string): string =>

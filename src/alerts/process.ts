@@ -18,6 +18,7 @@ const STATE_OF = {
   lost: "outcome",
   late: "late",
   overdue: "overdue",
+  skipped: "skipped",
 } as const satisfies Record<IncidentKind, string>;
 type StateName = (typeof STATE_OF)[IncidentKind];
 
@@ -62,11 +63,14 @@ interface ProcessInput {
   readonly now: Date;
 }
 
-const wants = ({ when }: AlertRule, kind: AlertKind): boolean => when.includes(kind);
+/** Whether a rule asks for an event. For `skipped`, enough starts must have been skipped. */
+const wants = ({ when, skips = 0 }: AlertRule, event: AlertEvent): boolean =>
+  when.some((one) => one === event.kind) && (event.kind !== "skipped" || (event.skips ?? 0) >= skips);
 
 /** A rule with `recovered` reports the end of the kinds that it lists, or of every kind if it lists none. */
-const wantsEnd = (rule: AlertRule, { kind }: Incident): boolean =>
-  wants(rule, "recovered") && (wants(rule, kind) || !INCIDENT_KINDS.some((one) => wants(rule, one)));
+const wantsEnd = (rule: AlertRule, { last }: Incident): boolean =>
+  rule.when.includes("recovered") &&
+  (wants(rule, last) || !rule.when.some((one) => INCIDENT_KINDS.some((kind) => kind === one)));
 
 const inOrder = (incidents: EntryIncidents): readonly Incident[] =>
   Object.values(incidents).toSorted((one, other) => Date.parse(one.since) - Date.parse(other.since));
@@ -85,9 +89,9 @@ type Send = (alert: Alert, isFor: (rule: AlertRule) => boolean) => Readonly<Reco
 /** Applies an event to the incidents of its entry. */
 function applyEvent(incidents: EntryIncidents, last: AlertEvent, send: Send): EntryIncidents {
   const { kind, entry } = last;
-  const begun = last.run?.startedAt ?? last.at;
+  const begun = last.since ?? last.run?.startedAt ?? last.at;
   if (kind === "started" || kind === "succeeded") {
-    send({ kind, entry, since: begun, last, isReminder: false }, (rule) => wants(rule, kind));
+    send({ kind, entry, since: begun, last, isReminder: false }, (rule) => wants(rule, last));
   }
   const kept = withoutEnded(incidents, last);
   const ended = inOrder(incidents).filter((incident) => kept[STATE_OF[incident.kind]] === undefined);
@@ -99,8 +103,8 @@ function applyEvent(incidents: EntryIncidents, last: AlertEvent, send: Send): En
   if (kind === "started" || kind === "succeeded" || kind === "fresh") return kept;
   const before = kept[STATE_OF[kind]];
   const since = before?.since ?? begun;
-  const isNews = before?.kind !== kind;
-  const sent = send({ kind, entry, since, last, isReminder: false }, (rule) => isNews && wants(rule, kind));
+  const isKnown = (rule: AlertRule): boolean => before?.kind === kind && wants(rule, before.last);
+  const sent = send({ kind, entry, since, last, isReminder: false }, (rule) => wants(rule, last) && !isKnown(rule));
   return { ...kept, [STATE_OF[kind]]: { kind, entry, since, last, sentAt: { ...before?.sentAt, ...sent } } };
 }
 
@@ -147,9 +151,9 @@ export function processEvents({ events, incidents, rules, entries, now }: Proces
   return { incidents: Object.fromEntries(open), batches: [...batches.values()] };
 }
 
-function isReminderDue(rule: AlertRule, { kind, sentAt }: Incident, now: Date): boolean {
+function isReminderDue(rule: AlertRule, { last, sentAt }: Incident, now: Date): boolean {
   const sent = sentAt[receiverKey(rule.receiver)];
-  if (rule.remindMs === undefined || sent === undefined || !wants(rule, kind)) return false;
+  if (rule.remindMs === undefined || sent === undefined || !wants(rule, last)) return false;
   return now.getTime() - Date.parse(sent) >= rule.remindMs;
 }
 

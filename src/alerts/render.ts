@@ -92,6 +92,7 @@ const WHAT: Readonly<Record<IncidentKind, string>> = {
   lost: "was lost",
   late: "is late",
   overdue: "is overdue",
+  skipped: "is skipped at each start",
 };
 
 /** The alert in one line: `microserv_1 → redshift failed with exit code 1, since 2026-11-23 12:00Z`. */

@@ -32,9 +32,10 @@ function decodeReceiver(value: unknown, at: string): Receiver {
 }
 
 function decodeAlert(value: unknown, at: string): AlertRule {
-  const { when, receiver, taps, targets, remindMs } = object(value, at);
+  const { when, skips, receiver, taps, targets, remindMs } = object(value, at);
   return {
     when: list(when, `${at}.when`, (one, where) => oneOf(one, where, ALERT_KINDS)),
+    skips: optionalNumber(skips, `${at}.skips`),
     receiver: decodeReceiver(receiver, `${at}.receiver`),
     taps: taps === undefined ? undefined : list(taps, `${at}.taps`, string),
     targets: targets === undefined ? undefined : list(targets, `${at}.targets`, string),

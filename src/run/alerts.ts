@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
 import { dirname } from "node:path";
 import { isWanted, rulesFor } from "../alert-rules.ts";
-import { type AlertEvent, listNames, mayRecover, writeEvent } from "../alerts/event.ts";
-import { alertEventsDir } from "../alerts/places.ts";
+import { type AlertEvent, eventId, listNames, mayRecover, writeEvent } from "../alerts/event.ts";
+import { alertEventsDir, alertSkipsFile } from "../alerts/places.ts";
 import { errorMessage, StoreError } from "../errors.ts";
 import type { RunRecord } from "../history/record.ts";
 import { entryOf } from "../history/store.ts";
@@ -11,10 +11,11 @@ import { alertRulesOf } from "../installed/decode-later.ts";
 import type { StoredSchedule } from "../installed/schedule.ts";
 import { listStored } from "../installed/store.ts";
 import { RUN_TOKEN_ENV } from "../lock/lock.ts";
-import { entryPath } from "../pipeline-id.ts";
+import { entryLabel, entryPath } from "../pipeline-id.ts";
 import { absolutePath } from "../storage/config-dir.ts";
+import { removeStateFile } from "../storage/file.ts";
 import type { StatePaths } from "../storage/paths.ts";
-import type { RunContext } from "./context.ts";
+import type { RunContext, Skip } from "./context.ts";
 import { lastLines } from "./outcome.ts";
 import type { AlertPlan } from "./plan.ts";
 import { readEnvironment } from "./process/environment.ts";
@@ -26,15 +27,46 @@ interface AlertRun {
   readonly alerts: AlertPlan | undefined;
 }
 
-/** Stores the start of a run for its alerts and starts the sender, if a rule asks for it. */
+/**
+ * Ends the row of skipped starts, and stores the start of a pipeline for its alerts, as far as rules ask for it.
+ *
+ * @param isRunning whether the pipeline was started
+ */
 export async function noteStart(
-  { paths, host, alerts }: AlertRun,
-  { plan: { entry }, id, startedAt }: Pick<RunContext, "plan" | "id" | "startedAt">,
+  { plan: { alerts, entry, paths }, host, id, startedAt }: Pick<RunContext, "plan" | "host" | "id" | "startedAt">,
+  isRunning: boolean,
 ): Promise<void> {
-  if (alerts === undefined || !isWanted(alertRulesOf(alerts), entry, "started")) return;
+  if (alerts === undefined) return;
+  const rules = alertRulesOf(alerts);
+  if (isWanted(rules, entry, "skipped")) await removeStateFile(alertSkipsFile(paths, alerts.name, entry));
+  if (!isRunning || !isWanted(rules, entry, "started")) return;
   const run = { id, host: host.name, startedAt: startedAt.toISOString() };
   const at = host.now().toISOString();
   const event = { id: `${id}-started`, kind: "started", entry, at, run, lastLines: [] } as const;
+  await writeEvent({ paths, schedule: alerts.name }, event, host.uid);
+  startSender(paths, host, alerts.name);
+}
+
+/** Stores an event about skipped starts in a row and starts the sender, if a rule of the entry names their number. */
+export async function noteSkipped(
+  { plan: { alerts, entry, paths }, host }: RunContext,
+  { detail }: Skip,
+  slots: readonly string[],
+): Promise<void> {
+  const [since] = slots;
+  if (alerts === undefined || since === undefined) return;
+  const { length } = slots;
+  if (!rulesFor(alertRulesOf(alerts), entry).some(({ skips }) => skips === length)) return;
+  const event = {
+    id: `${eventId(new Date(since), "skipped", entry)}-${length}`,
+    kind: "skipped",
+    entry,
+    at: host.now().toISOString(),
+    since,
+    skips: length,
+    detail: `${length} starts in a row were skipped; at the last one, ${entryLabel(entry)} ${detail}`,
+    lastLines: [],
+  } as const;
   await writeEvent({ paths, schedule: alerts.name }, event, host.uid);
   startSender(paths, host, alerts.name);
 }

@@ -119,15 +119,13 @@ async function executeWithSlot(run: LockedRun, stopped?: StopCause): Promise<num
     await clearBeforeStart(run);
     await markFollowed(run);
     const end = await runBefore(run);
-    if (end !== undefined) {
-      await commitSlot(run, claim);
-      return await recordRun(run, end);
-    }
     const onStarted = async (isRunning: boolean): Promise<void> => {
       await commitSlot(run, claim);
-      if (isRunning) await announceStart(run);
+      await noteStart(run, isRunning);
     };
-    return await recordRun(run, await runAttempts(run, onStarted));
+    if (end === undefined) return await recordRun(run, await runAttempts(run, onStarted));
+    await onStarted(false);
+    return await recordRun(run, end);
   } finally {
     await closeSlot(run, claim);
   }
@@ -188,13 +186,12 @@ async function commitSlot(run: LockedRun, claim: SlotClaim | undefined): Promise
   await claim?.commit().catch((error) => reportFault(run, "could not record the slot as handled", error));
 }
 
-/** Stores the start of the pipeline for its alerts. A failure does not stop a running pipeline. */
-async function announceStart(run: LockedRun): Promise<void> {
-  const { alerts, paths } = run.plan;
-  if (alerts?.alerts === undefined) return;
+/** Notes the start of the run for its alerts. A failure does not stop a running pipeline. */
+async function noteStart(run: LockedRun, isRunning: boolean): Promise<void> {
+  if (run.plan.alerts?.alerts === undefined) return;
   try {
-    const { noteStart } = await import("./alerts.ts");
-    await noteStart({ paths, host: run.host, alerts }, run);
+    const alerts = await import("./alerts.ts");
+    await alerts.noteStart(run, isRunning);
   } catch (error) {
     reportFault(run, "could not store an alert", error);
   }

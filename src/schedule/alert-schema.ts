@@ -2,7 +2,7 @@ import * as z from "zod/mini";
 import { ALERT_KINDS, type AlertRule, RECEIVER_KINDS, type Receiver, URL_RECEIVER_KINDS } from "../alert-rules.ts";
 import { nearestWord } from "../text/suggest.ts";
 import { quoted } from "./diagnostic.ts";
-import { duration, listOf, text } from "./schema-parts.ts";
+import { duration, listOf, number, text } from "./schema-parts.ts";
 import { parseEnvValue, ValueError } from "./values.ts";
 
 const ADDRESS_HINT = `Write \${file:PATH} for a file of mode 0600 that contains the URL, or \${env:NAME}. If the URL contains a secret and was in this file, replace the secret: others may have read it.`;
@@ -18,13 +18,19 @@ function parseAddress(value: string): string {
   return parseEnvValue(value);
 }
 
+/** The events that are written as a word. */
+const WORDS = ALERT_KINDS.filter((kind) => kind !== "skipped");
+
+const SKIPPED_HINT = "Write `when: [failed, skipped: 5]`: an alert after five skipped starts in a row.";
+
 function parseKind(value: string): AlertRule["when"][number] {
-  const kind = ALERT_KINDS.find((one) => one === value);
+  if (value === "skipped") throw new ValueError("skipped needs a number of starts", SKIPPED_HINT);
+  const kind = WORDS.find((one) => one === value);
   if (kind !== undefined) return kind;
   const near = nearestWord(value, ALERT_KINDS);
   throw new ValueError(
     `unknown event ${quoted(value)}${near === undefined ? "" : `; did you mean ${near}?`}`,
-    `Use one of ${ALERT_KINDS.join(", ")}.`,
+    `Use one of ${[...WORDS, "skipped: 5"].join(", ")}.`,
   );
 }
 
@@ -83,9 +89,26 @@ const email = z
     }),
   );
 
+const skipped = z.strictObject({
+  skipped: number("Number of skipped starts in a row after which the alert is sent.", {
+    least: 1,
+    most: 1000,
+    whole: true,
+  }),
+});
+
 const rule = z
   .strictObject({
-    when: listOf(text(parseKind, { enum: [...ALERT_KINDS] }), "The events that are sent."),
+    when: listOf(
+      z.union([text(parseKind, { enum: [...WORDS] }), skipped]),
+      "The events that are sent. `skipped: 5` is sent after five skipped starts in a row.",
+    ).check(
+      z.check(({ value, issues }) => {
+        if (value.filter((one) => typeof one === "object").length < 2) return;
+        const message = "the rule lists skipped more than once";
+        issues.push({ code: "custom", input: value, path: [], message, params: { hint: "Write several rules." } });
+      }),
+    ),
     slack: address("URL of a Slack incoming webhook, by reference."),
     webhook: address("URL that gets each message as JSON (docs/monitoring.md), by reference."),
     email: z.optional(email.check(z.meta({ description: "Sends mail." }))),
@@ -126,7 +149,9 @@ function toReceiver({ email: mail, ...urls }: WrittenRule): Receiver | undefined
 /** The rules with their receivers. */
 export const toAlertRules = (written: readonly WrittenRule[]): readonly AlertRule[] =>
   written.flatMap((one) => {
-    const { when, taps, targets, remind } = one;
+    const { taps, targets, remind } = one;
     const receiver = toReceiver(one);
-    return receiver === undefined ? [] : [{ when, receiver, taps, targets, remindMs: remind }];
+    const when = one.when.map((kind) => (typeof kind === "object" ? "skipped" : kind));
+    const skips = one.when.find((kind) => typeof kind === "object")?.skipped;
+    return receiver === undefined ? [] : [{ when, skips, receiver, taps, targets, remindMs: remind }];
   });

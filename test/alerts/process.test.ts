@@ -63,6 +63,23 @@ describe("a pipeline gives one alert for each change of its state", () => {
     ]);
   });
 
+  test("each rule reports skipped starts once, at its own number, and their end only after that", () => {
+    const other = { kind: "webhook", url: `\${env:OTHER}` } as const;
+    const rules: readonly AlertRule[] = [
+      { ...RULE, when: ["skipped", "recovered"], skips: 2 },
+      { when: ["skipped", "recovered"], skips: 4, receiver: other },
+    ];
+    const skipped = (skips: number) => ({ ...event(skips, "skipped"), skips });
+    const told = alertsOf([[skipped(2)], [event(5, "failed")], [skipped(2)], [event(6, "succeeded")]], { rules });
+    expect(told).toEqual([[["microserv_1 skipped"]], [], [], [["microserv_1 recovered"]]]);
+    const both = alertsOf([[skipped(2)], [skipped(4)], [event(6, "succeeded")]], { rules });
+    expect(both).toEqual([
+      [["microserv_1 skipped"]],
+      [["microserv_1 skipped"]],
+      [["microserv_1 recovered"], ["microserv_1 recovered"]],
+    ]);
+  });
+
   test("a start of a pipeline that fails changes nothing", () => {
     const started = { ...event(2, "started"), id: "run-2-started" };
     expect(alertsOf([[event(1, "failed")], [started, event(2, "failed")]])).toEqual([[["microserv_1 failed"]], []]);

@@ -35,7 +35,17 @@ test.each([
   expect(schedule?.alerts?.[0]?.receiver).toEqual({ kind: "email", to: ["a@b.org"], ...receiver });
 });
 
+test("a rule for skipped starts has their number", () => {
+  const { schedule } = parse(`  - {when: [failed, skipped: 5], slack: "\${env:SLACK}"}`);
+  expect(schedule?.alerts).toMatchObject([{ when: ["failed", "skipped"], skips: 5 }]);
+});
+
 test.each([
+  ["skipped without a number", `{when: [skipped], slack: "\${env:X}"}`, "skipped needs a number of starts"],
+  ["skipped with a word", `{when: [{skipped: often}], slack: "\${env:X}"}`, "skipped"],
+  ["skipped zero times", `{when: [{skipped: 0}], slack: "\${env:X}"}`, "skipped"],
+  ["skipped twice", `{when: [skipped: 5, skipped: 9], slack: "\${env:X}"}`, "more than once"],
+  ["another map", `{when: [{failed: 5}], slack: "\${env:X}"}`, "failed"],
   ["an address in plain text", '{when: [failed], slack: "https://hooks.example.com/s3cr3t"}', "use a reference"],
   ["a password in a URL", `{when: [failed], webhook: "https://u:s3cr3t@\${env:HOST}/"}`, "in plain text"],
   ["an unknown receiver", `{when: [failed], pager: "\${env:X}"}`, "pager"],

@@ -1,5 +1,6 @@
 import { entryLabel } from "../../pipeline-id.ts";
 import type { RunContext, Skip } from "../context.ts";
+import { countSkip } from "./count-skip.ts";
 import { cronicleReadsJson, renderLabel } from "./cronicle-job.ts";
 import { recordOf } from "./record.ts";
 
@@ -29,6 +30,7 @@ export async function recordSkip(context: RunContext, skip: Skip): Promise<numbe
     const end = { outcome: "skipped", reason, detail, exitCode: skipExitCode } as const;
     await store.record(recordOf({ ...context, slot }, end));
     if (slot !== undefined && skip.leavesSlotOpen !== true) await store.slots.recordSkipped({ slot, run: id });
+    await countSkip(context, skip);
   }
   reportSkip(context, skip);
   return skipExitCode;
