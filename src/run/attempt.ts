@@ -137,10 +137,13 @@ async function repeatAttempts(run: LockedRun, onStarted: OnStarted, attempts: At
   for (let number = 1; ; number++) {
     const startedAt = last === undefined ? run.startedAt : run.host.now();
     const started = await startAttempt(run, number);
-    if (last === undefined) await onStarted(started.kind === "started");
-    if (started.kind === "stopped") return stoppedRun(run, started.cause, last, number);
-    const attempt = started.kind === "started" ? await superviseAttempt(run, started.pipeline, startedAt) : started;
+    // The output is read from the beginning: Node discards what nobody reads when the process ends.
+    const [attempt] = await Promise.all([
+      started.kind === "started" ? superviseAttempt(run, started.pipeline, startedAt) : started,
+      last === undefined ? onStarted(started.kind === "started") : undefined,
+    ]);
     if ("kind" in attempt) {
+      if (attempt.kind === "stopped") return stoppedRun(run, attempt.cause, last, number);
       if (attempt.kind === "not-started" && last !== undefined) {
         attempts.push(failedStart(run, attempt.error, startedAt));
       }
