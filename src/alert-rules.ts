@@ -8,8 +8,18 @@ export type IncidentKind = (typeof INCIDENT_KINDS)[number];
 export const ALERT_KINDS = [...INCIDENT_KINDS, "recovered", "started", "succeeded"] as const;
 export type AlertKind = (typeof ALERT_KINDS)[number];
 
+/** Events of which a receiver of pings may be informed: those of each run. */
+export const PING_KINDS = [
+  "started",
+  "succeeded",
+  "failed",
+  "timed-out",
+  "lost",
+] as const satisfies readonly AlertKind[];
+export type PingKind = (typeof PING_KINDS)[number];
+
 /** Receivers of alerts that have a URL, by their keys in the schedule file. */
-export const URL_RECEIVER_KINDS = ["slack", "webhook"] as const;
+export const URL_RECEIVER_KINDS = ["slack", "webhook", "ping"] as const;
 /** Receivers of alerts, by their keys in the schedule file. */
 export const RECEIVER_KINDS = [...URL_RECEIVER_KINDS, "email"] as const;
 

@@ -11,6 +11,7 @@ import {
   readAddress,
   shorten,
 } from "./delivery.ts";
+import { pingUrl } from "./ping.ts";
 import type { AlertMessage } from "./render.ts";
 import { renderSlack } from "./slack.ts";
 
@@ -43,12 +44,13 @@ async function post(
   { resolve, limitMs }: LimitedContext,
 ): Promise<Delivery> {
   const { url, mask } = await readAddress(written, HTTP, resolve);
+  const { to, type, body } = requestFor(kind, message, url);
   try {
-    const response = await fetch(url, {
+    const response = await fetch(to, {
       method: "POST",
       redirect: "manual",
-      headers: { "content-type": "application/json", "user-agent": "pipelinewise-sched", connection: "close" },
-      body: JSON.stringify(kind === "slack" ? renderSlack(message) : message),
+      headers: { "content-type": type, "user-agent": "pipelinewise-sched", connection: "close" },
+      body,
       signal: AbortSignal.timeout(limitMs),
     });
     const answer = mask(shorten(await response.text()));
@@ -63,4 +65,15 @@ async function post(
     const isLate = error instanceof Error && error.name === "TimeoutError";
     return failed(isLate ? noAnswer(limitMs) : mask(connectionReason(error)));
   }
+}
+
+/** The request that a receiver expects. */
+function requestFor(kind: UrlReceiver["kind"], message: AlertMessage, url: URL) {
+  if (kind !== "ping") {
+    const body = JSON.stringify(kind === "slack" ? renderSlack(message) : message);
+    return { to: url, type: "application/json", body };
+  }
+  const [alert] = message.alerts;
+  if (alert === undefined) throw new Error("a ping has no alert");
+  return { to: pingUrl(url, alert), type: "text/plain; charset=utf-8", body: alert.lastLines.join("\n") };
 }

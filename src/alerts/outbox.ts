@@ -2,7 +2,7 @@ import { type Receiver, receiverKey } from "../alert-rules.ts";
 import { ensureDirectory } from "../storage/directory.ts";
 import { readStateFile, removeStateFile, writeStateFile } from "../storage/file.ts";
 import { type AlertPlace, listNames } from "./event.ts";
-import { alertOutboxDir } from "./places.ts";
+import { alertQueueDir, type QueueName } from "./places.ts";
 import type { AlertMessage } from "./render.ts";
 
 /** A message that waits to be sent. */
@@ -20,9 +20,9 @@ const MOST = 1_000;
 export async function queueMessage(
   { paths, schedule }: AlertPlace,
   { receiver, message }: Omit<Queued, "path">,
-  { uid, most = MOST }: { readonly uid: number; readonly most?: number },
+  { uid, queue = "outbox", most = MOST }: { readonly uid: number; readonly queue?: QueueName; readonly most?: number },
 ): Promise<number> {
-  const directory = alertOutboxDir(paths, schedule);
+  const directory = alertQueueDir(paths, schedule, queue);
   await ensureDirectory(paths, directory, uid);
   await writeStateFile(`${directory}/${message.id}.json`, `${JSON.stringify({ receiver, message })}\n`);
   const names = await listNames(directory);
@@ -32,8 +32,11 @@ export async function queueMessage(
 }
 
 /** The messages, the oldest first, by receiver. A garbled file is removed. */
-export async function readOutbox({ paths, schedule }: AlertPlace): Promise<ReadonlyMap<string, readonly Queued[]>> {
-  const directory = alertOutboxDir(paths, schedule);
+export async function readQueue(
+  { paths, schedule }: AlertPlace,
+  queue: QueueName,
+): Promise<ReadonlyMap<string, readonly Queued[]>> {
+  const directory = alertQueueDir(paths, schedule, queue);
   const found = new Map<string, Queued[]>();
   for (const name of await listNames(directory)) {
     const path = `${directory}/${name}`;

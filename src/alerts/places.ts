@@ -12,9 +12,12 @@ const alertsDir = (paths: StatePaths, schedule: string): string => join(paths.ro
 export const alertEventsDir = (paths: StatePaths, schedule: string): string =>
   join(alertsDir(paths, schedule), "events");
 
+/** What waits to be sent: alerts, which are collected, or pings of runs, which are not. */
+export type QueueName = "outbox" | "pings";
+
 /** Messages that are not yet sent: one file each. */
-export const alertOutboxDir = (paths: StatePaths, schedule: string): string =>
-  join(alertsDir(paths, schedule), "outbox");
+export const alertQueueDir = (paths: StatePaths, schedule: string, queue: QueueName): string =>
+  join(alertsDir(paths, schedule), queue);
 
 /** The slots of an entry that were skipped in a row: one line each. */
 export const alertSkipsFile = (paths: StatePaths, schedule: string, entry: EntryId): string =>

@@ -2,18 +2,18 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type AlertRule, receiverKey } from "../alert-rules.ts";
 import { newRunId } from "../history/record.ts";
 import type { Host } from "../host.ts";
-import { alertRulesOf } from "../installed/decode-later.ts";
+import { alertRulesOf, pingRulesOf } from "../installed/decode-later.ts";
 import type { StoredSchedule } from "../installed/schedule.ts";
 import type { PipelineLocks } from "../lock/lock.ts";
 import { pipelineLocks } from "../lock/pipeline-locks.ts";
 import { removeStateFile } from "../storage/file.ts";
 import type { StatePaths } from "../storage/paths.ts";
-import { MINUTE_MS } from "../time-units.ts";
+import { MINUTE_MS, SECOND_MS } from "../time-units.ts";
 import { deliver } from "./deliver.ts";
 import type { Delivery } from "./delivery.ts";
 import { type AlertPlace, readEvents, shortHash } from "./event.ts";
-import { type Queued, queueMessage, readOutbox } from "./outbox.ts";
-import { alertLockOf } from "./places.ts";
+import { type Queued, queueMessage, readQueue } from "./outbox.ts";
+import { alertLockOf, type QueueName } from "./places.ts";
 import { type Batch, hasReminderDue, processEvents } from "./process.ts";
 import { renderMessage } from "./render.ts";
 import { type AlertState, type ReceiverFault, readAlertState, writeAlertState } from "./state.ts";
@@ -39,22 +39,27 @@ export interface SendContext {
 
 const placeOf = ({ paths, schedule }: SendContext): AlertPlace => ({ paths, schedule: schedule.name });
 const rulesOf = ({ schedule }: SendContext): readonly AlertRule[] => alertRulesOf(schedule);
+/** Time between two looks for new pings while alerts are collected. */
+const PING_MS = SECOND_MS;
 
 async function hasWork(context: SendContext): Promise<boolean> {
   const place = placeOf(context);
-  if ((await readEvents(place)).length > 0 || (await readOutbox(place)).size > 0) return true;
+  if ((await readEvents(place)).length > 0) return true;
+  if ((await readQueue(place, "outbox")).size > 0 || (await readQueue(place, "pings")).size > 0) return true;
   const { incidents } = await readAlertState(place);
   return hasReminderDue({ incidents, rules: rulesOf(context), now: context.host.now() });
 }
 
 /**
  * Sends the alerts of a schedule: collects events, turns them into one message for each receiver, and sends the messages.
- * One process in the cluster does this at a time. A second process can end at once, because the first one looks for new
- * events again after it has released the lock.
+ * Pings are sent meanwhile. One process in the cluster does this at a time. A second process can end at once, because the
+ * first one looks for new events and pings again after it has released the lock.
  */
 export async function sendAlerts(context: SendContext): Promise<void> {
   const { host, paths, schedule, stop, locks = pipelineLocks() } = context;
   const isOver = (): boolean => stop?.aborted === true;
+  // Receivers that did not accept a ping. The next process tries again.
+  const failing = new Set<string>();
   for (let isNew = await hasWork(context); isNew && !isOver(); ) {
     const startedAt = host.now();
     const attempt = await locks.acquire(paths, alertLockOf(schedule.name), {
@@ -67,29 +72,34 @@ export async function sendAlerts(context: SendContext): Promise<void> {
     });
     if (attempt.kind === "held") return;
     try {
-      await collect(context);
+      await collect(context, failing);
       if (isOver()) return;
       await queueAlerts(context);
-      await sendQueued(context);
+      await sendQueued(context, "outbox");
     } finally {
       await attempt.lock.release();
     }
-    // Only new events matter here: a message that could not be sent waits for the next process.
-    isNew = (await readEvents(placeOf(context))).length > 0;
+    // Only new events and pings matter here: a message that could not be sent waits for the next process.
+    const pings = await readQueue(placeOf(context), "pings");
+    isNew = (await readEvents(placeOf(context))).length > 0 || [...pings.keys()].some((key) => !failing.has(key));
   }
 }
 
-/** Waits until a minute after the first event. */
-async function collect(context: SendContext): Promise<void> {
-  const { host, stop, collectMs = MINUTE_MS } = context;
+/** Waits until a minute after the first event, and sends the pings that come meanwhile. */
+async function collect(context: SendContext, failing: Set<string>): Promise<void> {
+  const { host, schedule, stop, collectMs = MINUTE_MS } = context;
+  await sendQueued(context, "pings", failing);
   const events = await readEvents(placeOf(context));
   if (events.length === 0) return;
   const first = Math.min(...events.map(({ event }) => Date.parse(event.at)));
   const age = Math.max(0, host.now().getTime() - first);
-  if (age >= collectMs) return;
-  await sleep(collectMs - age, undefined, { signal: stop }).catch((error) => {
-    if (stop?.aborted !== true) throw error;
-  });
+  const everyMs = pingRulesOf(schedule).length === 0 ? collectMs : PING_MS;
+  for (let left = collectMs - age; left > 0 && stop?.aborted !== true; left -= everyMs) {
+    await sleep(Math.min(left, everyMs), undefined, { signal: stop }).catch((error) => {
+      if (stop?.aborted !== true) throw error;
+    });
+    await sendQueued(context, "pings", failing);
+  }
 }
 
 /** The same events get the same id, so a process that repeats the work of a killed one writes the same message. */
@@ -133,21 +143,29 @@ async function sendTo(context: SendContext, queue: readonly Queued[]): Promise<s
   return refused;
 }
 
-/** Sends the messages to all receivers at once, and notes which receivers fail. */
-async function sendQueued(context: SendContext): Promise<void> {
+/**
+ * Sends the messages to all receivers at once, and notes which receivers fail.
+ *
+ * @param failing receivers to leave out; those that fail are added
+ */
+async function sendQueued(context: SendContext, name: QueueName, failing = new Set<string>()): Promise<void> {
   const { host } = context;
   const place = placeOf(context);
-  const outbox = await readOutbox(place);
-  const known = new Set(rulesOf(context).map(({ receiver }) => receiverKey(receiver)));
+  const waiting = [...(await readQueue(place, name))].filter(([key]) => !failing.has(key));
+  const rules = [...rulesOf(context), ...pingRulesOf(context.schedule)];
+  const known = new Set(rules.map(({ receiver }) => receiverKey(receiver)));
   const state = await readAlertState(place);
   const faults: Record<string, ReceiverFault> = {};
   for (const [key, fault] of Object.entries(state.faults)) if (known.has(key)) faults[key] = fault;
-  const sending = [...outbox].map(async ([key, queue]) => {
+  const sending = waiting.map(async ([key, queue]) => {
     // The schedule no longer has this receiver.
     if (!known.has(key)) return Promise.all(queue.map(({ path }) => removeStateFile(path)));
     const reason = await sendTo(context, queue);
     if (reason === undefined) delete faults[key];
-    else faults[key] = { reason, since: faults[key]?.since ?? host.now().toISOString() };
+    else {
+      failing.add(key);
+      faults[key] = { reason, since: faults[key]?.since ?? host.now().toISOString() };
+    }
     return undefined;
   });
   await Promise.all(sending);

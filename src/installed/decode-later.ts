@@ -43,9 +43,18 @@ function decodeAlert(value: unknown, at: string): AlertRule {
   };
 }
 
-/** The alert rules of a stored schedule; none if it has no alerts. Throws a StoreError if they are garbled. */
-export const alertRulesOf = ({ name, alerts }: Pick<StoredSchedule, "name" | "alerts">): readonly AlertRule[] =>
+type WithAlerts = Pick<StoredSchedule, "name" | "alerts">;
+
+const decodeRules = ({ name, alerts }: WithAlerts): readonly AlertRule[] =>
   alerts === undefined ? [] : decoded(name, () => list(alerts, "alerts", decodeAlert));
+
+/** The rules of a stored schedule about alerts; none if it has none. Throws a StoreError if they are garbled. */
+export const alertRulesOf = (schedule: WithAlerts): readonly AlertRule[] =>
+  decodeRules(schedule).filter(({ receiver }) => receiver.kind !== "ping");
+
+/** The rules of a stored schedule about pings; none if it has none. Throws a StoreError if they are garbled. */
+export const pingRulesOf = (schedule: WithAlerts): readonly AlertRule[] =>
+  decodeRules(schedule).filter(({ receiver }) => receiver.kind === "ping");
 
 /** The retention of a stored schedule; `undefined` if it has none. Throws a StoreError if it is garbled. */
 export const retentionOf = ({ name, retention }: Pick<StoredSchedule, "name" | "retention">): Retention | undefined =>

@@ -1,13 +1,14 @@
 import { spawn } from "node:child_process";
 import { dirname } from "node:path";
-import { isWanted, rulesFor } from "../alert-rules.ts";
-import { type AlertEvent, eventId, listNames, mayRecover, writeEvent } from "../alerts/event.ts";
-import { alertEventsDir, alertSkipsFile } from "../alerts/places.ts";
+import { isWanted, type PingKind, rulesFor } from "../alert-rules.ts";
+import { eventId, listNames, mayRecover, writeEvent } from "../alerts/event.ts";
+import { queuePings } from "../alerts/ping.ts";
+import { alertEventsDir, alertQueueDir, alertSkipsFile } from "../alerts/places.ts";
 import { errorMessage, StoreError } from "../errors.ts";
 import type { RunRecord } from "../history/record.ts";
 import { entryOf } from "../history/store.ts";
 import type { Host } from "../host.ts";
-import { alertRulesOf } from "../installed/decode-later.ts";
+import { alertRulesOf, pingRulesOf } from "../installed/decode-later.ts";
 import type { StoredSchedule } from "../installed/schedule.ts";
 import { listStored } from "../installed/store.ts";
 import { RUN_TOKEN_ENV } from "../lock/lock.ts";
@@ -28,7 +29,8 @@ interface AlertRun {
 }
 
 /**
- * Ends the row of skipped starts, and stores the start of a pipeline for its alerts, as far as rules ask for it.
+ * Ends the row of skipped starts, and stores the start of a pipeline for its alerts and pings, as far as rules ask for
+ * it.
  *
  * @param isRunning whether the pipeline was started
  */
@@ -39,12 +41,15 @@ export async function noteStart(
   if (alerts === undefined) return;
   const rules = alertRulesOf(alerts);
   if (isWanted(rules, entry, "skipped")) await removeStateFile(alertSkipsFile(paths, alerts.name, entry));
-  if (!isRunning || !isWanted(rules, entry, "started")) return;
+  if (!isRunning) return;
   const run = { id, host: host.name, startedAt: startedAt.toISOString() };
   const at = host.now().toISOString();
   const event = { id: `${id}-started`, kind: "started", entry, at, run, lastLines: [] } as const;
-  await writeEvent({ paths, schedule: alerts.name }, event, host.uid);
-  startSender(paths, host, alerts.name);
+  const place = { paths, schedule: alerts.name };
+  const isPinged = await queuePings(place, pingRulesOf(alerts), { event, host });
+  const isAlert = isWanted(rules, entry, "started");
+  if (isAlert) await writeEvent(place, event, host.uid);
+  if (isAlert || isPinged) startSender(paths, host, alerts.name);
 }
 
 /** Stores an event about skipped starts in a row and starts the sender, if a rule of the entry names their number. */
@@ -72,7 +77,7 @@ export async function noteSkipped(
 }
 
 /** The outcomes that have an event. `stopped` is not one, because a stop is intended. */
-const OUTCOMES: Partial<Record<RunRecord["outcome"], AlertEvent["kind"]>> = {
+const OUTCOMES: Partial<Record<RunRecord["outcome"], PingKind>> = {
   failed: "failed",
   "timed-out": "timed-out",
   lost: "lost",
@@ -81,10 +86,11 @@ const OUTCOMES: Partial<Record<RunRecord["outcome"], AlertEvent["kind"]>> = {
 };
 
 /**
- * Stores the end of a run for its alerts. Nothing is sent under the lock: `startSender` does that after the release.
+ * Stores the end of a run for its alerts and pings. Nothing is sent under the lock: `startSender` does that after the
+ * release.
  *
  * @param tail the end of the output, secrets masked
- * @returns whether an event was stored
+ * @returns whether something was stored
  */
 export async function noteEnd(
   { paths, host, alerts }: AlertRun,
@@ -95,14 +101,16 @@ export async function noteEnd(
   if (alerts === undefined || kind === undefined) return false;
   const place = { paths, schedule: alerts.name };
   const entry = entryOf(record);
-  const rules = alertRulesOf(alerts);
-  if (rulesFor(rules, entry).length === 0) return false;
-  const isAlways = kind !== "succeeded" || isWanted(rules, entry, "succeeded");
-  if (!isAlways && !(await mayRecover(place, entryPath(entry)))) return false;
   const { id, startedAt, endedAt, exitCode, log, detail } = record;
   const run = { id, host: record.host, startedAt, endedAt, exitCode, log };
   const lines = tail === undefined ? [] : lastLines(tail);
-  await writeEvent(place, { id, kind, entry, at: endedAt, run, detail, lastLines: lines }, host.uid);
+  const event = { id, kind, entry, at: endedAt, run, detail, lastLines: lines };
+  const isPinged = await queuePings(place, pingRulesOf(alerts), { event, host });
+  const rules = alertRulesOf(alerts);
+  if (rulesFor(rules, entry).length === 0) return isPinged;
+  const isAlways = kind !== "succeeded" || isWanted(rules, entry, "succeeded");
+  if (!isAlways && !(await mayRecover(place, entryPath(entry)))) return isPinged;
+  await writeEvent(place, event, host.uid);
   return true;
 }
 
@@ -139,11 +147,13 @@ export function startSender(paths: StatePaths, host: Host, schedule: string): vo
   child.unref();
 }
 
-/** Starts the process that sends alerts if an event waits. */
+/** Starts the process that sends alerts if an event or a ping waits. */
 export async function startSenderIfNeeded({ paths, host, alerts }: AlertRun): Promise<void> {
   if (alerts === undefined) return;
-  const waiting = await listNames(alertEventsDir(paths, alerts.name));
-  if (waiting.length > 0) startSender(paths, host, alerts.name);
+  const { name } = alerts;
+  const events = await listNames(alertEventsDir(paths, name));
+  const isWaiting = events.length > 0 || (await listNames(alertQueueDir(paths, name, "pings"))).length > 0;
+  if (isWaiting) startSender(paths, host, name);
 }
 
 /** Reads the references in addresses of receivers, as a run reads those of its environment. */

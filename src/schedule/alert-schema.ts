@@ -1,5 +1,12 @@
 import * as z from "zod/mini";
-import { ALERT_KINDS, type AlertRule, RECEIVER_KINDS, type Receiver, URL_RECEIVER_KINDS } from "../alert-rules.ts";
+import {
+  ALERT_KINDS,
+  type AlertRule,
+  PING_KINDS,
+  RECEIVER_KINDS,
+  type Receiver,
+  URL_RECEIVER_KINDS,
+} from "../alert-rules.ts";
 import { nearestWord } from "../text/suggest.ts";
 import { quoted } from "./diagnostic.ts";
 import { duration, listOf, number, text } from "./schema-parts.ts";
@@ -99,18 +106,23 @@ const skipped = z.strictObject({
 
 const rule = z
   .strictObject({
-    when: listOf(
-      z.union([text(parseKind, { enum: [...WORDS] }), skipped]),
-      "The events that are sent. `skipped: 5` is sent after five skipped starts in a row.",
-    ).check(
-      z.check(({ value, issues }) => {
-        if (value.filter((one) => typeof one === "object").length < 2) return;
-        const message = "the rule lists skipped more than once";
-        issues.push({ code: "custom", input: value, path: [], message, params: { hint: "Write several rules." } });
-      }),
+    when: z.optional(
+      listOf(
+        z.union([text(parseKind, { enum: [...WORDS] }), skipped]),
+        `The events that are sent. \`skipped: 5\` is sent after five skipped starts in a row. Required, except with ping. Default for ping: ${PING_KINDS.join(", ")}.`,
+      ).check(
+        z.check(({ value, issues }) => {
+          if (value.filter((one) => typeof one === "object").length < 2) return;
+          const message = "the rule lists skipped more than once";
+          issues.push({ code: "custom", input: value, path: [], message, params: { hint: "Write several rules." } });
+        }),
+      ),
     ),
     slack: address("URL of a Slack incoming webhook, by reference."),
     webhook: address("URL that gets each message as JSON (docs/monitoring.md), by reference."),
+    ping: address(
+      "URL of a check of healthchecks.io or of a service with the same API, by reference. It is informed about each run.",
+    ),
     email: z.optional(email.check(z.meta({ description: "Sends mail." }))),
     taps: patterns("Only pipelines whose tap's id matches one of these patterns, in which * is any text."),
     targets: patterns("Only pipelines whose target's id matches one of these patterns."),
@@ -118,12 +130,25 @@ const rule = z
   })
   .check(
     z.check(({ value, issues }) => {
+      const refuse = (path: string[], message: string, hint?: string): void => {
+        issues.push({ code: "custom", input: value, path, message, params: { hint } });
+      };
       const given = RECEIVER_KINDS.filter((kind) => value[kind] !== undefined);
-      if (given.length === 1) return;
-      const names = RECEIVER_KINDS.join(", ");
-      const message = given.length === 0 ? "the rule has no receiver" : "the rule has several receivers";
-      const params = { hint: `Write one of ${names}. For several receivers, write several rules.` };
-      issues.push({ code: "custom", input: value, path: [], message, params });
+      if (given.length !== 1) {
+        const hint = `Write one of ${RECEIVER_KINDS.join(", ")}. For several receivers, write several rules.`;
+        return refuse([], `the rule has ${given.length === 0 ? "no receiver" : "several receivers"}`, hint);
+      }
+      const { ping, when, remind } = value;
+      if (ping === undefined) return when === undefined ? refuse(["when"], "missing") : undefined;
+      const other = when?.find((kind) => !PING_KINDS.some((one) => one === kind));
+      if (other !== undefined) {
+        refuse(
+          ["when"],
+          `a ping is not sent for ${typeof other === "object" ? "skipped" : other}`,
+          `Use some of ${PING_KINDS.join(", ")}, or remove the key.`,
+        );
+      }
+      if (remind !== undefined) refuse(["remind"], "a ping is not repeated", "Remove the key.");
     }),
   );
 
@@ -149,9 +174,9 @@ function toReceiver({ email: mail, ...urls }: WrittenRule): Receiver | undefined
 /** The rules with their receivers. */
 export const toAlertRules = (written: readonly WrittenRule[]): readonly AlertRule[] =>
   written.flatMap((one) => {
-    const { taps, targets, remind } = one;
+    const { when: kinds = PING_KINDS, taps, targets, remind } = one;
     const receiver = toReceiver(one);
-    const when = one.when.map((kind) => (typeof kind === "object" ? "skipped" : kind));
-    const skips = one.when.find((kind) => typeof kind === "object")?.skipped;
+    const when = kinds.map((kind) => (typeof kind === "object" ? "skipped" : kind));
+    const skips = kinds.find((kind) => typeof kind === "object")?.skipped;
     return receiver === undefined ? [] : [{ when, skips, receiver, taps, targets, remindMs: remind }];
   });

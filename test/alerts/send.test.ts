@@ -7,7 +7,7 @@ import { expect, onTestFinished, test } from "vitest";
 import type { AlertRule } from "../../src/alert-rules.ts";
 import { deliver } from "../../src/alerts/deliver.ts";
 import { writeEvent } from "../../src/alerts/event.ts";
-import { alertOutboxDir } from "../../src/alerts/places.ts";
+import { alertQueueDir } from "../../src/alerts/places.ts";
 import { renderMessage } from "../../src/alerts/render.ts";
 import { sendAlerts } from "../../src/alerts/send.ts";
 import { renderSlack } from "../../src/alerts/slack.ts";
@@ -45,7 +45,7 @@ function machine(url: string, entries = [anEntry()], alerts: readonly AlertRule[
     },
     queued: () => {
       try {
-        return readdirSync(alertOutboxDir(box.paths, "pipelinewise"));
+        return readdirSync(alertQueueDir(box.paths, "pipelinewise", "outbox"));
       } catch {
         return NEVER;
       }

@@ -26,6 +26,13 @@ test("a rule has its events, receiver, patterns and time", () => {
   expect(schedule?.pipelines[0]?.policies?.alerts).toBe(false);
 });
 
+test("a rule with a ping has the events of each run", () => {
+  const { schedule, diagnostics } = parse(`  - {ping: "\${env:CHECK}", taps: [a]}`);
+  expect(diagnostics).toEqual([]);
+  const when = ["started", "succeeded", "failed", "timed-out", "lost"];
+  expect(schedule?.alerts?.[0]).toMatchObject({ when, receiver: { kind: "ping", url: `\${env:CHECK}` } });
+});
+
 test.each([
   ["smtp", `smtp: "\${env:URL}", from: x@y.org`, { from: "x@y.org", by: { smtp: `\${env:URL}` } }],
   ["sendmail", "sendmail: /usr/sbin/sendmail", { by: { sendmail: "/usr/sbin/sendmail" } }],
@@ -66,6 +73,9 @@ test.each([
   ],
   ["a recipient that is an option", "{when: [failed], email: {to: [-oQ/x@b], sendmail: /x}}", "is not a mail address"],
   ["a relative program", "{when: [failed], email: {to: [a@b], sendmail: sendmail}}", "is not an absolute path"],
+  ["no key `when`", `{slack: "\${env:X}"}`, "the key `when` is missing"],
+  ["a ping for recoveries", `{ping: "\${env:X}", when: [recovered]}`, "a ping is not sent for recovered"],
+  ["a ping with reminders", `{ping: "\${env:X}", remind: 6h}`, "a ping is not repeated"],
   ["no events", `{when: [], slack: "\${env:X}"}`, "when"],
 ])("%s is refused, and no secret is shown", (_, rule, text) => {
   const { schedule, diagnostics } = parse(`  - ${rule}`);
