@@ -24,6 +24,8 @@ export interface AirflowProduct {
   /** The schedule file. */
   readonly file: string;
   readonly configDir: string;
+  /** The metrics file, which `tend` writes. */
+  readonly metrics: string;
   /** Runs our program with the Airflow's environment. */
   readonly sched: (...words: readonly string[]) => Promise<Finished>;
   /** Installs the schedule. This program is not on the PATH of the workers. */
@@ -64,19 +66,21 @@ export function airflowProduct(
 ): AirflowProduct {
   const configDir = join(directory, "config");
   const file = join(directory, "schedule.yml");
+  const metrics = join(directory, "pipelines.prom");
   const program = join(directory, "pipelinewise");
   mkdirSync(configDir);
   writeFileSync(program, STAND_IN(directory), { mode: 0o755 });
   writeFileSync(join(directory, "hang"), "");
   writeFileSync(
     file,
-    `name: shop\npipelinewise: {command: ${program}, config_dir: ${configDir}}\npipelines:\n${pipelines.map((one) => `  - ${one}\n`).join("")}`,
+    `name: shop\npipelinewise: {command: ${program}, config_dir: ${configDir}}\nmetrics: {file: ${metrics}}\npipelines:\n${pipelines.map((one) => `  - ${one}\n`).join("")}`,
   );
   const sched = (...words: readonly string[]) =>
     runToEnd([process.execPath, PROGRAM, ...words], { env: machine.env, cwd: directory });
   return {
     file,
     configDir,
+    metrics,
     sched,
     install: () => sched("install", "--on", "airflow", "--node", process.execPath, "--program", PROGRAM, file),
     async history(tap) {

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -78,9 +78,20 @@ await describeOnAirflow("3.3.2", "pipelines of a schedule", (airflow) => {
     const follower = (await product.history("next")).filter(({ triggeredBy }) => triggeredBy === trigger?.id);
     expect(follower).toMatchObject([{ outcome: "succeeded", slot: null }]);
     const { dags } = (await machine.ask("GET", "dags")) as { readonly dags: readonly { readonly dag_id: string }[] };
-    expect(dags.map(({ dag_id }) => dag_id).sort()).toEqual(
-      ["bad", "good", "slow", "undue", "yearly"].map((tap) => `shop.dwh.${tap}`),
+    const ofPipelines = ["bad", "good", "slow", "undue", "yearly"].map((tap) => `shop.dwh.${tap}`);
+    expect(dags.map(({ dag_id }) => dag_id).sort()).toEqual([...ofPipelines, "shop.tend"]);
+  });
+
+  test("the DAG of tend can be triggered, and writes the metrics file", async () => {
+    await machine.ask("POST", "dags/shop.tend/dagRuns", { logical_date: null });
+    const task = await waitFor("the end of its task", 180_000, async () =>
+      (await machine.tasks()).find(
+        ({ dag_id, dag_run_id, state }) =>
+          dag_id === "shop.tend" && dag_run_id.startsWith("manual__") && ["success", "failed"].includes(state ?? ""),
+      ),
     );
+    expect(task.state, await log(task)).toBe("success");
+    expect(readFileSync(product.metrics, "utf8")).toContain('pipelinewise_sched_build_info{schedule="shop"');
   });
 
   test("a failure is shown as failed, with its last lines", async () => {
