@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
 import { waitFor } from "../../test/support/wait.ts";
@@ -13,6 +13,7 @@ esac
 echo "ran $*"
 `;
 const UNIT = "pipelinewise-warehouse-redshift";
+const TEND = "pipelinewise-warehouse:tend";
 
 /** A booted machine with two pipelines that are due every minute, and one that runs after the first. */
 async function machine() {
@@ -24,13 +25,15 @@ async function machine() {
   const file = join(machine.directory, "schedule.yml");
   const pipelines = ["quick", "slow"].map((tap) => `  - {tap: ${tap}, target: redshift, cron: "* * * * *"}\n`);
   pipelines.push("  - {tap: next, target: redshift, after: {tap: quick, target: redshift}}\n");
+  const metrics = join(machine.directory, "pipelines.prom");
   writeFileSync(
     file,
-    `name: warehouse\npipelinewise: {command: [${command}], config_dir: ${JSON.stringify(configDir)}}\npipelines:\n${pipelines.join("")}`,
+    `name: warehouse\npipelinewise: {command: [${command}], config_dir: ${JSON.stringify(configDir)}}\nmetrics: {file: ${metrics}}\npipelines:\n${pipelines.join("")}`,
   );
   const sched = async (...words: readonly string[]) => machine.run(process.execPath, PROGRAM, ...words);
   return {
     ...machine,
+    metrics: () => readFileSync(metrics, "utf8"),
     sched: (command: string) => sched(command, file, "--on", "systemd"),
     runs: async (tap: string) => {
       const { stdout } = await sched("history", "--tap", tap, "--config-dir", configDir, "--json");
@@ -55,7 +58,11 @@ describe("systemd: a real manager", () => {
     const box = await machine();
     const install = await box.sched("install");
     expect(install).toMatchObject({ code: 0, stderr: expect.stringContaining("installed warehouse on systemd") });
-    expect(await box.sched("diff")).toMatchObject({ code: 0, stdout: "systemd: 4 unchanged\n" });
+    expect(await box.sched("diff")).toMatchObject({ code: 0, stdout: "systemd: 6 unchanged\n" });
+
+    expect(await box.property(`${TEND}.timer`, "NextElapseUSecRealtime")).toMatch(/:\d[05]:00 UTC$/);
+    expect((await box.run("systemctl", "start", `${TEND}.service`)).code).toBe(0);
+    expect(box.metrics()).toContain('pipelinewise_sched_build_info{schedule="warehouse"');
 
     const [run] = await waitFor("a run by the timer", 90_000, async () => {
       const runs = await box.runs("quick");
