@@ -106,6 +106,21 @@ pipelines:
     expect(await on("diff")).toMatchObject({ code: 0, out: expect.stringContaining("Cronicle: 4 unchanged\n") });
   });
 
+  test("the event of tend can be run, and writes the metrics file", async () => {
+    const { server, sandbox, write, on, endOf } = await cronicleProduct(installed);
+    const metrics = join(sandbox.directory, "pipelines.prom");
+    write(`metrics: {file: ${metrics}}\npipelines: [{tap: orders, target: dwh, cron: "${RARELY}"}]\n`);
+    expect(await on("install")).toMatchObject({ code: 0 });
+    const { rows } = await server.call("get_schedule", { offset: 0, limit: 100 });
+    const events = rows as readonly { readonly id: string; readonly title: string }[];
+    const { ids } = await server.call("run_event", {
+      id: events.find(({ title }) => title === "pipelinewise: tend")?.id,
+    });
+    expect(await endOf(String(ids))).toMatchObject({ code: 0, log: "" });
+    expect(readFileSync(metrics, "utf8")).toContain('pipelinewise_sched_build_info{schedule="pipelinewise"');
+    expect(await on("uninstall")).toMatchObject({ code: 0, out: expect.stringContaining("Cronicle: 2 removed\n") });
+  });
+
   test("a due minute: a success, a failure, a skip that is seen, and cron beside it", async () => {
     const product = await cronicleProduct(installed);
     const { sandbox } = product;
