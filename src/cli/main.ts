@@ -73,6 +73,11 @@ const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import("./commands/history.ts")).addHistory,
   },
   {
+    name: "logs",
+    description: "show the log of a run, by default the newest; follow one that is running",
+    load: async () => (await import("./commands/logs.ts")).addLogs,
+  },
+  {
     name: "import",
     description: "import a PipelineWise project while no pipeline is running",
     load: async () => (await import("./commands/import.ts")).addImport,

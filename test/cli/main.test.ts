@@ -31,6 +31,7 @@ test("the help names every command without loading them", async () => {
     "resume",
     "status",
     "history",
+    "logs",
     "import",
     "state",
     "prune",
