@@ -3,7 +3,7 @@ import { DEFAULT_RETENTION } from "../default-retention.ts";
 import type { Retention } from "../policies.ts";
 import { duration, size } from "./schema-parts.ts";
 
-const time = (description: string) => duration(description, { leastDays: 1, mostDays: 3650 }, ["30d"]);
+const time = (description: string) => duration(description, { least: "1d", most: "3650d" }, ["30d"]);
 
 /** The key `retention`. */
 export const retention = z

@@ -275,30 +275,31 @@ export function parseSyncValue(text: string): string {
 }
 
 const UNIT_MS: Readonly<Record<string, number>> = { s: SECOND_MS, m: MINUTE_MS, h: HOUR_MS, d: DAY_MS };
-const LONGEST_DURATION_DAYS = 31;
 const DURATION = "Write a whole number and one unit, such as 30s, 5m, 2h or 1d.";
 
-/** Shortest and longest duration that a key allows. Absent: more than zero, and 31 days. */
+/** Shortest and longest duration that a key allows, as a file writes them. Absent: more than zero, and 31 days. */
 export interface DurationRange {
-  readonly leastDays?: number;
-  readonly mostDays?: number;
+  readonly least?: string;
+  readonly most?: string;
+}
+
+/** A duration in milliseconds; `undefined` for a text that is not one. */
+function durationMs(text: string): number | undefined {
+  const [, count = "", unit = ""] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];
+  const unitMs = UNIT_MS[unit];
+  return unitMs === undefined ? undefined : Number(count) * unitMs;
 }
 
 /** A duration such as `30s`, `5m`, `2h` or `1d`, in milliseconds. */
-export function parseDuration(
-  text: string,
-  { leastDays = 0, mostDays = LONGEST_DURATION_DAYS }: DurationRange = {},
-): number {
-  const [, count = "", unit = ""] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];
-  const ms = Number(count) * (UNIT_MS[unit] ?? 0);
-  if (unit === "") throw new ValueError(`${quoted(text)} is not a duration`, DURATION);
+export function parseDuration(text: string, { least = "0s", most = "31d" }: DurationRange = {}): number {
+  const ms = durationMs(text);
+  if (ms === undefined) throw new ValueError(`${quoted(text)} is not a duration`, DURATION);
   if (ms === 0) throw new ValueError(`the duration ${quoted(text)} is zero`, `${DURATION} Or remove the key.`);
-  if (ms < leastDays * DAY_MS) {
-    const least = leastDays === 1 ? "1 day" : `${leastDays} days`;
-    throw new ValueError(`the duration ${quoted(text)} is shorter than ${least}`, `Write at least ${leastDays}d.`);
+  if (ms < (durationMs(least) ?? 0)) {
+    throw new ValueError(`the duration ${quoted(text)} is shorter than ${least}`, `Write at least ${least}.`);
   }
-  if (ms > mostDays * DAY_MS) {
-    throw new ValueError(`the duration ${quoted(text)} is longer than ${mostDays} days`, `Write at most ${mostDays}d.`);
+  if (ms > (durationMs(most) ?? 0)) {
+    throw new ValueError(`the duration ${quoted(text)} is longer than ${most}`, `Write at most ${most}.`);
   }
   return ms;
 }

@@ -343,7 +343,7 @@ describe("pause", () => {
     [["--all", "--for", "-5m"], '--for: "-5m" is not a duration'],
     [["--all", "--for", "5 minutes"], '--for: "5 minutes" is not a duration'],
     [["--all", "--for", "1h30"], '--for: "1h30" is not a duration'],
-    [["--all", "--for", "400d"], '--for: the duration "400d" is longer than 31 days'],
+    [["--all", "--for", "400d"], '--for: the duration "400d" is longer than 31d'],
     [["--all", "--until", "tomorrow"], '--until "tomorrow" is not a valid date or time'],
     [["--all", "--until", "2026-02-30"], "--until: 2026-02-30 does not exist in the calendar"],
     [["--all", "--until", "2026-11-23T13:00+01:00"], "--until 2026-11-23T13:00+01:00 is not in the future"],

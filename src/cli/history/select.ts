@@ -41,14 +41,14 @@ export function parseLimit(text: string): number {
 }
 
 /** Longest time back that `--since` and `--until` accept as a duration. */
-const MOST_DAYS = 3_650;
+const LONGEST = "3650d";
 
 /** An instant, or the time that lies this long before now. */
 function readTime(flag: string, text: string | undefined, now: Date): string | undefined {
   if (text === undefined) return undefined;
   if (!/^\d+[a-z]$/.test(text)) return new Date(readInstant(flag, text)).toISOString();
   try {
-    return new Date(now.getTime() - parseDuration(text, { mostDays: MOST_DAYS })).toISOString();
+    return new Date(now.getTime() - parseDuration(text, { most: LONGEST })).toISOString();
   } catch (error) {
     if (!(error instanceof ValueError)) throw error;
     throw new UsageError(
