@@ -36,8 +36,12 @@ export interface PrivateCron {
   readonly replace: (program: string, by: string) => Promise<() => Promise<void>>;
   /** Starts the daemon on the machine's clock. It ends with the machine. */
   readonly startDaemon: () => Promise<void>;
-  /** Runs a daemon from one instant to another on the stepped clock; starts at `from` count, those at `to` do not. */
-  readonly step: (from: Date, to: Date, daemon?: SteppedDaemon) => Promise<readonly CronLogLine[]>;
+  /**
+   * Runs a daemon from one instant to another on the stepped clock; starts at `from` count, those at `to` do not.
+   *
+   * @param asleep a time in which the host is suspended; not on a traced clock
+   */
+  readonly step: (from: Date, to: Date, daemon?: SteppedDaemon, asleep?: Span) => Promise<readonly CronLogLine[]>;
   /** The daemon's log on the machine's clock so far. */
   readonly log: () => readonly CronLogLine[];
   /** The mails so far, each whole with its headers. */
@@ -47,6 +51,13 @@ export interface PrivateCron {
   /** Ends everything inside, by pid. */
   readonly stop: () => Promise<void>;
 }
+
+interface Span {
+  readonly from: Date;
+  readonly to: Date;
+}
+
+const seconds = (at: Date): number => at.getTime() / 1000;
 
 /** Opens a machine. Needs root and what `needs.ts` lists. @param zone the machine zone inside, an IANA name */
 export async function startPrivateCron(zone = "Etc/UTC"): Promise<PrivateCron> {
@@ -102,10 +113,15 @@ export async function startPrivateCron(zone = "Etc/UTC"): Promise<PrivateCron> {
       const readAt = Math.floor(Date.now() / 1000);
       await waitFor("the daemon's next second", 20_000, () => (Date.now() / 1000 >= readAt + 1 ? true : undefined));
     },
-    async step(from, to, stepped = OWN_CRON) {
+    async step(from, to, stepped = OWN_CRON, asleep) {
       const file = join(directory, `steps-${++steps}.log`);
       // A daemon does not run the minute in which it starts.
-      const clock = [`STEP_FROM=${from.getTime() / 1000 - 60}`, `STEP_TO=${to.getTime() / 1000}`, `STEP_LOG=${file}`];
+      const clock = [
+        `STEP_FROM=${seconds(from) - 60}`,
+        `STEP_TO=${seconds(to)}`,
+        `STEP_LOG=${file}`,
+        ...(asleep === undefined ? [] : [`STEP_ASLEEP=${seconds(asleep.from)}`, `STEP_AWAKE=${seconds(asleep.to)}`]),
+      ];
       const isTraced = stepped.clock === "traced";
       const preload = isTraced ? [] : [`LD_PRELOAD=${library}`];
       const tracer = isTraced ? [await compileTracer(directory)] : [];

@@ -4,6 +4,7 @@
  *   STEP_LOG=FILE              every syslog line goes to FILE, with a UTC stamp of the clock below
  *   STEP_FROM=N STEP_TO=N      (seconds since 1970) the clock stands at FROM; each sleep() of the daemon moves it on, once
  *                              the daemon has no child left; when it reaches TO the daemon ends with code 0
+ *   STEP_ASLEEP=N STEP_AWAKE=N the host is suspended: when the clock reaches ASLEEP, it jumps to AWAKE, once
  *
  * Without STEP_FROM the clock is the machine's. The clock is a plain variable: a forked child has a copy of it, and it
  * stands still as long as a child lives, so that every copy that can be read is right. What cron executes does not
@@ -20,13 +21,18 @@
 #include <unistd.h>
 
 static pid_t stepped; /* the daemon whose sleeps move the clock; 0: no stepped clock */
-static time_t clock_at, clock_end;
+static time_t clock_at, clock_end, asleep, awake;
 
 __attribute__((constructor)) static void begin(void) {
   const char *from = getenv("STEP_FROM"), *to = getenv("STEP_TO");
   if (!from || !to) return;
   clock_at = atoll(from);
   clock_end = atoll(to);
+  const char *down = getenv("STEP_ASLEEP"), *up = getenv("STEP_AWAKE");
+  if (down && up) {
+    asleep = atoll(down);
+    awake = atoll(up);
+  }
   stepped = getpid();
 }
 
@@ -51,6 +57,10 @@ unsigned sleep(unsigned seconds) {
   siginfo_t child;
   if (waitid(P_ALL, 0, &child, WEXITED | WNOWAIT) == 0 || errno == EINTR) return seconds;
   clock_at += seconds;
+  if (awake && clock_at >= asleep) {
+    clock_at = awake;
+    awake = 0;
+  }
   if (clock_at >= clock_end) _exit(0);
   return 0;
 }
