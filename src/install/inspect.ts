@@ -36,7 +36,10 @@ export interface Inspection {
  * whether the programs in its commands exist. Writes nothing. `status`, `validate`, `preview` and `diff` show the
  * result.
  */
-export async function inspectInstalled(installed: InstalledSchedule, host: Host): Promise<Inspection> {
+export async function inspectInstalled(
+  installed: Pick<InstalledSchedule, "storedSchedule" | "host" | "formerHost">,
+  host: Host,
+): Promise<Inspection> {
   const { storedSchedule, host: stored, formerHost } = installed;
   // Another host may start the schedule, unless that host is this one by its old name.
   if (stored === undefined) return { problems: [], starts: () => formerHost === undefined };
@@ -65,7 +68,7 @@ const concerns = ({ entries }: InstallProblem, entry: EntryId): boolean =>
 
 async function inspectScheduler(
   on: string,
-  { storedSchedule: { name, configDir, entries, limits } }: InstalledSchedule,
+  { storedSchedule: { name, configDir, entries, limits } }: Pick<InstalledSchedule, "storedSchedule">,
   { lines, on: others, user }: StoredInstall,
   host: Host,
 ): Promise<readonly InstallProblem[]> {

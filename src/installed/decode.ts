@@ -47,6 +47,7 @@ function decodePolicies(value: unknown, at: string): Policies {
     timeoutMs: optionalNumber(policies["timeoutMs"], `${at}.timeoutMs`),
     runningLongerThanMs: optionalNumber(policies["runningLongerThanMs"], `${at}.runningLongerThanMs`),
     freshWithinMs: optionalNumber(policies["freshWithinMs"], `${at}.freshWithinMs`),
+    catchUpMs: optionalNumber(policies["catchUpMs"], `${at}.catchUpMs`),
     onOverlap: onOverlap === undefined ? undefined : decodeOverlap(onOverlap, `${at}.onOverlap`),
     retries: retries === undefined ? undefined : decodeRetries(retries, `${at}.retries`),
     hooks: hooks === undefined ? undefined : record(hooks, `${at}.hooks`, decodeHook),

@@ -13,6 +13,7 @@ const FEATURES: readonly ((schedule: TendedSchedule) => boolean)[] = [
   ({ metrics }) => metrics !== undefined,
   ({ alerts }) => alerts !== undefined,
   ({ retention }) => retention !== undefined,
+  ({ entries }) => entries.some(({ policies }) => policies?.catchUpMs !== undefined),
 ];
 
 /** Whether a scheduler must tend a schedule, because the schedule uses a feature that works without a run. */

@@ -37,7 +37,12 @@ export interface Refusal {
 
 /** The slot that a start stands for, or the reason why it stands for none. */
 export type SlotDecision =
-  | { readonly kind: "run"; readonly slot: Date }
+  | {
+      readonly kind: "run";
+      readonly slot: Date;
+      /** Names the due times that were missed, as a sentence fragment that follows the pipeline's name. */
+      readonly remark?: string | undefined;
+    }
   | { readonly kind: "skip"; readonly skip: Skip };
 
 /** One start. Every step of a run gets it. */

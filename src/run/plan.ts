@@ -257,7 +257,8 @@ function findOrder(
   return { schedule: stored.name, after: entry.after ?? [], isFollowed };
 }
 
-function entryTimes(
+/** The times of an entry on this host; `undefined` if the entry is not installed on it. */
+export function entryTimes(
   { crons, timezone, since }: Partial<StoredEntry>,
   { machineZone, zones }: Partial<ResolvedHost> = {},
 ): EntryTimes | undefined {

@@ -191,6 +191,7 @@ function toPolicies(
     retries,
     running_longer_than,
     fresh_within,
+    catch_up,
     hooks,
     enabled,
     cron,
@@ -205,6 +206,7 @@ function toPolicies(
     retries: retries && toRetryPolicy(retries),
     runningLongerThanMs: running_longer_than,
     freshWithinMs: cron === undefined ? undefined : fresh_within,
+    catchUpMs: cron === undefined ? undefined : catch_up,
     hooks: hooks && toHooks(hooks),
   };
   return Object.values(policies).some((policy) => policy !== undefined) ? policies : undefined;

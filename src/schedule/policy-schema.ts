@@ -58,6 +58,13 @@ export const policies = {
       "The pipeline must have succeeded within this time, such as 2h. Otherwise `status` marks it as late. In `defaults`, it does not apply to entries without `cron`. Default: no limit.",
     ),
   ),
+  catch_up: z.optional(
+    duration(
+      "After downtime, the newest due time that was missed is run once, if it is not older than this. 1h to 31d. In `defaults`, it does not apply to entries without `cron`. Default: missed due times are not run.",
+      { least: "1h" },
+      ["12h"],
+    ),
+  ),
   hooks: z.optional(hooks),
   on_overlap: z.optional(
     z

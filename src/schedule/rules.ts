@@ -99,7 +99,7 @@ function checkFreeArguments({ node, path }: Entry): readonly Diagnostic[] {
 }
 
 /** Keys that only make sense for an entry with times of its own. */
-const TIMED = ["fresh_within"];
+const TIMED = ["fresh_within", "catch_up"];
 
 function checkTimed({ node, path }: Entry): readonly Diagnostic[] {
   if (node.children.has("cron") || !node.children.has("after")) return [];

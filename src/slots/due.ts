@@ -3,8 +3,14 @@ import type { Times } from "../cron/expression.ts";
 import { startsByClock } from "../cron/occurrences.ts";
 import { MINUTE_MS } from "../time-units.ts";
 
-/** The maximum age of a slot that a start runs. Daemons are up to 5 minutes late, and a machine may be busy. */
+/**
+ * The maximum age of a slot that a start runs, unless the entry catches up on older ones. Daemons are up to 5 minutes
+ * late, and a machine may be busy.
+ */
 const LOOK_BACK_MS = 3_600_000;
+
+/** A start that is later than this catches up on its slot. Until then, it may be the scheduler's own late start. */
+export const CATCH_UP_AFTER_MS = 300_000;
 
 /** The search for a slot begins with the newest span of this length. Each further span is longer by the factor. */
 const FIRST_SPAN_MS = 300_000;
@@ -24,6 +30,8 @@ export interface StartTimes extends DueTimes {
   /** Newest slot that was run or skipped. */
   readonly handled: number | undefined;
   readonly now: number;
+  /** The maximum age of a slot that a start runs, by the policy `catch_up`; `undefined`: an hour. */
+  readonly catchUpMs?: number | undefined;
 }
 
 /** The slot that a scheduled start stands for. */
@@ -34,28 +42,43 @@ export type Due =
   | { readonly kind: "done"; readonly slot: number }
   /** Nobody handled this slot, and it is too old. */
   | { readonly kind: "too-late"; readonly slot: number }
-  /** This slot was due in the last hour, but before the install. */
+  /** This slot was due recently, but before the install. */
   | { readonly kind: "before-install"; readonly slot: number }
   /** Nothing was due. */
   | { readonly kind: "none" };
 
+/** How far a start looks back for its slot. */
+export const lookBackMs = ({ catchUpMs = 0 }: Pick<StartTimes, "catchUpMs">): number =>
+  Math.max(LOOK_BACK_MS, catchUpMs);
+
 /**
- * Finds the slot of a scheduled start: the newest due instant up to now that is not handled, at most `LOOK_BACK_MS` old.
+ * Finds the slot of a scheduled start: the newest due instant up to now that is not handled, at most `lookBackMs` old.
  * The current minute alone is not enough, because cron may be late.
  */
-export function findDue({ crons, clock, since, handled, now }: StartTimes): Due {
-  const recent = newestRun(crons, clock, { after: now - LOOK_BACK_MS - 1, upTo: now });
-  const installedAt = beginningOf(since);
+export function findDue({ crons, clock, since, handled, now, catchUpMs }: StartTimes): Due {
+  const after = newestKnown({ since, handled });
+  const earliest = now - (after === undefined ? LOOK_BACK_MS : lookBackMs({ catchUpMs }));
+  const recent = newestRun(crons, clock, { after: earliest - 1, upTo: now });
   const handledAt = handled ?? Number.NEGATIVE_INFINITY;
   if (recent !== undefined) {
-    if (recent <= installedAt) return { kind: "before-install", slot: recent };
+    if (recent <= beginningOf(since)) return { kind: "before-install", slot: recent };
     return { kind: recent > handledAt ? "due" : "done", slot: recent };
   }
-  // Without a limit, every earlier due time would count as missed.
-  const after = Math.max(installedAt, handledAt);
-  if (after === Number.NEGATIVE_INFINITY) return { kind: "none" };
-  const missed = newestRun(crons, clock, { after, upTo: now - LOOK_BACK_MS - 1 });
+  if (after === undefined) return { kind: "none" };
+  const missed = newestRun(crons, clock, { after, upTo: earliest - 1 });
   return missed === undefined ? { kind: "none" } : { kind: "too-late", slot: missed };
+}
+
+/** The number of due times before a slot that nobody handled. */
+export function countMissed(times: StartTimes, slot: number): number {
+  const after = newestKnown(times);
+  return after === undefined ? 0 : dueBetween(times, { after, upTo: slot - 1 }).length;
+}
+
+/** The last instant before which nothing is missed; `undefined` if every earlier due time would count as missed. */
+function newestKnown({ since, handled }: Pick<StartTimes, "since" | "handled">): number | undefined {
+  const after = Math.max(beginningOf(since), handled ?? Number.NEGATIVE_INFINITY);
+  return after === Number.NEGATIVE_INFINITY ? undefined : after;
 }
 
 /**

@@ -28,6 +28,14 @@ export const TEND_PARTS: readonly TendPart[] = [
     isUsedBy: ({ metrics }) => metrics !== undefined,
   },
   {
+    name: "catch-up",
+    load: async () => (await import("./catch-up.ts")).catchUp,
+    isUsedBy: ({ entries }) => entries.some(({ policies }) => policies?.catchUpMs !== undefined),
+    // It spreads its starts over four minutes, and a start may take long on a busy machine.
+    limitMs: 10 * MINUTE_MS,
+    isLong: true,
+  },
+  {
     name: "lost runs of other hosts",
     load: async () => (await import("./lost-runs.ts")).outlastSilentRuns,
     // A watch takes a lease and a pause between two checks. The lock itself gives up a watch after four leases.

@@ -337,19 +337,18 @@ pipelines:
   expect(schedule?.pipelines.map(({ policies }) => policies?.timeoutMs)).toEqual([6 * 3_600_000, 90_000]);
 });
 
-test("fresh_within of `defaults` applies to entries with times of their own", () => {
+test.each([
+  ["fresh_within", "freshWithinMs"],
+  ["catch_up", "catchUpMs"],
+] as const)("%s of `defaults` applies to entries with times of their own", (key, policy) => {
   const { schedule } = check(`
-defaults: {fresh_within: 2h}
+defaults: {${key}: 2h}
 pipelines:
   - {tap: orders, target: dwh, cron: "0 * * * *"}
-  - {tap: invoices, target: dwh, cron: "0 0 * * *", fresh_within: 25h}
+  - {tap: invoices, target: dwh, cron: "0 0 * * *", ${key}: 25h}
   - {tap: reports, target: dwh, after: {tap: orders, target: dwh}}
 `);
-  expect(schedule?.pipelines.map(({ policies }) => policies?.freshWithinMs)).toEqual([
-    7_200_000,
-    90_000_000,
-    undefined,
-  ]);
+  expect(schedule?.pipelines.map(({ policies }) => policies?.[policy])).toEqual([7_200_000, 90_000_000, undefined]);
 });
 
 test("only `enabled: false` is a policy", () => {

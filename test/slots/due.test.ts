@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { parseCron } from "../../src/cron/expression.ts";
 import { zoneClock } from "../../src/cron/zone-clock.ts";
-import { findDue } from "../../src/slots/due.ts";
+import { countMissed, findDue } from "../../src/slots/due.ts";
 
 const at = (text: string): number => Date.parse(`${text}Z`);
 const CASES: readonly (readonly [string, string, string, string | undefined, string | undefined, string])[] = [
@@ -45,6 +45,36 @@ test.each(CASES)("a start %s", (_, cron, now, since, handled, answer) => {
   });
   const slot = due.kind === "none" ? "" : ` ${new Date(due.slot).toISOString().slice(0, 16)}`;
   expect(due.kind + slot).toBe(answer);
+});
+
+test.each<[title: string, cron: string, now: string, handled: string, catchUpHours: number, due: string]>([
+  ["within catch_up", "0 3 * * *", "2026-11-23T15:00", "2026-11-22T03:00", 12, "due 2026-11-23T03:00"],
+  ["older than catch_up", "0 3 * * *", "2026-11-23T15:00:01", "2026-11-22T03:00", 12, "too-late 2026-11-23T03:00"],
+  ["the newest of several", "0 * * * *", "2026-11-23T09:50", "2026-11-23T05:00", 12, "due 2026-11-23T09:00"],
+  ["an hour old in any case", "0 3 * * *", "2026-11-23T04:00", "2026-11-22T03:00", 0.5, "due 2026-11-23T03:00"],
+  ["handled", "0 3 * * *", "2026-11-23T09:00", "2026-11-23T03:00", 12, "done 2026-11-23T03:00"],
+  ["from before the install", "0 3 * * *", "2026-11-20T15:00", "", 48, "before-install 2026-11-20T03:00"],
+  ["a month old", "0 3 1 * *", "2026-12-01T02:59", "2026-10-01T03:00", 24 * 31, "due 2026-11-01T03:00"],
+])("with catch_up, a missed slot %s", (_, cron, now, handled, catchUpHours, answer) => {
+  const due = findDue({
+    crons: [parseCron(cron)],
+    clock: zoneClock("UTC"),
+    since: at(handled === "" ? "2026-11-20T10:00" : "2026-01-01T00:00"),
+    handled: handled === "" ? undefined : at(handled),
+    now: at(now),
+    catchUpMs: catchUpHours * 3_600_000,
+  });
+  const slot = due.kind === "none" ? "" : ` ${new Date(due.slot).toISOString().slice(0, 16)}`;
+  expect(due.kind + slot).toBe(answer);
+});
+
+test("earlier due times count as missed since the last handled slot, or since the install", () => {
+  const start = { crons: [parseCron("0 * * * *")], clock: zoneClock("UTC"), now: at("2026-11-23T09:10") };
+  const slot = at("2026-11-23T09:00");
+  const since = at("2026-11-23T07:30");
+  expect(countMissed({ ...start, since: undefined, handled: at("2026-11-23T03:00") }, slot)).toBe(5);
+  expect(countMissed({ ...start, since, handled: undefined }, slot)).toBe(1);
+  expect(countMissed({ ...start, since: undefined, handled: undefined }, slot)).toBe(0);
 });
 
 test("several cron expressions are one set of due times", () => {

@@ -2,11 +2,13 @@ import { spawn, spawnSync } from "node:child_process";
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { readStored } from "../../src/installed/store.ts";
 import { tendLockOf } from "../../src/pipeline-id.ts";
 import { installFile, lockDirectory, tendFile } from "../../src/storage/paths.ts";
+import { catchUp } from "../../src/tend/catch-up.ts";
 import { leaveDeadLock } from "../run/dead-run.ts";
-import { sandbox } from "../support/sandbox.ts";
-import { until } from "../support/wait.ts";
+import { anEntry, sandbox } from "../support/sandbox.ts";
+import { poll, until } from "../support/wait.ts";
 
 /** The program as it is installed, on a host of this name. */
 function start({ host, home }: ReturnType<typeof sandbox>, name: string, program = host.program) {
@@ -36,7 +38,37 @@ function twoHosts() {
   return box;
 }
 
+/** A time of day 30 minutes ago, as a cron expression in UTC. */
+function halfAnHourAgo(): string {
+  const at = new Date(Date.now() - 1_800_000);
+  return `${at.getUTCMinutes()} ${at.getUTCHours()} * * *`;
+}
+
 describe.skipIf(!existsSync("dist/tend.cjs"))("the built program", () => {
+  test("is started for a missed slot, in a session of its own", async () => {
+    const box = sandbox('read -r stat </proc/$PPID/stat; echo "$stat" >$HOME/wrapper; exit 0', {
+      now: () => new Date(),
+    });
+    const env = { ...box.host.env, PIPELINEWISE_SCHED_HOST: "testhost" };
+    const policies = { catchUpMs: 12 * 3_600_000 };
+    box.install([
+      anEntry({ crons: [halfAnHourAgo()], since: new Date(Date.now() - 7_200_000).toISOString(), policies }),
+    ]);
+    const stored = await readStored(box.paths, "pipelinewise", box.host);
+    if (stored?.host === undefined) throw new Error("nothing is installed");
+    const context = { host: { ...box.host, env }, paths: box.paths, schedule: stored.storedSchedule, at: new Date() };
+    const log = { info() {}, warn() {}, error() {} };
+    await catchUp({ ...context, install: stored.host, log }, { wait: async () => {} });
+    expect(await poll(box.records, ({ length }) => length > 0)).toMatchObject([
+      { outcome: "succeeded", scheduled: true, detail: expect.stringMatching(/^caught up on the missed due time /) },
+    ]);
+    // The fields after the name of the program: state, parent, process group, session.
+    const [pid, , , group, session] = readFileSync(box.file("wrapper"), "utf8")
+      .replace(/ \(.*\)/, "")
+      .split(" ");
+    expect({ group, session }).toEqual({ group: pid, session: pid });
+  });
+
   test("is quiet with nothing to do, and records the slot", async () => {
     const box = twoHosts();
     expect(await start(box, "testhost").ended).toEqual({ code: 0, output: "" });

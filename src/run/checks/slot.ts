@@ -5,12 +5,22 @@ import { StoreError, UsageError } from "../../errors.ts";
 import type { Host } from "../../host.ts";
 import { recordedClock } from "../../installed/recorded-clock.ts";
 import { type EntryId, entryLabel } from "../../pipeline-id.ts";
-import { type DueTimes, dueInMinute, findDue } from "../../slots/due.ts";
+import {
+  CATCH_UP_AFTER_MS,
+  countMissed,
+  type Due,
+  type DueTimes,
+  dueInMinute,
+  findDue,
+  lookBackMs,
+  type StartTimes,
+} from "../../slots/due.ts";
 import { AHEAD_MS, type LastSlot } from "../../slots/store.ts";
 import { localtimeFingerprint } from "../../system/localtime.ts";
-import { renderDuration } from "../../text/format-time.ts";
+import { renderDuration, renderMinute } from "../../text/format-time.ts";
 import type { RunContext, Skip, SlotDecision } from "../context.ts";
-import type { EntryTimes, SlotPlan } from "../plan.ts";
+import type { EntryStore } from "../pipeline-store.ts";
+import type { EntryTimes, RunPlan, SlotPlan } from "../plan.ts";
 
 /** The slot of a scheduled start. */
 export interface SlotFinding {
@@ -94,12 +104,19 @@ export async function slotStillOpen({
   return alreadyHandledSkip(plan.slot, slot, last);
 }
 
+/** A start whose slot is to be found. */
+interface SlotSearch {
+  readonly plan: Pick<RunPlan, "entry" | "slot" | "policies">;
+  readonly store: Pick<EntryStore, "slots">;
+  readonly host: Host;
+}
+
 /** Finds the slot of a scheduled start, or the reason why it has none; `undefined` by hand. Reads only. */
 export async function findSlot({
-  plan: { entry, slot: plan },
+  plan: { entry, slot: plan, policies },
   store,
   host,
-}: Pick<RunContext, "plan" | "store" | "host">): Promise<SlotFinding | undefined> {
+}: SlotSearch): Promise<SlotFinding | undefined> {
   if (plan === undefined) return undefined;
   const now = host.now();
   const last = await store.slots.findLast();
@@ -112,9 +129,33 @@ export async function findSlot({
     return { decision, zoneMismatch: undefined, isUnexplained: false };
   }
   const zoneMismatch = plan.timezone === undefined || here === plan.machineZone ? undefined : here;
-  const due = findDue({ ...times, handled: last?.slot.getTime(), now: now.getTime() });
+  const { catchUpMs } = policies;
+  const start = { ...times, handled: last?.slot.getTime(), now: now.getTime(), catchUpMs };
+  const due = findDue(start);
   const isUnexplained = due.kind === "none" && !plan.hasCandidateLines && zoneMismatch === undefined;
-  return { decision: decide(due, plan, last, now), zoneMismatch, isUnexplained };
+  const decision =
+    due.kind === "due"
+      ? {
+          kind: "run" as const,
+          slot: new Date(due.slot),
+          remark: catchUpMs === undefined ? undefined : describeMissed(start, due.slot),
+        }
+      : skipping(skipOf(due, plan, start, last));
+  return { decision, zoneMismatch, isUnexplained };
+}
+
+/**
+ * Describes the missed due time that a start of an entry with `catch_up` runs, and the number of earlier ones, as a
+ * sentence fragment that follows the pipeline's name; `undefined` if nothing was missed.
+ */
+function describeMissed(start: StartTimes, slot: number): string | undefined {
+  const isLate = start.now - slot > CATCH_UP_AFTER_MS;
+  const earlier = countMissed(start, slot);
+  const parts = [
+    ...(isLate ? [`caught up on the missed due time ${renderMinute(slot)}`] : []),
+    ...(earlier === 0 ? [] : [`missed ${earlier} earlier due time${earlier === 1 ? "" : "s"}`]),
+  ];
+  return parts.length === 0 ? undefined : parts.join("; ");
 }
 
 const skipping = (skip: Skip): SlotDecision => ({ kind: "skip", skip });
@@ -143,22 +184,28 @@ function decideGiven(
     : { kind: "run", slot };
 }
 
-function decide(due: ReturnType<typeof findDue>, plan: SlotPlan, last: LastSlot | undefined, now: Date): SlotDecision {
+/** The skip of a start that found no slot to run. */
+function skipOf(
+  due: Exclude<Due, { readonly kind: "due" }>,
+  plan: SlotPlan,
+  start: StartTimes,
+  last: LastSlot | undefined,
+): Skip {
   switch (due.kind) {
-    case "due":
-      return { kind: "run", slot: new Date(due.slot) };
     case "done":
-      return skipping(alreadyHandledSkip(plan, new Date(due.slot), last));
+      return alreadyHandledSkip(plan, new Date(due.slot), last);
     case "too-late": {
       const slot = new Date(due.slot);
-      const detail = `was due at ${slot.toISOString()}, and this start is ${renderDuration(now.getTime() - due.slot)} late`;
-      return skipping({ reason: "too-late", detail, slot });
+      const detail = `was due at ${slot.toISOString()}, and this start is ${renderDuration(start.now - due.slot)} late`;
+      return { reason: "too-late", detail, slot };
     }
     case "before-install": {
       const detail = `was due at ${new Date(due.slot).toISOString()}, before it was installed`;
-      return skipping({ reason: "not-due", detail, isQuiet: plan.hasCandidateLines });
+      return { reason: "not-due", detail, isQuiet: plan.hasCandidateLines };
     }
-    case "none":
-      return skipping({ reason: "not-due", detail: "was not due in the last hour", isQuiet: plan.hasCandidateLines });
+    case "none": {
+      const detail = `was not due in the last ${start.catchUpMs === undefined ? "hour" : renderDuration(lookBackMs(start))}`;
+      return { reason: "not-due", detail, isQuiet: plan.hasCandidateLines };
+    }
   }
 }

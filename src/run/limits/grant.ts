@@ -1,7 +1,24 @@
-import type { StartLimit } from "../../policies.ts";
+import type { Limits, StartLimit } from "../../policies.ts";
 
 /** Key of a limit: the same in all schedules, whatever their numbers are. */
 export const limitKey = ({ kind, name }: StartLimit): string => `${kind}/${name}`;
+
+/** An entry that a host starts. */
+interface LimitedStart {
+  readonly target: string;
+  readonly source: string | undefined;
+  readonly host: string;
+}
+
+/** The limits that apply to a start, in the order in which it takes its places. */
+export function limitsOf({ target, source, host }: LimitedStart, all: Limits): readonly StartLimit[] {
+  const known: readonly (readonly [StartLimit["kind"], string, number | undefined])[] = [
+    ["host", host, all.host],
+    ["target", target, all.target[target]],
+    ["source", source ?? "", source === undefined ? undefined : all.source[source]],
+  ];
+  return known.flatMap(([kind, name, places]) => (places === undefined ? [] : [{ kind, name, places }]));
+}
 
 /** A start that waits for its places. */
 export interface Waiting {

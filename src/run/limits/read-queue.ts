@@ -3,6 +3,7 @@ import { lockNamed } from "../../pipeline-id.ts";
 import type { StartLimit } from "../../policies.ts";
 import { limitsDir, type StatePaths } from "../../storage/paths.ts";
 import { ioError } from "../../storage/store-error.ts";
+import type { PlaceClaim } from "./claim.ts";
 import { type LimitState, renderCount } from "./describe.ts";
 import { limitKey } from "./grant.ts";
 import { lockContains, type Owners } from "./owners.ts";
@@ -29,24 +30,50 @@ export async function readQueue(paths: StatePaths): Promise<ReadonlyMap<string, 
   }
 }
 
-async function readAll(paths: StatePaths): Promise<ReadonlyMap<string, QueuedStart>> {
+/**
+ * Whether a start would get its places at once: each of its limits has a free one, and no start waits for a place of any
+ * limit. Changes nothing.
+ */
+export async function hasRoom(paths: StatePaths, limits: readonly StartLimit[]): Promise<boolean> {
+  try {
+    const tickets = openTickets(paths);
+    for (const ticket of await tickets.read()) {
+      const claim = await tickets.readClaim(ticket);
+      // A crash leaves the ticket of a dead start.
+      if (claim !== undefined && (await holdsLock(paths, claim, ticket.token))) return false;
+    }
+    const stateOf = limitReader(paths);
+    for (const limit of limits) if ((await stateOf(limit)).holders.length >= limit.places) return false;
+    return true;
+  } catch (error) {
+    throw errorCode(error) === undefined ? error : ioError("read", limitsDir(paths), error);
+  }
+}
+
+const holdsLock = (paths: StatePaths, { lock, target }: PlaceClaim, token: string): Promise<boolean> =>
+  lockContains(paths, lockNamed(lock, target), token);
+
+/** Reads the state of a limit, each once. */
+function limitReader(paths: StatePaths): (limit: StartLimit) => Promise<LimitState> {
   const places = openPlaces({ paths, owners: UNCHECKED, uid: 0 });
-  const tickets = openTickets(paths);
   const states = new Map<string, LimitState>();
-  const stateOf = async (limit: StartLimit): Promise<LimitState> => {
+  return async (limit) => {
     const key = `${limitKey(limit)} ${limit.places}`;
     const known = states.get(key);
     if (known !== undefined) return known;
     const holders = [];
     for (const { token, claim } of await places.read(limit)) {
-      if (claim === undefined || (await lockContains(paths, lockNamed(claim.lock, claim.target), token))) {
-        holders.push(claim);
-      }
+      if (claim === undefined || (await holdsLock(paths, claim, token))) holders.push(claim);
     }
     const state = { limit, holders };
     states.set(key, state);
     return state;
   };
+}
+
+async function readAll(paths: StatePaths): Promise<ReadonlyMap<string, QueuedStart>> {
+  const tickets = openTickets(paths);
+  const stateOf = limitReader(paths);
   const found = new Map<string, QueuedStart>();
   for (const ticket of await tickets.read()) {
     const claim = await tickets.readClaim(ticket);

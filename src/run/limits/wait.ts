@@ -9,7 +9,7 @@ import type { LockedRun, Skip } from "../context.ts";
 import type { StopCause } from "../outcome.ts";
 import { WAKE_SIGNAL } from "../process/watch-stop-requests.ts";
 import { renderFull } from "./describe.ts";
-import { LOOK_MS, limitKey, pauseAfter } from "./grant.ts";
+import { LOOK_MS, limitKey, limitsOf, pauseAfter } from "./grant.ts";
 import { lockContains } from "./owners.ts";
 import { type Look, openQueue, type Queue, releaseAll } from "./queue.ts";
 
@@ -135,22 +135,13 @@ async function waitForPlaces(
   }
 }
 
-/** The limits that apply to a start, in the order in which it takes its places. */
-function limitsOf({ plan: { entry, source }, host }: LockedRun, all: Limits): readonly StartLimit[] {
-  const known: readonly (readonly [StartLimit["kind"], string, number | undefined])[] = [
-    ["host", host.name, all.host],
-    ["target", entry.target, all.target[entry.target]],
-    ["source", source ?? "", source === undefined ? undefined : all.source[source]],
-  ];
-  return known.flatMap(([kind, name, places]) => (places === undefined ? [] : [{ kind, name, places }]));
-}
-
 /**
  * Takes the places of a start that already holds its lock. The lock keeps later starts of the pipeline out of the
  * queue: they are skipped. While a limit is reached, the start waits in the queue.
  */
 export async function takePlaces(run: LockedRun, all: Limits): Promise<PlacesResult> {
-  const limits = limitsOf(run, all);
+  const { entry, source } = run.plan;
+  const limits = limitsOf({ target: entry.target, source, host: run.host.name }, all);
   if (limits.length === 0) return { kind: "taken", waited: false, release: async () => {} };
   const alarm = openAlarm(run);
   const queue = openQueue(run, limits, alarm.over);

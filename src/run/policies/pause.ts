@@ -11,7 +11,8 @@ export async function notPaused({
   const isDisabled = policies.enabled === false;
   if (scopes.length === 0 && !isDisabled) return undefined;
   const { describePauses, readPauses } = await import("./pauses.ts");
-  const pauses = await readPauses(paths, scopes, host.now());
-  const detail = describePauses(pauses, isDisabled);
+  const now = host.now();
+  const pauses = await readPauses(paths, scopes, { now, slot: policies.catchUpMs === undefined ? undefined : slot });
+  const detail = describePauses(pauses, { isDisabled, now });
   return detail === "" ? undefined : { reason: "paused", detail, slot };
 }

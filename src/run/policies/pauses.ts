@@ -41,6 +41,9 @@ export function renderPause({ by, reason, since, until }: Pause): string {
 /** Whether a pause is in force. */
 const isActive = ({ until }: Pause, now: Date): boolean => until === undefined || until > now;
 
+/** Whether a pause was in force at an earlier time. */
+const wasActive = (pause: Pause, at: Date): boolean => pause.since <= at && isActive(pause, at);
+
 /** The pause as it is stored. */
 export const encodePause = ({ by, reason, since, until }: Pause): string =>
   `${JSON.stringify({ by, reason, since: since.toISOString(), until: until?.toISOString() })}\n`;
@@ -82,14 +85,20 @@ async function readPause(paths: StatePaths, scope: PipelineScope): Promise<Scope
   });
 }
 
-/** The pauses in force of these scopes. */
+/**
+ * The pauses of these scopes that are in force.
+ *
+ * @param slot the due time of a start that catches up: a pause counts too if it was in force at that time
+ */
 export async function readPauses(
   paths: StatePaths,
   scopes: readonly PipelineScope[],
-  now: Date,
+  { now, slot }: { readonly now: Date; readonly slot?: Date | undefined },
 ): Promise<readonly ScopedPause[]> {
   const pauses = await Promise.all(scopes.map((scope) => readPause(paths, scope)));
-  return pauses.filter((pause) => pause !== undefined).filter((pause) => isActive(pause, now));
+  return pauses
+    .filter((pause) => pause !== undefined)
+    .filter((pause) => isActive(pause, now) || (slot !== undefined && wasActive(pause, slot)));
 }
 
 const DISABLED =
@@ -98,12 +107,17 @@ const DISABLED =
 /**
  * Describes why a pipeline is paused, as a sentence fragment that follows its name; empty if it is not paused.
  *
- * @param isDisabled whether the schedule file pauses the entry
+ * @param options.isDisabled whether the schedule file pauses the entry
  */
-export function describePauses(pauses: readonly ScopedPause[], isDisabled: boolean): string {
+export function describePauses(
+  pauses: readonly ScopedPause[],
+  { isDisabled, now }: { readonly isDisabled: boolean; readonly now: Date },
+): string {
   const reasons = pauses.map((pause) => {
     const others = pause.scope.tap === undefined ? ` with ${scopeLabel(pause.scope)}` : "";
-    return `is paused${others} ${renderPause(pause)}; to resume: ${resumeCommand(pause.scope)}`;
+    return isActive(pause, now)
+      ? `is paused${others} ${renderPause(pause)}; to resume: ${resumeCommand(pause.scope)}`
+      : `was paused${others} ${renderPause(pause)} when it was due`;
   });
   return [...reasons, ...(isDisabled ? [DISABLED] : [])].join("; it ");
 }

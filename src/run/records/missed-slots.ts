@@ -18,7 +18,7 @@ async function recordSkippedSlots(run: RunContext, { after, upTo, detail }: Miss
   const times = await dueTimes(plan.slot, plan.entry, host, await machineZoneNow(plan.slot, host));
   const now = host.now();
   for (const at of dueBetween(times, { after, upTo })) {
-    const missed = { id: newRunId(now), startedAt: now, slot: new Date(at) };
+    const missed = { id: newRunId(now), startedAt: now, slot: new Date(at), decision: undefined };
     const end = { outcome: "skipped", reason: "overlap", detail, exitCode: plan.output.skipExitCode } as const;
     await store.record(recordOf({ ...run, ...missed }, end));
     await store.slots.recordSkipped({ slot: missed.slot, run: missed.id });

@@ -3,10 +3,18 @@ import type { RunContext } from "../context.ts";
 
 /** The record of a start that ends now. */
 export function recordOf(
-  { plan, host, id, startedAt, slot }: Pick<RunContext, "plan" | "host" | "id" | "startedAt" | "slot">,
+  {
+    plan,
+    host,
+    id,
+    startedAt,
+    slot,
+    decision,
+  }: Pick<RunContext, "plan" | "host" | "id" | "startedAt" | "slot" | "decision">,
   end: Pick<RunRecord, "outcome" | "reason" | "detail" | "exitCode" | "log" | "attempts">,
 ): RunRecord {
   const { tap, target, command, id: entry } = plan.entry;
+  const remark = decision?.kind === "run" ? decision.remark : undefined;
   return {
     id,
     tap,
@@ -14,6 +22,7 @@ export function recordOf(
     command,
     entry,
     ...end,
+    detail: remark === undefined || end.detail === undefined ? (end.detail ?? remark) : `${end.detail}; ${remark}`,
     host: host.name,
     slot: slot?.toISOString(),
     scheduled: plan.output.scheduled,

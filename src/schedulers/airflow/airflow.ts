@@ -6,6 +6,7 @@ import { entryPath } from "../../pipeline-id.ts";
 import type { Diagnostic } from "../../schedule/diagnostic.ts";
 import { hasTimes } from "../../schedule/schedule.ts";
 import { findFile } from "../../system/find-file.ts";
+import { catchUpWarning } from "../catch-up-warning.ts";
 import type { TakeOver } from "../owner-mark.ts";
 import {
   allOrNothing,
@@ -32,8 +33,10 @@ export const airflow: Scheduler = {
   needsConfigDir: true,
   hasWorkers: true,
   horizon: decadesFrom,
-  check: ({ schedule }) =>
-    schedule.pipelines.flatMap((pipeline, index) => idDoubts(dagId(schedule.name, pipeline), index)),
+  check: ({ schedule }) => [
+    ...schedule.pipelines.flatMap((pipeline, index) => idDoubts(dagId(schedule.name, pipeline), index)),
+    ...catchUpWarning(schedule, "Airflow", CATCHES_UP_ITSELF),
+  ],
   candidates: ({ schedule, machineZone, horizon }) =>
     schedule.pipelines
       .filter(
@@ -49,6 +52,9 @@ export const airflow: Scheduler = {
   prepareUninstall,
   inspect,
 };
+
+const CATCHES_UP_ITSELF =
+  "Remove the key if this schedule runs only there: after downtime, Airflow itself runs the newest missed time, however old it is.";
 
 function idDoubts(id: string, index: number): readonly Diagnostic[] {
   const fault = dagIdFault(id);

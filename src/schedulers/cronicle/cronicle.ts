@@ -3,6 +3,7 @@ import { StoreError } from "../../errors.ts";
 import type { Host } from "../../host.ts";
 import { entryPath } from "../../pipeline-id.ts";
 import { type CronicleSettings, hasTimes } from "../../schedule/schedule.ts";
+import { catchUpWarning } from "../catch-up-warning.ts";
 import type { Mark, TakeOver } from "../owner-mark.ts";
 import {
   configDirOf,
@@ -41,8 +42,12 @@ export const cronicle: Scheduler = {
   needsConfigDir: true,
   hasWorkers: true,
   horizon: decadesFrom,
-  check: ({ schedule }) =>
-    schedule.cronicle === undefined ? [{ severity: "error", path: [], message: NO_SETTINGS, hint: SETTINGS_HINT }] : [],
+  check: ({ schedule }) => [
+    ...(schedule.cronicle === undefined
+      ? [{ severity: "error" as const, path: [], message: NO_SETTINGS, hint: SETTINGS_HINT }]
+      : []),
+    ...catchUpWarning(schedule, "Cronicle", USE_RUN_ALL),
+  ],
   candidates: (job) =>
     job.schedule.pipelines
       .filter((pipeline) => mayFireEarly({ ...pipeline, zone: pipeline.timezone ?? job.machineZone }, job.horizon))
@@ -54,6 +59,8 @@ export const cronicle: Scheduler = {
   inspect,
 };
 
+const USE_RUN_ALL =
+  "In Cronicle, set *Run All Mode* of an event to run what it missed. Remove the key if this schedule runs only there.";
 const NO_SETTINGS = "the schedule has no `cronicle` settings";
 const SETTINGS_HINT = `Add \`cronicle: {url: http://HOST:3012, key: "\${file:PATH}", target: HOST}\`, where PATH is a file of mode 0600 that contains an API key.`;
 
