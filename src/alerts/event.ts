@@ -1,12 +1,14 @@
-import type { AlertKind } from "../alert-rules.ts";
+import { ALERT_KINDS, type AlertKind } from "../alert-rules.ts";
 import { errorCode } from "../errors.ts";
 import { newRunId } from "../history/record.ts";
+import { instant, list, object, oneOf, optional, optionalNumber, string } from "../installed/decode-values.ts";
 import { type EntryId, entryPath } from "../pipeline-id.ts";
 import { ensureDirectory } from "../storage/directory.ts";
 import { readStateFile, removeStateFile, writeStateFile } from "../storage/file.ts";
 import { readdir } from "../storage/fs.ts";
 import type { StatePaths } from "../storage/paths.ts";
 import { ioError } from "../storage/store-error.ts";
+import { decodeEntry, decodeText, optionalInstant } from "./decode.ts";
 import { alertEventsDir, alertStateFile } from "./places.ts";
 
 /** A run of an event. Instants are ISO 8601 UTC. */
@@ -80,16 +82,32 @@ export async function writeEvent({ paths, schedule }: AlertPlace, event: AlertEv
   await writeStateFile(`${directory}/${event.id}.json`, `${JSON.stringify(event)}\n`);
 }
 
-function parseEvent(text: string | undefined): AlertEvent | undefined {
-  try {
-    const value: Partial<AlertEvent> | null = text === undefined ? null : JSON.parse(text);
-    const isWhole = value?.entry !== undefined && value.id !== undefined && value.kind !== undefined;
-    // The fields were written by this program; a garbled file fails one of the checks or does not parse.
-    return isWhole && Array.isArray(value.lastLines) ? (value as AlertEvent) : undefined;
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
+function decodeRun(value: unknown, at: string): EventRun {
+  const { id, host, startedAt, endedAt, exitCode, log } = object(value, at);
+  return {
+    id: string(id, `${at}.id`),
+    host: string(host, `${at}.host`),
+    startedAt: instant(startedAt, `${at}.startedAt`),
+    endedAt: optionalInstant(endedAt, `${at}.endedAt`),
+    exitCode: optionalNumber(exitCode, `${at}.exitCode`),
+    log: optional(log, `${at}.log`),
+  };
+}
+
+/** Decodes an event. */
+export function decodeEvent(value: unknown, at = "event"): AlertEvent {
+  const { id, kind, entry, at: time, since, skips, run, detail, lastLines } = object(value, at);
+  return {
+    id: string(id, `${at}.id`),
+    kind: oneOf(kind, `${at}.kind`, [...ALERT_KINDS.filter((one) => one !== "recovered"), "fresh"]),
+    entry: decodeEntry(entry, `${at}.entry`),
+    at: instant(time, `${at}.at`),
+    since: optionalInstant(since, `${at}.since`),
+    skips: optionalNumber(skips, `${at}.skips`),
+    run: run === undefined ? undefined : decodeRun(run, `${at}.run`),
+    detail: optional(detail, `${at}.detail`),
+    lastLines: list(lastLines, `${at}.lastLines`, string),
+  };
 }
 
 /** Reads the events, in the order in which they happened. Removes a file that a power failure garbled. */
@@ -99,7 +117,7 @@ export async function readEvents({ paths, schedule }: AlertPlace): Promise<reado
   for (const name of await listNames(directory)) {
     const path = `${directory}/${name}`;
     const text = await readStateFile(path);
-    const event = parseEvent(text);
+    const event = text === undefined ? undefined : decodeText(text, decodeEvent);
     if (event !== undefined) events.push({ path, event });
     else if (text !== undefined) await removeStateFile(path);
   }

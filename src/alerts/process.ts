@@ -12,7 +12,7 @@ import { type EntryId, entryPath } from "../pipeline-id.ts";
 import type { AlertEvent } from "./event.ts";
 
 /** The states of an entry in which something is wrong. Each has at most one incident. */
-const STATE_OF = {
+export const STATE_OF = {
   failed: "outcome",
   "timed-out": "outcome",
   lost: "outcome",
@@ -23,7 +23,7 @@ const STATE_OF = {
 type StateName = (typeof STATE_OF)[IncidentKind];
 
 /** A state of an entry in which something is wrong. Instants are ISO 8601 UTC. */
-interface Incident {
+export interface Incident {
   readonly kind: IncidentKind;
   readonly entry: EntryId;
   /** When it began. */
@@ -34,7 +34,8 @@ interface Incident {
   readonly sentAt: Readonly<Record<string, string>>;
 }
 
-type EntryIncidents = Readonly<Partial<Record<StateName, Incident>>>;
+/** The incidents of an entry, by state. */
+export type EntryIncidents = Readonly<Partial<Record<StateName, Incident>>>;
 
 /** Open incidents, by `entryPath`. */
 export type Incidents = Readonly<Record<string, EntryIncidents>>;

@@ -24,7 +24,7 @@ export interface RenderedAlert {
   readonly command: string;
   /** Id of the entry. */
   readonly entry: string | null;
-  /** Start of the first run that did not succeed; the start of the run for `started` and `succeeded`. */
+  /** When the state began: for a failure, the start of the first run that did not succeed. */
   readonly since: string;
   readonly reminder: boolean;
   /** `null` if the alert is not about one run. */

@@ -1,10 +1,13 @@
 import { dirname } from "node:path";
+import { INCIDENT_KINDS } from "../alert-rules.ts";
+import { instant, number, object, oneOf, record, string } from "../installed/decode-values.ts";
 import { ensureDirectory } from "../storage/directory.ts";
 import { readStateFile, writeStateFile } from "../storage/file.ts";
 import { renderInstant } from "../text/format-time.ts";
-import type { AlertPlace } from "./event.ts";
+import { decodeEntry, decodeText } from "./decode.ts";
+import { type AlertPlace, decodeEvent } from "./event.ts";
 import { alertStateFile } from "./places.ts";
-import type { Incidents } from "./process.ts";
+import { type EntryIncidents, type Incident, type Incidents, STATE_OF } from "./process.ts";
 
 /** A receiver that does not accept messages. */
 export interface ReceiverFault {
@@ -24,17 +27,40 @@ export interface AlertState {
 
 const EMPTY: AlertState = { incidents: {}, faults: {}, dropped: 0 };
 
+function decodeIncident(value: unknown, at: string): Incident {
+  const { kind, entry, since, last, sentAt } = object(value, at);
+  return {
+    kind: oneOf(kind, `${at}.kind`, INCIDENT_KINDS),
+    entry: decodeEntry(entry, `${at}.entry`),
+    since: instant(since, `${at}.since`),
+    last: decodeEvent(last, `${at}.last`),
+    sentAt: record(sentAt, `${at}.sentAt`, instant),
+  };
+}
+
+const decodeIncidents = (value: unknown, at: string): EntryIncidents =>
+  Object.fromEntries(
+    Object.values(record(value, at, decodeIncident)).map((incident) => [STATE_OF[incident.kind], incident]),
+  );
+
+function decodeFault(value: unknown, at: string): ReceiverFault {
+  const { reason, since } = object(value, at);
+  return { reason: string(reason, `${at}.reason`), since: instant(since, `${at}.since`) };
+}
+
+function decodeState(value: unknown): AlertState {
+  const { incidents, faults, dropped } = object(value, "state");
+  return {
+    incidents: record(incidents, "incidents", decodeIncidents),
+    faults: record(faults, "faults", decodeFault),
+    dropped: number(dropped, "dropped"),
+  };
+}
+
 /** Reads the state. A garbled file is an empty state: an alert that is sent twice is better than none. */
 export async function readAlertState({ paths, schedule }: AlertPlace): Promise<AlertState> {
   const text = await readStateFile(alertStateFile(paths, schedule));
-  if (text === undefined) return EMPTY;
-  try {
-    // This program wrote the file; a garbled one does not parse.
-    return { ...EMPTY, ...(JSON.parse(text) as Partial<AlertState>) };
-  } catch (error) {
-    if (error instanceof SyntaxError) return EMPTY;
-    throw error;
-  }
+  return (text === undefined ? undefined : decodeText(text, decodeState)) ?? EMPTY;
 }
 
 /** Writes the state. Only the alert lock's holder may call this. */

@@ -15,7 +15,8 @@ function decoded<T>(schedule: string, decode: () => T): T {
   }
 }
 
-function decodeReceiver(value: unknown, at: string): Receiver {
+/** Decodes a receiver. */
+export function decodeReceiver(value: unknown, at: string): Receiver {
   const fields = object(value, at);
   const kind = oneOf(fields["kind"], `${at}.kind`, RECEIVER_KINDS);
   if (kind !== "email") return { kind, url: string(fields["url"], `${at}.url`) };

@@ -1,6 +1,6 @@
 import { isWanted } from "../alert-rules.ts";
 import { type AlertEvent, eventId, readEvents, writeEvent } from "../alerts/event.ts";
-import type { Incidents } from "../alerts/process.ts";
+import type { EntryIncidents } from "../alerts/process.ts";
 import { readAlertState } from "../alerts/state.ts";
 import { isOverdue, readPipelineState, runsEntry } from "../control/lock-state.ts";
 import { isDisabled, pausesOf } from "../control/next-due.ts";
@@ -15,9 +15,6 @@ import { openPipelineStore } from "../run/pipeline-store.ts";
 import { listPauses } from "../run/policies/pauses.ts";
 import { renderDuration, renderInstant } from "../text/format-time.ts";
 import type { TendContext } from "./part.ts";
-
-/** The incidents of an entry that are known. */
-type Known = Incidents[string];
 
 const idOf = ({ tap, target, command, id }: StoredEntry): EntryId => ({ tap, target, command, id });
 
@@ -36,7 +33,7 @@ async function hasSuccessEvent({ paths, schedule }: TendContext, entry: EntryId)
 async function findLateness(
   context: TendContext,
   stored: StoredEntry,
-  { late }: Known,
+  { late }: EntryIncidents,
 ): Promise<AlertEvent | undefined> {
   const { paths, host, install } = context;
   const { freshWithinMs } = stored.policies ?? {};
@@ -66,7 +63,7 @@ async function findLateness(
 async function findOverdue(
   { paths, host }: TendContext,
   stored: StoredEntry,
-  { overdue }: Known,
+  { overdue }: EntryIncidents,
 ): Promise<AlertEvent | undefined> {
   const { policies } = stored;
   const limitMs = policies?.runningLongerThanMs;

@@ -13,7 +13,9 @@ const INTENDED: readonly SkipReason[] = ["paused", "disabled"];
 
 /** The numbers of skipped starts that alert rules name. The rules are not decoded here, which would cost each skip. */
 const numbersIn = ({ alerts }: AlertPlan): readonly number[] =>
-  Array.isArray(alerts) ? alerts.flatMap(({ skips }: Partial<AlertRule>) => skips ?? []) : [];
+  Array.isArray(alerts)
+    ? alerts.flatMap((rule: Partial<AlertRule> | null) => (typeof rule?.skips === "number" ? rule.skips : []))
+    : [];
 
 /** The slots of the row that ends with a slot; `undefined` if nothing is to be counted. */
 async function findRow(file: string, slot: string, numbers: readonly number[]): Promise<readonly string[] | undefined> {
