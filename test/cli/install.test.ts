@@ -635,6 +635,45 @@ describe("install --restore", () => {
     expect((await machine.run("validate")).err).not.toContain("differs");
   });
 
+  test.each([
+    {
+      what: "a stored schedule",
+      path: /^schedules\/pipelinewise\.json$/,
+      hint: "Run `install` with the schedule file, which replaces this file. Then restore the backup.",
+    },
+    {
+      what: "a stored install",
+      path: /^schedules\/pipelinewise\..+\.json$/,
+      hint: "Run `install` with the schedule file, which replaces this file. Then restore the backup.",
+    },
+    {
+      what: "a stored schedule in the backup",
+      path: /^backups\/.*\.pipelinewise\.json$/,
+      hint: "Choose another backup, or run `install` with the schedule file.",
+    },
+    {
+      what: "a crontab in the backup",
+      path: /^backups\/.*000Z\.crontab$/,
+      hint: "Choose another backup, or run `install` with the schedule file.",
+    },
+  ])("changes nothing if $what is too large to be read, and says what to do", async ({ path, hint }) => {
+    const machine = fakeMachine();
+    await machine.run("install");
+    machine.put("schedule.yml", 'pipelines: [{tap: orders, target: redshift, cron: "7 * * * *"}]\n');
+    await machine.run("install");
+    const root = join(machine.configDir, ".sched");
+    const large = machine.stored().findLast((one) => path.test(one)) ?? "";
+    truncateSync(join(root, large), 2 ** 30);
+    const files = () => machine.stored().map((one) => [one, statSync(join(root, one)).mtimeMs]);
+    const before = [machine.crontab.text(), files()];
+    expect(await machine.run("install", "--restore", "--yes")).toEqual({
+      code: 74,
+      out: "",
+      err: `pipelinewise-sched: ~/.pipelinewise/.sched/${large} is larger than 16 MiB, so it is not read\n  ${hint}\n`,
+    });
+    expect([machine.crontab.text(), files()]).toEqual(before);
+  });
+
   test("keeps the stored schedule if the crontab cannot be restored", async () => {
     const machine = fakeMachine({ crontab: "a\n" });
     await machine.run("install");

@@ -90,6 +90,25 @@ async function readUnlessTooLarge(path: string): Promise<string | undefined> {
   }
 }
 
+/** Hint about a backup that cannot be used. */
+export const OTHER_BACKUP = "Choose another backup, or run `install` with the schedule file.";
+
+/** Reads a file for a restore. @param hint what to do if it is too large to be read */
+async function readOr(hint: string, read: Promise<string | undefined>): Promise<string | undefined> {
+  try {
+    return await read;
+  } catch (error) {
+    throw error instanceof TooLargeError ? new StoreError(error.message, { hint, cause: error }) : error;
+  }
+}
+
+/** Reads a stored file that a restore replaces; `undefined` if it does not exist. */
+export const readReplaced = (path: string): Promise<string | undefined> =>
+  readOr(
+    "Run `install` with the schedule file, which replaces this file. Then restore the backup.",
+    readStateFile(path),
+  );
+
 /** Reads the stored files of schedules as they are now. */
 export async function readStoredTexts(place: BackupLocation, names: readonly string[]): Promise<StoredCopies> {
   if ((await findStateDirectory(place.paths.configDir, place.uid)) === undefined) return new Map();
@@ -98,7 +117,8 @@ export async function readStoredTexts(place: BackupLocation, names: readonly str
 
 /** Reads the stored files that a backup contains. @param backup path of its crontab */
 export function readCopies(place: BackupLocation, backup: string, names: readonly string[]): Promise<StoredCopies> {
-  const read = (path: string): Promise<string | undefined> => readTrustedFile(path, trusted(place));
+  const read = (path: string): Promise<string | undefined> =>
+    readOr(OTHER_BACKUP, readTrustedFile(path, trusted(place)));
   return readAll(names, (name) => readTexts(copyPaths(place, backup, name), read));
 }
 
@@ -170,7 +190,9 @@ export async function readBackup(
       hint: `Choose one in ${directory}; the newest is ${newest}. To use a crontab of another host or user, check it and install it by hand: \`crontab FILE\`.`,
     });
   }
-  const text = NAME.test(basename(path)) ? await readTrustedFile(path, trusted(place), "latin1") : undefined;
+  const text = NAME.test(basename(path))
+    ? await readOr(OTHER_BACKUP, readTrustedFile(path, trusted(place), "latin1"))
+    : undefined;
   if (text === undefined) {
     throw new StoreError(`there is no backup ${basename(path)} in ${directory}`, {
       hint: `Available backups: ${names.join(", ")}`,

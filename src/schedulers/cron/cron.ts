@@ -7,7 +7,6 @@ import type { FileChange } from "../../installed/transaction.ts";
 import { horizonFrom } from "../../installed/zones.ts";
 import { entryPath } from "../../pipeline-id.ts";
 import type { Diagnostic } from "../../schedule/diagnostic.ts";
-import { readStateFile } from "../../storage/file.ts";
 import { statePaths } from "../../storage/paths.ts";
 import { holdSignals } from "../../system/hold-signals.ts";
 import { renderDiff } from "../../text/diff.ts";
@@ -24,7 +23,16 @@ import {
   type SchedulerInstall,
   type SchedulerPlan,
 } from "../scheduler.ts";
-import { type BackupLocation, readBackup, readCopies, readStoredTexts, storedPaths, writeBackup } from "./backups.ts";
+import {
+  type BackupLocation,
+  OTHER_BACKUP,
+  readBackup,
+  readCopies,
+  readReplaced,
+  readStoredTexts,
+  storedPaths,
+  writeBackup,
+} from "./backups.ts";
 import { assertNoMessage, type Block, findBlocks, fromCrontabText, removeBlock } from "./block.ts";
 import { crontabProgram, LOOK_LIMITS, NoCrontabProgramError } from "./call-crontab.ts";
 import { assertCompatible, type CrontabDraft, compatibilityWarnings } from "./compatibility.ts";
@@ -220,8 +228,8 @@ async function prepareRestore(wanted: string | undefined, configDir: string, hos
     const now = current.get(name);
     const then = restored(copy, now, { name, host: host.name, at: host.now() });
     const paths = storedPaths(location, name);
-    files.push({ path: paths.schedule, before: await readStateFile(paths.schedule), after: then.schedule });
-    files.push({ path: paths.install, before: await readStateFile(paths.install), after: then.install });
+    files.push({ path: paths.schedule, before: await readReplaced(paths.schedule), after: then.schedule });
+    files.push({ path: paths.install, before: await readReplaced(paths.install), after: then.install });
   }
   return {
     path,
@@ -237,7 +245,7 @@ function restored(copy: StoredTexts, current: StoredTexts | undefined, context: 
     return restoreTexts(copy, current, context);
   } catch (error) {
     throw new StoreError(`the backup's stored schedule of ${context.name} is damaged: ${errorMessage(error)}`, {
-      hint: "Choose another backup, or run `install` with the schedule file.",
+      hint: OTHER_BACKUP,
     });
   }
 }
