@@ -1,4 +1,5 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
 import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -10,7 +11,7 @@ import { openPipelineStore } from "../../src/run/pipeline-store.ts";
 import { pipelineStateFile, type StatePaths, stateCopiesDir } from "../../src/storage/paths.ts";
 import { relayWakeSignal, testHost } from "../support/host.ts";
 import { PAIR_WORDS, sandbox } from "../support/sandbox.ts";
-import { until, untilFile } from "../support/wait.ts";
+import { poll, until, untilFile } from "../support/wait.ts";
 
 const STATE = '{"bookmarks": {}}';
 
@@ -125,6 +126,36 @@ describe("import", () => {
       const found = tokens.map(({ token }) => findPipelineProcesses(token, lock.kernelLockFile));
       expect((await Promise.all(found)).flat()).not.toEqual([]);
     }
+  });
+
+  test("status shows the PipelineWise of an import that was killed, until it has ended", async () => {
+    const { host, words, home, install, file } = project(
+      `[ "$1" = status ] && exit 1; touch "$HOME/began"; ${waitFor("go")}`,
+    );
+    install();
+    const importing = spawn(process.execPath, [host.program, ...words], {
+      env: { ...host.env, PIPELINEWISE_SCHED_HOST: host.name },
+      cwd: home,
+      stdio: "ignore",
+    });
+    onTestFinished(() => writeFileSync(file("go"), ""));
+    await untilFile(file("began"));
+    importing.kill("SIGKILL");
+    await once(importing, "exit");
+    const status = async () => {
+      const [json, table] = [testHost({ env: host.env }), testHost({ env: host.env })];
+      expect([await main(["status", "--json"], json), await main(["status"], table)]).toEqual([0, 0]);
+      const [{ running, lockedBy, lastRun }] = JSON.parse(json.out()).pipelines;
+      return { running, lockedBy, lastRun, table: table.out() };
+    };
+    const lockedBy = { command: "import_config", host: "testhost", pid: importing.pid };
+    const shown = await status();
+    expect(shown).toMatchObject({ running: null, lockedBy, lastRun: null });
+    expect(shown.table).toContain("locked by import_config");
+    writeFileSync(file("go"), "");
+    const after = await poll(status, (one) => one.lockedBy === null);
+    expect(after).toMatchObject({ running: null, lastRun: null });
+    expect(after.table).not.toContain("locked by");
   });
 
   test("a program whose interpreter is missing is named, with exit code 127", async () => {

@@ -8,6 +8,7 @@ import type { StoredEntry } from "../../../src/installed/schedule.ts";
 import type { Limits, Policies } from "../../../src/policies.ts";
 import { limitsDir, pipelineStateFile } from "../../../src/storage/paths.ts";
 import { HOUR_MS, MINUTE_MS } from "../../../src/time-units.ts";
+import { relayWakeSignal } from "../../support/host.ts";
 import { hasWaiter, PAIR_WORDS, type sandbox } from "../../support/sandbox.ts";
 import { until, untilFile } from "../../support/wait.ts";
 
@@ -17,7 +18,7 @@ import { until, untilFile } from "../../support/wait.ts";
  */
 
 export const NOW = new Date("2026-11-23T12:00:00Z");
-const PAIR = { tap: "microserv_1", target: "redshift" };
+export const PAIR = { tap: "microserv_1", target: "redshift" };
 export const LABEL = "microserv_1 → redshift";
 
 /** The ways to start a run. `skip` is the exit code of a skip. */
@@ -75,6 +76,12 @@ export interface Row {
   readonly script?: string;
   readonly entry?: Partial<StoredEntry>;
   readonly limits?: Partial<Limits>;
+  /** More arguments of a scheduled start. */
+  readonly scheduledWords?: readonly string[];
+  /** The start is one of microserv_2, whose end starts the entry. */
+  readonly isTriggered?: true;
+  /** PipelineWise runs in a container, for which a script stands in. */
+  readonly inContainer?: true;
   /** Before the start. @returns a function to call after it */
   readonly before?: (box: Box) => Promise<unknown>;
   /** While the pipeline is running, which it shows by the file "started". */
@@ -88,35 +95,38 @@ export interface Row {
   readonly byHand?: Ending;
 }
 
-const SUCCESS: Ending = { outcome: "succeeded", exitCode: 0 };
-const failure = (exitCode: number, more: Partial<Ending> = {}): Ending => ({
+export const SUCCESS: Ending = { outcome: "succeeded", exitCode: 0 };
+export const failure = (exitCode: number, more: Partial<Ending> = {}): Ending => ({
   ...{ outcome: "failed", exitCode, says: `failed with exit code ${exitCode}`, isRepeated: true },
   ...more,
 });
-const skip = (reason: RunRecord["reason"], says: string, more: Partial<Ending> = {}): Ending => ({
+export const skip = (reason: RunRecord["reason"], says: string, more: Partial<Ending> = {}): Ending => ({
   ...{ outcome: "skipped", reason, says },
   ...more,
 });
 const passedOnAs1 = { callerCode: { "by cron": 1, "by Airflow": 1 } };
 const HANGS = "touch $HOME/started; exec sleep 600";
 const message = (text: string): string => `echo "log_level=ERROR message=${text}"; exit 1`;
-const put = (path: string, text: string): void => {
+export const put = (path: string, text: string): void => {
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, text);
 };
-const OTHER_TAP = ["--tap", "microserv_2", "--target", "redshift"];
+export const OTHER_TAP = ["--tap", "microserv_2", "--target", "redshift"];
 const HIDDEN = { write: () => true };
 /** Another start, of the same pipeline unless the arguments name another one. */
-const startOther = (
+export const startOther = (
   { host }: Box,
   words: readonly string[],
   { now = NOW, output = HIDDEN }: { readonly now?: Date; readonly output?: Box["host"]["stdout"] } = {},
-): Promise<number> =>
-  runMain(words, { ...host, now: () => now, signals: new EventEmitter(), stdout: output, stderr: output });
+): Promise<number> => {
+  const signals = new EventEmitter();
+  relayWakeSignal({ signals });
+  return runMain(words, { ...host, now: () => now, signals, stdout: output, stderr: output });
+};
 
-const UNTIL_FINISHED = "touch $HOME/started; while [ ! -e $HOME/finish ]; do sleep 0.05; done";
+export const UNTIL_FINISHED = "touch $HOME/started; while [ ! -e $HOME/finish ]; do sleep 0.05; done";
 /** Starts a run by hand, a minute earlier. @returns a function that lets it end */
-async function startLongRun(box: Box, words: readonly string[] = PAIR_WORDS): Promise<() => Promise<unknown>> {
+export async function startLongRun(box: Box, words: readonly string[] = PAIR_WORDS): Promise<() => Promise<unknown>> {
   let shown = "";
   const output = {
     write: (text: string | Uint8Array) => {
