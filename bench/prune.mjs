@@ -62,11 +62,56 @@ function fillHistory(configDir) {
   }
 }
 
+/** Files that killed runs have left in PipelineWise's tmp directory. */
+function fillTemporary(configDir) {
+  const old = new Date(Date.now() - 2 * DAY_MS);
+  mkdirSync(join(configDir, "tmp"));
+  for (let index = 0; index < logs; index++) {
+    const path = join(configDir, "tmp", `target_config_${index}.json`);
+    writeFileSync(path, "{}");
+    utimesSync(path, old, old);
+  }
+}
+
+/** Logs of PipelineWise, and an installed schedule that removes them. */
+function fillPipelineWiseLogs(configDir) {
+  const old = new Date(Date.now() - 200 * DAY_MS);
+  const place = join(configDir, "dwh", "orders", "log");
+  mkdirSync(place, { recursive: true });
+  for (let index = 0; index < logs; index++) {
+    const at = new Date(old.getTime() - index * 60_000)
+      .toISOString()
+      .replace(/[-:]|\.\d+Z/g, "")
+      .replace("T", "_");
+    const path = join(place, `dwh-orders-${at}.singer.log.success`);
+    writeFileSync(path, "");
+    utimesSync(path, old, old);
+  }
+  const file = join(configDir, "schedule.yml");
+  const schedule = {
+    pipelinewise: { command: "true", config_dir: configDir },
+    retention: { pipelinewise_logs: "30d" },
+    pipelines: [{ tap: "orders", target: "dwh", cron: "@daily" }],
+  };
+  writeFileSync(file, JSON.stringify(schedule));
+  const { status, stderr } = spawnSync(process.execPath, [program, "install", "--compile-only", file], { env });
+  if (status !== 0) throw new Error(`install ended with ${status}\n${stderr}`);
+}
+
+/** Waits for a second at which `prune` acquires a lock at once. */
+async function waitForQuietSecond() {
+  while (new Date().getUTCSeconds() < 10 || new Date().getUTCSeconds() > 25) {
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+}
+
 const CASES = [
   ["nothing to remove", () => {}],
   [`${logs} logs of one pipeline`, (configDir) => fillLogs(configDir, 1, logs)],
   [`${logs} logs of 50 pipelines`, (configDir) => fillLogs(configDir, 50, Math.ceil(logs / 50))],
   [`${records} records`, fillHistory],
+  [`${logs} files in tmp`, fillTemporary],
+  [`${logs} logs of PipelineWise`, fillPipelineWiseLogs],
 ];
 
 try {
@@ -76,6 +121,7 @@ try {
     mkdirSync(join(configDir, ".sched"), { recursive: true, mode: 0o700 });
     fill(configDir);
     const dry = measure(configDir, "--dry-run");
+    await waitForQuietSecond();
     const real = measure(configDir);
     if (dry.files !== real.files) throw new Error(`${name}: ${dry.files} files found, ${real.files} removed`);
     const peak = Math.max(dry.peak, real.peak);

@@ -76,6 +76,8 @@ export interface KeptTimes {
   readonly logsMs: number;
   /** Months of the history, from their ends. */
   readonly historyMs: number;
+  /** PipelineWise's own logs. Absent: they are not removed. */
+  readonly pipelinewiseLogsMs?: number | undefined;
 }
 
 /** The limits of everything that a config directory keeps. */

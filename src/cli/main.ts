@@ -89,7 +89,7 @@ const COMMANDS: readonly CommandRow[] = [
   },
   {
     name: "prune",
-    description: "remove logs and history that are older than `retention` says",
+    description: "remove logs, history and temporary files that are older than `retention` says",
     load: async () => (await import("./commands/prune.ts")).addPrune,
   },
   {

@@ -9,6 +9,7 @@ import { RUN_TOKEN_ENV, renderRunTokens } from "../lock/lock.ts";
 import { type TaggedProcesses, taggedProcesses, uptimeMs } from "../lock/processes.ts";
 import { LOCK_TIMING } from "../lock/timing.ts";
 import { type LockId, lockLabel, type PipelineId, runLocksOf } from "../pipeline-id.ts";
+import { holdLock } from "../run/hold-lock.ts";
 import { judgeEnd, type Outcome, renderCause, type StopCause } from "../run/outcome.ts";
 import { openPipelineStore } from "../run/pipeline-store.ts";
 import { saveStateCopy } from "../run/policies/state-copies.ts";
@@ -17,7 +18,6 @@ import { startFault } from "../run/process/spawn.ts";
 import { takeStopSignals } from "../run/process/stop-signals.ts";
 import { stopPipeline } from "../run/process/terminate.ts";
 import type { StatePaths } from "../storage/paths.ts";
-import { holdLock } from "./hold-lock.ts";
 import { type ImportLock, type ImportStop, watchForStop } from "./import-stop.ts";
 
 /** Everything that an import does, as a value. */

@@ -3,8 +3,9 @@ import { errorCode } from "../errors.ts";
 import { DEFAULT_COMMAND, type EntryId, entryKey, type PipelineId } from "../pipeline-id.ts";
 import type { Policies } from "../policies.ts";
 import { readdir } from "../storage/fs.ts";
-import type { StatePaths } from "../storage/paths.ts";
+import { type StatePaths, tapDirectory } from "../storage/paths.ts";
 import { ioError } from "../storage/store-error.ts";
+import { newestSuccess, parsePipelineWiseLog } from "./pipelinewise-log.ts";
 import { type LastRuns, successKey } from "./store.ts";
 
 /** How old the newest success of an entry is. */
@@ -55,25 +56,10 @@ export async function findFreshness(
   return since === undefined ? undefined : { succeededAt: undefined, lateMs: lateBy(Date.parse(since)) };
 }
 
-/** `<target>-<tap>-<YYYYmmdd_HHMMSS>.<kind>.log.<state>`: a log of PipelineWise. A run may have one of each kind. */
-const LOG = /^(.*)-(\d{4})(\d\d)(\d\d)_(\d\d)(\d\d)(\d\d)\.([a-z_]+)\.log\.(running|success|failed|terminated)$/;
-/** Kinds of logs that `run_tap` does not write. */
-const OTHER_KINDS = /^(partial_?sync|data_?diff.*)$/;
-
 /** When the newest run began that succeeded according to PipelineWise's logs, in epoch milliseconds. */
-async function newestSuccessLog({ configDir }: StatePaths, { tap, target }: PipelineId): Promise<number | undefined> {
-  const directory = join(configDir, target, tap, "log");
-  /** By its beginning, whether all logs of a run have succeeded. One `run_tap` may write two. */
-  const runs = new Map<number, boolean>();
-  for (const name of await namesOf(directory)) {
-    const [, prefix, year, month, day, hour, minute, second, kind = "", state] = LOG.exec(name) ?? [];
-    if (prefix !== `${target}-${tap}` || OTHER_KINDS.test(kind)) continue;
-    const at = Date.UTC(Number(year), Number(month) - 1, Number(day), Number(hour), Number(minute), Number(second));
-    runs.set(at, (runs.get(at) ?? true) && state === "success");
-  }
-  let newest: number | undefined;
-  for (const [at, succeeded] of runs) if (succeeded && at > (newest ?? Number.NEGATIVE_INFINITY)) newest = at;
-  return newest;
+async function newestSuccessLog(paths: StatePaths, pipeline: PipelineId): Promise<number | undefined> {
+  const names = await namesOf(join(tapDirectory(paths, pipeline), "log"));
+  return newestSuccess(names.flatMap((name) => parsePipelineWiseLog(name, pipeline) ?? []));
 }
 
 async function namesOf(directory: string): Promise<readonly string[]> {

@@ -62,10 +62,11 @@ export const retentionOf = ({ name, retention }: Pick<StoredSchedule, "name" | "
   retention === undefined
     ? undefined
     : decoded(name, () => {
-        const { logsMs, historyMs, logBytes } = object(retention, "retention");
+        const { logsMs, historyMs, pipelinewiseLogsMs, logBytes } = object(retention, "retention");
         return {
           logsMs: number(logsMs, "retention.logsMs"),
           historyMs: number(historyMs, "retention.historyMs"),
+          pipelinewiseLogsMs: optionalNumber(pipelinewiseLogsMs, "retention.pipelinewiseLogsMs"),
           logBytes: number(logBytes, "retention.logBytes"),
         };
       });

@@ -1,6 +1,7 @@
 import { relative } from "node:path";
 import { errorCode, errorMessage } from "../errors.ts";
 import type { Host } from "../host.ts";
+import type { PipelineId } from "../pipeline-id.ts";
 import type { KeptTimes } from "../policies.ts";
 import { checkDirectory } from "../storage/directory.ts";
 import { lstat, readdir } from "../storage/fs.ts";
@@ -16,12 +17,14 @@ export interface ExpiredFile {
 
 /** The expired files of one directory. */
 export interface Expired {
-  readonly kind: "logs" | "history";
+  readonly kind: "logs" | "history" | "tmp" | "pipelinewise_logs";
   /** Absolute. */
   readonly directory: string;
   readonly files: readonly ExpiredFile[];
   /** Whether the directory is removed too if nothing is left in it. */
   readonly isWhole?: true;
+  /** The pipeline whose lock is held while the files are removed. Absent: no lock is needed. */
+  readonly lockedBy?: PipelineId;
 }
 
 /** The input of a search for expired files. */
@@ -32,6 +35,8 @@ export interface ExpiryContext {
   readonly at: Date;
   /** Called with the reason why a directory is left out. The search goes on. */
   readonly onFault: (fault: string) => void;
+  /** Called with the reason why files stay until another day. */
+  readonly onPostponed: (reason: string) => void;
 }
 
 /** A search yields one directory at a time, so that the files of only one are in memory. */

@@ -1,4 +1,5 @@
 import { relative } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { DEFAULT_RETENTION } from "../default-retention.ts";
 import { errorCode, errorMessage } from "../errors.ts";
 import { retentionOf } from "../installed/decode-later.ts";
@@ -6,9 +7,12 @@ import { listStored } from "../installed/store.ts";
 import type { KeptTimes } from "../policies.ts";
 import { rmdir, unlink } from "../storage/fs.ts";
 import { ioError } from "../storage/store-error.ts";
-import { type Expired, type ExpiryContext, type FindExpired, forEachFile } from "./expired.ts";
+import { attempt, type Expired, type ExpiryContext, type FindExpired, forEachFile } from "./expired.ts";
 import { findHistory } from "./history.ts";
+import { findPipelineWiseLogs } from "./pipelinewise-logs.ts";
 import { findRunLogs } from "./run-logs.ts";
+import { findTemporary } from "./temporary.ts";
+import { underLock } from "./under-lock.ts";
 
 /** The files that were removed from one directory, or would be. */
 interface Removal extends Pick<Expired, "kind"> {
@@ -23,6 +27,8 @@ export interface Pruned {
   readonly removals: readonly Removal[];
   /** Sentences about what could not be removed. */
   readonly faults: readonly string[];
+  /** Sentence fragments: why files that have expired stay until another day. */
+  readonly postponed: readonly string[];
 }
 
 /**
@@ -32,9 +38,11 @@ export interface Pruned {
 export async function readRetention({ paths, host }: Pick<ExpiryContext, "paths" | "host">): Promise<KeptTimes> {
   const written = (await listStored(paths, host)).flatMap(({ storedSchedule }) => retentionOf(storedSchedule) ?? []);
   const all = written.length === 0 ? [DEFAULT_RETENTION] : written;
+  const longest = Math.max(...all.map(({ pipelinewiseLogsMs = 0 }) => pipelinewiseLogsMs));
   return {
     logsMs: Math.max(...all.map(({ logsMs }) => logsMs)),
     historyMs: Math.max(...all.map(({ historyMs }) => historyMs)),
+    pipelinewiseLogsMs: longest === 0 ? undefined : longest,
   };
 }
 
@@ -73,30 +81,56 @@ async function removeFiles(
   return { files: count, bytes };
 }
 
-const SEARCHES: readonly FindExpired[] = [findRunLogs, findHistory];
+const SEARCHES: readonly FindExpired[] = [findRunLogs, findHistory, findTemporary];
+
+interface PruneOptions {
+  /** Only looks for expired files, and acquires no lock. */
+  readonly isDryRun: boolean;
+  /** Waits after each of which the pipelines that were running get another turn. */
+  readonly retryMs?: Iterable<number>;
+}
 
 /**
  * Removes the expired files of a config directory. A directory that cannot be pruned is left out, and never stops the
  * others.
- *
- * @param options.isDryRun only looks for them
  */
 export async function prune(
-  context: Omit<ExpiryContext, "onFault">,
-  { isDryRun }: { readonly isDryRun: boolean },
+  place: Omit<ExpiryContext, "onFault" | "onPostponed">,
+  { isDryRun, retryMs = [] }: PruneOptions,
 ): Promise<Pruned> {
   const removals: Removal[] = [];
   const faults: string[] = [];
-  const onFault = (fault: string): void => void faults.push(fault);
-  for (const search of SEARCHES) {
-    for await (const expired of search({ ...context, onFault })) {
-      const { kind, files: found } = expired;
-      const { files, bytes } = isDryRun
-        ? { files: found.length, bytes: found.reduce((sum, file) => sum + file.bytes, 0) }
-        : await removeFiles(expired, onFault);
+  const postponed: string[] = [];
+  let running: string[] = [];
+  const context: ExpiryContext = {
+    ...place,
+    onFault: (fault) => void faults.push(fault),
+    onPostponed: (reason) => void postponed.push(reason),
+  };
+  const remove = async (expired: Expired): Promise<Pick<Removal, "files" | "bytes"> | undefined> => {
+    const { lockedBy, directory, files } = expired;
+    if (isDryRun) return { files: files.length, bytes: files.reduce((sum, file) => sum + file.bytes, 0) };
+    const act = () => removeFiles(expired, context.onFault);
+    if (lockedBy === undefined) return act();
+    const end = await attempt(context, directory, () => underLock(context, lockedBy, act));
+    if (end !== undefined && "inUse" in end) running.push(end.inUse);
+    return end !== undefined && "result" in end ? end.result : undefined;
+  };
+  const pruneBy = async (search: FindExpired): Promise<void> => {
+    for await (const expired of search(context)) {
+      const removed = await remove(expired);
+      if (removed === undefined || removed.files === 0) continue;
       const directory = relative(context.paths.configDir, expired.directory);
-      if (files > 0) removals.push({ kind, directory, files, bytes });
+      removals.push({ kind: expired.kind, directory, files: removed.files, bytes: removed.bytes });
     }
+  };
+  for (const search of [...SEARCHES, findPipelineWiseLogs]) await pruneBy(search);
+  for (const ms of running.length === 0 ? [] : retryMs) {
+    await sleep(ms);
+    running = [];
+    // Another search is cheaper than a list of the logs of all running pipelines.
+    await pruneBy(findPipelineWiseLogs);
+    if (running.length === 0) break;
   }
-  return { removals, faults };
+  return { removals, faults, postponed: [...postponed, ...running] };
 }

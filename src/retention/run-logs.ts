@@ -1,7 +1,6 @@
 import { join } from "node:path";
-import { pipelineLocks } from "../lock/pipeline-locks.ts";
-import { connectorIdError, locksOf, type PipelineId } from "../pipeline-id.ts";
-import { lockDirectory, logsDir, runLogsDir } from "../storage/paths.ts";
+import { CONNECTOR_ID, locksOf, type PipelineId } from "../pipeline-id.ts";
+import { logsDir, runLogsDir } from "../storage/paths.ts";
 import {
   attempt,
   type Expired,
@@ -11,6 +10,7 @@ import {
   forEachFile,
   namesIn,
 } from "./expired.ts";
+import { readHolders } from "./holders.ts";
 
 /** Number of each pipeline's newest runs whose logs stay, however old they are. */
 const NEWEST_RUNS = 20;
@@ -37,23 +37,6 @@ function parseLogName(name: string): RunLog | undefined {
   return { name, runId, startedMs };
 }
 
-/**
- * The runs that hold a lock of a pipeline, on any host, alive or not.
- *
- * @returns `undefined` if a holder does not say which run it is
- */
-async function heldRuns(context: ExpiryContext, pipeline: PipelineId): Promise<ReadonlySet<string> | undefined> {
-  const { paths } = context;
-  const runs = new Set<string>();
-  for (const lock of locksOf(pipeline)) {
-    if ((await namesIn(context, lockDirectory(paths, lock))).length === 0) continue;
-    const holder = await pipelineLocks().readHolder(paths, lock);
-    if (holder === undefined) return undefined;
-    runs.add(holder.runId);
-  }
-  return runs;
-}
-
 async function findExpiredLogs(context: ExpiryContext, pipeline: PipelineId): Promise<readonly ExpiredFile[]> {
   const { paths, retention, at } = context;
   const directory = runLogsDir(paths, pipeline);
@@ -62,8 +45,9 @@ async function findExpiredLogs(context: ExpiryContext, pipeline: PipelineId): Pr
   // The names begin with the start of the run, so they sort by it. A run with several attempts has a log for each.
   const newest = new Set([...new Set(logs.map(({ runId }) => runId))].slice(-NEWEST_RUNS));
   const old = logs.filter(({ runId, startedMs }) => startedMs < before && !newest.has(runId));
-  const held = old.length === 0 ? undefined : await heldRuns(context, pipeline);
-  if (held === undefined) return [];
+  const holders = old.length === 0 ? undefined : await readHolders(context, locksOf(pipeline));
+  if (holders === undefined) return [];
+  const held = new Set(holders.map(({ runId }) => runId));
   const files: ExpiredFile[] = [];
   await forEachFile(old, async ({ name, runId }) => {
     if (held.has(runId)) return;
@@ -74,17 +58,15 @@ async function findExpiredLogs(context: ExpiryContext, pipeline: PipelineId): Pr
   return files;
 }
 
-const isId = (name: string): boolean => connectorIdError(name) === undefined;
-
 /** Finds the logs of runs that have expired, except those of each pipeline's newest runs and of runs that hold a lock. */
 export async function* findRunLogs(context: ExpiryContext): AsyncGenerator<Expired, void> {
   const { paths } = context;
   const all = logsDir(paths);
   for (const target of (await attempt(context, all, () => namesIn(context, all))) ?? []) {
-    if (!isId(target)) continue;
+    if (!CONNECTOR_ID.test(target)) continue;
     const ofTarget = join(all, target);
     for (const tap of (await attempt(context, ofTarget, () => namesIn(context, ofTarget))) ?? []) {
-      if (!isId(tap)) continue;
+      if (!CONNECTOR_ID.test(tap)) continue;
       const directory = runLogsDir(paths, { tap, target });
       const files = await attempt(context, directory, () => findExpiredLogs(context, { tap, target }));
       if (files !== undefined && files.length > 0) yield { kind: "logs", directory, files };

@@ -16,6 +16,11 @@ export const retention = z
     history: z.optional(
       time("Time after which a whole month of the history is removed, counted from its end. Default: 400d."),
     ),
+    pipelinewise_logs: z.optional(
+      time(
+        "Time after which PipelineWise's own log of a run is removed. The newest of each pipeline stay. Default: they are not removed.",
+      ),
+    ),
     log_size: z.optional(
       size("Largest size of one log. The beginning and the end of a larger log are kept. Default: 100M.", ["100M"]),
     ),
@@ -29,8 +34,9 @@ export const retention = z
   );
 
 /** Converts the key, and fills in the defaults. */
-export const toRetention = ({ logs, history, log_size }: z.output<typeof retention>): Retention => ({
+export const toRetention = ({ logs, history, pipelinewise_logs, log_size }: z.output<typeof retention>): Retention => ({
   logsMs: logs ?? DEFAULT_RETENTION.logsMs,
   historyMs: history ?? DEFAULT_RETENTION.historyMs,
+  pipelinewiseLogsMs: pipelinewise_logs,
   logBytes: log_size ?? DEFAULT_RETENTION.logBytes,
 });

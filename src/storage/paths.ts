@@ -133,9 +133,13 @@ export const succeededFile = (paths: StatePaths, { tap, target }: PipelineId): s
 export const followedFile = (paths: StatePaths, { tap, target }: PipelineId, key: string): string =>
   join(paths.root, "after", target, tap, `${key}.json`);
 
+/** PipelineWise's own directory of a pipeline. */
+export const tapDirectory = ({ configDir }: StatePaths, { tap, target }: PipelineId): string =>
+  join(configDir, target, tap);
+
 /** PipelineWise's own file with the bookmarks of a pipeline. */
-export const pipelineStateFile = ({ configDir }: StatePaths, { tap, target }: PipelineId): string =>
-  join(configDir, target, tap, "state.json");
+export const pipelineStateFile = (paths: StatePaths, pipeline: PipelineId): string =>
+  join(tapDirectory(paths, pipeline), "state.json");
 
 /** Backups of crontabs before a change. */
 export const backupsDir = (paths: StatePaths, host: string, user: string): string =>

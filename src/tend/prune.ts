@@ -1,8 +1,14 @@
 import { StoreError } from "../errors.ts";
 import { readStateFile, writeStateFile } from "../storage/file.ts";
 import { prunedFile } from "../storage/paths.ts";
-import { DAY_MS } from "../time-units.ts";
+import { DAY_MS, MINUTE_MS } from "../time-units.ts";
 import type { TendContext } from "./part.ts";
+
+/**
+ * Most pipelines are running when `tend` is started, because schedulers start them at the same time. So their turn comes
+ * again in each of the minutes until the next `tend`.
+ */
+const RETRY_MS = [MINUTE_MS, MINUTE_MS, MINUTE_MS, MINUTE_MS];
 
 /** The time in the file, as milliseconds; `undefined` for a text that a power cut truncated. */
 function parsePruned(text: string): number | undefined {
@@ -33,11 +39,15 @@ export async function pruneDaily(context: TendContext): Promise<void> {
   // Loaded here, because it is needed only once a day.
   const { prune, readRetention } = await import("../retention/prune.ts");
   const retention = await readRetention(context);
-  const { removals, faults } = await prune({ host, paths, retention, at }, { isDryRun: false });
+  const { removals, faults, postponed } = await prune(
+    { host, paths, retention, at },
+    { isDryRun: false, retryMs: RETRY_MS },
+  );
   const files = removals.reduce((sum, removal) => sum + removal.files, 0);
   const bytes = removals.reduce((sum, removal) => sum + removal.bytes, 0);
   // This is a warning, because a log that has only lines of the level info is not written.
   if (files > 0) log.warn("removed expired files", { files, bytes });
+  for (const reason of postponed) log.info("left expired files for another day", { reason });
   const [fault, ...others] = faults;
   if (fault !== undefined) {
     throw new StoreError(

@@ -24,6 +24,7 @@ describe("prune", () => {
       Would remove 6 files, 60 B. Expired are:
       - logs older than 30 d, except those of each pipeline's newest 20 runs
       - history older than 400 d, in whole months
+      - files in tmp that are older than a day and than every running pipeline
       "
     `);
     expect(await main(["prune"], box.host)).toBe(0);
@@ -39,7 +40,7 @@ describe("prune", () => {
     expect(await main(["prune", "--json"], box.host)).toBe(0);
     expect(JSON.parse(box.host.out())).toEqual({
       dryRun: false,
-      retention: { logsSeconds: 30 * 86_400, historySeconds: 400 * 86_400 },
+      retention: { logsSeconds: 30 * 86_400, historySeconds: 400 * 86_400, pipelinewiseLogsSeconds: null },
       files: 1,
       bytes: 10,
       removals: [{ kind: "logs", directory: ".sched/logs/redshift/microserv_1", files: 1, bytes: 10 }],

@@ -58,7 +58,13 @@ test("the overview names every path that storage/paths.ts builds", () => {
   const lock = { tap: "<lock>", target: "<target>", dataDiff: false };
   const pipeline = { tap: "<tap>", target: "<target>" };
   const built: Readonly<
-    Record<Exclude<keyof typeof files, "statePaths" | "pipelineStateFile" | "LIMITATIONS_PREFIX" | "ANY_HOST">, string>
+    Record<
+      Exclude<
+        keyof typeof files,
+        "statePaths" | "tapDirectory" | "pipelineStateFile" | "LIMITATIONS_PREFIX" | "ANY_HOST"
+      >,
+      string
+    >
   > = {
     schedulesDir: files.schedulesDir(paths),
     scheduleFile: files.scheduleFile(paths, "<schedule>"),

@@ -1,6 +1,7 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { DAY_MS } from "../../src/time-units.ts";
 import { until } from "../support/wait.ts";
 import { findPostgres, Postgres } from "./postgres.ts";
 import { findPipelineWise, WITHOUT_PIPELINEWISE } from "./real.ts";
@@ -52,6 +53,35 @@ describe.skipIf(pipelinewise === undefined || server === undefined)(
       await release();
       expect((await first.ended).code).toBe(0);
       expect(await outcomes("shop")).toEqual(["succeeded", "skipped", "succeeded", "succeeded"]);
+    });
+
+    test("prune removes what a killed run has left in tmp, and no file of a running one", async () => {
+      const directory = join(warehouse.config, "tmp");
+      const settings = () => readdirSync(directory).filter((name) => /^target_config_.+\.json$/.test(name));
+      const releaseFirst = await postgres.holdTable("source", "orders");
+      const killed = warehouse.startRun("shop");
+      await until("the tap waits for its table", () => warehouse.isBlocked("shop"));
+      process.kill(
+        Number(readFileSync(join(dirname(warehouse.stateFile("shop")), "pipelinewise.pid"), "utf8")),
+        "SIGKILL",
+      );
+      // The tap lives on until it gets its rows, and the run waits for it.
+      await releaseFirst();
+      expect((await killed.ended).code).not.toBe(0);
+      const left = settings();
+      expect(left).toHaveLength(1);
+      expect(readFileSync(join(directory, left[0] ?? ""), "utf8")).toContain('"password"');
+      const old = new Date(Date.now() - 2 * DAY_MS);
+      for (const name of readdirSync(directory)) utimesSync(join(directory, name), old, old);
+      const release = await postgres.holdTable("source", "orders");
+      const running = warehouse.startRun("shop");
+      await until("the tap waits for its table", () => warehouse.isBlocked("shop"));
+      expect(settings()).toHaveLength(2);
+      expect(await warehouse.start("prune").ended).toMatchObject({ code: 0, stderr: "" });
+      expect(settings()).toHaveLength(1);
+      expect(settings()).not.toEqual(left);
+      await release();
+      expect((await running.ended).code).toBe(0);
     });
 
     test("a failing tap is 'failed' with PipelineWise's code 1", async () => {

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { newRunId } from "../../src/history/record.ts";
+import type { KeptTimes } from "../../src/policies.ts";
 import { prune } from "../../src/retention/prune.ts";
 import { runLogFile, runsFile, type StatePaths } from "../../src/storage/paths.ts";
 import { DAY_MS } from "../../src/time-units.ts";
@@ -33,6 +34,8 @@ export function leaveLog(paths: StatePaths, startedAt: Date, changes: OldLog = {
   return path.slice(dirname(path).length + 1);
 }
 
+export const day = (days: number): number => days * DAY_MS;
+
 export const daysAgo = (days: number): Date => new Date(NOW.getTime() - days * DAY_MS);
 
 /** Leaves the logs of this many runs, an hour apart. @returns their names, oldest first */
@@ -46,9 +49,9 @@ export const leaveMonth = (paths: StatePaths, month: string, host = "testhost"):
 export const filesIn = ({ root }: StatePaths): string[] =>
   existsSync(root) ? readdirSync(root, { recursive: true, encoding: "utf8" }).sort() : [];
 
-/** A box, and a removal in it. */
-export function prunable() {
-  const box = sandbox("exit 0", { now: () => NOW });
+/** A box, and a removal in it. @param now of all commands */
+export function prunable(now = NOW) {
+  const box = sandbox("exit 0", { now: () => now });
   mkdirSync(box.paths.root, { mode: 0o700 });
   return {
     ...box,
@@ -56,7 +59,7 @@ export function prunable() {
       const directory = join(box.paths.root, "logs", PIPELINE.target, PIPELINE.tap);
       return existsSync(directory) ? readdirSync(directory).sort() : [];
     },
-    prune: (isDryRun = false, retention = RETENTION) =>
-      prune({ host: box.host, paths: box.paths, retention, at: NOW }, { isDryRun }),
+    prune: (isDryRun = false, retention: KeptTimes = RETENTION, retryMs: Iterable<number> = []) =>
+      prune({ host: box.host, paths: box.paths, retention, at: now }, { isDryRun, retryMs }),
   };
 }

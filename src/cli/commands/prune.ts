@@ -28,10 +28,11 @@ export function addPrune(command: Command, caller: Host, finish: Finish): void {
       const retention = paths === undefined ? DEFAULT_RETENTION : await readRetention({ paths, host });
       const pruned: Pruned =
         paths === undefined
-          ? { removals: [], faults: [] }
+          ? { removals: [], faults: [], postponed: [] }
           : await prune({ host, paths, retention, at: host.now() }, { isDryRun });
       const render = json ? renderPrunedJson : renderPruned;
       host.stdout.write(render(pruned, { isDryRun, retention }));
+      for (const reason of pruned.postponed) host.stderr.write(`left for another day: ${reason}\n`);
       for (const fault of pruned.faults) host.stderr.write(`not removed: ${fault}\n`);
       if (pruned.faults.length > 0) finish(EXIT.io);
     });
@@ -57,6 +58,12 @@ function renderPruned({ removals }: Pruned, { isDryRun, retention }: PruneCall):
   const rules = [
     `logs older than ${renderDuration(retention.logsMs)}, except those of each pipeline's newest 20 runs`,
     `history older than ${renderDuration(retention.historyMs)}, in whole months`,
+    ...(retention.pipelinewiseLogsMs === undefined
+      ? []
+      : [
+          `PipelineWise's logs older than ${renderDuration(retention.pipelinewiseLogsMs)}, except each pipeline's newest`,
+        ]),
+    "files in tmp that are older than a day and than every running pipeline",
   ];
   const rows = removals.map(({ kind, directory, files, bytes }) => [
     kind,
@@ -72,9 +79,14 @@ function renderPruned({ removals }: Pruned, { isDryRun, retention }: PruneCall):
 }
 
 function renderPrunedJson({ removals }: Pruned, { isDryRun, retention }: PruneCall): string {
+  const { logsMs, historyMs, pipelinewiseLogsMs } = retention;
   const value = {
     dryRun: isDryRun,
-    retention: { logsSeconds: retention.logsMs / SECOND_MS, historySeconds: retention.historyMs / SECOND_MS },
+    retention: {
+      logsSeconds: logsMs / SECOND_MS,
+      historySeconds: historyMs / SECOND_MS,
+      pipelinewiseLogsSeconds: pipelinewiseLogsMs === undefined ? null : pipelinewiseLogsMs / SECOND_MS,
+    },
     files: sum(removals, "files"),
     bytes: sum(removals, "bytes"),
     removals,

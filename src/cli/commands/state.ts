@@ -1,9 +1,9 @@
 import type { Command } from "commander";
-import { holdLock } from "../../control/hold-lock.ts";
 import { restoreState } from "../../control/restore-state.ts";
 import { EXIT } from "../../errors.ts";
 import type { Host } from "../../host.ts";
 import { lockLabel, mainLockOf } from "../../pipeline-id.ts";
+import { holdLock } from "../../run/hold-lock.ts";
 import { openPipelineStore } from "../../run/pipeline-store.ts";
 import { listStateCopies } from "../../run/policies/state-copies.ts";
 import { takeStopSignals } from "../../run/process/stop-signals.ts";

@@ -3,10 +3,10 @@ import { join } from "node:path";
 import { errorCode, errorMessage } from "../../errors.ts";
 import type { RunRecord } from "../../history/record.ts";
 import type { Host } from "../../host.ts";
-import type { LockId, PipelineId } from "../../pipeline-id.ts";
+import type { LockId } from "../../pipeline-id.ts";
 import { open, readdir, rename, unlink } from "../../storage/fs.ts";
 import { nonce } from "../../storage/nonce.ts";
-import type { StatePaths } from "../../storage/paths.ts";
+import { type StatePaths, tapDirectory } from "../../storage/paths.ts";
 import { ioError } from "../../storage/store-error.ts";
 import { ageMs, findState, isAncestor, processExists } from "../../system/proc.ts";
 import type { Log } from "../wrapper-log/log-writer.ts";
@@ -43,9 +43,6 @@ const QUIET_MS = 30 * 60_000;
 const AFTER_LAST_BEAT_MS = 60_000;
 /** A log of any kind of run but data-diff checks, which run beside others. PipelineWise 0.77 gave some a new name. */
 const RUNNING = /-(\d{4})(\d\d)(\d\d)_(\d\d)(\d\d)(\d\d)\.(?!data_?diff)[a-z_]+\.log\.running$/;
-
-/** `<config_dir>/<target>/<tap>`: PipelineWise's directory of a pipeline. */
-const tapDirectory = ({ configDir }: StatePaths, { tap, target }: PipelineId): string => join(configDir, target, tap);
 
 async function unlessAbsent<T>(path: string, act: () => Promise<T>, absent: T): Promise<T> {
   try {

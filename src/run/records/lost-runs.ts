@@ -29,7 +29,7 @@ export function parsePurpose(text = ""): Purpose {
 export const isScheduled = ({ task, scheduled }: LockHolder): boolean =>
   scheduled ?? parsePurpose(task).slot !== undefined;
 
-const OTHER_WORK = ["import_config", "restore_state"] as const;
+const OTHER_WORK = ["import_config", "restore_state", "prune"] as const;
 /** Work of this program that has the lock of a pipeline but is not a run, as its owner record names it. */
 export type OtherWork = (typeof OTHER_WORK)[number];
 

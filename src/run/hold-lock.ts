@@ -1,12 +1,12 @@
 import { newRunId } from "../history/record.ts";
 import type { Host } from "../host.ts";
 import type { HeldLock } from "../lock/lock.ts";
-import { renderHolder } from "../run/checks/holder.ts";
-import { findEvidence, renderEvidence } from "../run/checks/preflight.ts";
-import { renderContainer } from "../run/containers/find.ts";
-import { findInstalledContainers } from "../run/containers/installed.ts";
-import type { PipelineStore } from "../run/pipeline-store.ts";
-import { type OtherWork, recordLost } from "../run/records/lost-runs.ts";
+import { renderHolder } from "./checks/holder.ts";
+import { findEvidence, renderEvidence } from "./checks/preflight.ts";
+import { renderContainer } from "./containers/find.ts";
+import { findInstalledContainers } from "./containers/installed.ts";
+import type { PipelineStore } from "./pipeline-store.ts";
+import { type OtherWork, recordLost } from "./records/lost-runs.ts";
 
 /** The pipeline's lock, or the reason why it is not free, as a sentence fragment that follows the pipeline's name. */
 export type HoldResult = { readonly lock: HeldLock } | { readonly inUse: string };
