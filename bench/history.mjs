@@ -1,7 +1,7 @@
-// Measures `history` over a million records of three hosts: its time, and its peak of memory beside that of an empty
-// history. `node bench/history.mjs [RECORDS]`; prints Markdown. Needs dist/.
+// Measures `history` and `logs` over a million records of three hosts: their time, and their peak of memory beside those of
+// an empty Node process and of an empty history. `node bench/history.mjs [RECORDS]`; prints Markdown. Needs dist/.
 import { spawnSync } from "node:child_process";
-import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import { appendFileSync, closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -15,6 +15,8 @@ const { NODE_EXTRA_CA_CERTS: _certs, ...env } = process.env;
 const MONTHS = 12;
 const HOSTS = ["etl-1", "etl-2", "etl-3"];
 const PIPELINES = 60;
+/** The newest run. */
+let newest;
 
 const tellMemory = join(directory, "tell-memory.cjs");
 writeFileSync(
@@ -22,16 +24,23 @@ writeFileSync(
   'process.on("exit", () => require("fs").writeSync(2, "\\npeak=" + process.resourceUsage().maxRSS + "\\n"))\n',
 );
 
-/** Runs `history` in a config directory. Its output goes to a file, so that a slow reader costs it nothing. */
-function measure(configDir, ...options) {
+/** Runs Node with these arguments. Its output goes to a file, so that a slow reader costs it nothing. */
+function measureOnce(words) {
   const out = openSync(join(directory, "out"), "w");
   const start = process.hrtime.bigint();
-  const args = ["--require", tellMemory, program, "history", "--config-dir", configDir, ...options];
+  const args = ["--require", tellMemory, ...words];
   const { status, stderr } = spawnSync(process.execPath, args, { env, stdio: ["ignore", out, "pipe"] });
   const ms = Number(process.hrtime.bigint() - start) / 1e6;
   closeSync(out);
-  if (status !== 0) throw new Error(`history ended with ${status}\n${stderr}`);
+  if (status !== 0) throw new Error(`${words.join(" ")} ended with ${status}\n${stderr}`);
   return { ms, peak: Number(/^peak=(\d+)$/m.exec(stderr.toString())?.[1] ?? Number.NaN) / 1024 };
+}
+
+/** The fastest of five, or of one if that takes long: other processes of the machine only make it slower. */
+function measure(words) {
+  const results = [measureOnce(words)];
+  while (results.length < 5 && results[0].ms < 2_000) results.push(measureOnce(words));
+  return { ms: Math.min(...results.map(({ ms }) => ms)), peak: Math.max(...results.map(({ peak }) => peak)) };
 }
 
 /** A record like those that a run writes: most are runs, many are skips, some failed. */
@@ -75,9 +84,26 @@ function fillHistory(configDir) {
       closeSync(file);
     }
   }
+  leaveLog(configDir, recordOf(index + 1, Date.UTC(2026, MONTHS - 1, 28), HOSTS[0]));
 }
 
-const CASES = [
+/** The newest run of a pipeline, with its log and as the newest record of its lock. */
+function leaveLog(configDir, record) {
+  const { id, tap, target, startedAt, endedAt } = record;
+  const state = join(configDir, ".sched");
+  const files = [
+    [join(state, "runs", endedAt.slice(0, 7), `${HOSTS[0]}.jsonl`), `${JSON.stringify(record)}\n`],
+    [join(state, "last", target, `${tap}.json`), JSON.stringify({ run_tap: record })],
+    [join(state, "logs", target, tap, `${startedAt.replace(/[-:]|\.\d+/g, "")}-${id}.log`), "line\n".repeat(1_000)],
+  ];
+  for (const [path, text] of files) {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    appendFileSync(path, text, { mode: 0o600 });
+  }
+  newest = record;
+}
+
+const HISTORY = [
   [],
   ["--limit", "100", "--tap", "microserv_7"],
   ["--since", "2026-12-20"],
@@ -92,11 +118,20 @@ try {
   const [empty, full] = ["empty", "full"].map((name) => join(directory, name));
   for (const configDir of [empty, full]) mkdirSync(join(configDir, ".sched"), { recursive: true, mode: 0o700 });
   fillHistory(full);
-  console.log(`| options | time | peak of memory |\n|---|---|---|`);
-  for (const [configDir, options] of [[empty, []], ...CASES.map((one) => [full, one])]) {
-    const { ms, peak } = measure(configDir, ...options);
-    const name = configDir === empty ? "no record" : options.length === 0 ? "none" : `\`${options.join(" ")}\``;
-    console.log(`| ${name} | ${(ms / 1000).toFixed(1)} s | ${peak.toFixed(0)} MiB |`);
+  const call = (configDir, ...words) => [program, ...words, "--config-dir", configDir];
+  const cases = [
+    ["`node -e 0`", ["-e", "0"]],
+    ["`logs --tap … --target …`", call(full, "logs", "--tap", newest.tap, "--target", newest.target)],
+    ["`logs`", call(full, "logs")],
+    ["`history`, no record", call(empty, "history")],
+    ...HISTORY.map((options) => [`\`${["history", ...options].join(" ")}\``, call(full, "history", ...options)]),
+  ];
+  console.log("| command | time | peak of memory |\n|---|---|---|");
+  for (const [name, words] of cases) {
+    const { ms, peak } = measure(words);
+    console.log(
+      `| ${name} | ${ms < 1_000 ? `${ms.toFixed(0)} ms` : `${(ms / 1_000).toFixed(1)} s`} | ${peak.toFixed(0)} MiB |`,
+    );
   }
 } finally {
   rmSync(directory, { recursive: true, force: true });

@@ -234,6 +234,14 @@ describe("selection", () => {
     expect(await idsOf(...options)).toEqual(expected);
   });
 
+  test("--outcome lost leaves out a run that has recorded its own end", async () => {
+    const lost: RunRecord = { ...RUN, outcome: "lost", exitCode: undefined, log: undefined };
+    const own: RunRecord = { ...RUN, outcome: "lock-lost", endedAt: "2026-11-23T12:09:00.000Z" };
+    const { host } = await withRuns([lost, own, { ...lost, id: "0mwt00000fffff" }]);
+    expect(await main(["history", "--json", "--outcome", "lost"], host)).toBe(0);
+    expect(JSON.parse(host.out()).runs.map(({ id }: RunRecord) => id)).toEqual(["0mwt00000fffff"]);
+  });
+
   test("--since shows all records of its period, and without it there are 20", async () => {
     const many = Array.from({ length: 30 }, (_, index) => ({ ...RUN, id: `0mwt00000b00${10 + index}` }));
     const { host } = await withRuns(many);

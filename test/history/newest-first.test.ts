@@ -13,7 +13,7 @@ function recordAt(
   const ended = new Date(BEGIN + (minute - late) * 60_000);
   const started = new Date(ended.getTime() - lasted * 60_000);
   return {
-    id: newRunId(started, () => minute / 1_000),
+    id: newRunId(started, () => (minute % 1_000) / 1_000),
     tap: "orders",
     target: "dwh",
     command: "run_tap",
@@ -67,11 +67,25 @@ test("merges the files of several hosts, with lost runs at the time of their end
   );
 });
 
-test("a lost run that was recorded thousands of records after its end is shown at its time", async () => {
-  const runs = Array.from({ length: 3_000 }, (_, minute) => recordAt(minute, { id: `run-${minute}` }));
-  const lost = recordAt(3_000, { id: "lost", outcome: "lost", late: 2_900.5 });
-  const ids = idsOf(await read([[...runs, lost]]));
-  expect(ids.slice(2_899, 2_902)).toEqual(["run-100", "lost", "run-99"]);
+test("a lost run that was recorded thousands of records after its end is shown at its time, and delays no other run", async () => {
+  const hosts = ["one", "two"].map((host) =>
+    Array.from({ length: 3_000 }, (_, minute) => recordAt(minute, { id: `${host}-${minute}` })),
+  );
+  const [one = [], two = []] = hosts;
+  const lost = recordAt(2_500, { id: "lost", outcome: "lost", late: 2_400.5 });
+  const found = await read([[...one.slice(0, 2_500), lost, ...one.slice(2_500)], two]);
+  const ends = found.map(({ endedAt }) => endedAt);
+  expect(ends).toEqual([...ends].sort().reverse());
+  expect(idsOf(found).indexOf("lost")).toBe(2 * 2_900);
+});
+
+test("hundreds of runs that are recorded as lost at once are shown at their times", async () => {
+  const runs = Array.from({ length: 900 }, (_, minute) => recordAt(minute, { id: `run-${minute}` }));
+  const lost = Array.from({ length: 300 }, (_, index) =>
+    recordAt(1_000, { id: `lost-${index}`, outcome: "lost", late: 500.5 - index }),
+  );
+  const ends = (await read([[...runs, ...lost]])).map(({ endedAt }) => endedAt);
+  expect(ends).toEqual([...ends].sort().reverse());
 });
 
 test("runs that ended at almost the same time are sorted, whatever the order of their lines", async () => {
@@ -86,7 +100,7 @@ test.each([
   const others = Array.from({ length: gap }, (_none, minute) => recordAt(minute + 1, {}));
   const own = recordAt(gap + 2, { outcome: "lock-lost", lasted: gap + 3 });
   const lost = { ...own, outcome: "lost" as const, endedAt: new Date(BEGIN).toISOString() };
-  const found = await read([[...others, own], [lost]]);
+  const found = await read([[own], [lost, ...others]]);
   expect(found.filter(({ id }) => id === own.id).map(({ outcome }) => outcome)).toEqual(["lock-lost"]);
   expect(found).toHaveLength(gap + 1);
 });
