@@ -493,6 +493,9 @@ test.skipIf(!existsSync("dist/run.cjs"))("the built program pauses on one host w
       env: { ...box.host.env, PIPELINEWISE_SCHED_HOST: name },
       cwd: box.home,
       encoding: "utf8",
+      // The limit of a test does not end a call that blocks.
+      timeout: 60_000,
+      killSignal: "SIGKILL",
     });
     return { status, stdout, stderr };
   };
