@@ -60,7 +60,7 @@ describe("systemd: a real manager", () => {
     expect(install).toMatchObject({ code: 0, stderr: expect.stringContaining("installed warehouse on systemd") });
     expect(await box.sched("diff")).toMatchObject({ code: 0, stdout: "systemd: 6 unchanged\n" });
 
-    expect(await box.property(`${TEND}.timer`, "NextElapseUSecRealtime")).toMatch(/:\d[05]:00 UTC$/);
+    expect(await box.property(`${TEND}.timer`, "NextElapseUSecRealtime")).toMatch(/:\d[05]:00 /);
     expect((await box.run("systemctl", "start", `${TEND}.service`)).code).toBe(0);
     expect(box.metrics()).toContain('pipelinewise_sched_build_info{schedule="warehouse"');
 
