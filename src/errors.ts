@@ -5,6 +5,8 @@ export const EXIT = {
   differs: 1,
   /** `status --check`: something failed, is late, or is overdue. */
   needsAttention: 1,
+  /** `alerts test`: a receiver did not accept a message. */
+  notAccepted: 1,
   /** 126 and 127 as in a shell: the program is not executable, or was not found. */
   notExecutable: 126,
   notFound: 127,

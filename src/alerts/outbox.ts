@@ -70,6 +70,7 @@ function decodeMessage(value: unknown, at: string): AlertMessage {
     version,
     id: string(id, `${at}.id`),
     schedule: string(schedule, `${at}.schedule`),
+    test: false, // `alerts test` queues nothing.
     alerts: list(alerts, `${at}.alerts`, decodeAlert),
   };
 }

@@ -13,6 +13,8 @@ export interface AlertMessage {
   /** Unique: a message that is sent twice after a crash has the same id. */
   readonly id: string;
   readonly schedule: string;
+  /** Whether `alerts test` sends it. */
+  readonly test: boolean;
   readonly alerts: readonly RenderedAlert[];
 }
 
@@ -83,7 +85,7 @@ export function renderMessage(alerts: readonly Alert[], context: RenderContext):
       nextRunAt: stored === undefined ? null : findNextRun(stored, context),
     };
   });
-  return { version: 1, id: context.id, schedule: context.schedule, alerts: rendered };
+  return { version: 1, id: context.id, schedule: context.schedule, test: false, alerts: rendered };
 }
 
 const WHAT: Readonly<Record<IncidentKind, string>> = {
@@ -110,10 +112,10 @@ export function headline({ kind, entry, reminder, since, run, ...id }: RenderedA
 export const isProblem = ({ kind }: RenderedAlert): boolean => INCIDENT_KINDS.some((one) => one === kind);
 
 /** The message in one line: `[warehouse] orders_eu → redshift failed …`, or the number of its alerts. */
-export function summaryOf({ schedule, alerts }: AlertMessage): string {
+export function summaryOf({ schedule, test, alerts }: AlertMessage): string {
   const [first] = alerts;
   const what = alerts.length === 1 && first !== undefined ? headline(first) : `${alerts.length} alerts of pipelines`;
-  return `[${schedule}] ${what}`;
+  return `[${schedule}] ${test ? "TEST: " : ""}${what}`;
 }
 
 /** The facts about the last run of an alert, one for each line. */

@@ -56,17 +56,15 @@ export async function environmentWarnings(
  * errors, because the runs may be on another machine. The warnings show no addresses.
  */
 export async function addressWarnings(
-  { alerts = [], pipelinewise: { envFile, configDir }, source }: Schedule,
+  schedule: Schedule,
   host: Host,
-  { flag }: Pick<ConfigDirOptions, "flag"> = {},
+  options: Pick<ConfigDirOptions, "flag"> = {},
 ): Promise<readonly Diagnostic[]> {
+  const { alerts = [] } = schedule;
   const warnings: Diagnostic[] = [];
   for (const [index, { receiver }] of alerts.entries()) {
     try {
-      const directory = dirname(source.path);
-      const wish = { flag, file: configDir === undefined ? undefined : { value: configDir, directory } };
-      const owned = envFile === undefined ? "" : configDirPath(host, wish);
-      await checkReceiver(receiver, { resolve: addressReader({ configDir: owned, source, envFile }, host) });
+      await checkReceiver(receiver, { resolve: addressReaderOf(schedule, host, options) });
     } catch (error) {
       if (!(error instanceof SchedError)) throw error;
       const { message, hint } = error;
@@ -75,6 +73,19 @@ export async function addressWarnings(
     }
   }
   return warnings;
+}
+
+/** Reads the references in addresses of receivers, as the runs of a schedule file would. @param options.flag `--config-dir` */
+export function addressReaderOf(
+  { pipelinewise: { envFile, configDir }, source }: Schedule,
+  host: Host,
+  { flag }: Pick<ConfigDirOptions, "flag">,
+): (written: string) => Promise<string> {
+  const directory = dirname(source.path);
+  const wish = { flag, file: configDir === undefined ? undefined : { value: configDir, directory } };
+  // Only the owner of an env_file is compared with the config directory's.
+  const owned = envFile === undefined ? "" : configDirPath(host, wish);
+  return addressReader({ configDir: owned, source, envFile }, host);
 }
 
 const READABLE_BY_ALL = 0o004;

@@ -94,7 +94,7 @@ const COMMANDS: readonly CommandRow[] = [
   },
   {
     name: "alerts",
-    description: "send the alerts that wait",
+    description: "test the receivers of alerts, or send the alerts that wait",
     load: async () => (await import("./commands/alerts.ts")).addAlerts,
   },
   {

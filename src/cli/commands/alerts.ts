@@ -1,18 +1,50 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
+import { ALERT_KINDS, type AlertKind, receiverKey } from "../../alert-rules.ts";
+import { deliver } from "../../alerts/deliver.ts";
+import type { Delivery } from "../../alerts/delivery.ts";
 import { sendAlerts } from "../../alerts/send.ts";
-import { END_SIGNALS } from "../../errors.ts";
+import { type TestMessages, testMessages } from "../../alerts/test-messages.ts";
+import { END_SIGNALS, EXIT, SchedError, UsageError } from "../../errors.ts";
 import type { Host } from "../../host.ts";
+import { alertRulesOf, pingRulesOf } from "../../installed/decode-later.ts";
 import { readStored } from "../../installed/store.ts";
 import { addressReader } from "../../run/alerts.ts";
+import { loadSchedule } from "../../schedule/load.ts";
 import { resolveConfigDir } from "../../storage/config-dir.ts";
 import { findStateDirectory } from "../../storage/directory.ts";
+import type { Finish } from "../command.ts";
+import { addressReaderOf } from "../environment-warnings.ts";
 
 interface SendFlags {
   readonly name: string;
   readonly configDir?: string;
 }
 
-export function addAlerts(command: Command, host: Host): void {
+interface TestFlags {
+  readonly name?: string;
+  readonly when?: AlertKind;
+  readonly configDir?: string;
+}
+
+export function addAlerts(command: Command, host: Host, finish: Finish): void {
+  command
+    .command("test")
+    .description("send a test to each receiver, and print what it answers; exit code 1 if one does not accept it")
+    .argument("[file]", 'path of the schedule file (default: "schedule.yml")')
+    .option("--name <name>", "name of an installed schedule, instead of a file")
+    .addOption(new Option("--when <event>", "send only this event").choices(ALERT_KINDS))
+    .option("--config-dir <dir>", "PipelineWise's config directory")
+    .action(async (file: string | undefined, flags: TestFlags) => {
+      if (file !== undefined && flags.name !== undefined) throw new UsageError("--name is given with a file");
+      const { resolve, ...input } = await (flags.name === undefined
+        ? readFromFile(file ?? "schedule.yml", flags, host)
+        : readInstalled(flags.name, flags, host));
+      const tests = testMessages({ ...input, kind: flags.when, host });
+      if (tests.length === 0) throw nothingToTest(input.schedule, flags);
+      const results = await Promise.all(tests.map((one) => sendTest(one, { host, resolve })));
+      for (const { line } of results) host.stdout.write(`${line}\n`);
+      if (results.some(({ isAccepted }) => !isAccepted)) finish(EXIT.notAccepted);
+    });
   command
     .command("send")
     .description("send the alerts that wait; a run starts this at its end, and tend does the same")
@@ -35,4 +67,56 @@ export function addAlerts(command: Command, host: Host): void {
         for (const signal of END_SIGNALS) host.signals.off(signal, onSignal);
       }
     });
+}
+
+/** The rules of a schedule file. */
+async function readFromFile(file: string, { configDir: flag }: TestFlags, host: Host) {
+  const schedule = await loadSchedule(file, host);
+  const { name, alerts: rules = [], pipelines: entries } = schedule;
+  return { schedule: name, rules, entries, resolve: addressReaderOf(schedule, host, { flag }) };
+}
+
+/** The rules of an installed schedule. */
+async function readInstalled(name: string, { configDir }: TestFlags, host: Host) {
+  const state = await findStateDirectory(await resolveConfigDir(host, { flag: configDir }), host.uid);
+  const installed = state && (await readStored(state.paths, name, host));
+  if (installed === undefined) {
+    throw new SchedError(`no schedule ${name} is installed`, {
+      exitCode: EXIT.noInput,
+      hint: "`pipelinewise-sched status` shows the installed schedules.",
+    });
+  }
+  const { storedSchedule } = installed;
+  return {
+    schedule: name,
+    rules: [...alertRulesOf(storedSchedule), ...pingRulesOf(storedSchedule)],
+    entries: storedSchedule.entries,
+    resolve: addressReader(storedSchedule, host),
+  };
+}
+
+const nothingToTest = (schedule: string, { when }: TestFlags): SchedError =>
+  when === undefined
+    ? new SchedError(`the schedule ${schedule} has no alerts`, {
+        exitCode: EXIT.noInput,
+        hint: "Add the key `alerts` to its file: docs/monitoring.md describes it.",
+      })
+    : new SchedError(`no rule of the schedule ${schedule} lists ${when}`, {
+        exitCode: EXIT.noInput,
+        hint: "Name another event, or add it to `when` of a rule.",
+      });
+
+/** Sends the messages to a receiver, until it does not accept one. @returns its last answer */
+async function sendTest(
+  { receiver, messages }: TestMessages,
+  context: Parameters<typeof deliver>[2],
+): Promise<{ readonly line: string; readonly isAccepted: boolean }> {
+  let delivery: Delivery | undefined;
+  for (const message of messages) {
+    delivery = await deliver(receiver, message, context);
+    if (delivery.kind === "failed") break;
+  }
+  const isAccepted = delivery?.kind === "accepted";
+  const text = delivery?.kind === "accepted" ? `accepted: ${delivery.answer}` : `not accepted: ${delivery?.reason}`;
+  return { line: `${receiverKey(receiver)}  ${text}`, isAccepted };
 }

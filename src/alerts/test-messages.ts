@@ -1,0 +1,70 @@
+import { type AlertKind, type AlertRule, PING_KINDS, type Receiver, receiverKey, rulesFor } from "../alert-rules.ts";
+import { newRunId } from "../history/record.ts";
+import type { Host } from "../host.ts";
+import type { EntryId } from "../pipeline-id.ts";
+import type { Alert } from "./process.ts";
+import { type AlertMessage, renderMessage } from "./render.ts";
+
+/** The messages with which one receiver is tested. */
+export interface TestMessages {
+  readonly receiver: Receiver;
+  readonly messages: readonly AlertMessage[];
+}
+
+interface TestInput {
+  readonly schedule: string;
+  readonly rules: readonly AlertRule[];
+  /** At least one. */
+  readonly entries: readonly EntryId[];
+  /** Absent: each kind that a rule of the receiver lists. */
+  readonly kind: AlertKind | undefined;
+  readonly host: Pick<Host, "name" | "now">;
+}
+
+const TEXT = "This is a test of the alerts. Nothing has happened.";
+
+/** A service of pings shows the last one, so the success comes last. */
+const PING_ORDER: readonly AlertKind[] = [...PING_KINDS.filter((kind) => kind !== "succeeded"), "succeeded"];
+
+/** An alert as it would be about a run that begins now. */
+function testAlert(kind: AlertKind, entry: EntryId, { host }: TestInput): Alert {
+  const now = host.now();
+  const at = now.toISOString();
+  const run = { id: newRunId(now), host: host.name, startedAt: at, endedAt: at };
+  const last = { id: run.id, entry, at, run, detail: TEXT, lastLines: [TEXT] };
+  return {
+    kind,
+    entry,
+    since: at,
+    last: { ...last, kind: kind === "recovered" ? "succeeded" : kind },
+    isReminder: false,
+  };
+}
+
+/** The messages that test each receiver: one with all of its kinds of alerts, but one for each ping. */
+export function testMessages(input: TestInput): readonly TestMessages[] {
+  const { schedule, rules, entries, kind: only, host } = input;
+  const byReceiver = new Map<string, readonly AlertRule[]>();
+  for (const rule of rules) {
+    const key = receiverKey(rule.receiver);
+    byReceiver.set(key, [...(byReceiver.get(key) ?? []), rule]);
+  }
+  const [first] = entries;
+  return [...byReceiver.values()].flatMap((own) => {
+    const { receiver } = own[0] as AlertRule; // Each list has a rule.
+    const kinds = new Set(own.flatMap(({ when }) => when).filter((kind) => only === undefined || kind === only));
+    const entry = entries.find((one) => rulesFor(own, one).length > 0) ?? first;
+    if (kinds.size === 0 || entry === undefined) return [];
+    const now = host.now();
+    const messageOf = (...some: readonly AlertKind[]): AlertMessage => {
+      const alerts = some.map((kind) => testAlert(kind, entry, input));
+      const context = { id: newRunId(now), schedule, entries: [], machineZone: "UTC", now };
+      return { ...renderMessage(alerts, context), test: true };
+    };
+    const messages =
+      receiver.kind === "ping"
+        ? PING_ORDER.filter((kind) => kinds.has(kind)).map((kind) => messageOf(kind))
+        : [messageOf(...kinds)];
+    return [{ receiver, messages }];
+  });
+}
