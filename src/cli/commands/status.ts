@@ -26,6 +26,7 @@ import { renderStatus, renderStatusJson } from "../status/render.ts";
 import { isReplicationDisabled, joinStatus, pipelineKey } from "../status/rows.ts";
 import { readScheduledEntries } from "../status/scheduled.ts";
 import { readStates, stateIn } from "../status/states.ts";
+import { readTending, tendWarnings } from "../status/tending.ts";
 import { warningsOf } from "../status/warnings.ts";
 import { actAsOwner } from "../switch-user.ts";
 
@@ -43,7 +44,7 @@ export function addStatus(command: Command, caller: Host, finish: Finish): void 
     .option("--tap <tap>", "only this tap")
     .option("--target <target>", "only this target")
     .option("--name <name>", "only the entries of this installed schedule")
-    .option("--json", 'print {"pipelines": [...]}')
+    .option("--json", 'print {"pipelines": [...], "tend": [...]}')
     .addOption(
       new Option(
         "--check",
@@ -85,6 +86,7 @@ export function addStatus(command: Command, caller: Host, finish: Finish): void 
       if (rows.length === 0) await assertKnown(paths, flags, host);
       const faults = [...states.values()].flatMap(({ last, unread }) => [...last.faults, ...unread]);
       const ofSchedules = await Promise.all(installed.map((one) => warningsOf(one, host.name, zones)));
+      const tending = state === undefined ? [] : await readTending(installed, { paths, now: host.now() });
       const limitations = state === undefined ? [] : (await readLimitations(state.paths)).map(renderLimitations);
       const warnings = [
         ...pipelinewise.warnings,
@@ -98,6 +100,7 @@ export function addStatus(command: Command, caller: Host, finish: Finish): void 
                 installed.map(({ storedSchedule: { name } }) => alertWarnings({ paths: state.paths, schedule: name })),
               )
             ).flat()),
+        ...tending.flatMap(tendWarnings),
         ...ofSchedules.flat(),
         ...new Set(
           inspections.flatMap(({ problems }) => problems.map((problem) => renderProblem(problem, { inDiff: false }))),
@@ -113,7 +116,7 @@ export function addStatus(command: Command, caller: Host, finish: Finish): void 
       ];
       for (const warning of warnings) host.stderr.write(`warning: ${warning}\n`);
       if (installed.length === 0) host.stderr.write(FIRST_STEPS);
-      if (flags.json === true) host.stdout.write(renderStatusJson(rows, host.now()));
+      if (flags.json === true) host.stdout.write(renderStatusJson(rows, tending, host.now()));
       else {
         host.stdout.write(rows.length > 0 ? renderStatus(rows, host.now()) : "No pipeline to show.\n");
         host.stdout.write(renderPauses(shownPauses));

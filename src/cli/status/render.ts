@@ -14,6 +14,7 @@ import { renderTable } from "../../text/table.ts";
 import { SECOND_MS } from "../../time-units.ts";
 import { pauseJson } from "./pauses.ts";
 import { entryOfRun, isRowOverdue, type ScheduledEntry, type StatusRow } from "./rows.ts";
+import { type Tending, tendJson } from "./tending.ts";
 
 const HEAD = [
   "Tap ID",
@@ -182,7 +183,7 @@ const freshnessJson = (scheduled: ScheduledEntry | undefined) =>
       };
 
 /** The status as JSON. Every key is always present, with `null` for unknown values. */
-export function renderStatusJson(rows: readonly StatusRow[], now: Date): string {
+export function renderStatusJson(rows: readonly StatusRow[], tending: readonly Tending[], now: Date): string {
   const pipelines = rows.map(({ tap, target, pipelinewise, scheduled, lastRun, lastSkip, pauses, ...row }) => ({
     tap,
     tapType: pipelinewise?.tapType ?? null,
@@ -215,5 +216,5 @@ export function renderStatusJson(rows: readonly StatusRow[], now: Date): string 
     waiting: waitingJson(row.waiting),
     foreignRun: foreignJson(row.foreignRun),
   }));
-  return `${JSON.stringify({ pipelines }, null, 2)}\n`;
+  return `${JSON.stringify({ pipelines, tend: tending.map(tendJson) }, null, 2)}\n`;
 }
