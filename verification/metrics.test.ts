@@ -20,11 +20,15 @@ function promtool(words: readonly string[], input = "") {
 test("promtool accepts the metrics and has no advice about their names", async ({ skip }) => {
   needPromtool(skip);
   const box = sandbox();
-  box.install([anEntry(), anEntry({ command: "sync_tables", id: "weekly", crons: ["0 3 * * 0"] })]);
+  box.install([
+    anEntry({ policies: { freshWithinMs: 60_000 } }),
+    anEntry({ command: "sync_tables", id: "weekly", crons: ["0 3 * * 0"] }),
+  ]);
   expect(await main(["run", ...PAIR_WORDS], box.host)).toBe(0);
   const reader = sandbox("exit 0", { env: box.host.env });
   expect(await main(["metrics"], reader.host)).toBe(0);
   expect(reader.host.out()).toContain("last_success_timestamp_seconds");
+  expect(reader.host.out()).toContain("late_seconds");
   expect(promtool(["check", "metrics"], reader.host.out())).toEqual({ status: 0, output: "" });
   expect(promtool(["check", "metrics"], `${reader.host.out()}garbage`)).toMatchObject({ status: 1 });
 });

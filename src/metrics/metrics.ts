@@ -1,5 +1,6 @@
 import type { FailureReason, OutcomeKind, RunRecord, SkipReason } from "../history/record.ts";
 import { type EntryId, entryPath } from "../pipeline-id.ts";
+import { SECOND_MS } from "../time-units.ts";
 import type { Metric, Sample } from "./text-format.ts";
 
 /** The state of one installed entry, as far as it is known. */
@@ -9,6 +10,8 @@ export interface EntryReading {
   readonly lastRun: RunRecord | undefined;
   /** End of the newest run that succeeded; `undefined` if none is known. */
   readonly succeededAt: Date | undefined;
+  /** By how many milliseconds it is late, 0 if it is not; `undefined` without `fresh_within`. */
+  readonly lateMs: number | undefined;
   readonly isRunning: boolean;
   /** Whether a start waits for a place of a limit, or for the running run. */
   readonly isQueued: boolean;
@@ -104,6 +107,11 @@ const ENTRY_METRICS: readonly EntryMetric[] = [
     name: "last_success_timestamp_seconds",
     help: "End of the newest run that succeeded, as a Unix time. Absent if none is known.",
     samples: ({ succeededAt }) => one(succeededAt && seconds(succeededAt)),
+  },
+  {
+    name: "late_seconds",
+    help: "Time by which the entry is late, 0 if it is not late. Absent without `fresh_within`.",
+    samples: ({ lateMs }) => one(lateMs === undefined ? undefined : lateMs / SECOND_MS),
   },
   {
     name: "running",

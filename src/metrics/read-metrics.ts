@@ -1,6 +1,7 @@
 import { readPipelineState, runsEntry } from "../control/lock-state.ts";
 import { nextDue, startsAfter } from "../control/next-due.ts";
 import { SchedError } from "../errors.ts";
+import { findFreshness } from "../history/freshness.ts";
 import { readHistory } from "../history/read.ts";
 import type { RunRecord } from "../history/record.ts";
 import { entryOf } from "../history/store.ts";
@@ -38,13 +39,19 @@ interface Common extends MetricsPlace {
   readonly queue: ReadonlyMap<string, QueuedStart>;
 }
 
+/** A schedule whose metrics are read. */
+interface MeasuredSchedule extends Pick<StoredSchedule, "name" | "entries"> {
+  /** When this host installed it, ISO 8601 UTC; `undefined` if it did not. */
+  readonly installedAt: string | undefined;
+}
+
 /**
  * Reads the metrics of schedules. Changes nothing. An entry whose state cannot be read does not stop the others.
  *
  * @throws StoreError if the history, the pauses or the queue cannot be read
  */
 export async function readMetrics(
-  schedules: readonly Pick<StoredSchedule, "name" | "entries">[],
+  schedules: readonly MeasuredSchedule[],
   { paths, host }: MetricsPlace,
 ): Promise<ReadMetrics> {
   const now = host.now();
@@ -61,11 +68,11 @@ export async function readMetrics(
   const faults: string[] = [];
   const all: EntryReading[] = [];
   const readings = [];
-  for (const { name, entries } of schedules) {
+  for (const { name, entries, installedAt } of schedules) {
     let unreadable = 0;
     for (const entry of entries) {
       try {
-        all.push(await readEntry(entry, common));
+        all.push(await readEntry(entry, installedAt, common));
       } catch (error) {
         if (!(error instanceof SchedError)) throw error;
         unreadable++;
@@ -82,6 +89,7 @@ export async function readMetrics(
 
 async function readEntry(
   entry: StoredEntry,
+  installedAt: string | undefined,
   { paths, host, now, machineZone, pauses, queue }: Common,
 ): Promise<EntryReading> {
   const lock = lockOf(entry);
@@ -97,6 +105,7 @@ async function readEntry(
     entry,
     lastRun,
     succeededAt: await findSuccess(entry, lastRun, paths),
+    lateMs: (await findFreshness(entry, { paths, last, installedAt, now }))?.lateMs,
     isRunning: holdsLock && !waitsForPlace,
     isQueued: waitsForPlace || isOwn(waiting),
     nextDue: after && nextDue(entry, { after, machineZone }),

@@ -8,9 +8,9 @@ import type { TendContext } from "./part.ts";
  *
  * @throws StoreError if the file cannot be written, or if it lacks entries because their state cannot be read
  */
-export async function writeMetrics({ host, paths, schedule }: TendContext): Promise<void> {
+export async function writeMetrics({ host, paths, schedule, install }: TendContext): Promise<void> {
   if (schedule.metrics === undefined) return;
-  const { text, faults } = await readMetrics([schedule], { paths, host });
+  const { text, faults } = await readMetrics([{ ...schedule, installedAt: install.installedAt }], { paths, host });
   await writeMetricsFile(schedule.metrics.file, text);
   if (faults.length > 0) throw new StoreError(`the metrics have no series of these entries: ${faults.join("; ")}`);
 }

@@ -6,7 +6,7 @@ import { anEntry, PAIR_WORDS, sandbox } from "../support/sandbox.ts";
 /** The output of `metrics` about an entry that has every metric. */
 async function readOutput(): Promise<string> {
   const box = sandbox();
-  box.install([anEntry({ id: "nightly" })]);
+  box.install([anEntry({ id: "nightly", policies: { freshWithinMs: 60_000 } })]);
   expect(await main(["run", ...PAIR_WORDS, "--id", "nightly"], box.host)).toBe(0);
   const reader = sandbox("exit 0", { env: box.host.env });
   expect(await main(["metrics"], reader.host)).toBe(0);

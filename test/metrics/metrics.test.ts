@@ -93,6 +93,15 @@ describe("metrics", () => {
     expect(seriesValue(text, `recent_runs{${LABELS},outcome="succeeded"}`)).toBe("0");
   });
 
+  test.each([
+    ["an entry that is late", 30 * 60_000, "1674.5"],
+    ["an entry that is not late", 24 * 3_600_000, "0"],
+    ["an entry without fresh_within", undefined, undefined],
+  ])("shows by how much %s is late", async (_what, freshWithinMs, expected) => {
+    const text = await metricsOf(await withRuns([{}], [anEntry({ policies: { freshWithinMs } })]));
+    expect(seriesValue(text, `late_seconds{${LABELS}}`)).toBe(expected);
+  });
+
   test("counts the runs and skips of the last 24 hours by outcome and reason", async () => {
     const at = (endedAt: string): Partial<RunRecord> => ({ startedAt: endedAt, endedAt });
     const text = await metricsOf(

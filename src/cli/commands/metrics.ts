@@ -25,7 +25,10 @@ export function addMetrics(command: Command, caller: Host): void {
         const what = name === undefined ? "no schedule is" : `no schedule named ${name} is`;
         throw new SchedError(`${what} installed here`, { exitCode: EXIT.noInput });
       }
-      const schedules = installed.map(({ storedSchedule }) => storedSchedule);
+      const schedules = installed.map(({ storedSchedule, host: stored }) => ({
+        ...storedSchedule,
+        installedAt: stored?.installedAt,
+      }));
       const { text, faults } = await readMetrics(schedules, { paths, host });
       host.stdout.write(text);
       for (const fault of faults) host.stderr.write(`warning: the metrics have no series of ${fault}\n`);
