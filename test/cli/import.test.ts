@@ -16,7 +16,7 @@ import { poll, until, untilFile } from "../support/wait.ts";
 const STATE = '{"bookmarks": {}}';
 
 /** Shell command that waits for a file in HOME. With a FIFO, the test would wait for ever if the command has not begun. */
-const waitFor = (name: string): string => `until [ -e "$HOME/${name}" ]; do sleep 0.05; done`;
+const waitFor = (name: string): string => `while [ -d "$HOME" ] && [ ! -e "$HOME/${name}" ]; do sleep 0.05; done`;
 
 /** A config directory with two pipelines that have a state, and a project that defines both. */
 function project(script: string) {
