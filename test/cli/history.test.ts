@@ -279,7 +279,7 @@ test("--csv prints a line for each record, with its log", async () => {
     { ...RUN, outcome: "stopped", detail: 'was stopped by ada ("source moved", urgent)' },
   ]);
   expect(await main(["history", "--csv"], host)).toBe(0);
-  expect(host.out().split("\r\n")).toEqual([
+  expect(host.out().split("\n")).toEqual([
     "id,tap,target,command,entry,outcome,reason,detail,host,scheduled,slot,startedAt,endedAt,exitCode,log,attempts,triggeredBy",
     '0mwt00000aaaaa,microserv_1,redshift,run_tap,,stopped,,"was stopped by ada (""source moved"", urgent)",one,true,,2026-11-23T12:00:00.000Z,2026-11-23T12:02:05.000Z,0,/cfg/.sched/logs/redshift/microserv_1/x.log,,',
     "",

@@ -44,6 +44,14 @@ describe.skipIf(!existsSync("dist/main.cjs"))("the built program", () => {
     expect(await runEnded).toEqual({ code: 0, signal: null });
   });
 
+  test("history --csv has no character that the program shows as a code", async () => {
+    const box = sandbox("exit 3");
+    expect(await ended(start(box, "run", ...PAIR_WORDS).child)).toMatchObject({ code: 3 });
+    const history = start(box, "history", "--csv");
+    expect(await ended(history.child)).toEqual({ code: 0, signal: null });
+    expect(history.out()).toMatch(/^id,.*,triggeredBy\n\w{14},microserv_1,redshift,run_tap,,failed,.*,3,\S+,,\n$/);
+  });
+
   test("logs ends with 0 and without a message if its reader ends early", async () => {
     const box = sandbox();
     const startedAt = new Date("2026-11-23T08:00:00.000Z");

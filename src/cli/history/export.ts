@@ -60,9 +60,9 @@ const csvCell = (value: unknown): string => {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 };
 
-const csvLine = (values: readonly unknown[]): string => `${values.map(csvCell).join(",")}\r\n`;
+const csvLine = (values: readonly unknown[]): string => `${values.map(csvCell).join(",")}\n`;
 
-/** Runs as CSV of RFC 4180. The column `attempts` has their number. */
+/** Runs as CSV: RFC 4180, with the line ends of Unix. The column `attempts` has their number. */
 export async function* renderHistoryCsv(records: AsyncIterable<RunRecord>, limit: number): AsyncGenerator<string> {
   yield csvLine(COLUMNS);
   yield* renderBatches(records, limit, (run) =>

@@ -27,7 +27,7 @@ export async function findPipelinewiseLogs(
   return found;
 }
 
-/** What the logs of PipelineWise say about the tables of a run. */
+/** The numbers in the logs of PipelineWise about the tables of a run. */
 export interface TableDigest {
   /** Rows of each table. */
   readonly tables: ReadonlyMap<string, { readonly inserted: number; readonly updated: number }>;

@@ -17,7 +17,7 @@ interface ShowContext {
   readonly pipelinewise: boolean;
 }
 
-/** Such as `orders → dwh: run 0mwwv4l6f7zkvq on host etl-1 started 2026-11-26 01:17:24Z and succeeded after 3 min`. */
+/** Such as `orders → dwh: run 0mwwv4l6f7zkvq on host etl-1 started 2026-11-26 01:17:24Z, ended after 3 min: failed`. */
 function describeRun({ id, entry, host, startedAt, record }: FoundRun): string {
   const begin = `${entryLabel(entry)}: run ${id} on host ${host} started ${renderInstant(startedAt)}`;
   if (record === undefined) return `${begin} and is running`;
