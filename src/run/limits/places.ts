@@ -71,8 +71,9 @@ interface PlacesOptions {
   readonly paths: StatePaths;
   readonly owners: Owners;
   readonly uid: number;
-  /** A test can replace it. */
+  /** A test can replace these two. */
   readonly files?: LockFs;
+  readonly prepare?: typeof ensureDirectory;
 }
 
 /** The places of all limits. */
@@ -90,7 +91,8 @@ export interface Places {
  * rename fails if a directory with a file has that name, so a place has one owner. A process frees the place of an
  * owner by the token in the file name, so it never frees the place of a later owner.
  */
-export function openPlaces({ paths, owners, uid, files = diskLockFs }: PlacesOptions): Places {
+export function openPlaces(options: PlacesOptions): Places {
+  const { paths, owners, uid, files = diskLockFs, prepare = ensureDirectory } = options;
   const claims = new Map<string, PlaceClaim>();
 
   async function readClaim(path: string, token: string): Promise<PlaceClaim | undefined> {
@@ -153,7 +155,7 @@ export function openPlaces({ paths, owners, uid, files = diskLockFs }: PlacesOpt
       const candidates = Array.from({ length: usable }, (_, index) => index).filter((index) => !taken.includes(index));
       if (candidates.length === 0) return undefined;
       const prepared = `${directory}/.${token}`;
-      await ensureDirectory(paths, directory, uid);
+      await prepare(paths, directory, uid);
       await removeLeftover(files, prepared);
       await files.makeDirectory(prepared);
       await files.create(`${prepared}/${fileName(token)}`, renderClaim(claim));

@@ -10,7 +10,7 @@ const FULL = process.env["PWS_INTERLEAVINGS"] === "full";
 const FULL_TIMEOUT_MS = 3_600_000;
 const SEED = 20261123;
 
-const leftBehind = { what: "what a killed holder left", prepare: leaveDeadToken };
+const leftBehind = { what: "what a killed holder left", prepare: (fs: MemoryFs) => leaveDeadToken(fs) };
 const scenes = [
   { what: "a free lock", prepare: () => {} },
   leftBehind,
@@ -160,7 +160,7 @@ describe("it would be found", () => {
   });
 
   test.each(spoiled)("if a process $what", async ({ spoil }) => {
-    const { fault } = await exploreAll(planOf({ ...leftBehind, attempt: realAttempt(spoil) }));
+    const { fault } = await exploreAll(planOf({ ...leftBehind, attempt: realAttempt({ spoil }) }));
     expect(fault?.what).toMatch(/^processes \d and \d have the lock$/);
   });
 
@@ -170,7 +170,7 @@ describe("it would be found", () => {
       // A dead holder's token is never removed.
       rename: async (from, to) => (from.endsWith(DEAD_TOKEN_FILE) ? undefined : files.rename(from, to)),
     });
-    const { fault } = await exploreAll(planOf({ ...leftBehind, attempt: realAttempt(waits) }));
+    const { fault } = await exploreAll(planOf({ ...leftBehind, attempt: realAttempt({ spoil: waits }) }));
     expect(fault?.what).toMatch(/goes round in circles/);
   });
 });

@@ -1,6 +1,7 @@
 import { basename } from "node:path";
 import { lock as stockLock } from "proper-lockfile";
 import { acquireBoth } from "../../../src/lock/acquire.ts";
+import type { LockContext } from "../../../src/lock/liveness.ts";
 import type { LockFs } from "../../../src/lock/lock-directory.ts";
 import { tryLockFile } from "../../../src/lock/lock-file.ts";
 import {
@@ -46,12 +47,13 @@ const recordOf = (pid: number, host = 0): LockRecord => ({
   flock: null,
 });
 
-export const DEAD_TOKEN_FILE = tokenFileName(renderToken(recordOf(DEAD_PID), "d"));
+export const DEAD_TOKEN = renderToken(recordOf(DEAD_PID), "d");
+export const DEAD_TOKEN_FILE = tokenFileName(DEAD_TOKEN);
 
 /** Leaves the token of a killed holder. */
-export function leaveDeadToken(fs: MemoryFs): void {
-  fs.mkdir(FOLDER);
-  const path = `${FOLDER}/${DEAD_TOKEN_FILE}`;
+export function leaveDeadToken(fs: MemoryFs, directory = FOLDER): void {
+  fs.mkdir(directory);
+  const path = `${directory}/${DEAD_TOKEN_FILE}`;
   fs.create(path);
   fs.write(path, renderRecord(recordOf(DEAD_PID)));
 }
@@ -96,19 +98,58 @@ const beatOf =
     return owner === undefined || lives(owner.pid - 1) ? NOW_MS : 0;
   };
 
+/** A lock that a process has, and its view of the share. */
+export interface HeldScene {
+  readonly token: string;
+  readonly files: LockFs;
+  readonly context: Omit<LockContext, "directory">;
+}
+
+/** Work of a process while it has its lock. @returns whether it got what it wanted */
+type Inside = (actor: Actor, held: HeldScene) => Promise<boolean>;
+
+interface AttemptOptions {
+  readonly spoil?: Spoil;
+  /** The lock directory of a process; all have the same one by default. */
+  readonly directoryOf?: (id: number) => string;
+  /** Acquires and releases the lock in no step, for locks that only one process wants. */
+  readonly atOnce?: boolean;
+  readonly inside?: Inside;
+}
+
+/** Works without being interrupted by another process that does the same. */
+export async function workAlone({ enter, step, leave }: Actor): Promise<true> {
+  enter();
+  await step("work", () => {});
+  leave();
+  return true;
+}
+
 /** The real code from the kernel's lock to the take-over, as `acquire` puts it together. */
 export const realAttempt =
-  (spoil: Spoil = (files) => files): Attempt =>
+  ({ spoil = (files) => files, directoryOf = () => FOLDER, ...options }: AttemptOptions = {}): Attempt =>
   async (actor, attempt) => {
+    const { atOnce = false, inside = workAlone } = options;
     const { id, step, fs, lives, host, kernel, isCluster } = actor;
     const record = recordOf(id + 1, host);
-    const files = seenBy(id, spoil(memoryLockFs(fs, step, isCluster ? beatOf(actor) : undefined), actor));
-    const directory = `/p${id}${FOLDER}`;
+    const beat = isCluster ? beatOf(actor) : undefined;
+    const share = memoryLockFs(fs, step, beat);
+    const lockFiles = atOnce ? memoryLockFs(fs, async (_what, act) => act(), beat) : share;
+    const files = seenBy(id, spoil(lockFiles, actor));
+    const directory = `/p${id}${directoryOf(id)}`;
     const clock = clockOf(actor);
     const { sinceBootMs } = clock;
     let made = 0;
     const newToken = () => renderToken(record, `${attempt.toString(16)}${(made++).toString(16)}`);
     const ours = { newToken, record: renderRecord(record), makeWithinMs: LEASE_MS / 4 };
+    const context = {
+      clock,
+      flockFile: "",
+      here: record,
+      nonce: `${id}${attempt}`,
+      waitOptions: {},
+      processes: { processLives: (pid: number) => lives(pid - 1), pipelineProcesses: async () => [] },
+    };
     const contest = await acquireBoth({
       settleMs: Number.POSITIVE_INFINITY,
       openKernelLock: async () => ({
@@ -119,26 +160,17 @@ export const realAttempt =
         close: async () => kernel?.close(),
       }),
       meanwhile: async () => {},
-      contextWith: () => ({
-        ...{ files, directory, clock },
-        flockFile: "",
-        here: record,
-        nonce: `${id}${attempt}`,
-        waitOptions: {},
-        processes: { processLives: (pid: number) => lives(pid - 1), pipelineProcesses: async () => [] },
-      }),
+      contextWith: () => ({ ...context, files, directory }),
       tryLockFile({ expired: outlasted }) {
         actor.forget(JSON.stringify(outlasted));
         return tryLockFile({ ...ours, files, directory, sinceBootMs }, timing);
       },
     });
     if (contest.kind === "held") return false;
-    actor.enter();
-    await step("work", () => {});
-    actor.leave();
+    const got = await inside(actor, { token: contest.lock.token, files: share, context: { ...context, files: share } });
     await contest.lock.release();
     await contest.kernel.close();
-    return true;
+    return got;
   };
 
 /** The library as it comes: a lock is its directory, and dead is what is old. */

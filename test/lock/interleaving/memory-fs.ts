@@ -26,6 +26,10 @@ export class MemoryFs {
     this.#entries.set(path, entry);
   }
 
+  has(path: string): boolean {
+    return this.#entries.has(path);
+  }
+
   mkdir(path: string): void {
     this.#put(path, { kind: "directory", text: "", mtime: Date.now() });
   }
@@ -65,9 +69,14 @@ export class MemoryFs {
   }
 
   rename(from: string, to: string): void {
-    const entry = this.#at(from);
-    this.#entries.delete(from);
-    this.#entries.set(to, entry);
+    this.#at(from);
+    // A directory replaces an empty one.
+    if (this.#entries.get(to)?.kind === "directory" && this.list(to).length > 0) throw fault("ENOTEMPTY");
+    for (const [path, entry] of [...this.#entries]) {
+      if (path !== from && !path.startsWith(`${from}/`)) continue;
+      this.#entries.delete(path);
+      this.#entries.set(to + path.slice(from.length), entry);
+    }
   }
 
   unlink(path: string): void {

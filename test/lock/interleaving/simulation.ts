@@ -47,6 +47,18 @@ interface Local {
   done: boolean;
 }
 
+const newLocal = (): Local => ({
+  pending: undefined,
+  seen: [],
+  got: [],
+  crashesAtStart: undefined,
+  crashed: false,
+  done: false,
+});
+
+/** A process that is alone takes fewer steps. */
+const MOST_STEPS_ALONE = 1_000;
+
 /** Long before so many turns a process has come to its next step: between two of them it waits for nothing but promises. */
 const MOST_TURNS = 10_000;
 
@@ -87,16 +99,7 @@ export class Simulation {
   constructor(plan: Plan) {
     this.#plan = plan;
     plan.prepare(this.fs);
-    for (let id = 0; id < plan.actors; id += 1) {
-      this.#locals.push({
-        pending: undefined,
-        seen: [],
-        got: [],
-        crashesAtStart: undefined,
-        crashed: false,
-        done: false,
-      });
-    }
+    for (let id = 0; id < plan.actors; id += 1) this.#locals.push(newLocal());
   }
 
   async start(): Promise<this> {
@@ -193,20 +196,40 @@ export class Simulation {
       this.#owners.delete(~choice);
       if (this.#kernelOwner === ~choice) this.#kernelOwner = undefined;
       this.#crashes += 1;
-      return;
+    } else {
+      await this.#goOn(local);
     }
+    if (this.choices().length === 0) await this.#judgeEnd();
+  }
+
+  async #goOn(local: Local): Promise<void> {
     const { pending } = local;
     local.pending = undefined;
     local.crashesAtStart ??= this.#crashes;
     pending?.go();
     await untilWaiting(local);
-    if (this.choices().length === 0) this.#judgeEnd();
   }
 
-  #judgeEnd(): void {
+  async #judgeEnd(): Promise<void> {
     if (this.#crashes === 0 && !this.#locals.some(({ got }) => got.includes(true))) {
       this.fault ??= "nobody ever got the lock";
     }
+    if (this.fault === undefined) await this.#runLatecomer();
+  }
+
+  /** A process that starts after all others have ended or crashed must get the lock. */
+  async #runLatecomer(): Promise<void> {
+    const local = newLocal();
+    const id = this.#locals.push(local) - 1;
+    void this.#live(id);
+    await untilWaiting(local);
+    for (let steps = 0; local.pending !== undefined && steps < MOST_STEPS_ALONE; steps += 1) {
+      const { go } = local.pending;
+      local.pending = undefined;
+      go();
+      await untilWaiting(local);
+    }
+    if (!local.done || local.got.includes(false)) this.fault ??= "a process that came later did not get the lock";
   }
 
   /** Number of finished attempts of each process. */
