@@ -22,16 +22,22 @@ export async function startSink(first: Answer = accepts) {
       answer(response, request);
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
+  const listen = (on: number) => new Promise<void>((resolve) => server.listen(on, "127.0.0.1", resolve));
+  const close = () =>
+    new Promise<unknown>((resolve) => {
+      server.close(resolve);
+      server.closeAllConnections();
+    });
+  await listen(0);
+  onTestFinished(() => void close());
   const { port } = server.address() as AddressInfo; // It listens on a port, not on a socket file.
   return {
     url: `http://127.0.0.1:${port}/services/s3cr3t-of-the-hook`,
     bodies,
     messages: (): readonly AlertMessage[] => bodies.map((body) => JSON.parse(body)),
+    close,
+    /** Accepts connections again after `close`. */
+    listenAgain: () => listen(port),
     answerWith(next: Answer) {
       answer = next;
     },
