@@ -1,4 +1,4 @@
-import { appendFileSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { main } from "../../src/cli/main.ts";
@@ -298,11 +298,31 @@ describe("--follow", () => {
     writeFileSync(log, lines.join(""), { mode: 0o600 });
     const { code, out, err } = startLogs(box, ["-f", ...PAIR_WORDS]);
     await until("all lines are shown", () => out().endsWith("line 999\n"));
-    writeFileSync(log, `${lines.slice(0, 200).join("")}[left out]\n${lines.slice(800).join("")}new\n`);
+    writeFileSync(`${log}.new`, `${lines.slice(0, 200).join("")}[left out]\n${lines.slice(800).join("")}new\n`);
+    renameSync(`${log}.new`, log);
     await until("the new line is shown", () => out().endsWith("new\n"));
     await end();
     expect(await code).toBe(0);
     expect(out()).toBe(`${lines.join("")}new\n`);
+    expect(err()).not.toContain("emptied");
+  });
+
+  test("continues at the note if what it has shown last was removed too", async () => {
+    const box = sandbox();
+    const { log, end } = leaveFarRun(box);
+    const lines = Array.from({ length: 1_000 }, (_, index) => `line ${index}\n`);
+    writeFileSync(log, lines.slice(0, 700).join(""), { mode: 0o600 });
+    const { code, out, err } = startLogs(box, ["-f", ...PAIR_WORDS]);
+    await until("the lines are shown", () => out().endsWith("line 699\n"));
+    const note = "\n[pipelinewise-sched: 9000 bytes were left out here, because the log reached log_size]\n";
+    const end200 = lines.slice(800).join("");
+    // Written beside it and renamed, so that no reader sees a part of it.
+    writeFileSync(`${log}.new`, `${lines.slice(0, 200).join("")}${note}${end200}`, { mode: 0o600 });
+    renameSync(`${log}.new`, log);
+    await until("the end is shown", () => out().endsWith("line 999\n"));
+    await end();
+    expect(await code).toBe(0);
+    expect(out()).toBe(`${lines.slice(0, 700).join("")}${note}${end200}`);
     expect(err()).not.toContain("emptied");
   });
 

@@ -1,5 +1,6 @@
 import { type FoundRun, findAgain } from "../../control/find-run.ts";
 import type { Host } from "../../host.ts";
+import { NOTE_BEGIN } from "../../run/process/log-size.ts";
 import type { OpenFile } from "../../storage/fs.ts";
 import type { StatePaths } from "../../storage/paths.ts";
 import { attemptLog, hasLog, openLog, type WriteLog, writeRest } from "./files.ts";
@@ -17,26 +18,33 @@ interface FollowContext {
   readonly heading: (path: string) => Promise<boolean>;
 }
 
-/** Bytes by which the place is found again in a log that was shortened. */
+/** Bytes by which a place is found again in a log that was shortened. */
 const MARK_BYTES = 256;
+/** Bytes at the end of a log in which the place is searched. */
+const SEARCHED_BYTES = 4 * 1024 * 1024;
 
 /** A log that is being written. */
 interface FollowedLog {
   readonly path: string;
   position: number;
+  /** The first bytes that were written. */
+  head: Buffer;
   /** The last bytes that were written. */
   mark: Buffer;
 }
 
 /**
- * The position of the bytes that follow those already written, in a log that became shorter: `log_size` has removed its
- * middle, or somebody emptied it.
+ * The position at which to continue in a log that became shorter: after the bytes already written if `log_size` has
+ * removed the middle of the log, or at the note about the middle if those bytes were removed too.
+ *
+ * @returns `undefined` if the log was emptied or replaced
  */
-async function findPlace(file: OpenFile, { mark }: FollowedLog, size: number): Promise<number> {
-  const bytes = 4 * 1024 * 1024;
-  const from = Math.max(0, size - bytes);
-  const index = mark.length === 0 ? -1 : (await file.readAt(from, bytes)).lastIndexOf(mark);
-  return index === -1 ? 0 : from + index + mark.length;
+async function findPlace(file: OpenFile, { head, mark }: FollowedLog, size: number): Promise<number | undefined> {
+  if (!(await file.readAt(0, head.length)).equals(head)) return undefined;
+  const from = Math.max(0, size - SEARCHED_BYTES);
+  const end = await file.readAt(from, SEARCHED_BYTES);
+  const index = end.lastIndexOf(mark);
+  return from + (index === -1 ? Math.max(0, end.lastIndexOf(NOTE_BEGIN)) : index + mark.length);
 }
 
 /** Writes what was added to a log. @returns `false` if the reader has gone */
@@ -46,10 +54,14 @@ async function writeNew(log: FollowedLog, { write, host }: FollowContext): Promi
   try {
     const { size } = await file.stat();
     if (size < log.position) {
-      log.position = await findPlace(file, log, size);
-      if (log.position === 0) host.stderr.write(`${log.path} was emptied or replaced. Its new content:\n`);
+      const place = await findPlace(file, log, size);
+      if (place === undefined) {
+        host.stderr.write(`${log.path} was emptied or replaced. Its new content:\n`);
+        Object.assign(log, begin(log.path));
+      } else log.position = place;
     }
     const end = await writeRest(file, log.position, async (bytes) => {
+      if (log.head.length < MARK_BYTES) log.head = Buffer.concat([log.head, bytes]).subarray(0, MARK_BYTES);
       log.mark = Buffer.concat([log.mark, bytes]).subarray(-MARK_BYTES);
       return write(bytes);
     });
@@ -60,7 +72,7 @@ async function writeNew(log: FollowedLog, { write, host }: FollowContext): Promi
   }
 }
 
-const begin = (path: string): FollowedLog => ({ path, position: 0, mark: Buffer.alloc(0) });
+const begin = (path: string): FollowedLog => ({ path, position: 0, head: Buffer.alloc(0), mark: Buffer.alloc(0) });
 
 /** The end of following a run. */
 interface Followed {

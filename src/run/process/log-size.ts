@@ -10,13 +10,15 @@ import type { RunLog } from "./output.ts";
  * appending, so whatever the pipeline writes next is at the new end.
  */
 
+/** The beginning of the note between the two parts of a shortened log. */
+export const NOTE_BEGIN = "\n[pipelinewise-sched: ";
 const NOTE = /^\n\[pipelinewise-sched: (\d+) bytes were left out here/;
 /** The note has a fixed length, so that a new one fits in the place of an old one. */
 const NOTE_BYTES = 128;
 
 const renderNote = (bytes: number): Buffer =>
   Buffer.from(
-    `${`\n[pipelinewise-sched: ${bytes} bytes were left out here, because the log reached log_size]`.padEnd(NOTE_BYTES - 1)}\n`,
+    `${`${NOTE_BEGIN}${bytes} bytes were left out here, because the log reached log_size]`.padEnd(NOTE_BYTES - 1)}\n`,
   );
 
 /** Less than the part that is left out of the smallest log, so that nothing is overwritten before it is copied. */
