@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { main } from "../src/cli/main.ts";
@@ -9,9 +9,10 @@ import { readStored } from "../src/installed/store.ts";
 import { catchUp } from "../src/tend/catch-up.ts";
 import { testHost } from "../test/support/host.ts";
 import { sandbox } from "../test/support/sandbox.ts";
+import { poll } from "../test/support/wait.ts";
 import { cronComplaints, minute, startLines } from "./rig/cron-log.ts";
 import { OWN_CRON } from "./rig/daemons.ts";
-import { testMachine } from "./rig/product.ts";
+import { importProject, listCrontab, STAND_IN, sched, schedWell, testMachine } from "./rig/product.ts";
 import { describeOnRealCron } from "./rig/suite.ts";
 
 const ZONE = "Europe/London";
@@ -50,6 +51,41 @@ const ENTRIES: readonly Entry[] = [
   },
   { tap: "evening", cron: "0 21 * * *", more: ", catch_up: 1h", late: [], lost: ["2026-10-24T20:00Z"] },
 ];
+
+describeOnRealCron("tend beside a real crontab", () => {
+  test("starts the entry that missed a slot, and not the one whose line was taken out by hand", async () => {
+    const machine = await testMachine();
+    await machine.startDaemon();
+    await importProject(machine, join(STAND_IN, "project"));
+    const file = join(machine.directory, "schedule.yml");
+    const missed = new Date(Date.now() - 1_800_000);
+    const cron = `${missed.getUTCMinutes()} ${missed.getUTCHours()} * * *`;
+    const taps = ["microserv_1", "microserv_2"];
+    const lines = taps.map((tap) => `  - {tap: ${tap}, target: redshift, cron: "${cron}", timezone: UTC}\n`);
+    writeFileSync(file, `defaults: {catch_up: 12h}\npipelines:\n${lines.join("")}`);
+    await schedWell(machine, ["install", file]);
+    const crontab = await listCrontab(machine);
+    expect(crontab).toMatch(/^\*\/5 \* \* \* \* .* tend$/m);
+    await machine.setCrontab(crontab.replace(/^(.* --tap microserv_2 .*)$/m, "# $1"));
+    // As if it had been installed yesterday. From here on, cron's own tend may find the missed slot too.
+    const stored = join(machine.home, ".pipelinewise/.sched/schedules/pipelinewise.json");
+    writeFileSync(stored, readFileSync(stored, "utf8").replace(/"since": "[^"]*"/g, `"since": "${yesterday()}"`));
+
+    expect(await sched(machine, ["tend"])).toMatchObject({ code: 0, stderr: "" });
+    await sched(machine, ["run", "--tap", "microserv_2", "--target", "redshift"]);
+    const { runs } = await poll(
+      async () => JSON.parse(await schedWell(machine, ["history", "--json"])),
+      (history) => history.runs.length > 1,
+    );
+    const found = runs.map(({ tap, scheduled, detail }: Record<string, unknown>) => ({ tap, scheduled, detail }));
+    expect(found.sort((one: { tap: string }, other: { tap: string }) => (one.tap < other.tap ? -1 : 1))).toEqual([
+      { tap: "microserv_1", scheduled: true, detail: expect.stringMatching(/^caught up on the missed due time /) },
+      { tap: "microserv_2", scheduled: false, detail: null },
+    ]);
+  });
+});
+
+const yesterday = (): string => new Date(Date.now() - 86_400_000).toISOString();
 
 describeOnRealCron("a week with catch_up and downtime in it", () => {
   test("starts no slot twice, and catches up the newest missed slot of each entry", async () => {

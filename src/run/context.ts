@@ -35,13 +35,21 @@ export interface Refusal {
   readonly exitCode: number;
 }
 
+/** The due times that were missed before a start. */
+export interface MissedTimes {
+  /** Whether its own slot is one of them. */
+  readonly isLate: boolean;
+  /** The number of earlier ones, for which nothing runs. */
+  readonly earlier: number;
+}
+
 /** The slot that a start stands for, or the reason why it stands for none. */
 export type SlotDecision =
   | {
       readonly kind: "run";
       readonly slot: Date;
-      /** Names the due times that were missed, as a sentence fragment that follows the pipeline's name. */
-      readonly remark?: string | undefined;
+      /** `undefined` if the entry does not catch up. */
+      readonly missed?: MissedTimes | undefined;
     }
   | { readonly kind: "skip"; readonly skip: Skip };
 

@@ -279,9 +279,10 @@ describe("tend starts nothing for a slot", () => {
 });
 
 describe("a pause", () => {
+  const since = "2026-11-20T12:00:00.000Z";
   test.each<[title: string, entry: StoredEntry, pause: readonly string[], resume: readonly string[]]>([
-    ["by the command", catching(), ["pause", ...PAIR_WORDS], ["resume", ...PAIR_WORDS]],
-    ["in the schedule file", catching({ policies: { enabled: false } }), [], []],
+    ["by the command", catching({ since }), ["pause", ...PAIR_WORDS], ["resume", ...PAIR_WORDS]],
+    ["in the schedule file", catching({ since, policies: { enabled: false } }), [], []],
   ])(
     "%s: the missed slot is recorded as skipped, and does not run after the pause",
     async (_, entry, pause, resume) => {
@@ -289,10 +290,15 @@ describe("a pause", () => {
       if (pause.length > 0) expect(await main(pause, box.host)).toBe(0);
       await box.tendAt("2026-11-23T07:00:00");
       if (resume.length > 0) expect(await main(resume, box.host)).toBe(0);
-      box.install([catching()]);
+      box.install([catching({ since })]);
       await box.tendAt("2026-11-23T07:05:00");
       expect(await box.history()).toMatchObject([
-        { slot: "2026-11-23T03:00:00.000Z", outcome: "skipped", reason: "paused" },
+        {
+          slot: "2026-11-23T03:00:00.000Z",
+          outcome: "skipped",
+          reason: "paused",
+          detail: expect.stringMatching(/^is paused (?!.*caught up).*; missed 2 earlier due times$/),
+        },
       ]);
     },
   );

@@ -17,8 +17,8 @@ import {
 } from "../../slots/due.ts";
 import { AHEAD_MS, type LastSlot } from "../../slots/store.ts";
 import { localtimeFingerprint } from "../../system/localtime.ts";
-import { renderDuration, renderMinute } from "../../text/format-time.ts";
-import type { RunContext, Skip, SlotDecision } from "../context.ts";
+import { renderDuration } from "../../text/format-time.ts";
+import type { MissedTimes, RunContext, Skip, SlotDecision } from "../context.ts";
 import type { EntryStore } from "../pipeline-store.ts";
 import type { EntryTimes, RunPlan, SlotPlan } from "../plan.ts";
 
@@ -138,25 +138,17 @@ export async function findSlot({
       ? {
           kind: "run" as const,
           slot: new Date(due.slot),
-          remark: catchUpMs === undefined ? undefined : describeMissed(start, due.slot),
+          missed: catchUpMs === undefined ? undefined : missedBy(start, due.slot),
         }
       : skipping(skipOf(due, plan, start, last));
   return { decision, zoneMismatch, isUnexplained };
 }
 
-/**
- * Describes the missed due time that a start of an entry with `catch_up` runs, and the number of earlier ones, as a
- * sentence fragment that follows the pipeline's name; `undefined` if nothing was missed.
- */
-function describeMissed(start: StartTimes, slot: number): string | undefined {
-  const isLate = start.now - slot > CATCH_UP_AFTER_MS;
-  const earlier = countMissed(start, slot);
-  const parts = [
-    ...(isLate ? [`caught up on the missed due time ${renderMinute(slot)}`] : []),
-    ...(earlier === 0 ? [] : [`missed ${earlier} earlier due time${earlier === 1 ? "" : "s"}`]),
-  ];
-  return parts.length === 0 ? undefined : parts.join("; ");
-}
+/** The missed due times of a start of an entry with `catch_up`. */
+const missedBy = (start: StartTimes, slot: number): MissedTimes => ({
+  isLate: start.now - slot > CATCH_UP_AFTER_MS,
+  earlier: countMissed(start, slot),
+});
 
 const skipping = (skip: Skip): SlotDecision => ({ kind: "skip", skip });
 

@@ -51,8 +51,14 @@ async function startNow(context: RunContext): Promise<RunContext> {
   const { host, plan, slot } = context;
   const found = slot === undefined || plan.slot?.given !== undefined ? undefined : await findSlot(context);
   const newest = found?.decision.kind === "run" ? found.decision.slot : undefined;
-  const isNewer = newest !== undefined && slot !== undefined && newest > slot;
-  return { ...context, startedAt: host.now(), slot: isNewer ? newest : slot };
+  const now = { ...context, startedAt: host.now() };
+  if (newest === undefined || slot === undefined || newest <= slot) return now;
+  const missed = context.decision?.kind === "run" ? context.decision.missed : undefined;
+  return {
+    ...now,
+    slot: newest,
+    decision: { kind: "run", slot: newest, missed: missed && { ...missed, isLate: false } },
+  };
 }
 
 /** Tries to acquire the lock. @returns the lock's holder if it is held by a run for another slot */
