@@ -1,11 +1,12 @@
 import { dirname } from "node:path";
-import { INCIDENT_KINDS } from "../alert-rules.ts";
+import { INCIDENT_KINDS, PING_KINDS, type PingKind } from "../alert-rules.ts";
 import { instant, number, object, oneOf, record, string } from "../installed/decode-values.ts";
+import { type EntryId, entryPath } from "../pipeline-id.ts";
 import { ensureDirectory } from "../storage/directory.ts";
 import { readStateFile, writeStateFile } from "../storage/file.ts";
 import { renderInstant } from "../text/format-time.ts";
 import { decodeEntry, decodeText } from "./decode.ts";
-import { type AlertPlace, decodeEvent } from "./event.ts";
+import { type AlertPlace, decodeEvent, readEvents } from "./event.ts";
 import { alertStateFile } from "./places.ts";
 import { type EntryIncidents, type Incident, type Incidents, STATE_OF } from "./process.ts";
 
@@ -62,6 +63,17 @@ export async function readAlertState({ paths, schedule }: AlertPlace): Promise<A
   const text = await readStateFile(alertStateFile(paths, schedule));
   return (text === undefined ? undefined : decodeText(text, decodeState)) ?? EMPTY;
 }
+
+/** Whether the last end of an entry, as far as its alerts know it, was of this kind: the same end again is not sent. */
+export async function isKnownEnd(place: AlertPlace, entry: EntryId, kind: PingKind): Promise<boolean> {
+  const path = entryPath(entry);
+  // Looks for events before it reads the state, because the sender removes them after it has written the state.
+  const kinds = (await readEvents(place)).filter(({ event }) => entryPath(event.entry) === path);
+  const waiting = kinds.map(({ event }) => event.kind).findLast((one) => ENDS.some((end) => end === one));
+  return (waiting ?? (await readAlertState(place)).incidents[path]?.outcome?.kind) === kind;
+}
+
+const ENDS = PING_KINDS.filter((kind) => kind !== "started");
 
 /** Writes the state. Only the alert lock's holder may call this. */
 export async function writeAlertState({ paths, schedule }: AlertPlace, state: AlertState, uid: number): Promise<void> {

@@ -4,6 +4,7 @@ import { isWanted, type PingKind, rulesFor } from "../alert-rules.ts";
 import { eventId, listNames, mayRecover, writeEvent } from "../alerts/event.ts";
 import { queuePings } from "../alerts/ping.ts";
 import { alertEventsDir, alertQueueDir, alertSkipsFile } from "../alerts/places.ts";
+import { isKnownEnd } from "../alerts/state.ts";
 import { errorMessage, StoreError } from "../errors.ts";
 import type { RunRecord } from "../history/record.ts";
 import { entryOf } from "../history/store.ts";
@@ -90,15 +91,15 @@ const OUTCOMES: Partial<Record<RunRecord["outcome"], PingKind>> = {
  * release.
  *
  * @param tail the end of the output, secrets masked
- * @returns whether something was stored
+ * @returns whether something was stored; `repeated` if a rule asks for this kind of end, and its alert is not sent again
  */
 export async function noteEnd(
   { paths, host, alerts }: AlertRun,
   record: RunRecord,
   tail: string | undefined,
-): Promise<boolean> {
+): Promise<"nothing" | "stored" | "repeated"> {
   const kind = OUTCOMES[record.outcome];
-  if (alerts === undefined || kind === undefined) return false;
+  if (alerts === undefined || kind === undefined) return "nothing";
   const place = { paths, schedule: alerts.name };
   const entry = entryOf(record);
   const { id, startedAt, endedAt, exitCode, log, detail } = record;
@@ -107,11 +108,13 @@ export async function noteEnd(
   const event = { id, kind, entry, at: endedAt, run, detail, lastLines: lines };
   const isPinged = await queuePings(place, pingRulesOf(alerts), { event, host });
   const rules = alertRulesOf(alerts);
-  if (rulesFor(rules, entry).length === 0) return isPinged;
+  const unlessAlert = isPinged ? "stored" : "nothing";
+  if (rulesFor(rules, entry).length === 0) return unlessAlert;
   const isAlways = kind !== "succeeded" || isWanted(rules, entry, "succeeded");
-  if (!isAlways && !(await mayRecover(place, entryPath(entry)))) return isPinged;
+  if (!isAlways && !(await mayRecover(place, entryPath(entry)))) return unlessAlert;
+  const isRepeated = isWanted(rules, entry, kind) && (await isKnownEnd(place, entry, kind));
   await writeEvent(place, event, host.uid);
-  return true;
+  return isRepeated ? "repeated" : "stored";
 }
 
 /**
@@ -126,7 +129,7 @@ export async function noteLost({ paths, host }: Omit<AlertRun, "alerts">, record
       const isNoted =
         entry !== undefined &&
         entry.policies?.alerts !== false &&
-        (await noteEnd({ paths, host, alerts: storedSchedule }, record, undefined));
+        (await noteEnd({ paths, host, alerts: storedSchedule }, record, undefined)) !== "nothing";
       if (isNoted) startSender(paths, host, storedSchedule.name);
     }
   } catch (error) {

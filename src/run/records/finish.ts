@@ -65,28 +65,31 @@ async function recordRefusal(run: LockedRun, refusal: Refusal, attempts: Attempt
   run.log.error("not started", { reason, detail });
   const text = output === undefined ? undefined : await readMaskedTail(run, output);
   const tail = output === undefined || plan.output.passThrough ? [] : renderTail(text);
-  host.stderr.write(
-    [
-      `pipelinewise-sched: ${entryLabel(plan.entry)} was not started: it ${detail}`,
-      `  ${hint}`,
-      ...(log === undefined ? [] : [`  log: ${log}`]),
-      ...tail,
-      "",
-    ].join("\n"),
-  );
   const record = recordOf(run, { outcome: "failed", reason, detail, exitCode, log, attempts });
-  await noteAlert(run, record, text);
+  if (!(await noteAlert(run, record, text))) {
+    host.stderr.write(
+      [
+        `pipelinewise-sched: ${entryLabel(plan.entry)} was not started: it ${detail}`,
+        `  ${hint}`,
+        ...(log === undefined ? [] : [`  log: ${log}`]),
+        ...tail,
+        "",
+      ].join("\n"),
+    );
+  }
   await writeRecord(run, record, "was not started");
   return exitCode;
 }
 
 /** Records a pipeline that could not be started as a failed run, so that `status` shows it. */
-async function recordStartFailure(run: LockedRun, error: unknown, attempts: Attempts): Promise<never> {
+async function recordStartFailure(run: LockedRun, error: unknown, attempts: Attempts): Promise<number> {
   const detail = errorMessage(error);
   run.log.error("not started", { detail });
-  const record = recordOf(run, { outcome: "failed", exitCode: startFailureCode(error), detail, attempts });
-  await noteAlert(run, record, undefined);
+  const exitCode = startFailureCode(error);
+  const record = recordOf(run, { outcome: "failed", exitCode, detail, attempts });
+  const isRepeated = await noteAlert(run, record, undefined);
   await writeRecord(run, record, "was not started");
+  if (isRepeated) return exitCode;
   // The caller shows the error, and cron mails it.
   throw error;
 }
@@ -107,8 +110,8 @@ async function recordEnd(
   const output = record.log === undefined ? undefined : { log: record.log, environment };
   const needsTail = kind !== "succeeded" && (!plan.output.passThrough || plan.alerts?.alerts !== undefined);
   const tail = output === undefined || !needsTail ? undefined : await readMaskedTail(run, output);
-  reportEnd(run, { summary, remarks }, { record, tail: output === undefined ? "" : tail });
-  await noteAlert(run, record, tail);
+  const isRepeated = await noteAlert(run, record, tail);
+  if (!isRepeated) reportEnd(run, { summary, remarks }, { record, tail: output === undefined ? "" : tail });
   await recordMissed(run);
   await writeRecord(run, record, summary);
   return outcome.callerCode;
@@ -181,15 +184,19 @@ function reportEnd(
 /**
  * Stores the end of the run for its alerts, before the record: a run that is recorded is not found again after a crash.
  * An error does not change the outcome.
+ *
+ * @returns whether the run is not reported on stderr, so that cron does not mail what its alerts have reported before
  */
-async function noteAlert(run: LockedRun, record: RunRecord, tail: string | undefined): Promise<void> {
-  const { alerts, paths } = run.plan;
-  if (alerts?.alerts === undefined) return;
+async function noteAlert(run: LockedRun, record: RunRecord, tail: string | undefined): Promise<boolean> {
+  const { alerts, output, paths } = run.plan;
+  if (alerts?.alerts === undefined) return false;
   try {
     const { noteEnd } = await import("../alerts.ts");
-    await noteEnd({ paths, host: run.host, alerts }, record, tail);
+    const noted = await noteEnd({ paths, host: run.host, alerts }, record, tail);
+    return noted === "repeated" && output.scheduled && !output.passThrough;
   } catch (error) {
     reportFault(run, "could not store an alert", error);
+    return false;
   }
 }
 
