@@ -46,6 +46,16 @@ test.skipIf(!existsSync("dist/run.cjs"))(
     expect(await start()).toBe(1);
     await until("the receiver has the message", () => sink.bodies.length === 1);
     const [sender] = senders();
+    const processes = readdirSync("/proc").filter((pid) => /^\d+$/.test(pid));
+    const commandLines = processes.map((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, "utf8");
+      } catch {
+        return ""; // The process has ended.
+      }
+    });
+    expect(commandLines.filter((words) => words.includes("s3cr3t-of-the-hook"))).toEqual([]);
+    expect(readFileSync(`/proc/${sender}/environ`, "utf8")).not.toContain("s3cr3t-of-the-hook");
     expect(readFileSync(`/proc/${sender}/environ`, "utf8")).not.toContain("PIPELINEWISE_SCHED_RUN=");
     const files = readdirSync(`/proc/${sender}/fd`).map((fd) => readlinkSync(`/proc/${sender}/fd/${fd}`));
     expect(files.filter((file) => file.includes("/locks/") && !file.includes("/.alerts/"))).toEqual([]);

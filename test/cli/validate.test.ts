@@ -243,6 +243,18 @@ describe("a file that cannot be read", () => {
   });
 });
 
+test("the example of alerts is valid", async () => {
+  const host = testHost();
+  const example = resolve("examples/monitoring/alerts.yml");
+  const url = "https://example.com/s3cr3t";
+  const variables = `SLACK_URL=${url}\nORDERS_CHECK_URL=${url}\nSMTP_URL=smtps://etl:s3cr3t@mail.example.com\n`;
+  writeFileSync(join(host.home, ".pipelinewise.env"), variables, { mode: 0o600 });
+  mkdirSync(join(host.home, ".secrets"));
+  writeFileSync(join(host.home, ".secrets/on-call-url"), `${url}\n`, { mode: 0o600 });
+  expect(await main(["validate", example, "--strict"], host)).toBe(0);
+  expect(host.out()).toBe(`${example}: fine: 4 pipelines, schedule "warehouse"\n`);
+});
+
 test("the example is valid", async () => {
   const host = testHost();
   const example = resolve("examples/schedule.yml");
