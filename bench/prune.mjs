@@ -1,5 +1,5 @@
-// Measures `prune` with 100,000 logs and a million records: its time, and its peak of memory beside that of `prune` with
-// nothing to remove. `node bench/prune.mjs [LOGS] [RECORDS]`; prints Markdown. Needs dist/.
+// Measures `prune` with 100,000 logs or temporary files and a million records: its time, and its peak of memory beside
+// that of `prune` with nothing to remove. `node bench/prune.mjs [LOGS] [RECORDS]`; prints Markdown. Needs dist/.
 import { spawnSync } from "node:child_process";
 import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, utimesSync, writeFileSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -62,13 +62,13 @@ function fillHistory(configDir) {
   }
 }
 
-/** Files that killed runs have left in PipelineWise's tmp directory. */
+/** Files that killed runs have left in PipelineWise's tmp. Empty, because a disk may take its time to free blocks. */
 function fillTemporary(configDir) {
   const old = new Date(Date.now() - 2 * DAY_MS);
   mkdirSync(join(configDir, "tmp"));
   for (let index = 0; index < logs; index++) {
     const path = join(configDir, "tmp", `target_config_${index}.json`);
-    writeFileSync(path, "{}");
+    writeFileSync(path, "");
     utimesSync(path, old, old);
   }
 }
