@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { linesBackward } from "../../src/history/lines-backward.ts";
 import { readHistory } from "../../src/history/read.ts";
 import type { RunRecord } from "../../src/history/record.ts";
-import { newRunId } from "../../src/history/record.ts";
+import { newRunId, renderRecordLine } from "../../src/history/record.ts";
 import { openHistory, openLastRuns } from "../../src/history/store.ts";
 import { lastRunFile, runsFile, statePaths } from "../../src/storage/paths.ts";
 import { tempDirectory, testHost } from "../support/host.ts";
@@ -94,6 +94,19 @@ test("a torn last line is reported and does not swallow the record after it", as
   const { runs, faults } = await readHistory(paths);
   expect(ids(runs)).toEqual(["b", "a"]);
   expect(faults).toEqual([{ file, offset }]);
+});
+
+test("reads no further back than the limit needs, so that a long history costs nothing", async () => {
+  const paths = stateDirectory();
+  const file = runsFile(paths, "2026-11", "testhost");
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  const lines = Array.from({ length: 2_000 }, (_, index) =>
+    renderRecordLine(record(`id${index}`, new Date(Date.UTC(2026, 10, 1) + index * 60_000).toISOString())),
+  );
+  writeFileSync(file, `garbled\n${lines.join("")}`);
+  const { runs, faults } = await readHistory(paths, { limit: 1 });
+  expect([ids(runs), faults]).toEqual([["id1999"], []]);
+  expect((await readHistory(paths)).faults).toHaveLength(1);
 });
 
 test("the history is empty if nothing is recorded", async () => {

@@ -41,6 +41,18 @@ describe.skipIf(pipelinewise === undefined || server === undefined)(
       expect(await newest("shop")).toMatchObject({ outcome: "succeeded", exitCode: 0 });
     });
 
+    test("logs --pipelinewise shows the logs of fastsync and singer that belong to a run", async () => {
+      const runs = (await history("shop")).filter(({ outcome }) => outcome === "succeeded");
+      const kinds = runs.map(async ({ id }) => {
+        const { code, stdout } = await warehouse.start("logs", "--run", id, "--pipelinewise").ended;
+        expect(code).toBe(0);
+        expect(stdout).toMatch(/Loading into copy\."orders\w*": \{"inserts": \d+, "updates": \d+/);
+        return [...stdout.matchAll(/^==> .*\.(fastsync|singer)\.log\.success <==$/gm)].map(([, kind]) => kind);
+      });
+      // The newest first.
+      expect(await Promise.all(kinds)).toEqual([["singer"], ["fastsync", "singer"]]);
+    });
+
     test("a second run meanwhile is skipped with 75, before PipelineWise starts", async () => {
       const release = await postgres.holdTable("source", "orders");
       const first = warehouse.startRun("shop");
@@ -167,6 +179,7 @@ describe.skipIf(pipelinewise === undefined || server === undefined)(
     });
 
     interface Row {
+      readonly id: string;
       readonly outcome: string;
       readonly exitCode?: number;
     }
