@@ -11,7 +11,7 @@ import { needsTend } from "../../src/installed/tend-needs.ts";
 import { openEntryStore } from "../../src/run/pipeline-store.ts";
 import { installFile, placesDir, slotFile } from "../../src/storage/paths.ts";
 import { catchUp } from "../../src/tend/catch-up.ts";
-import { anEntry, PAIR_WORDS, sandbox } from "../support/sandbox.ts";
+import { anEntry, hasWaiter, PAIR_WORDS, sandbox } from "../support/sandbox.ts";
 import { until, untilFile } from "../support/wait.ts";
 
 const HOUR = 3_600_000;
@@ -216,6 +216,24 @@ describe("after downtime", () => {
       { slot: "2026-11-24T03:00:00.000Z", outcome: "skipped", reason: "too-late" },
     ]);
   });
+});
+
+test("a late start that waits for another run, and then runs a newer slot, has not caught up", async () => {
+  const entry = catching({ crons: HOURLY, policies: { onOverlap: { waitMs: HOUR } } });
+  const box = cluster([entry], { script: "touch $HOME/started; while [ -e $HOME/hold ]; do sleep 0.05; done" });
+  await box.startAt("2026-11-23T02:00:01", entry);
+  rmSync(box.file("started"));
+  writeFileSync(box.file("hold"), "");
+  const byHand = runMain(PAIR_WORDS, box.host);
+  await untilFile(box.file("started"));
+  const late = box.startAt("2026-11-23T03:10:00", entry);
+  await until("the start waits", () => hasWaiter(box.paths));
+  box.setClock("2026-11-23T04:00:30");
+  rmSync(box.file("hold"));
+  await Promise.all([byHand, late]);
+  const records = new Map((await box.history()).map((record) => [record.slot, record]));
+  expect(records.get("2026-11-23T03:00:00.000Z")).toMatchObject({ outcome: "skipped", reason: "overlap" });
+  expect(records.get("2026-11-23T04:00:00.000Z")).toMatchObject({ outcome: "succeeded", detail: undefined });
 });
 
 describe("tend starts nothing for a slot", () => {
