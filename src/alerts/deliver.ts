@@ -53,7 +53,8 @@ async function post(
       body,
       signal: AbortSignal.timeout(limitMs),
     });
-    const answer = mask(shorten(await response.text()));
+    // Masked first: half of a secret, at the end of a shortened answer, would not be found.
+    const answer = shorten(mask(await response.text()));
     const text = `${response.status}${answer === "" ? "" : ` ${answer}`}`;
     if (response.ok) return { kind: "accepted", answer: text };
     const isRedirect = response.status >= 300 && response.status < 400;

@@ -47,14 +47,14 @@ function decoded(text: string): readonly string[] {
   }
 }
 
-/** Shorter parts of a path occur in other words too. */
+/** Shorter parts of a path or a query occur in other words too. */
 const SHORTEST_PART = 8;
 
 /** The parts of a URL that may be secret. */
 function secretsOf(url: string): readonly string[] {
   if (!URL.canParse(url)) return [url];
-  const { pathname, search, username, password } = new URL(url);
-  const parts = [url, pathname, search.slice(1), username, ...pathname.split("/")];
+  const { pathname, search, searchParams, username, password } = new URL(url);
+  const parts = [url, pathname, search.slice(1), ...searchParams.values(), username, ...pathname.split("/")];
   return [...parts.filter((part) => part.length >= SHORTEST_PART), password].flatMap(decoded);
 }
 

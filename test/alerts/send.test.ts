@@ -214,6 +214,23 @@ test("an answer that repeats the address is masked", async () => {
   expect(JSON.stringify(await to(sink.url))).not.toContain("s3cr3t");
 });
 
+test.each([
+  ["a value of its query", "/hook?channel=etl&token=s3cr3t-t0ken", "unknown token: s3cr3t-t0ken"],
+  [
+    "a secret that the limit would cut in two",
+    "/s3cr3t-t0ken-of-the-hook",
+    `${"x".repeat(185)} s3cr3t-t0ken-of-the-hook`,
+  ],
+])("an answer that repeats %s is masked", async (_what, path, answer) => {
+  const sink = await startSink((response) => {
+    response.statusCode = 404;
+    response.end(answer);
+  });
+  const delivery = JSON.stringify(await to(new URL(path, sink.url).href));
+  expect(delivery).toContain("***");
+  expect(delivery).not.toContain("s3cr3t");
+});
+
 test("a receiver with a certificate that nobody has signed gets no message", async () => {
   const directory = tempDirectory();
   const [key, cert] = [join(directory, "key.pem"), join(directory, "cert.pem")];
