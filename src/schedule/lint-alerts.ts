@@ -13,12 +13,24 @@ const NEEDED: readonly {
   { kind: "overdue", policy: "runningLongerThanMs", key: "running_longer_than" },
 ];
 
-/** Warnings about events of alert rules that no pipeline of the rule can have. */
+/** A warning about a rule for no pipeline: a mistyped pattern would lose its alerts silently. */
+function warnUncovered({ taps, targets }: AlertRule, index: number): Diagnostic {
+  const key = taps !== undefined ? "taps" : targets !== undefined ? "targets" : undefined;
+  return {
+    path: key === undefined ? ["alerts", index] : ["alerts", index, key],
+    severity: "warning",
+    message: "the rule applies to no pipeline, so it never sends anything",
+    hint: "Correct `taps`, `targets` or `alerts: off` of the pipelines, or remove the rule.",
+  };
+}
+
+/** Warnings about alert rules that apply to no pipeline, and about events that no pipeline of a rule can have. */
 export const lintAlerts = ({ alerts = [], pipelines }: Pick<Schedule, "alerts" | "pipelines">): readonly Diagnostic[] =>
   alerts.flatMap((rule, index) => {
     const covered = pipelines.filter(
       (pipeline) => pipeline.policies?.alerts !== false && rulesFor([rule], pipeline).length > 0,
     );
+    if (covered.length === 0) return [warnUncovered(rule, index)];
     return NEEDED.flatMap(({ kind, policy, key }): readonly Diagnostic[] => {
       if (!rule.when.includes(kind) || covered.some(({ policies }) => policies?.[policy] !== undefined)) return [];
       const message = `the rule lists ${kind}, but none of its pipelines has the key \`${key}\``;
