@@ -44,14 +44,10 @@ function testAlert(kind: AlertKind, entry: EntryId, { host }: TestInput): Alert 
 /** The messages that test each receiver: one with all of its kinds of alerts, but one for each ping. */
 export function testMessages(input: TestInput): readonly TestMessages[] {
   const { schedule, rules, entries, kind: only, host } = input;
-  const byReceiver = new Map<string, readonly AlertRule[]>();
-  for (const rule of rules) {
-    const key = receiverKey(rule.receiver);
-    byReceiver.set(key, [...(byReceiver.get(key) ?? []), rule]);
-  }
+  const receivers = new Map(rules.map(({ receiver }) => [receiverKey(receiver), receiver]));
   const [first] = entries;
-  return [...byReceiver.values()].flatMap((own) => {
-    const { receiver } = own[0] as AlertRule; // Each list has a rule.
+  return [...receivers].flatMap(([key, receiver]) => {
+    const own = rules.filter((rule) => receiverKey(rule.receiver) === key);
     const kinds = new Set(own.flatMap(({ when }) => when).filter((kind) => only === undefined || kind === only));
     const entry = entries.find((one) => rulesFor(own, one).length > 0) ?? first;
     if (kinds.size === 0 || entry === undefined) return [];

@@ -1,7 +1,7 @@
 import { type Command, Option } from "commander";
 import { ALERT_KINDS, type AlertKind, receiverKey } from "../../alert-rules.ts";
 import { deliver } from "../../alerts/deliver.ts";
-import type { Delivery } from "../../alerts/delivery.ts";
+import type { DeliverContext, Delivery } from "../../alerts/delivery.ts";
 import { sendAlerts } from "../../alerts/send.ts";
 import { type TestMessages, testMessages } from "../../alerts/test-messages.ts";
 import { END_SIGNALS, EXIT, SchedError, UsageError } from "../../errors.ts";
@@ -109,7 +109,7 @@ const nothingToTest = (schedule: string, { when }: TestFlags): SchedError =>
 /** Sends the messages to a receiver, until it does not accept one. @returns its last answer */
 async function sendTest(
   { receiver, messages }: TestMessages,
-  context: Parameters<typeof deliver>[2],
+  context: DeliverContext,
 ): Promise<{ readonly line: string; readonly isAccepted: boolean }> {
   let delivery: Delivery | undefined;
   for (const message of messages) {
