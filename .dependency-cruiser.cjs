@@ -63,7 +63,7 @@ module.exports = {
           "^src/schedulers/airflow/(diff|dag|dag-file|timetable)\\.ts$",
           "^src/schedulers/cronicle/(diff|event|starts|time-zones)\\.ts$",
           "^src/schedulers/systemd/(calendar|diff|units)\\.ts$",
-          "^src/alerts/(process|render|slack)\\.ts$",
+          "^src/alerts/(process|render|receivers/(mail|slack))\\.ts$",
           "^src/(alert-rules|command-line|errors|pipeline-id|time-units)\\.ts$",
           "^src/storage/paths\\.ts$",
         ],

@@ -9,12 +9,12 @@ import { pipelineLocks } from "../lock/pipeline-locks.ts";
 import { removeStateFile } from "../storage/file.ts";
 import type { StatePaths } from "../storage/paths.ts";
 import { MINUTE_MS, SECOND_MS } from "../time-units.ts";
-import { deliver } from "./deliver.ts";
-import type { Delivery } from "./delivery.ts";
 import { type AlertPlace, readEvents, shortHash } from "./event.ts";
 import { type Queued, queueMessage, readQueue } from "./outbox.ts";
 import { alertLockOf, type QueueName } from "./places.ts";
 import { type Batch, hasReminderDue, processEvents } from "./process.ts";
+import { deliver } from "./receivers/deliver.ts";
+import type { Delivery } from "./receivers/delivery.ts";
 import { renderMessage } from "./render.ts";
 import { type AlertState, type ReceiverFault, readAlertState, writeAlertState } from "./state.ts";
 

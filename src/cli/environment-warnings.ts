@@ -1,5 +1,5 @@
 import { dirname } from "node:path";
-import { checkReceiver } from "../alerts/check-receiver.ts";
+import { checkReceiver } from "../alerts/receivers/check-receiver.ts";
 import { SchedError } from "../errors.ts";
 import type { Host } from "../host.ts";
 import { addressReader } from "../run/alerts.ts";

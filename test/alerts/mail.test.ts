@@ -5,11 +5,11 @@ import { join } from "node:path";
 import { SMTPServer, type SMTPServerOptions } from "smtp-server";
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { EmailReceiver } from "../../src/alert-rules.ts";
-import { checkReceiver } from "../../src/alerts/check-receiver.ts";
-import { deliver } from "../../src/alerts/deliver.ts";
-import { renderMail } from "../../src/alerts/mail.ts";
+import { checkReceiver } from "../../src/alerts/receivers/check-receiver.ts";
+import { deliver } from "../../src/alerts/receivers/deliver.ts";
+import { renderMail } from "../../src/alerts/receivers/mail.ts";
+import { smtpOptions } from "../../src/alerts/receivers/smtp-options.ts";
 import { renderMessage } from "../../src/alerts/render.ts";
-import { smtpOptions } from "../../src/alerts/smtp-options.ts";
 import { tempDirectory } from "../support/host.ts";
 
 const PASSWORD = "p@ss/w0rd-of-the-mail";

@@ -1,7 +1,7 @@
 import { type Command, Option } from "commander";
 import { ALERT_KINDS, type AlertKind, receiverKey } from "../../alert-rules.ts";
-import { deliver } from "../../alerts/deliver.ts";
-import type { DeliverContext, Delivery } from "../../alerts/delivery.ts";
+import { deliver } from "../../alerts/receivers/deliver.ts";
+import type { DeliverContext, Delivery } from "../../alerts/receivers/delivery.ts";
 import { sendAlerts } from "../../alerts/send.ts";
 import { type TestMessages, testMessages } from "../../alerts/test-messages.ts";
 import { END_SIGNALS, EXIT, SchedError, UsageError } from "../../errors.ts";

@@ -1,4 +1,4 @@
-import { type AlertMessage, factsOf, headline, isProblem, type RenderedAlert, summaryOf } from "./render.ts";
+import { type AlertMessage, factsOf, headline, isProblem, type RenderedAlert, summaryOf } from "../render.ts";
 
 /** A mail, before it is encoded. */
 export interface Mail {

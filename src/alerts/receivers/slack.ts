@@ -1,4 +1,4 @@
-import { type AlertMessage, factsOf, headline, isProblem, type RenderedAlert, summaryOf } from "./render.ts";
+import { type AlertMessage, factsOf, headline, isProblem, type RenderedAlert, summaryOf } from "../render.ts";
 
 /** Slack limits a message to 50 blocks, and the text of a section to 3000 characters. */
 const DETAILED = 8;

@@ -1,5 +1,5 @@
-import type { Receiver } from "../alert-rules.ts";
-import { findProgram } from "../system/find-program.ts";
+import type { Receiver } from "../../alert-rules.ts";
+import { findProgram } from "../../system/find-program.ts";
 import { type DeliverContext, HTTP, readAddress, SMTP } from "./delivery.ts";
 import { smtpOptions } from "./smtp-options.ts";
 

@@ -1,5 +1,7 @@
-import type { Receiver, UrlReceiver } from "../alert-rules.ts";
-import { errorMessage } from "../errors.ts";
+import type { Receiver, UrlReceiver } from "../../alert-rules.ts";
+import { errorMessage } from "../../errors.ts";
+import { pingUrl } from "../ping.ts";
+import type { AlertMessage } from "../render.ts";
 import {
   connectionReason,
   type DeliverContext,
@@ -11,8 +13,6 @@ import {
   readAddress,
   shorten,
 } from "./delivery.ts";
-import { pingUrl } from "./ping.ts";
-import type { AlertMessage } from "./render.ts";
 import { renderSlack } from "./slack.ts";
 
 /** Time within which a receiver must accept a message. */

@@ -1,6 +1,6 @@
-import { errorMessage, StoreError } from "../errors.ts";
-import type { Host } from "../host.ts";
-import { maskValues } from "../text/mask.ts";
+import { errorMessage, StoreError } from "../../errors.ts";
+import type { Host } from "../../host.ts";
+import { maskValues } from "../../text/mask.ts";
 
 /** The result of an attempt to deliver a message. Neither text contains the address. */
 export type Delivery =

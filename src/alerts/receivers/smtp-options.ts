@@ -1,4 +1,4 @@
-import { StoreError } from "../errors.ts";
+import { StoreError } from "../../errors.ts";
 
 const SUBMISSION_PORT = 587;
 const SMTP_PORT = 25;

@@ -2,10 +2,11 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import MailComposer from "nodemailer/lib/mail-composer";
 import SMTPConnection from "nodemailer/lib/smtp-connection";
-import type { EmailReceiver } from "../alert-rules.ts";
-import type { SignalSource } from "../host.ts";
-import { callProgram, lastLine } from "../system/call-program.ts";
-import { findProgram } from "../system/find-program.ts";
+import type { EmailReceiver } from "../../alert-rules.ts";
+import type { SignalSource } from "../../host.ts";
+import { callProgram, lastLine } from "../../system/call-program.ts";
+import { findProgram } from "../../system/find-program.ts";
+import type { AlertMessage } from "../render.ts";
 import {
   connectionReason,
   type Delivery,
@@ -18,7 +19,6 @@ import {
   shorten,
 } from "./delivery.ts";
 import { renderMail } from "./mail.ts";
-import type { AlertMessage } from "./render.ts";
 import { type SmtpOptions, smtpOptions } from "./smtp-options.ts";
 
 /** Delivers a message as a mail. */
