@@ -101,7 +101,7 @@ const ENTRY_METRICS: readonly EntryMetric[] = [
   {
     name: "last_run_duration_seconds",
     help: "Duration of the last run that has ended, with all of its attempts.",
-    samples: ({ lastRun }) => one(lastRun && seconds(lastRun.endedAt) - seconds(lastRun.startedAt)),
+    samples: ({ lastRun }) => one(lastRun && (Date.parse(lastRun.endedAt) - Date.parse(lastRun.startedAt)) / SECOND_MS),
   },
   {
     name: "last_success_timestamp_seconds",

@@ -1,6 +1,7 @@
 import type { ZoneClock } from "../cron/clock-handling.ts";
 import type { Times } from "../cron/expression.ts";
 import { startsByClock } from "../cron/occurrences.ts";
+import { renderDuration } from "../text/format-time.ts";
 import { MINUTE_MS } from "../time-units.ts";
 
 /**
@@ -50,6 +51,10 @@ export type Due =
 /** How far a start looks back for its slot. */
 export const lookBackMs = ({ catchUpMs = 0 }: Pick<StartTimes, "catchUpMs">): number =>
   Math.max(LOOK_BACK_MS, catchUpMs);
+
+/** How far a start looks back, as text. */
+export const lookBackText = ({ catchUpMs }: Pick<StartTimes, "catchUpMs">): string =>
+  catchUpMs === undefined ? "hour" : renderDuration(lookBackMs({ catchUpMs }));
 
 /**
  * Finds the slot of a scheduled start: the newest due instant up to now that is not handled, at most `lookBackMs` old.

@@ -240,6 +240,13 @@ test("a start by an exact line for which nothing is due is reported once a day",
   }
 });
 
+test("the report of such a start says how far the start looked back", async () => {
+  const box = machine({ policies: { catchUpMs: 3 * 3_600_000 } });
+  await box.start("09:30:00");
+  await box.start("15:00:00");
+  expect(box.host.err()).toContain("was started, but nothing was due in the last 3 h, so it did not run");
+});
+
 describe("after this host's clock was ahead", () => {
   test("the next start corrects the slot in the future, warns once and runs", async () => {
     const box = machine();

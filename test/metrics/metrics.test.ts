@@ -73,13 +73,13 @@ describe("metrics", () => {
   test("shows the last run of an entry, its newest success and its next due time", async () => {
     const box = await withRuns([
       {},
-      { outcome: "failed", startedAt: "2026-11-23T11:30:00.000Z", endedAt: "2026-11-23T11:31:00.000Z" },
+      { outcome: "failed", startedAt: "2026-11-23T11:30:00.000Z", endedAt: "2026-11-23T11:31:00.100Z" },
     ]);
     const text = await metricsOf(box);
     expect(seriesValue(text, `last_run_outcome{${LABELS},outcome="failed"}`)).toBe("1");
     expect(seriesValue(text, `last_run_outcome{${LABELS},outcome="succeeded"}`)).toBe("0");
     expect(seriesValue(text, `last_run_start_timestamp_seconds{${LABELS}}`)).toBe("1795433400");
-    expect(seriesValue(text, `last_run_duration_seconds{${LABELS}}`)).toBe("60");
+    expect(seriesValue(text, `last_run_duration_seconds{${LABELS}}`)).toBe("60.1");
     expect(seriesValue(text, `last_success_timestamp_seconds{${LABELS}}`)).toBe("1795431725.5");
     expect(seriesValue(text, `next_due_timestamp_seconds{${LABELS}}`)).toBe("1795435500");
     expect(seriesValue(text, `running{${LABELS}}`)).toBe("0");

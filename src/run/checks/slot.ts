@@ -12,7 +12,7 @@ import {
   type DueTimes,
   dueInMinute,
   findDue,
-  lookBackMs,
+  lookBackText,
   type StartTimes,
 } from "../../slots/due.ts";
 import { AHEAD_MS, type LastSlot } from "../../slots/store.ts";
@@ -196,7 +196,7 @@ function skipOf(
       return { reason: "not-due", detail, isQuiet: plan.hasCandidateLines };
     }
     case "none": {
-      const detail = `was not due in the last ${start.catchUpMs === undefined ? "hour" : renderDuration(lookBackMs(start))}`;
+      const detail = `was not due in the last ${lookBackText(start)}`;
       return { reason: "not-due", detail, isQuiet: plan.hasCandidateLines };
     }
   }

@@ -2,6 +2,7 @@ import { dirname } from "node:path";
 import { StoreError } from "../../errors.ts";
 import type { Host } from "../../host.ts";
 import { entryKey, entryLabel } from "../../pipeline-id.ts";
+import { lookBackText } from "../../slots/due.ts";
 import { ensureDirectory } from "../../storage/directory.ts";
 import { readStateFile, writeStateFile } from "../../storage/file.ts";
 import { notDueWarningFile, type StatePaths, wrapperLogWarningFile, zoneWarningFile } from "../../storage/paths.ts";
@@ -35,13 +36,13 @@ const OLD_LINES_MS = 2 * MINUTE_MS;
  * Warns on stderr, so that cron mails it, about a start that no candidate line explains and for which nothing is due:
  * the crontab was edited or replaced. Once a day, entry and host.
  */
-export async function warnNotDue({ paths, entry, slot }: RunPlan, host: Host): Promise<void> {
+export async function warnNotDue({ paths, entry, slot, policies }: RunPlan, host: Host): Promise<void> {
   const installedAt = slot?.since?.getTime() ?? 0;
   if (host.now().getTime() - installedAt < OLD_LINES_MS) return;
   await warnOnceADay(
     notDueWarningFile(paths, entry, entryKey(entry), host.name),
     { paths, host },
-    `pipelinewise-sched: ${entryLabel(entry)} was started, but nothing was due in the last hour, so it did not run. The crontab and the stored schedule differ: a line was edited, or an old crontab was restored. Compare them with \`pipelinewise-sched diff\`, then install the schedule again. (Shown once a day.)\n`,
+    `pipelinewise-sched: ${entryLabel(entry)} was started, but nothing was due in the last ${lookBackText(policies)}, so it did not run. The crontab and the stored schedule differ: a line was edited, or an old crontab was restored. Compare them with \`pipelinewise-sched diff\`, then install the schedule again. (Shown once a day.)\n`,
   );
 }
 
