@@ -176,6 +176,25 @@ describe("folded skips", () => {
     ]);
   });
 
+  test("two hosts that skip the same slots for two reasons give two rows", async () => {
+    const skip = (minute: number, reason: "overlap" | "slot-done"): RunRecord => ({
+      ...RUN,
+      id: `0mwt0000001${minute}${reason === "overlap" ? 0 : 1}`,
+      outcome: "skipped",
+      reason,
+      startedAt: `2026-11-23T08:0${minute}:00.000Z`,
+      endedAt: `2026-11-23T08:0${minute}:00.000Z`,
+    });
+    const { host } = await withRuns(
+      [1, 2, 3].flatMap((minute) => [skip(minute, "overlap"), skip(minute, "slot-done")]),
+    );
+    expect(await main(["history"], host)).toBe(0);
+    expect(firstWords(host.out())).toEqual([
+      expect.stringMatching(/08:01–08:03Z .* 3 × skipped \(slot-done\)/),
+      expect.stringMatching(/08:01–08:03Z .* 3 × skipped \(overlap\)/),
+    ]);
+  });
+
   test("--limit counts rows, and a row has all skips up to the run before them", async () => {
     const { host } = await withRuns(MORNING);
     expect(await main(["history", "--limit", "3"], host)).toBe(0);

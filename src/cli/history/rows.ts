@@ -23,8 +23,7 @@ const rowOf = (record: RunRecord): HistoryRow => ({
   hosts: new Set([record.host]),
 });
 
-const isSameSkip = ({ record }: HistoryRow, next: RunRecord): boolean =>
-  record.outcome === "skipped" && next.outcome === "skipped" && record.reason === next.reason;
+const isSkip = ({ outcome }: RunRecord): boolean => outcome === "skipped";
 
 function addSkip({ record, count, from, to, hosts }: HistoryRow, skip: RunRecord): HistoryRow {
   const at = timeOf(skip);
@@ -58,14 +57,14 @@ export async function* foldRows(
   { limit, unfold }: FoldOptions,
 ): AsyncGenerator<readonly HistoryRow[]> {
   let rows: HistoryRow[] = [];
-  /** Index of the newest row of each entry. */
-  let rowOfEntry = new Map<string, number>();
+  /** Indexes of the rows to which older skips of an entry can be added, by reason: those since its last run. */
+  let open = new Map<string, Map<string | undefined, number>>();
   let begun = 0;
   for await (const record of records) {
     const key = entryPath(entryOf(record));
-    const index = rowOfEntry.get(key) ?? -1;
+    const index = (isSkip(record) ? open.get(key)?.get(record.reason) : undefined) ?? -1;
     const row = rows[index];
-    if (!unfold && row !== undefined && isSameSkip(row, record)) {
+    if (!unfold && row !== undefined) {
       rows[index] = addSkip(row, record);
       continue;
     }
@@ -73,10 +72,12 @@ export async function* foldRows(
     if (rows.length === BATCH) {
       yield rows;
       rows = [];
-      rowOfEntry = new Map();
+      open = new Map();
     }
     begun += 1;
-    rowOfEntry.set(key, rows.push(rowOf(record)) - 1);
+    const added = rows.push(rowOf(record)) - 1;
+    if (!isSkip(record)) open.delete(key);
+    else open.set(key, (open.get(key) ?? new Map<string | undefined, number>()).set(record.reason, added));
   }
   if (rows.length > 0) yield rows;
 }
