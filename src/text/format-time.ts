@@ -26,3 +26,9 @@ export function renderDuration(ms: number): string {
   });
   return parts.filter((part) => part !== "").join(" ");
 }
+
+/** A duration for people in its largest unit, such as `2 h`, where little space is left. */
+export function renderRoughDuration(ms: number): string {
+  const [name, unit] = UNITS.find(([, one]) => ms >= one) ?? ["s", SECOND_MS];
+  return `${Math.max(0, Math.floor(ms / unit))} ${name}`;
+}

@@ -14,18 +14,20 @@ import { findStateDirectory, type StateDirectory } from "../../storage/directory
 import { statePaths } from "../../storage/paths.ts";
 import { addRunOptions, variableOptions } from "../../system/container-command.ts";
 import { readMachineZone } from "../../system/time-zone.ts";
+import { paintFor } from "../../text/colors.ts";
 import { maskValues } from "../../text/mask.ts";
 import type { Finish } from "../command.ts";
 import { assertKnown } from "../known-pipelines.ts";
 import { retainedWalWarnings } from "../retained-wal.ts";
 import { checkStatus } from "../status/check.ts";
 import { addFreshness } from "../status/freshness.ts";
+import { renderStatusJson } from "../status/json.ts";
 import { pauseFaults, renderPauses } from "../status/pauses.ts";
 import { type PipelinewiseRow, readPipelinewiseStatus } from "../status/pipelinewise.ts";
-import { renderStatus, renderStatusJson } from "../status/render.ts";
 import { isReplicationDisabled, joinStatus, pipelineKey } from "../status/rows.ts";
 import { readScheduledEntries } from "../status/scheduled.ts";
 import { readStates, stateIn } from "../status/states.ts";
+import { renderStatus } from "../status/table.ts";
 import { readTending, tendWarnings } from "../status/tending.ts";
 import { warningsOf } from "../status/warnings.ts";
 import { actAsOwner } from "../switch-user.ts";
@@ -34,6 +36,7 @@ interface StatusFlags {
   readonly tap?: string;
   readonly target?: string;
   readonly name?: string;
+  readonly wide?: boolean;
   readonly json?: boolean;
   readonly check?: boolean;
   readonly configDir?: string;
@@ -44,6 +47,7 @@ export function addStatus(command: Command, caller: Host, finish: Finish): void 
     .option("--tap <tap>", "only this tap")
     .option("--target <target>", "only this target")
     .option("--name <name>", "only the entries of this installed schedule")
+    .option("--wide", "show all columns, whatever the width of the terminal")
     .option("--json", 'print {"pipelines": [...], "tend": [...]}')
     .addOption(
       new Option(
@@ -118,7 +122,9 @@ export function addStatus(command: Command, caller: Host, finish: Finish): void 
       if (installed.length === 0) host.stderr.write(FIRST_STEPS);
       if (flags.json === true) host.stdout.write(renderStatusJson(rows, tending, host.now()));
       else {
-        host.stdout.write(rows.length > 0 ? renderStatus(rows, host.now()) : "No pipeline to show.\n");
+        const width = host.stdout.isTTY === true && flags.wide !== true ? host.stdout.columns : undefined;
+        const style = { width, paint: paintFor(host), now: host.now() };
+        host.stdout.write(rows.length > 0 ? renderStatus(rows, style) : "No pipeline to show.\n");
         host.stdout.write(renderPauses(shownPauses));
       }
     });

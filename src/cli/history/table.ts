@@ -1,8 +1,9 @@
 import { entryOf } from "../../history/store.ts";
 import { entryLabel } from "../../pipeline-id.ts";
 import type { Paint } from "../../text/colors.ts";
+import { type Column as ColumnOf, fitColumns, type Layout, lengthOf, wholeLayout } from "../../text/fit-columns.ts";
 import { renderDuration, renderInstant, renderMinute } from "../../text/format-time.ts";
-import { COLUMN_GAP, renderLine, widest } from "../../text/table.ts";
+import { COLUMN_GAP, renderLine } from "../../text/table.ts";
 import { truncate } from "../../text/width.ts";
 import type { HistoryRow } from "./rows.ts";
 
@@ -15,10 +16,7 @@ export interface HistoryStyle {
   readonly paint: Paint;
 }
 
-interface Column {
-  readonly head: string;
-  readonly cell: (row: HistoryRow) => string;
-}
+type Column = ColumnOf<HistoryRow>;
 
 const STARTED: Column = { head: "Started", cell: (row) => renderStarted(row, renderInstant) };
 /** Without the year and the seconds. */
@@ -34,23 +32,15 @@ const RUN: Column = { head: "Run", cell: ({ record, count }) => (count > 1 ? "" 
 const DETAIL: Column = { head: "Detail", cell: ({ record }) => record.detail ?? "" };
 const LOG: Column = { head: "Log", cell: ({ record }) => record.log ?? "" };
 
-/** A set of columns for a terminal. */
-interface ColumnSet {
-  readonly columns: readonly Column[];
-  /** Width to which the pipeline may be shortened. */
-  readonly leastPipeline: number;
-}
-
-const WHOLE = Number.POSITIVE_INFINITY;
 const ALL: readonly Column[] = [STARTED, PIPELINE, OUTCOME, TOOK, HOST, RUN];
-/** From many columns to few. The first set that fits is used. */
-const SETS: readonly ColumnSet[] = [
-  { columns: ALL, leastPipeline: WHOLE },
-  { columns: [STARTED, PIPELINE, OUTCOME, TOOK, HOST], leastPipeline: WHOLE },
-  { columns: [STARTED, PIPELINE, OUTCOME, TOOK], leastPipeline: WHOLE },
-  { columns: [STARTED_SHORT, PIPELINE, OUTCOME, TOOK], leastPipeline: 24 },
+/** From many columns to few. */
+const SETS: readonly (readonly Column[])[] = [
+  ALL,
+  [STARTED, PIPELINE, OUTCOME, TOOK, HOST],
+  [STARTED, PIPELINE, OUTCOME, TOOK],
+  [STARTED_SHORT, { ...PIPELINE, least: 24 }, OUTCOME, TOOK],
+  [STARTED_SHORT, { ...PIPELINE, least: 12 }, OUTCOME],
 ];
-const FEWEST: ColumnSet = { columns: [STARTED_SHORT, PIPELINE, OUTCOME], leastPipeline: 12 };
 /** A narrower detail says too little. */
 const LEAST_DETAIL = 20;
 
@@ -80,42 +70,13 @@ function renderTook({ record }: HistoryRow): string {
   return renderDuration(Date.parse(record.endedAt) - Date.parse(record.startedAt));
 }
 
-interface Layout {
-  readonly columns: readonly Column[];
-  readonly widths: readonly number[];
-}
-
-const widthsOf = (columns: readonly Column[], rows: readonly HistoryRow[]): readonly number[] =>
-  columns.map(({ head, cell }) => widest([head, ...rows.map(cell)]));
-
-const lengthOf = (widths: readonly number[]): number =>
-  widths.reduce((sum, width) => sum + width, 0) + COLUMN_GAP.length * (widths.length - 1);
-
 /** Chooses the columns. A detail fills what is left of a terminal's width. */
-function chooseLayout(rows: readonly HistoryRow[], { width, hasLog }: HistoryStyle): Layout {
-  if (width === undefined) {
-    const columns = [...ALL, DETAIL, ...(hasLog ? [LOG] : [])];
-    return { columns, widths: widthsOf(columns, rows) };
-  }
-  const set = SETS.find((one) => lengthOf(widthsIn(one, rows, width)) <= width) ?? FEWEST;
-  const { columns } = set;
-  const widths = widthsIn(set, rows, width);
+function chooseLayout(rows: readonly HistoryRow[], { width, hasLog }: HistoryStyle): Layout<Column> {
+  if (width === undefined) return wholeLayout([...ALL, DETAIL, ...(hasLog ? [LOG] : [])], rows);
+  const { columns, widths } = fitColumns(SETS, rows, width);
   const room = width - lengthOf(widths) - COLUMN_GAP.length;
   if (room < LEAST_DETAIL || rows.every((row) => DETAIL.cell(row) === "")) return { columns, widths };
   return { columns: [...columns, DETAIL], widths: [...widths, room] };
-}
-
-/** The widths of a set on a terminal. The pipeline is shortened if that is necessary and allowed. */
-function widthsIn(
-  { columns, leastPipeline }: ColumnSet,
-  rows: readonly HistoryRow[],
-  width: number,
-): readonly number[] {
-  const widths = widthsOf(columns, rows);
-  const over = Math.max(0, lengthOf(widths) - width);
-  return widths.map((whole, index) =>
-    columns[index] === PIPELINE ? Math.min(whole, Math.max(leastPipeline, whole - over)) : whole,
-  );
 }
 
 /**
@@ -124,8 +85,8 @@ function widthsIn(
  */
 export function historyTable(style: HistoryStyle): (rows: readonly HistoryRow[]) => string {
   const { width, paint } = style;
-  let layout: Layout | undefined;
-  const renderRow = (row: HistoryRow, { columns, widths }: Layout): string => {
+  let layout: Layout<Column> | undefined;
+  const renderRow = (row: HistoryRow, { columns, widths }: Layout<Column>): string => {
     const cells = columns.map(({ cell }, index) =>
       width === undefined ? cell(row) : truncate(cell(row), widths[index] ?? 0),
     );
@@ -151,7 +112,7 @@ export function historyTable(style: HistoryStyle): (rows: readonly HistoryRow[])
       );
     } else if (width === undefined) {
       const known = layout.widths;
-      const grown = widthsOf(layout.columns, rows).map((one, index) => Math.max(one, known[index] ?? 0));
+      const grown = wholeLayout(layout.columns, rows).widths.map((one, index) => Math.max(one, known[index] ?? 0));
       layout = { ...layout, widths: grown };
     }
     const current = layout;

@@ -1,6 +1,6 @@
 import { isDisabled } from "../../control/next-due.ts";
 import { EXIT, type ExitCode, SchedError } from "../../errors.ts";
-import { type OutcomeKind, renderOutcome } from "../../history/record.ts";
+import { renderOutcome } from "../../history/record.ts";
 import type { Host } from "../../host.ts";
 import type { InstalledSchedule } from "../../installed/store.ts";
 import { entryLabel, lockOf, type PipelineId } from "../../pipeline-id.ts";
@@ -10,16 +10,13 @@ import type { StateDirectory } from "../../storage/directory.ts";
 import { renderDuration, renderInstant, renderMinute } from "../../text/format-time.ts";
 import { addFreshness } from "./freshness.ts";
 import { pauseFaults } from "./pauses.ts";
-import { isRowOverdue, joinStatus, type ScheduledEntry, type StatusRow } from "./rows.ts";
+import { isBad, isRowOverdue, joinStatus, type ScheduledEntry, type StatusRow } from "./rows.ts";
 import { readScheduledEntries } from "./scheduled.ts";
 import { readStates, stateIn } from "./states.ts";
 
-/** The outcomes that need attention. `stopped` is not one, because a stop is intended. */
-const BAD: readonly OutcomeKind[] = ["failed", "timed-out", "lost", "lock-lost"];
-
 /** The line of an entry whose newest run needs attention. */
 function describeBadOutcome(label: string, { lastRun }: Pick<StatusRow, "lastRun">): readonly string[] {
-  if (lastRun === undefined || !BAD.includes(lastRun.outcome)) return [];
+  if (!isBad(lastRun)) return [];
   const { exitCode, detail, log, endedAt } = lastRun;
   const more = [
     ...(exitCode === undefined ? [] : [`exit code ${exitCode}`]),

@@ -1,7 +1,7 @@
 import { isOverdue, type RunningRun } from "../../control/lock-state.ts";
 import { isDisabled, pausesOf } from "../../control/next-due.ts";
 import type { Freshness } from "../../history/freshness.ts";
-import type { RunRecord } from "../../history/record.ts";
+import type { OutcomeKind, RunRecord } from "../../history/record.ts";
 import type { LastRuns } from "../../history/store.ts";
 import type { StoredEntry } from "../../installed/schedule.ts";
 import type { LockHolder } from "../../lock/lock.ts";
@@ -46,6 +46,12 @@ export const isReplicationDisabled = ({ scheduled }: StatusRow): boolean =>
 /** Whether the run of an entry is overdue. */
 export const isRowOverdue = ({ running, scheduled }: Pick<StatusRow, "running" | "scheduled">, now: Date): boolean =>
   running !== undefined && isOverdue(running, scheduled?.entry.policies, now);
+
+/** The outcomes that need attention. `stopped` is not one, because a stop is intended. */
+const BAD: readonly OutcomeKind[] = ["failed", "timed-out", "lost", "lock-lost"];
+
+/** Whether the outcome of a run needs attention. */
+export const isBad = (run: RunRecord | undefined): run is RunRecord => run !== undefined && BAD.includes(run.outcome);
 
 export interface ScheduledEntry {
   /** Name of its schedule. */
