@@ -65,6 +65,7 @@ try {
   for (const scheduler of ["airflow", "systemd"]) {
     run(...words, "--on", scheduler, "--config-dir", "/srv/pipelinewise", "--output", join(directory, scheduler));
   }
+  if (!run("complete", "--", "val").includes("validate\t")) throw new Error("The installed program completes nothing");
   console.log(
     `The package (${packed.files.length} files, ${packed.size} bytes) installs into an empty prefix and runs.`,
   );

@@ -112,6 +112,11 @@ const COMMANDS: readonly CommandRow[] = [
     description: "show the lock holders and whether each is alive or dead; clear the locks of dead runs",
     load: async () => (await import("./commands/unlock.ts")).addUnlock,
   },
+  {
+    name: "completion",
+    description: "print a script that completes commands, options and ids in bash, zsh or fish",
+    load: async () => (await import("./commands/completion.ts")).addCompletion,
+  },
 ];
 
 /** The command line parser. Only the command that `argv` names gets its options. */
@@ -150,6 +155,11 @@ export async function main(argv: readonly string[], host: Host): Promise<number>
     code = given;
   };
   try {
+    // The scripts of `completion` call this. It is not in the help.
+    if (argv[0] === "complete" && argv[1] === "--") {
+      const { complete } = await import("./completion/complete.ts");
+      return await complete(argv.slice(2), (typed) => buildProgram(typed, host, finish), host);
+    }
     const program = await buildProgram(argv, host, finish);
     await program.parseAsync(argv, { from: "user" });
     return code;

@@ -14,7 +14,7 @@ const NAMES = SCHEDULERS.map(({ name }) => name);
 
 /** `--on`, the same for every command that has it. */
 export const onOption = (): Option =>
-  new Option("--on <scheduler>", `which scheduler: ${NAMES.join(", ")}`).default(NAMES[0]).argParser(knownScheduler);
+  new Option("--on <scheduler>", "which scheduler").choices(NAMES).default(NAMES[0]).argParser(knownScheduler);
 
 function knownScheduler(word: string): string {
   if (NAMES.some((name) => name === word)) return word;

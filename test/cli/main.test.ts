@@ -39,6 +39,7 @@ test("the help names every command without loading them", async () => {
     "tend",
     "metrics",
     "unlock",
+    "completion",
     "help",
   ]);
 });

@@ -57,14 +57,25 @@ const METRICS_NEEDS: readonly Need[] = [
   { what: "promtool", present: () => hasProgram("promtool"), packages: ["prometheus"] },
 ];
 
+/** The shells in which the tests of completion type, and the program that gives them a terminal. */
+const COMPLETION_NEEDS: readonly Need[] = ["bash", "zsh", "fish"]
+  .map((shell): Need => ({ what: shell, present: () => hasProgram(shell), packages: [shell] }))
+  .concat({ what: "script", present: () => hasProgram("script"), packages: ["bsdutils"] });
+
 /** In CI nothing may be left out: what is missing is installed, and a test that cannot run fails. */
 export const inCi = process.env["CI"] === "true";
 
 /** Packages that would bring what is not there. */
 export const missingPackages = (): readonly string[] =>
-  missing([...NEEDS, ...TIMER_NEEDS, ...LOCK_NEEDS, ...AIRFLOW_NEEDS, ...CONTAINER_NEEDS, ...METRICS_NEEDS]).flatMap(
-    ({ packages }) => packages,
-  );
+  missing([
+    ...NEEDS,
+    ...TIMER_NEEDS,
+    ...LOCK_NEEDS,
+    ...AIRFLOW_NEEDS,
+    ...CONTAINER_NEEDS,
+    ...METRICS_NEEDS,
+    ...COMPLETION_NEEDS,
+  ]).flatMap(({ packages }) => packages);
 
 /** Why no private cron can be made here, as one sentence; `undefined` when it can. */
 export function cannotRun(): string | undefined {
@@ -90,6 +101,12 @@ export function lackingForContainers(): string | undefined {
 /** The parts that the tests of the metrics lack, as one sentence; `undefined` if all are here. */
 export function lackingForMetrics(): string | undefined {
   const lacking = missing(METRICS_NEEDS);
+  return lacking.length === 0 ? undefined : describeMissing(lacking);
+}
+
+/** The parts that the tests of completion lack, as one sentence; `undefined` if all are here. */
+export function lackingForCompletion(): string | undefined {
+  const lacking = missing(COMPLETION_NEEDS);
   return lacking.length === 0 ? undefined : describeMissing(lacking);
 }
 
