@@ -20,7 +20,7 @@ import type { StatePaths } from "../storage/paths.ts";
 import type { RunContext, Skip } from "./context.ts";
 import { lastLines } from "./outcome.ts";
 import type { AlertPlan } from "./plan.ts";
-import { readEnvironment } from "./process/environment.ts";
+import { REFERENCE, readEnvironment } from "./process/environment.ts";
 
 interface AlertRun {
   readonly paths: StatePaths;
@@ -159,7 +159,11 @@ export async function startSenderIfNeeded({ paths, host, alerts }: AlertRun): Pr
   if (isWaiting) startSender(paths, host, name);
 }
 
-/** Reads the references in addresses of receivers, as a run reads those of its environment. */
+/**
+ * Reads the references in addresses of receivers, as a run reads those of its environment. A broken `env_file` makes
+ * every run fail, so it must not also silence the receivers that do not need it: those without `${env:NAME}`, and those
+ * whose variables are set in the environment.
+ */
 export function addressReader(
   {
     configDir,
@@ -170,9 +174,12 @@ export function addressReader(
 ): (written: string) => Promise<string> {
   const directory = dirname(source.path);
   return async (written) => {
-    const file = envFile === undefined ? undefined : absolutePath(envFile, directory, host);
+    const names = [...written.matchAll(REFERENCE)].flatMap(([, kind, name = ""]) => (kind === "env" ? [name] : []));
+    const needsFile = envFile !== undefined && names.length > 0;
+    const file = needsFile ? absolutePath(envFile, directory, host) : undefined;
     const plan = { values: { address: written }, file, directory };
-    const variables = await readEnvironment(plan, configDir, host, ({ error: { message, hint } }) => {
+    const variables = await readEnvironment(plan, configDir, host, ({ key: [key], error: { message, hint } }) => {
+      if (key === "env_file" && names.every((name) => host.env[name] !== undefined)) return;
       // The address is read as if it were a variable of that name.
       throw new StoreError(message.replace(/^env\.address: /, ""), {
         ...(hint === undefined ? {} : { hint: hint.replace("env.address", "the address") }),

@@ -21,8 +21,8 @@ type HookEnd =
   | { readonly kind: "succeeded" }
   /** `what` follows the hook's name, such as `failed with exit code 1`. */
   | { readonly kind: "failed"; readonly what: string; readonly output: Refusal["output"] }
-  /** `what` follows the hook's name. */
-  | { readonly kind: "not-started"; readonly what: string; readonly hint: string | undefined }
+  /** `isOfHook`: only the hook cannot be started. Otherwise, the pipeline cannot be started either. */
+  | { readonly kind: "not-started"; readonly error: SchedError; readonly isOfHook: boolean }
   /** The run was asked to stop, or can no longer be supervised. */
   | { readonly kind: "stopped"; readonly cause: StopCause };
 
@@ -56,12 +56,14 @@ async function runHook(run: LockedRun, start: HookStart): Promise<HookEnd> {
   const key = keyOf.get(name) ?? name;
   const [word = "", ...args] = hook.command;
   run.log.info(`hook ${key}`);
+  let isOfHook = false;
   try {
     const started = await startProcess(run, {
       log,
       heading: `pipelinewise-sched: hook ${key}: ${renderWords(hook.command)}\n`,
       variables: hookVariables(run, start),
       find: async (env) => {
+        isOfHook = true; // The environment, which the pipeline has too, could be read.
         const program = await findProgram(plan.hookPrograms?.[word] ?? word, env["PATH"], `hooks.${key}`);
         return { argv: [program, ...args] };
       },
@@ -71,7 +73,7 @@ async function runHook(run: LockedRun, start: HookStart): Promise<HookEnd> {
     return judgeHook(end, hook, { log, environment: started.environment });
   } catch (error) {
     if (!(error instanceof SchedError)) throw error;
-    return { kind: "not-started", what: `could not be started: ${error.message}`, hint: error.hint };
+    return { kind: "not-started", error, isOfHook };
   }
 }
 
@@ -96,10 +98,15 @@ export async function runBeforeHook(run: LockedRun, hook: Hook): Promise<RunEnd 
       return stoppedRun(run, end.cause, undefined, 1);
     case "failed":
       return refused(end.what, "Correct what the hook reports, then run the pipeline again.", end.output);
-    case "not-started":
-      return refused(end.what, end.hint ?? "Correct the hook in the schedule file, then install it again.");
+    case "not-started": {
+      const { error, isOfHook } = end;
+      if (!isOfHook) return { kind: "not-started", error };
+      return refused(notStarted(error), error.hint ?? "Correct the hook in the schedule file, then install it again.");
+    }
   }
 }
+
+const notStarted = ({ message }: SchedError): string => `could not be started: ${message}`;
 
 const refused = (what: string, hint: string, output?: Refusal["output"]): RunEnd => ({
   kind: "refused",
@@ -118,17 +125,35 @@ export async function runAfterHooks(run: LockedRun, hooks: Hooks, record: RunRec
     if (hook === undefined) continue;
     const fault = await faultOfHook(run, { name, hook, log, record });
     if (fault === undefined) continue;
-    const text = `its hook ${keyOf.get(name)} ${fault}`;
-    run.log.warn(text, { log });
-    run.host.stderr.write(`pipelinewise-sched: ${entryLabel(run.plan.entry)}: ${text}; log: ${log}\n`);
+    const text = `its hook ${keyOf.get(name)} ${fault.what}`;
+    const where = fault.hasStarted ? log : record.log;
+    run.log.warn(text, { log: where });
+    const suffix = where === undefined ? "" : `; log: ${where}`;
+    run.host.stderr.write(`pipelinewise-sched: ${entryLabel(run.plan.entry)}: ${text}${suffix}\n`);
   }
 }
 
-/** Runs a hook after a run. @returns its error as a sentence fragment; `undefined` if it succeeded */
-async function faultOfHook(run: LockedRun, start: HookStart): Promise<string | undefined> {
+/** The error of a hook after a run. */
+interface HookFault {
+  /** Follows the hook's name. */
+  readonly what: string;
+  /** Whether the hook was started, so that the run log exists. */
+  readonly hasStarted: boolean;
+}
+
+/** Runs a hook after a run. @returns `undefined` if it succeeded */
+async function faultOfHook(run: LockedRun, start: HookStart): Promise<HookFault | undefined> {
   const cause = run.signals.cause();
-  if (cause !== undefined) return `was not started because of ${renderCause(cause)}`;
+  if (cause !== undefined) return { what: `was not started because of ${renderCause(cause)}`, hasStarted: false };
   const end = await runHook(run, start);
-  if (end.kind === "succeeded") return undefined;
-  return end.kind === "stopped" ? `was stopped because of ${renderCause(end.cause)}` : end.what;
+  switch (end.kind) {
+    case "succeeded":
+      return undefined;
+    case "stopped":
+      return { what: `was stopped because of ${renderCause(end.cause)}`, hasStarted: true };
+    case "failed":
+      return { what: end.what, hasStarted: true };
+    case "not-started":
+      return { what: notStarted(end.error), hasStarted: false };
+  }
 }

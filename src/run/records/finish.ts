@@ -1,4 +1,4 @@
-import { errorMessage } from "../../errors.ts";
+import { errorMessage, SchedError } from "../../errors.ts";
 import type { RunRecord } from "../../history/record.ts";
 import { entryLabel } from "../../pipeline-id.ts";
 import { maskValues } from "../../text/mask.ts";
@@ -90,8 +90,11 @@ async function recordStartFailure(run: LockedRun, error: unknown, attempts: Atte
   const isRepeated = await noteAlert(run, record, undefined);
   await writeRecord(run, record, "was not started");
   if (isRepeated) return exitCode;
-  // The caller shows the error, and cron mails it.
-  throw error;
+  // The caller shows an error of this program with its stack.
+  if (!(error instanceof SchedError)) throw error;
+  const hint = error.hint === undefined ? "" : `  ${error.hint}\n`;
+  run.host.stderr.write(`pipelinewise-sched: ${entryLabel(run.plan.entry)} could not be started: ${detail}\n${hint}`);
+  return exitCode;
 }
 
 async function recordEnd(

@@ -122,7 +122,7 @@ describe("an entry that runs after a pipeline", () => {
     writeFileSync(box.file("key"), "k");
     writeFileSync(box.program, `#!/bin/sh\nrm $HOME/key\n`);
     expect(await box.start("a", "--scheduled")).toBe(0);
-    expect(box.host.err()).toContain("could not start marts → w after a → w: env.KEY: cannot read");
+    expect(box.host.err()).toContain("marts → w could not be started: env.KEY: cannot read");
     expect(await box.told()).toEqual(["a succeeded", "marts failed"]);
   });
 

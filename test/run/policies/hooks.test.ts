@@ -151,6 +151,22 @@ describe("a before hook that does not succeed", () => {
   });
 });
 
+test("with an env_file that does not exist, the run and not its hook is reported", async () => {
+  const box = pipeline(NOTING);
+  box.install([anEntry({ policies: { hooks: NOTING } })], { envFile: box.file("none.env") });
+  expect(await runMain(SCHEDULED, box.host)).toBe(74);
+  expect(box.calls()).toEqual([]);
+  const [{ reason, detail } = {}] = await box.records();
+  expect(reason).toBe(undefined);
+  expect(detail).toMatch(/^cannot read env_file .*none\.env/);
+  const lines = box.host.err().trimEnd().split("\n");
+  expect(lines.filter((line) => line.startsWith("pipelinewise-sched: "))).toEqual([
+    expect.stringMatching(/: its hook after_failure could not be started: cannot read env_file [^;]*$/),
+    expect.stringMatching(/: its hook after could not be started: cannot read env_file [^;]*$/),
+    `pipelinewise-sched: microserv_1 → redshift could not be started: ${detail}`,
+  ]);
+});
+
 describe("a hook after the run that does not succeed", () => {
   test.each([
     ["fails", hook("exit 4"), "failed with exit code 4"],
