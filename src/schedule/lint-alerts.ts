@@ -13,13 +13,13 @@ const NEEDED: readonly {
   { kind: "overdue", policy: "runningLongerThanMs", key: "running_longer_than" },
 ];
 
-/** A warning about a rule for no pipeline: a mistyped pattern would lose its alerts silently. */
+/** A warning about a rule that applies to no pipeline: a mistyped pattern would lose its alerts silently. */
 function warnUncovered({ taps, targets }: AlertRule, index: number): Diagnostic {
   const key = taps !== undefined ? "taps" : targets !== undefined ? "targets" : undefined;
   return {
     path: key === undefined ? ["alerts", index] : ["alerts", index, key],
     severity: "warning",
-    message: "the rule applies to no pipeline, so it never sends anything",
+    message: "the rule does not apply to any pipeline, so it never sends an alert",
     hint: "Correct `taps`, `targets` or `alerts: off` of the pipelines, or remove the rule.",
   };
 }

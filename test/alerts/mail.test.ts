@@ -169,7 +169,7 @@ test("nothing is sent to a server whose certificate is not valid", async () => {
 });
 
 test.each([
-  ["that is silent", "", "it gave no answer within 0.2 s"],
+  ["that is silent", "", "it did not answer within 0.2 s"],
   ["that closes the connection", undefined, "it cannot be reached"],
 ])("a server %s is given up", async (_, greeting, reason) => {
   const server = createServer((socket) => {

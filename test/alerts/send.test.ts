@@ -203,7 +203,7 @@ test("a redirect is not followed", async () => {
 test("a receiver that does not answer is given up at the limit", async () => {
   const sink = await startSink(() => {});
   const delivery = await to(sink.url, 100);
-  expect(delivery).toMatchObject({ kind: "failed", reason: "it gave no answer within 0.1 s" });
+  expect(delivery).toMatchObject({ kind: "failed", reason: "it did not answer within 0.1 s" });
 });
 
 test("an answer that repeats the address is masked", async () => {

@@ -210,7 +210,7 @@ logger_name=target_postgres ${place}Loading into copy."customers": {"inserts": 7
     await leaveRun(box, "2026-11-23T08:00:00Z", `Writing output into ../../../../${box.home}/secret.log\n`);
     const { out, err } = await logs(box, ["--pipelinewise"]);
     expect(out).not.toContain("secret\n");
-    expect(err).toContain("the log of this run names no log of PipelineWise that exists");
+    expect(err).toContain("the log of this run does not name a log of PipelineWise that still exists");
   });
 });
 

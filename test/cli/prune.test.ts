@@ -21,7 +21,7 @@ describe("prune", () => {
       logs     .sched/logs/redshift/microserv_1  5      50 B
       history  .sched/runs/2024-12               1      10 B
 
-      Would remove 6 files, 60 B. Expired are:
+      Would remove 6 files, 60 B. These files expire:
       - logs older than 30 d, except those of each pipeline's newest 20 runs
       - history older than 400 d, in whole months
       - files in tmp that are older than a day and than every running pipeline
@@ -31,7 +31,7 @@ describe("prune", () => {
     expect(box.logs()).toHaveLength(20);
     expect(box.host.out()).toContain("\nRemoved 6 files, 60 B.");
     expect(await main(["prune"], box.host)).toBe(0);
-    expect(box.host.out()).toContain("\nRemoved nothing. Expired are:");
+    expect(box.host.out()).toContain("\nRemoved nothing. These files expire:");
   });
 
   test("--json prints numbers", async () => {

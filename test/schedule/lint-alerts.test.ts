@@ -23,12 +23,12 @@ test.each([
     ", fresh_within: 2h",
     ["the rule lists overdue, but none of its pipelines has the key `running_longer_than`"],
   ],
-  ["events of other pipelines", "], taps: [c]", "", ["the rule applies to no pipeline, so it never sends anything"]],
+  ["events of other pipelines", "], taps: [c]", "", ["the rule does not apply to any pipeline, so it never sends an alert"]],
   [
     "events of a pipeline without alerts",
     "]",
     ", alerts: off",
-    ["the rule applies to no pipeline, so it never sends anything"],
+    ["the rule does not apply to any pipeline, so it never sends an alert"],
   ],
   ["what its pipeline can be", ", late, overdue]", ", fresh_within: 2h, running_longer_than: 1h", []],
 ])("a rule that lists %s", (_, rule, pipeline, warnings) => {

@@ -32,7 +32,7 @@ export const masked = (delivery: Delivery, mask: Address["mask"]): Delivery =>
     : { ...delivery, reason: mask(delivery.reason) };
 
 /** The reason if the receiver has not answered in time. */
-export const noAnswer = (limitMs: number): string => `it gave no answer within ${limitMs / 1000} s`;
+export const noAnswer = (limitMs: number): string => `it did not answer within ${limitMs / 1000} s`;
 
 const ANSWER_LENGTH = 200;
 

@@ -25,7 +25,7 @@ function decodePart(part: string): string {
   } catch (error) {
     throw new StoreError("the user name or password in the URL of the SMTP server is not URL-encoded", {
       cause: error,
-      hint: "Write each character other than letters and digits as % and its code: %40 for @, %25 for %.",
+      hint: "URL-encode every character except letters and digits: write %40 for @ and %25 for %.",
     });
   }
 }

@@ -29,13 +29,15 @@ interface TestFlags {
 export function addAlerts(command: Command, host: Host, finish: Finish): void {
   command
     .command("test")
-    .description("send a test to each receiver, and print what it answers; exit code 1 if one does not accept it")
+    .description("send a test to each receiver, and print its answer; exit code 1 if a receiver does not accept it")
     .argument("[file]", 'path of the schedule file (default: "schedule.yml")')
     .option("--name <name>", "name of an installed schedule, instead of a file")
     .addOption(new Option("--when <event>", "send only this event").choices(ALERT_KINDS))
     .option("--config-dir <dir>", "PipelineWise's config directory")
     .action(async (file: string | undefined, flags: TestFlags) => {
-      if (file !== undefined && flags.name !== undefined) throw new UsageError("--name is given with a file");
+      if (file !== undefined && flags.name !== undefined) {
+        throw new UsageError("--name is given with a file", "Give a schedule file or --name, not both.");
+      }
       const { resolve, ...input } = await (flags.name === undefined
         ? readFromFile(file ?? "schedule.yml", flags, host)
         : readInstalled(flags.name, flags, host));

@@ -75,7 +75,7 @@ function renderPruned({ removals }: Pruned, { isDryRun, retention }: PruneCall):
   const files = sum(removals, "files");
   const count = files === 1 ? "1 file" : `${files} files`;
   const total = files === 0 ? "nothing" : `${count}, ${renderBytes(sum(removals, "bytes"))}`;
-  return `${table}${isDryRun ? "Would remove" : "Removed"} ${total}. Expired are:\n${rules.map((rule) => `- ${rule}\n`).join("")}`;
+  return `${table}${isDryRun ? "Would remove" : "Removed"} ${total}. These files expire:\n${rules.map((rule) => `- ${rule}\n`).join("")}`;
 }
 
 function renderPrunedJson({ removals }: Pruned, { isDryRun, retention }: PruneCall): string {

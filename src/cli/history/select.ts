@@ -53,7 +53,7 @@ function readTime(flag: string, text: string | undefined, now: Date): string | u
     if (!(error instanceof ValueError)) throw error;
     throw new UsageError(
       `${flag}: ${error.message}`,
-      "Write a duration back from now, such as 24h or 7d, or an instant, such as 2026-10-25T00:00Z.",
+      "Write an instant, such as 2026-10-25T00:00Z, or a duration before now, such as 24h or 7d.",
     );
   }
 }
