@@ -27,7 +27,7 @@ export interface Policies {
   readonly runningLongerThanMs?: number | undefined;
   /** The entry is late if its newest success is older than this. */
   readonly freshWithinMs?: number | undefined;
-  /** After downtime, the newest slot that nobody handled is run if it is not older than this. */
+  /** After downtime, the newest slot that no start has handled is run if it is not older than this. */
   readonly catchUpMs?: number | undefined;
   /** Action of a start that finds its pipeline running. Absent: the start is skipped. */
   readonly onOverlap?: OverlapPolicy | undefined;

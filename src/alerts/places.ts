@@ -12,7 +12,7 @@ const alertsDir = (paths: StatePaths, schedule: string): string => join(paths.ro
 export const alertEventsDir = (paths: StatePaths, schedule: string): string =>
   join(alertsDir(paths, schedule), "events");
 
-/** What waits to be sent: alerts, which are collected, or pings of runs, which are not. */
+/** A queue of messages: of alerts, which are collected, or of pings, each of which is sent at once. */
 export type QueueName = "outbox" | "pings";
 
 /** Messages that are not yet sent: one file each. */

@@ -39,7 +39,7 @@ export interface SendContext {
 
 const placeOf = ({ paths, schedule }: SendContext): AlertPlace => ({ paths, schedule: schedule.name });
 const rulesOf = ({ schedule }: SendContext): readonly AlertRule[] => alertRulesOf(schedule);
-/** Time between two looks for new pings while alerts are collected. */
+/** Time between two searches for new pings while alerts are collected. */
 const PING_MS = SECOND_MS;
 
 async function hasWork(context: SendContext): Promise<boolean> {
@@ -52,7 +52,7 @@ async function hasWork(context: SendContext): Promise<boolean> {
 
 /**
  * Sends the alerts of a schedule: collects events, turns them into one message for each receiver, and sends the messages.
- * Pings are sent meanwhile. One process in the cluster does this at a time. A second process can end at once, because the
+ * During that minute, it sends pings. One process in the cluster does this at a time. A second process can end at once, because the
  * first one looks for new events and pings again after it has released the lock.
  */
 export async function sendAlerts(context: SendContext): Promise<void> {
@@ -85,7 +85,7 @@ export async function sendAlerts(context: SendContext): Promise<void> {
   }
 }
 
-/** Waits until a minute after the first event, and sends the pings that come meanwhile. */
+/** Waits until a minute after the first event. Sends the pings that arrive during that time. */
 async function collect(context: SendContext, failing: Set<string>): Promise<void> {
   const { host, schedule, stop, collectMs = MINUTE_MS } = context;
   await sendQueued(context, "pings", failing);

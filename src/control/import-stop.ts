@@ -24,7 +24,7 @@ export interface ImportStop {
   add(held: ImportLock): void;
   /** Tells each requester one step of the stop. */
   acknowledge(step: string): void;
-  /** Stops looking for requests. Each requester has all steps then. Never rejects. */
+  /** Stops looking for requests. Each requester has got all steps by then. Never rejects. */
   close(): Promise<void>;
 }
 
@@ -62,8 +62,8 @@ export function watchForStop(host: Host, signals: StopSignals): ImportStop {
 }
 
 /**
- * The stop requests to the holder of many locks, as those to the holder of one. Several may come at once, from
- * `stop --all`; each requester gets all steps.
+ * Joins the stop requests to the holder of many locks, so that they look like those to the holder of one lock.
+ * `stop --all` makes several requests at once; each requester gets all steps.
  */
 function joinRequests(): HolderRequests & { readonly add: (files: HolderRequests) => void } {
   const all: HolderRequests[] = [];

@@ -44,7 +44,7 @@ export type ImportEnd =
 const POLL_MS = 1_000;
 const SIGNAL_BASE = 128;
 
-/** As with a run, the exit code of a PipelineWise that was stopped does not say what it did not finish. */
+/** As for a run, the exit code of a stopped PipelineWise is ignored, because it does not say what is unfinished. */
 const stoppedBy = (cause: StopCause, hasBegun: boolean): ImportEnd => ({
   kind: "stopped",
   outcome: judgeEnd(0, cause, { scheduled: false, skipExitCode: EXIT.skipped }),

@@ -22,7 +22,10 @@ async function refill(head: Head): Promise<boolean> {
   return true;
 }
 
-/** The head with the newest record. A lost run goes first: it says nothing about the place that its file has reached. */
+/**
+ * The head with the newest record. A lost run is taken first: it was recorded later than it ended, so its end does not show
+ * how far its file has been read.
+ */
 function newestOf(heads: readonly Head[]): { readonly head: Head; readonly record: RunRecord } | undefined {
   let newest: { readonly head: Head; readonly record: RunRecord } | undefined;
   for (const head of heads) {

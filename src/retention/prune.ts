@@ -33,7 +33,7 @@ export interface Pruned {
 
 /**
  * How long files are kept in a config directory. If several schedules have the key `retention`, the longest times
- * count, because the schedules share the directory. If none has the key, the defaults count.
+ * apply, because the schedules share the directory. If none has the key, the defaults apply.
  */
 export async function readRetention({ paths, host }: Pick<ExpiryContext, "paths" | "host">): Promise<KeptTimes> {
   const written = (await listStored(paths, host)).flatMap(({ storedSchedule }) => retentionOf(storedSchedule) ?? []);
@@ -86,7 +86,7 @@ const SEARCHES: readonly FindExpired[] = [findRunLogs, findHistory, findTemporar
 interface PruneOptions {
   /** Only looks for expired files, and acquires no lock. */
   readonly isDryRun: boolean;
-  /** Waits after each of which the pipelines that were running get another turn. */
+  /** Waiting times. After each of them, the pipelines that were running get another turn. */
   readonly retryMs?: Iterable<number>;
 }
 

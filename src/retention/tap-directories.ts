@@ -21,7 +21,7 @@ export async function plainNames(directory: string): Promise<readonly string[]> 
 /** Directories of PipelineWise's beside those of the targets. */
 const NO_TARGETS: readonly string[] = ["tmp", "profiling"];
 
-/** The pipelines of which PipelineWise has a directory, by target and tap. They may be missing in every schedule. */
+/** The pipelines of which PipelineWise has a directory, by target and tap. Some may not be in any schedule. */
 export async function* tapDirectories(paths: StatePaths): AsyncGenerator<PipelineId, void> {
   for (const target of await plainNames(paths.configDir)) {
     if (!CONNECTOR_ID.test(target) || NO_TARGETS.includes(target)) continue;

@@ -17,7 +17,7 @@ import { plainNames, tapDirectories } from "./tap-directories.ts";
  * running pipeline belongs to none of them, and no lock is needed to remove it.
  */
 
-/** Younger files stay. Starts that have not yet taken their lock are much shorter. */
+/** Younger files stay. A start takes its lock much sooner than this. */
 const LEAST_AGE_MS = DAY_MS;
 /** By how much the clocks of the hosts and of the file server may differ. */
 const CLOCK_MARGIN_MS = HOUR_MS;

@@ -21,7 +21,7 @@ export function untilQuietMs(at: Date): number {
  * Calls a function under the lock of a pipeline. A signal ends this process and releases the lock, so the function must
  * be one that may be interrupted.
  *
- * @returns its result, or a sentence: why the lock is not free
+ * @returns its result, or a sentence that says why the lock is not free
  */
 export async function underLock<T>(
   { paths, host }: Pick<ExpiryContext, "paths" | "host">,

@@ -30,8 +30,7 @@ interface AlertRun {
 }
 
 /**
- * Ends the row of skipped starts, and stores the start of a pipeline for its alerts and pings, as far as rules ask for
- * it.
+ * Ends the row of skipped starts, and stores the start of a pipeline for its alerts and pings, if rules ask for them.
  *
  * @param isRunning whether the pipeline was started
  */

@@ -137,7 +137,7 @@ async function repeatAttempts(run: LockedRun, onStarted: OnStarted, attempts: At
   for (let number = 1; ; number++) {
     const startedAt = last === undefined ? run.startedAt : run.host.now();
     const started = await startAttempt(run, number);
-    // The output is read from the beginning: Node discards what nobody reads when the process ends.
+    // Both begin at once, because Node discards output that was not read before the process ended.
     const [attempt] = await Promise.all([
       started.kind === "started" ? superviseAttempt(run, started.pipeline, startedAt) : started,
       last === undefined ? onStarted(started.kind === "started") : undefined,

@@ -25,7 +25,7 @@ function parseAddress(value: string): string {
   return parseEnvValue(value);
 }
 
-/** The events that are written as a word. */
+/** The events that a rule lists by their name alone. */
 const WORDS = ALERT_KINDS.filter((kind) => kind !== "skipped");
 
 const SKIPPED_HINT = "Write `when: [failed, skipped: 5]`: an alert after five skipped starts in a row.";
@@ -46,7 +46,7 @@ function parsePattern(value: string): string {
   throw new ValueError(`${quoted(value)} is not a pattern of ids`, "Write an id, or a part of it and *: orders_*.");
 }
 
-/** An address as in `local@domain`. Quoted local parts and names are left out: nobody needs them here. */
+/** An address such as `local@domain`. Quoted local parts and display names are not supported. */
 function parseMailAddress(value: string): string {
   if (/^[A-Za-z0-9_][A-Za-z0-9_.+-]*@[A-Za-z0-9.-]+$/.test(value)) return value;
   throw new ValueError(`${quoted(value)} is not a mail address`, "Write only the address: team@example.com.");

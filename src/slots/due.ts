@@ -74,7 +74,7 @@ export function findDue({ crons, clock, since, handled, now, catchUpMs }: StartT
   return missed === undefined ? { kind: "none" } : { kind: "too-late", slot: missed };
 }
 
-/** The number of due times before a slot that nobody handled. */
+/** The number of due times before a slot that no start has handled. */
 export function countMissed(times: StartTimes, slot: number): number {
   const after = newestKnown(times);
   return after === undefined ? 0 : dueBetween(times, { after, upTo: slot - 1 }).length;

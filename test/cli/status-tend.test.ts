@@ -8,7 +8,7 @@ import { anEntry, sandbox } from "../support/sandbox.ts";
 
 const FAULT = { message: "the disk is full", since: "2026-11-23T10:00:00.000Z", warned: "2026-11-23" };
 
-/** What `status` says about the last `tend` of a schedule, at noon. */
+/** The warnings of `status` about the last `tend` of a schedule, at noon. */
 async function statusOf(
   { slot, faults = {} }: { readonly slot?: string; readonly faults?: object },
   { more = { retention: {} }, onHost = {} as Parameters<ReturnType<typeof sandbox>["install"]>[2] } = {},

@@ -77,7 +77,7 @@ describe.skipIf(pipelinewise === undefined || server === undefined)(
         Number(readFileSync(join(dirname(warehouse.stateFile("shop")), "pipelinewise.pid"), "utf8")),
         "SIGKILL",
       );
-      // The tap lives on until it gets its rows, and the run waits for it.
+      // The tap is running until it gets its rows, and the run waits for it.
       await releaseFirst();
       expect((await killed.ended).code).not.toBe(0);
       const left = settings();

@@ -23,7 +23,12 @@ test.each([
     ", fresh_within: 2h",
     ["the rule lists overdue, but none of its pipelines has the key `running_longer_than`"],
   ],
-  ["events of other pipelines", "], taps: [c]", "", ["the rule does not apply to any pipeline, so it never sends an alert"]],
+  [
+    "events of other pipelines",
+    "], taps: [c]",
+    "",
+    ["the rule does not apply to any pipeline, so it never sends an alert"],
+  ],
   [
     "events of a pipeline without alerts",
     "]",

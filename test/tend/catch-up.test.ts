@@ -82,7 +82,7 @@ function cluster(
       };
       await catchUp(await contextOf(name, env), { start, wait: waiting });
     },
-    /** What the history says, oldest first. */
+    /** The history, oldest first. */
     async history() {
       const records = await box.records();
       return records

@@ -49,7 +49,7 @@ function encode({ to, from }: EmailReceiver, message: AlertMessage): Promise<Buf
     subject,
     text,
     messageId: `<${message.id}@${domain}>`,
-    // No mail program answers it, for example with a notice of absence.
+    // Asks mail programs not to answer, for example with an out-of-office notice.
     headers: { "Auto-Submitted": "auto-generated" },
   });
   return mail.compile().build();
@@ -72,8 +72,8 @@ function smtpFailure(error: SmtpError): Delivery {
   if (code === "ETLS") return failed(`the connection to it could not be encrypted: ${reply}`);
   const isAboutMail = code === "EENVELOPE" || code === "EMESSAGE";
   if (response === undefined && !isAboutMail) return failed(connectionReason(error));
-  // The server accepted the connection and the login. A reply of 500 or more then refuses this mail for good. Without a
-  // reply, nodemailer has not sent the mail, because it is larger than the server allows.
+  // The server accepted the connection and the login. A reply of 500 or more then refuses this mail for good. If there was
+  // no reply, nodemailer did not send the mail, because it is larger than the server allows.
   const isFinal = response === undefined || (isAboutMail && responseCode >= 500 && responseCode !== LOGIN_REQUIRED);
   return { kind: "failed", reason: response === undefined ? reply : `it answered ${reply}`, isFinal };
 }
@@ -122,7 +122,7 @@ async function converse(
   connection.quit();
   const [refused] = sent.rejectedErrors ?? [];
   if (refused === undefined) return { kind: "accepted", answer: shorten(sent.response) };
-  // The others have the mail, so it is not sent again.
+  // The other recipients have the mail, so it is not sent again.
   const reason = `it refused ${sent.rejected.join(", ")}: ${shorten(refused.response ?? refused.message)}`;
   return { kind: "failed", reason, isFinal: true };
 }

@@ -47,7 +47,7 @@ function decoded(text: string): readonly string[] {
   }
 }
 
-/** Shorter parts of a path or a query occur in other words too. */
+/** Shorter parts of a path or a query are not masked, because they also occur in ordinary text. */
 const SHORTEST_PART = 8;
 
 /** The parts of a URL that may be secret. */
@@ -81,7 +81,7 @@ export async function readAddress(
   return { url: new URL(text), mask: (answer) => maskValues(answer, secretsOf(text)) };
 }
 
-/** The reason of a failure before there was an answer. Node stores that of a connection as the `cause` of the error. */
+/** The reason of a failure without an answer. If a connection failed, Node stores the reason as the error's `cause`. */
 export function connectionReason(error: unknown): string {
   const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
   return `it cannot be reached: ${errorMessage(cause)}`;

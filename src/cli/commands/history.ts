@@ -26,7 +26,10 @@ export function addHistory(command: Command, caller: Host): void {
     .option("--target <target>", "only runs into this target")
     .option("--outcome <outcomes>", "only these outcomes, separated by commas, such as failed,lost", parseOutcomes)
     .option("--host <host>", "only runs on this host")
-    .option("--since <time>", "only what ended at this time or later: an instant, or a duration before now, such as 24h")
+    .option(
+      "--since <time>",
+      "only what ended at this time or later: an instant, or a duration before now, such as 24h",
+    )
     .option("--until <time>", "only what ended before this time")
     .option("--limit <n>", "maximum number of rows to show, or all (default: 20; with --since: all)", parseLimit)
     .option("--unfold", "show each skip in a row of its own")

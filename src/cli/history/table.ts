@@ -41,13 +41,13 @@ const SETS: readonly (readonly Column[])[] = [
   [STARTED_SHORT, { ...PIPELINE, least: 24 }, OUTCOME, TOOK],
   [STARTED_SHORT, { ...PIPELINE, least: 12 }, OUTCOME],
 ];
-/** A narrower detail says too little. */
+/** A narrower detail would be too short to be useful. */
 const LEAST_DETAIL = 20;
 
 /** Such as `2026-11-23 08:05–08:55Z` for skips, with both dates if they differ. */
 function renderStarted({ record, count, from, to }: HistoryRow, render: (at: string) => string): string {
   if (count === 1) return render(record.startedAt);
-  // The seconds of several starts say nothing.
+  // In a row of several starts, minutes are precise enough.
   const toMinute = (at: string): string => render(at).replace(/(\d\d:\d\d):\d\dZ$/, "$1Z");
   const [first, last] = [toMinute(from), toMinute(to)];
   if (first === last) return first;

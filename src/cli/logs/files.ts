@@ -17,7 +17,7 @@ const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW;
 
 /**
  * Creates a function that writes parts of a log to stdout. A log is untrusted text, so its control characters are made
- * visible on a terminal. Everything else gets its bytes as they are.
+ * visible on a terminal. A file or a pipe gets the bytes unchanged.
  */
 export function logWriter(stdout: Host["stdout"]): WriteLog {
   const passOn = writeWithBackpressure(stdout);

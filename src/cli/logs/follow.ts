@@ -18,9 +18,9 @@ interface FollowContext {
   readonly heading: (path: string) => Promise<boolean>;
 }
 
-/** Bytes by which a place is found again in a log that was shortened. */
+/** Number of bytes that identify a position in a log, so that it can be found again after the log was shortened. */
 const MARK_BYTES = 256;
-/** Bytes at the end of a log in which the place is searched. */
+/** Number of bytes at the end of a log in which the position is searched. */
 const SEARCHED_BYTES = 4 * 1024 * 1024;
 
 /** A log that is being written. */
@@ -82,7 +82,10 @@ interface Followed {
   readonly run: FoundRun | undefined;
 }
 
-/** After this many looks a run without a lock has no record: the view of a network file system may be seconds old. */
+/**
+ * Number of looks after which a run without a lock counts as a run without a record. A network file system may show a new
+ * record some seconds late.
+ */
 const LOOKS_FOR_RECORD = 5;
 
 /**

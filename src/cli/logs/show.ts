@@ -107,7 +107,8 @@ async function showPipelinewise(run: FoundRun, runLogs: readonly string[], conte
   if (!pipelinewise && !isTerminal) return;
   const own = await findPipelinewiseLogs(paths, run.entry, runLogs);
   if (pipelinewise) {
-    if (own.length === 0) host.stderr.write("the log of this run does not name a log of PipelineWise that still exists\n");
+    if (own.length === 0)
+      host.stderr.write("the log of this run does not name a log of PipelineWise that still exists\n");
     if (!(await writeLogs(own, write, { headings: true }))) return;
   }
   if (!isTerminal) return;

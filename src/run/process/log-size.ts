@@ -5,9 +5,9 @@ import { type OpenFile, open } from "../../storage/fs.ts";
 import type { RunLog } from "./output.ts";
 
 /**
- * Limits the size of a log while a pipeline writes to it. The pipeline has the file as its output, so no process stands
- * between them that could lose output when it is killed. The log is shortened from outside instead: it is open for
- * appending, so whatever the pipeline writes next is at the new end.
+ * Limits the size of a log while a pipeline writes to it. The pipeline writes directly into the file, so it loses no output
+ * if the run is killed. The run shortens the file while it is in use: the pipeline has opened it for appending, so its next
+ * write goes to the new end.
  */
 
 /** The beginning of the note between the two parts of a shortened log. */
@@ -31,12 +31,12 @@ async function lineStart(file: OpenFile, position: number): Promise<number> {
 }
 
 /**
- * Shortens a log that is larger than `maxBytes`: its first half stays, then follows a note, then the last quarter. No
- * step removes anything that is to stay, so a process that is killed here leaves a log with its beginning and its end.
- * The disk may be full, because existing bytes are overwritten.
+ * Shortens a log that is larger than `maxBytes` to its first half, a note, and its last quarter. No step removes anything
+ * that is to stay, so a process that is killed here leaves a log with its beginning and its end. This also works on a
+ * full disk, because it only overwrites existing bytes.
  *
- * A line that the pipeline writes between the last read and the truncation is lost. No time passes between the two on a
- * local disk, and the time of one request on a network file system.
+ * A line that the pipeline writes between the last read and the truncation is lost. This takes microseconds on a local
+ * disk, and one request to the server on a network file system.
  */
 export async function shortenLog(path: string, maxBytes: number): Promise<void> {
   const file = await open(path, constants.O_RDWR | constants.O_NOFOLLOW);

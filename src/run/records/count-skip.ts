@@ -11,7 +11,7 @@ import type { AlertPlan } from "../plan.ts";
 /** Reasons that somebody intended. Such a skip neither counts nor ends a row. */
 const INTENDED: readonly SkipReason[] = ["paused", "disabled"];
 
-/** The numbers of skipped starts that alert rules name. The rules are not decoded here, which would cost each skip. */
+/** The numbers of skipped starts that alert rules name. The rules are not decoded here, to keep each skip cheap. */
 const numbersIn = ({ alerts }: AlertPlan): readonly number[] =>
   Array.isArray(alerts)
     ? alerts.flatMap((rule: Partial<AlertRule> | null) => (typeof rule?.skips === "number" ? rule.skips : []))

@@ -60,7 +60,7 @@ interface HolderRequest {
   readonly isGivenUp: () => boolean;
 }
 
-/** What a holder is asked to do, as text. */
+/** The text of a request to a holder. */
 function renderAsked({ lock }: PipelineStore, { holder }: TokenView): string {
   if (lock.id.isWaiter === true) return "stop waiting";
   return `stop ${holder !== undefined && isOtherWork(holder) ? holder.task : "the pipeline"}`;
