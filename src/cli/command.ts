@@ -9,3 +9,7 @@ export type Finish = (code: number) => void;
  * contains its name and description.
  */
 export type AddCommand = (command: Command, host: Host, finish: Finish) => void;
+
+/** The end of a command's help. @param lines the arguments of each example, after `pipelinewise-sched` */
+export const examples = (...lines: readonly string[]): string =>
+  `\nExample${lines.length === 1 ? "" : "s"}:\n${lines.map((line) => `  pipelinewise-sched ${line}`).join("\n")}`;

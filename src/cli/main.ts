@@ -1,7 +1,7 @@
 import { Command, CommanderError } from "commander";
 import { EXIT } from "../errors.ts";
 import type { Host } from "../host.ts";
-import type { AddCommand, Finish } from "./command.ts";
+import { type AddCommand, examples, type Finish } from "./command.ts";
 import { formatError } from "./format-error.ts";
 
 interface CommandRow {
@@ -134,6 +134,7 @@ async function buildProgram(argv: readonly string[], host: Host, finish: Finish)
     .exitOverride()
     .showSuggestionAfterError()
     .showHelpAfterError("(run with --help for usage)");
+  program.addHelpText("after", examples("preview schedule.yml", "install schedule.yml", "run --help"));
   const [first, second] = argv.filter((argument) => !argument.startsWith("-"));
   const used = first === "help" ? second : first;
   for (const { name, description, load } of COMMANDS) {

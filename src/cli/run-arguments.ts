@@ -57,10 +57,6 @@ type OptionName = (typeof RUN_OPTIONS)[number]["name"];
 
 const OPTIONS: readonly (RunOption & { readonly name: OptionName })[] = RUN_OPTIONS;
 
-/** Ends the help of `run`. */
-export const RUN_HELP_ENDING =
-  "Arguments after -- are passed to PipelineWise's command: run --tap T --target G -- --extra_log";
-
 const HELP_HINT = "See: pipelinewise-sched run --help";
 
 interface RunArguments {

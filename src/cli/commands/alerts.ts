@@ -12,7 +12,7 @@ import { addressReader } from "../../run/alerts.ts";
 import { loadSchedule } from "../../schedule/load.ts";
 import { resolveConfigDir } from "../../storage/config-dir.ts";
 import { findStateDirectory } from "../../storage/directory.ts";
-import type { Finish } from "../command.ts";
+import { examples, type Finish } from "../command.ts";
 import { addressReaderOf } from "../environment-warnings.ts";
 
 interface SendFlags {
@@ -26,7 +26,10 @@ interface TestFlags {
   readonly configDir?: string;
 }
 
+const TEST_EXAMPLES = ["alerts test schedule.yml", "alerts test --name nightly --when failed"];
+
 export function addAlerts(command: Command, host: Host, finish: Finish): void {
+  command.addHelpText("after", examples(...TEST_EXAMPLES));
   command
     .command("test")
     .description("send a test to each receiver, and print its answer; exit code 1 if a receiver does not accept it")
@@ -34,6 +37,7 @@ export function addAlerts(command: Command, host: Host, finish: Finish): void {
     .option("--name <name>", "name of an installed schedule, instead of a file")
     .addOption(new Option("--when <event>", "send only this event").choices(ALERT_KINDS))
     .option("--config-dir <dir>", "PipelineWise's config directory")
+    .addHelpText("after", examples(...TEST_EXAMPLES))
     .action(async (file: string | undefined, flags: TestFlags) => {
       if (file !== undefined && flags.name !== undefined) {
         throw new UsageError("--name is given with a file", "Give a schedule file or --name, not both.");
@@ -52,6 +56,7 @@ export function addAlerts(command: Command, host: Host, finish: Finish): void {
     .description("send the alerts that wait; a run starts this at its end, and tend does the same")
     .requiredOption("--name <name>", "name of the installed schedule")
     .option("--config-dir <dir>", "PipelineWise's config directory")
+    .addHelpText("after", examples("alerts send --name nightly"))
     .action(async ({ name, configDir }: SendFlags) => {
       const state = await findStateDirectory(await resolveConfigDir(host, { flag: configDir }), host.uid);
       const installed = state && (await readStored(state.paths, name, host));

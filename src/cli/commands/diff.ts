@@ -6,7 +6,7 @@ import type { Host } from "../../host.ts";
 import { chooseInstalled, listInstalled } from "../../install/find-installed.ts";
 import { loadValid } from "../../schedule/load.ts";
 import { loadScheduler } from "../../schedulers/registry.ts";
-import type { Finish } from "../command.ts";
+import { examples, type Finish } from "../command.ts";
 import { installedWarnings } from "../installed-warnings.ts";
 import { type CallFlags, callPaths, onOption, withCallOptions } from "../options.ts";
 import { prepareChanges } from "../prepare-install.ts";
@@ -31,6 +31,7 @@ export function addDiff(command: Command, host: Host, finish: Finish): void {
     "this machine",
   )
     .option("--compile-only", "compare only the stored schedule, which `install --compile-only` writes")
+    .addHelpText("after", examples("diff schedule.yml"))
     .action(async (file: string | undefined, { name, configDir, compileOnly = false, on, ...flags }: DiffFlags) => {
       const scheduler = await loadScheduler(on);
       const meant =

@@ -14,6 +14,7 @@ import { assertPlainPath } from "../../storage/config-dir.ts";
 import { findFile } from "../../system/find-file.ts";
 import { replaceFile } from "../../system/replace-file.ts";
 import { readMachineZone } from "../../system/time-zone.ts";
+import { examples } from "../command.ts";
 import { type CallFlags, callPaths, onOption, withCallOptions } from "../options.ts";
 
 interface ExportFlags extends CallFlags {
@@ -33,6 +34,13 @@ export function addExport(command: Command, host: Host): void {
     .option(
       "--output <dir>",
       "write the files into this directory instead of printing them; only files of an earlier export are replaced",
+    )
+    .addHelpText(
+      "after",
+      examples(
+        "export schedule.yml --machine-zone Europe/London",
+        "export --on airflow --config-dir /srv/etl --output dags",
+      ),
     )
     .action(async (file: string, { configDir, machineZone, output, on, ...flags }: ExportFlags) => {
       const scheduler = await loadScheduler(on);

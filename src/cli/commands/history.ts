@@ -5,6 +5,7 @@ import { findStateDirectory } from "../../storage/directory.ts";
 import { writeWithBackpressure } from "../../system/output-stream.ts";
 import { keepHeapSmall } from "../../system/small-heap.ts";
 import { paintFor } from "../../text/colors.ts";
+import { examples } from "../command.ts";
 import { renderHistoryCsv, renderHistoryJson } from "../history/export.ts";
 import { foldRows } from "../history/rows.ts";
 import { parseLimit, parseOutcomes, readSelection, type SelectFlags } from "../history/select.ts";
@@ -37,6 +38,7 @@ export function addHistory(command: Command, caller: Host): void {
     .addOption(new Option("--json", 'print {"runs": [...]}').conflicts("csv"))
     .option("--csv", "print CSV, one line for each run or skip")
     .option("--config-dir <dir>", "PipelineWise's config directory")
+    .addHelpText("after", examples("history --tap orders --since 24h", "history --outcome failed,lost --json"))
     .action(async (flags: HistoryFlags) => {
       keepHeapSmall();
       const { filter, limit } = readSelection(flags, caller.now());

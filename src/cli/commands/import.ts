@@ -17,7 +17,7 @@ import { openStateDirectory } from "../../storage/directory.ts";
 import type { StatePaths } from "../../storage/paths.ts";
 import { addRunOptions, variableOptions } from "../../system/container-command.ts";
 import { findProgram } from "../../system/find-program.ts";
-import type { Finish } from "../command.ts";
+import { examples, type Finish } from "../command.ts";
 import { warnRoot } from "../run-by-hand.ts";
 
 interface ImportFlags {
@@ -66,6 +66,7 @@ export function addImport(command: Command, host: Host, finish: Finish): void {
     .option("--schedule <name>", "installed schedule whose command and environment are used (default: the only one)")
     .option("--config-dir <dir>", "PipelineWise's config directory")
     .argument("[options...]", "after --: more options for PipelineWise, such as --secret FILE")
+    .addHelpText("after", examples("import --dir ~/project", "import --dir ~/project -- --secret ~/vault.txt"))
     .action(async (extra: readonly string[], flags: ImportFlags) => {
       if (flags.dir === undefined) {
         throw new UsageError(

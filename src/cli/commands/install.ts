@@ -10,6 +10,7 @@ import { loadScheduler } from "../../schedulers/registry.ts";
 import { planChangesSomething, type Scheduler } from "../../schedulers/scheduler.ts";
 import { resolveConfigDir } from "../../storage/config-dir.ts";
 import { ANY_HOST, statePaths } from "../../storage/paths.ts";
+import { examples } from "../command.ts";
 import { renderSchedulerPlan } from "../format-changes.ts";
 import { removeOldCodeCache } from "../old-code-cache.ts";
 import { type CallFlags, callPaths, onOption, withCallOptions } from "../options.ts";
@@ -46,6 +47,7 @@ export function addInstall(command: Command, host: Host): void {
       ]),
     )
     .option("--yes", "with --restore: do not ask for confirmation")
+    .addHelpText("after", examples("install schedule.yml --dry-run", "install schedule.yml --on systemd"))
     .action(async (file: string | undefined, flags: InstallFlags) => {
       const scheduler = await loadScheduler(flags.on);
       if (flags.restore === undefined) return install(scheduler, file ?? "schedule.yml", flags, host);

@@ -5,6 +5,7 @@ import type { Host } from "../../host.ts";
 import type { PipelineScope } from "../../pipeline-id.ts";
 import { findStateDirectory } from "../../storage/directory.ts";
 import { type StatePaths, statePaths } from "../../storage/paths.ts";
+import { examples } from "../command.ts";
 import { assertKnown } from "../known-pipelines.ts";
 import { logWriter } from "../logs/files.ts";
 import { followLog, showLog } from "../logs/show.ts";
@@ -27,6 +28,7 @@ export function addLogs(command: Command, caller: Host): void {
     .option("-f, --follow", "show the log of a running run as it grows, until the run has ended")
     .option("--pipelinewise", "also show the logs that PipelineWise itself wrote in the run")
     .option("--config-dir <dir>", "PipelineWise's config directory")
+    .addHelpText("after", examples("logs --tap orders --follow", "logs --failed"))
     .action(async (flags: LogsFlags) => {
       const { host, configDir } = await actAsOwner(caller, flags.configDir);
       const state = await findStateDirectory(configDir, host.uid);

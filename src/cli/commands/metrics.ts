@@ -5,6 +5,7 @@ import { listStored, readStored } from "../../installed/store.ts";
 import { readMetrics } from "../../metrics/read-metrics.ts";
 import { findStateDirectory } from "../../storage/directory.ts";
 import { statePaths } from "../../storage/paths.ts";
+import { examples } from "../command.ts";
 import { actAsOwner } from "../switch-user.ts";
 
 interface MetricsFlags {
@@ -16,6 +17,7 @@ export function addMetrics(command: Command, caller: Host): void {
   command
     .option("--name <name>", "only the entries of this installed schedule")
     .option("--config-dir <dir>", "PipelineWise's config directory")
+    .addHelpText("after", examples("metrics --name nightly"))
     .action(async ({ name, configDir: flag }: MetricsFlags) => {
       const { host, configDir } = await actAsOwner(caller, flag);
       const paths = (await findStateDirectory(configDir, host.uid))?.paths ?? statePaths(configDir);

@@ -9,6 +9,7 @@ import { parseDuration, ValueError } from "../../schedule/values.ts";
 import { openStateDirectory } from "../../storage/directory.ts";
 import { type StatePaths, statePaths } from "../../storage/paths.ts";
 import { renderInstant } from "../../text/format-time.ts";
+import { examples } from "../command.ts";
 import { assertKnown, listPipelines } from "../known-pipelines.ts";
 import { actorOf, parseScope, type ScopeSelector, withScopeOptions } from "../options.ts";
 import { readInstant } from "../preview/window.ts";
@@ -28,6 +29,10 @@ export function addPause(command: Command, caller: Host): void {
     .option("--until <instant>", "end the pause at this time, such as 2026-10-25T00:00Z; without an offset it is UTC")
     .option("--reason <text>", "reason, for `status` and the history")
     .option("--config-dir <dir>", "PipelineWise's config directory")
+    .addHelpText(
+      "after",
+      examples("pause --tap orders --target redshift --for 2h", "pause --target redshift --until 2026-10-25T06:00Z"),
+    )
     .action(async (flags: PauseFlags) => {
       const scope = parseScope(flags);
       const since = caller.now();

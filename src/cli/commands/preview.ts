@@ -7,6 +7,7 @@ import { atMost, plannedRuns } from "../../preview/upcoming.ts";
 import { loadSchedule } from "../../schedule/load.ts";
 import type { Pipeline } from "../../schedule/schedule.ts";
 import { writePieces } from "../../system/output-stream.ts";
+import { examples } from "../command.ts";
 import { installedWarnings } from "../installed-warnings.ts";
 import { previewPauses } from "../preview/pauses.ts";
 import { readWindow, type WindowFlags } from "../preview/window.ts";
@@ -41,6 +42,10 @@ export function addPreview(command: Command, host: Host): void {
       ).choices(DAEMONS),
     )
     .option("--json", 'print {"runs": [...]}, sorted by time')
+    .addHelpText(
+      "after",
+      examples("preview schedule.yml --day 2026-10-25", "preview --tap orders --target redshift --count 3"),
+    )
     .action(async (file: string, flags: PreviewFlags) => {
       if (flags.json === true && flags.by === "pipeline") {
         throw new UsageError(

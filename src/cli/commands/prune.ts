@@ -8,7 +8,7 @@ import { findStateDirectory } from "../../storage/directory.ts";
 import { renderDuration } from "../../text/format-time.ts";
 import { renderTable } from "../../text/table.ts";
 import { SECOND_MS } from "../../time-units.ts";
-import type { Finish } from "../command.ts";
+import { examples, type Finish } from "../command.ts";
 import { actAsOwner } from "../switch-user.ts";
 
 interface PruneFlags {
@@ -22,6 +22,7 @@ export function addPrune(command: Command, caller: Host, finish: Finish): void {
     .option("--dry-run", "show what would be removed, and remove nothing")
     .option("--json", 'print {"removals": [...]}')
     .option("--config-dir <dir>", "PipelineWise's config directory")
+    .addHelpText("after", examples("prune --dry-run"))
     .action(async ({ dryRun: isDryRun = false, json = false, configDir }: PruneFlags) => {
       const { host, configDir: directory } = await actAsOwner(caller, configDir);
       const paths = (await findStateDirectory(directory, host.uid))?.paths;

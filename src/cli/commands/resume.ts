@@ -4,6 +4,7 @@ import { overlaps, type PipelineScope, scopeLabel } from "../../pipeline-id.ts";
 import { isSameScope, listPauses, removePause, renderPause, resumeCommand } from "../../run/policies/pauses.ts";
 import { findStateDirectory } from "../../storage/directory.ts";
 import { statePaths } from "../../storage/paths.ts";
+import { examples } from "../command.ts";
 import { assertKnown } from "../known-pipelines.ts";
 import { parseScope, type ScopeSelector, withScopeOptions } from "../options.ts";
 import { actAsOwner } from "../switch-user.ts";
@@ -15,6 +16,7 @@ interface ResumeFlags extends ScopeSelector {
 export function addResume(command: Command, caller: Host): void {
   withScopeOptions(command, "resume")
     .option("--config-dir <dir>", "PipelineWise's config directory")
+    .addHelpText("after", examples("resume --tap orders --target redshift", "resume --all"))
     .action(async (flags: ResumeFlags) => {
       const scope = parseScope(flags);
       const { host, configDir } = await actAsOwner(caller, flags.configDir);

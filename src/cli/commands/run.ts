@@ -9,8 +9,8 @@ import { loadSchedule } from "../../schedule/load.ts";
 import { absolutePath, resolveConfigDir } from "../../storage/config-dir.ts";
 import { findStateDirectory, openStateDirectory } from "../../storage/directory.ts";
 import { statePaths } from "../../storage/paths.ts";
-import type { Finish } from "../command.ts";
-import { parseRunArguments, RUN_HELP_ENDING, RUN_OPTIONS } from "../run-arguments.ts";
+import { examples, type Finish } from "../command.ts";
+import { parseRunArguments, RUN_OPTIONS } from "../run-arguments.ts";
 import { warnRoot } from "../run-by-hand.ts";
 import { runMain, runPlan } from "../run-command.ts";
 
@@ -52,7 +52,11 @@ export function addRun(command: Command, host: Host, finish: Finish): void {
         new Option("-h, --help", "display help for command"),
       ],
     })
-    .addHelpText("after", `\n${RUN_HELP_ENDING}`)
+    .addHelpText("after", "\nArguments after -- are passed to PipelineWise's command.")
+    .addHelpText(
+      "after",
+      examples("run --tap orders --target redshift", "run --tap orders --target redshift -- --extra_log"),
+    )
     .action(async (_options: unknown, command: Command) => {
       const request = parseRunArguments(command.args);
       const { file } = request;

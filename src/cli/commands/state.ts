@@ -8,7 +8,7 @@ import { openPipelineStore } from "../../run/pipeline-store.ts";
 import { listStateCopies } from "../../run/policies/state-copies.ts";
 import { takeStopSignals } from "../../run/process/stop-signals.ts";
 import { openStateDirectory } from "../../storage/directory.ts";
-import type { Finish } from "../command.ts";
+import { examples, type Finish } from "../command.ts";
 import { assertKnown } from "../known-pipelines.ts";
 import { type PipelineSelector, parsePipelineSelector } from "../options.ts";
 import { actAsOwner } from "../switch-user.ts";
@@ -18,7 +18,10 @@ interface RestoreFlags extends PipelineSelector {
   readonly configDir?: string;
 }
 
+const EXAMPLES = examples("state restore --tap orders --target redshift");
+
 export function addState(command: Command, caller: Host, finish: Finish): void {
+  command.addHelpText("after", EXAMPLES);
   command
     .command("restore")
     .description("restore the state.json that a pipeline had after a run that succeeded")
@@ -26,6 +29,7 @@ export function addState(command: Command, caller: Host, finish: Finish): void {
     .option("--target <target>", "target of the pipeline")
     .option("--run <id>", "the run after which the copy was made (default: the newest copy)")
     .option("--config-dir <dir>", "PipelineWise's config directory")
+    .addHelpText("after", EXAMPLES)
     .action(async (flags: RestoreFlags) => {
       const lock = mainLockOf(parsePipelineSelector(flags, "as in the schedule"));
       const { host, configDir } = await actAsOwner(caller, flags.configDir);

@@ -16,7 +16,7 @@ import { addRunOptions, variableOptions } from "../../system/container-command.t
 import { readMachineZone } from "../../system/time-zone.ts";
 import { paintFor } from "../../text/colors.ts";
 import { maskValues } from "../../text/mask.ts";
-import type { Finish } from "../command.ts";
+import { examples, type Finish } from "../command.ts";
 import { assertKnown } from "../known-pipelines.ts";
 import { retainedWalWarnings } from "../retained-wal.ts";
 import { checkStatus } from "../status/check.ts";
@@ -56,6 +56,7 @@ export function addStatus(command: Command, caller: Host, finish: Finish): void 
       ).conflicts("json"),
     )
     .option("--config-dir <dir>", "PipelineWise's config directory")
+    .addHelpText("after", examples("status", "status --name nightly --check"))
     .action(async (flags: StatusFlags) => {
       const { host, configDir } = await actAsOwner(caller, flags.configDir);
       const state = await findStateDirectory(configDir, host.uid);

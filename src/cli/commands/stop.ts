@@ -8,7 +8,7 @@ import { openPipelineStore } from "../../run/pipeline-store.ts";
 import type { StopResult } from "../../run/stop/stop-run.ts";
 import { findStateDirectory } from "../../storage/directory.ts";
 import { type StatePaths, statePaths } from "../../storage/paths.ts";
-import type { Finish } from "../command.ts";
+import { examples, type Finish } from "../command.ts";
 import { assertKnown, listPipelines } from "../known-pipelines.ts";
 import { actorOf, type PipelineSelector, parsePipelineSelector } from "../options.ts";
 import { actAsOwner } from "../switch-user.ts";
@@ -28,6 +28,7 @@ export function addStop(command: Command, caller: Host, finish: Finish): void {
     .option("--now", "send SIGKILL at once, without waiting")
     .option("--reason <text>", "reason, for the history")
     .option("--config-dir <dir>", "PipelineWise's config directory")
+    .addHelpText("after", examples('stop --tap orders --target redshift --reason "disk is full"', "stop --all"))
     .action(async (flags: StopFlags) => {
       const { all = false, now = false } = flags;
       const selected = all ? undefined : parsePipelineSelector(flags, "or use --all");

@@ -9,6 +9,7 @@ import { loadSchedule } from "../../schedule/load.ts";
 import { loadScheduler } from "../../schedulers/registry.ts";
 import type { Scheduler } from "../../schedulers/scheduler.ts";
 import { absolutePath, namedConfigDir } from "../../storage/config-dir.ts";
+import { examples } from "../command.ts";
 import { renderSchedulerPlan } from "../format-changes.ts";
 import { onOption } from "../options.ts";
 
@@ -28,6 +29,7 @@ export function addUninstall(command: Command, host: Host): void {
     .option("--config-dir <dir>", "PipelineWise's config directory")
     .option("--dry-run", "show what would change and write nothing")
     .option("--forget", "do not contact the scheduler, because it no longer exists; remove only what is stored for it")
+    .addHelpText("after", examples("uninstall --dry-run", "uninstall --name nightly --on airflow"))
     .action(async (file: string | undefined, { dryRun = false, forget = false, on, ...selector }: UninstallFlags) => {
       const scheduler = await loadScheduler(on);
       const work = () => uninstall(scheduler, { file, ...selector }, { dryRun, forget }, host);

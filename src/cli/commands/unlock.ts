@@ -8,7 +8,7 @@ import { openPipelineStore } from "../../run/pipeline-store.ts";
 import type { StopContext } from "../../run/stop/stop-run.ts";
 import { findStateDirectory } from "../../storage/directory.ts";
 import { type StatePaths, statePaths } from "../../storage/paths.ts";
-import type { Finish } from "../command.ts";
+import { examples, type Finish } from "../command.ts";
 import { assertKnown } from "../known-pipelines.ts";
 import { actorOf, type PipelineSelector, parsePipelineSelector } from "../options.ts";
 import { actAsOwner } from "../switch-user.ts";
@@ -30,6 +30,7 @@ export function addUnlock(command: Command, caller: Host, finish: Finish): void 
     .option("--force", "remove the lock even if its holder may be alive; use only if you are sure nothing is running")
     .option("--reason <text>", "with --force: reason, for the history")
     .option("--config-dir <dir>", "PipelineWise's config directory")
+    .addHelpText("after", examples("unlock", "unlock --tap orders --target redshift"))
     .action(async (flags: UnlockFlags) => {
       const prefix = forcedPrefix(flags);
       const named = flags.tap !== undefined || flags.target !== undefined || prefix !== undefined;

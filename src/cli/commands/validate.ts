@@ -22,7 +22,7 @@ import { loadScheduler } from "../../schedulers/registry.ts";
 import type { Scheduler } from "../../schedulers/scheduler.ts";
 import { findStateDirectory } from "../../storage/directory.ts";
 import { readMachineZone } from "../../system/time-zone.ts";
-import type { Finish } from "../command.ts";
+import { examples, type Finish } from "../command.ts";
 import { checkInstall } from "../install-checks.ts";
 import { installedWarnings } from "../installed-warnings.ts";
 import { callPaths, onOption } from "../options.ts";
@@ -39,6 +39,7 @@ export function addValidate(command: Command, host: Host, finish: Finish): void 
     .addOption(onOption())
     .option("--strict", "treat warnings as errors")
     .option("--json", 'print {"problems": [...]}')
+    .addHelpText("after", examples("validate schedule.yml", "validate --strict --on airflow schedule.yml"))
     .action(async (file: string, { strict = false, json = false, on }: ValidateFlags) => {
       const scheduler = await loadScheduler(on);
       // Awaited later: it runs another program while the file is checked.
