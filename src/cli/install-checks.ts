@@ -61,22 +61,8 @@ export async function checkInstall(
 /** Warnings about the file of `metrics`. These are not errors: the pipelines run without it. */
 async function checkMetricsFile({ metrics, source }: Schedule, host: Host): Promise<readonly Diagnostic[]> {
   if (metrics === undefined) return [];
-  const warning = { severity: "warning", path: ["metrics", "file"] } as const;
-  const path = absolutePath(metrics.file, dirname(source.path), host);
-  const fault = await findMetricsFileFault(path);
-  const isRead = path.endsWith(".prom");
-  return [
-    ...(fault === undefined ? [] : [{ ...warning, ...fault }]),
-    ...(isRead
-      ? []
-      : [
-          {
-            ...warning,
-            message: `the textfile collector of node_exporter does not read ${path}`,
-            hint: "Choose a name that ends in .prom",
-          },
-        ]),
-  ];
+  const fault = await findMetricsFileFault(absolutePath(metrics.file, dirname(source.path), host));
+  return fault === undefined ? [] : [{ severity: "warning", path: ["metrics", "file"], ...fault }];
 }
 
 /** Whether Node and this program will still be at these paths when a scheduler starts them. */

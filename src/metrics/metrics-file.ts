@@ -1,8 +1,9 @@
 import { constants } from "node:fs";
-import { access, stat } from "node:fs/promises";
+import { access, readFile, stat } from "node:fs/promises";
 import { dirname } from "node:path";
-import { errorMessage, StoreError } from "../errors.ts";
+import { errorCode, errorMessage, StoreError } from "../errors.ts";
 import { replaceFile } from "../system/replace-file.ts";
+import { METRIC_PREFIX, openingOf } from "./text-format.ts";
 
 /** A reason why the metrics file cannot be written or is not read, and what to do. */
 export interface MetricsFileFault {
@@ -22,12 +23,26 @@ export async function findMetricsFileFault(path: string): Promise<MetricsFileFau
       return { message: `cannot write the metrics file ${path}: ${directory} is not a directory`, hint };
     }
     await access(directory, constants.W_OK | constants.X_OK);
-    const found = await stat(path).catch(() => undefined);
-    return found?.isDirectory() === true
-      ? { message: `cannot write the metrics file ${path}: it is a directory`, hint: "Write the path of a file." }
-      : undefined;
+    const problem = await findForeignContent(path);
+    return problem === undefined
+      ? undefined
+      : { message: `cannot write the metrics file ${path}: ${problem}`, hint: "Write the path of another file." };
   } catch (error) {
     return { message: `cannot write the metrics file ${path}: ${errorMessage(error)}`, hint };
+  }
+}
+
+/** Finds out whether a path holds anything but metrics of this program, which the write would destroy. */
+async function findForeignContent(path: string): Promise<string | undefined> {
+  try {
+    const found = await stat(path);
+    if (found.isDirectory()) return "it is a directory";
+    if (!found.isFile()) return "it is not a regular file";
+    const isOurs = found.size === 0 || (await readFile(path, "utf8")).startsWith(openingOf(METRIC_PREFIX));
+    return isOurs ? undefined : "the file exists and was not written by pipelinewise-sched";
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return undefined;
+    throw error;
   }
 }
 

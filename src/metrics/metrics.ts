@@ -1,7 +1,7 @@
 import type { FailureReason, OutcomeKind, RunRecord, SkipReason } from "../history/record.ts";
 import { type EntryId, entryPath } from "../pipeline-id.ts";
 import { SECOND_MS } from "../time-units.ts";
-import type { Metric, Sample } from "./text-format.ts";
+import { METRIC_PREFIX, type Metric, type Sample } from "./text-format.ts";
 
 /** The state of one installed entry, as far as it is known. */
 export interface EntryReading {
@@ -166,5 +166,5 @@ export function toMetrics({ version, schedules, entries, recent }: Readings): re
       samples: schedules.map(({ name }) => ({ labels: { schedule: name, version }, value: 1 })),
     },
   ];
-  return all.map((metric) => ({ ...metric, name: `pipelinewise_sched_${metric.name}` }));
+  return all.map((metric) => ({ ...metric, name: `${METRIC_PREFIX}${metric.name}` }));
 }

@@ -21,12 +21,18 @@ function renderSample(name: string, { labels, value }: Sample): string {
   return `${name}${list === "" ? "" : `{${list}}`} ${value}\n`;
 }
 
+/** The name of each metric begins with it. */
+export const METRIC_PREFIX = "pipelinewise_sched_";
+
+/** The beginning of the first line of a metric. */
+export const openingOf = (name: string): string => `# HELP ${name}`;
+
 /** Metrics in Prometheus's text format. Leaves out those that have no sample. */
 export const renderMetrics = (metrics: readonly Metric[]): string =>
   metrics
     .filter(({ samples }) => samples.length > 0)
     .map(
       ({ name, help, samples }) =>
-        `# HELP ${name} ${escapeHelp(help)}\n# TYPE ${name} gauge\n${samples.map((sample) => renderSample(name, sample)).join("")}`,
+        `${openingOf(name)} ${escapeHelp(help)}\n# TYPE ${name} gauge\n${samples.map((sample) => renderSample(name, sample)).join("")}`,
     )
     .join("");

@@ -13,6 +13,7 @@ import {
   parseEnvName,
   parseEnvValue,
   parseIdentifier,
+  parseMetricsPath,
   parseNote,
   parsePath,
   parsePrintable,
@@ -253,7 +254,8 @@ const limits = z
 
 const metrics = z
   .strictObject({
-    file: text(parsePath, {
+    file: text(parseMetricsPath, {
+      pattern: "\\.prom$",
       description:
         "File that `tend` writes every five minutes, for the textfile collector of node_exporter: its name ends in .prom. A relative path is resolved against this file's directory.",
       examples: ["/var/lib/prometheus/node-exporter/pipelinewise.prom"],

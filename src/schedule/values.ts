@@ -162,6 +162,16 @@ export function parsePath(text: string): string {
   return path;
 }
 
+/** A metrics file. node_exporter reads only names that end in .prom, and `tend` replaces the file. */
+export function parseMetricsPath(text: string): string {
+  const path = parsePath(text);
+  if (path.endsWith(".prom")) return path;
+  throw new ValueError(
+    `the name of the metrics file ${quoted(text)} does not end in .prom`,
+    "Choose such a name: the textfile collector of node_exporter reads no other file.",
+  );
+}
+
 const FROM_HOME = "Write an absolute path, or begin it with ~/ for your home directory.";
 
 /** The name of an environment variable. */

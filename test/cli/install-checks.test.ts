@@ -152,14 +152,15 @@ describe.each([
     message: "metrics.file: cannot write the metrics file ~/made.prom: it is a directory",
   },
   {
-    what: "a metrics file that node_exporter does not read",
-    file: "x.txt",
-    message: "metrics.file: the textfile collector of node_exporter does not read ~/x.txt",
+    what: "a metrics file with foreign content",
+    file: "notes.prom",
+    message: "metrics.file: cannot write the metrics file ~/notes.prom: the file exists and was not written by",
   },
 ])("$what", ({ file, message }) => {
   test("is a warning of validate and install, and the schedule is installed", async () => {
     const machine = fakeMachine();
     mkdirSync(join(machine.home, "made.prom"));
+    machine.put("notes.prom", "# my notes\n");
     machine.put("schedule.yml", `${entry("")}metrics: {file: ${file}}\n`);
     expect(await machine.run("validate")).toMatchObject({ code: 0, out: expect.stringContaining(message) });
     expect(await machine.run("install")).toMatchObject({ code: 0, err: expect.stringContaining(message) });

@@ -232,6 +232,29 @@ describe("tend", () => {
     expect(readdirSync(dirname(box.metricsFile))).toEqual(["pipelinewise.prom"]);
   });
 
+  test("does not replace a file that this program did not write", async () => {
+    const box = withFile();
+    writeFileSync(box.metricsFile, "pipelines: []\n");
+    expect(await tendMain([], box.host)).toBe(0);
+    expect(readFileSync(box.metricsFile, "utf8")).toBe("pipelines: []\n");
+    expect(box.host.err()).toContain("metrics: cannot write the metrics file");
+    expect(box.host.err()).toContain("was not written by pipelinewise-sched");
+  });
+
+  test("replaces its own file and an empty one", async () => {
+    let time = "12:00";
+    const box = withFile({ now: () => new Date(`2026-11-23T${time}:00Z`) });
+    writeFileSync(box.metricsFile, "");
+    expect(await tendMain([], box.host)).toBe(0);
+    const first = readFileSync(box.metricsFile, "utf8");
+    expect(first).toContain("build_info");
+    writeFileSync(box.metricsFile, `${first}# old\n`);
+    time = "12:05";
+    expect(await tendMain([], box.host)).toBe(0);
+    expect(readFileSync(box.metricsFile, "utf8")).not.toContain("# old");
+    expect(box.host.err()).toBe("");
+  });
+
   test("shows a run that was lost in the metrics of the same five minutes", async () => {
     const box = withFile();
     leaveDeadLock(box.paths);

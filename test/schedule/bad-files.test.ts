@@ -132,6 +132,7 @@ const LINES: readonly string[] = [
   "defaults: {retries: {max: 1, on: failed}, hooks: {after: dbt}}",
   "limits: {host: {a: 1}, target: 2, source: orders-db}",
   "timezone: Mars/Olympus",
+  "metrics: {file: schedule.yml}",
 ];
 
 /** A file and its diagnostics. */
