@@ -1,5 +1,6 @@
-// Measures `history` and `logs` over a million records of three hosts: their time, and their peak of memory beside those of
-// an empty Node process and of an empty history. `node bench/history.mjs [RECORDS]`; prints Markdown. Needs dist/.
+// Measures `history` and `logs` over a million records of three hosts: their time, and their peak of memory, compared
+// with those of an empty Node process and of an empty history. `node bench/history.mjs [RECORDS]`; prints Markdown.
+// Needs dist/.
 import { spawnSync } from "node:child_process";
 import { appendFileSync, closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";

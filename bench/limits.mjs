@@ -48,7 +48,7 @@ function node(args) {
 
 const start = (tap) => node([program, "run", "--tap", tap, "--target", "redshift"]);
 
-/** Fills the queue behind the starts with tickets of this process, which does not wait. */
+/** Fills the queue after the starts with tickets of this process, which does not wait. */
 function fillQueue() {
   const last = tickets().at(-1);
   const [number, boot, namespace] = last.split(".");

@@ -1,5 +1,6 @@
-// Measures `prune` with 100,000 logs or temporary files and a million records: its time, and its peak of memory beside
-// that of `prune` with nothing to remove. `node bench/prune.mjs [LOGS] [RECORDS]`; prints Markdown. Needs dist/.
+// Measures `prune` with 100,000 logs or temporary files and a million records: its time, and its peak of memory,
+// compared with that of `prune` with nothing to remove. `node bench/prune.mjs [LOGS] [RECORDS]`; prints Markdown. Needs
+// dist/.
 import { spawnSync } from "node:child_process";
 import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, utimesSync, writeFileSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -62,7 +63,7 @@ function fillHistory(configDir) {
   }
 }
 
-/** Files that killed runs have left in PipelineWise's tmp. Empty, because a disk may take its time to free blocks. */
+/** Files that killed runs have left in PipelineWise's tmp. Empty, because a disk may take long to free blocks. */
 function fillTemporary(configDir) {
   const old = new Date(Date.now() - 2 * DAY_MS);
   mkdirSync(join(configDir, "tmp"));

@@ -53,7 +53,7 @@ const ENTRIES: readonly Entry[] = [
 ];
 
 describeOnRealCron("tend beside a real crontab", () => {
-  test("starts the entry that missed a slot, and not the one whose line was taken out by hand", async () => {
+  test("starts the entry that missed a slot, and not the one whose line was removed by hand", async () => {
     const machine = await testMachine();
     await machine.startDaemon();
     await importProject(machine, join(STAND_IN, "project"));
@@ -88,7 +88,7 @@ describeOnRealCron("tend beside a real crontab", () => {
 const yesterday = (): string => new Date(Date.now() - 86_400_000).toISOString();
 
 describeOnRealCron("a week with catch_up and downtime in it", () => {
-  test("starts no slot twice, and catches up the newest missed slot of each entry", async () => {
+  test("starts no slot twice, and catches up on the newest missed slot of each entry", async () => {
     const { box, tab, foreseen } = await install();
     const machine = await testMachine(ZONE);
     await machine.spool(tab);

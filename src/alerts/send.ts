@@ -52,8 +52,8 @@ async function hasWork(context: SendContext): Promise<boolean> {
 
 /**
  * Sends the alerts of a schedule: collects events, turns them into one message for each receiver, and sends the messages.
- * During that minute, it sends pings. One process in the cluster does this at a time. A second process can end at once, because the
- * first one looks for new events and pings again after it has released the lock.
+ * During that minute, it sends pings. One process in the cluster does this at a time. A second process can end at once,
+ * because the first one looks for new events and pings again after it has released the lock.
  */
 export async function sendAlerts(context: SendContext): Promise<void> {
   const { host, paths, schedule, stop, locks = pipelineLocks() } = context;

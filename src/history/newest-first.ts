@@ -23,8 +23,8 @@ async function refill(head: Head): Promise<boolean> {
 }
 
 /**
- * The head with the newest record. A lost run is taken first: it was recorded later than it ended, so its end does not show
- * how far its file has been read.
+ * The head with the newest record. A lost run is taken first: it was recorded later than it ended, so its end does not
+ * show how far its file has been read.
  */
 function newestOf(heads: readonly Head[]): { readonly head: Head; readonly record: RunRecord } | undefined {
   let newest: { readonly head: Head; readonly record: RunRecord } | undefined;

@@ -121,7 +121,7 @@ const rule = z
     slack: address("URL of a Slack incoming webhook, by reference."),
     webhook: address("URL that gets each message as JSON (docs/monitoring.md), by reference."),
     ping: address(
-      "URL of a check of healthchecks.io or of a service with the same API, by reference. It is informed about each run.",
+      "URL of a check of healthchecks.io or of a service with the same API, by reference. It gets a ping at the start and the end of each run.",
     ),
     email: z.optional(email.check(z.meta({ description: "Sends mail." }))),
     taps: patterns("Only pipelines whose tap's id matches one of these patterns, in which * is any text."),

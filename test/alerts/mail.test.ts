@@ -169,9 +169,9 @@ test("nothing is sent to a server whose certificate is not valid", async () => {
 });
 
 test.each([
-  ["that is silent", "", "it did not answer within 0.2 s"],
+  ["that does not answer", "", "it did not answer within 0.2 s"],
   ["that closes the connection", undefined, "it cannot be reached"],
-])("a server %s is given up", async (_, greeting, reason) => {
+])("the sender gives up on a server %s", async (_, greeting, reason) => {
   const server = createServer((socket) => {
     if (greeting === undefined) socket.destroy();
     else socket.write(greeting);

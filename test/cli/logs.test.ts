@@ -142,7 +142,7 @@ test("each attempt of a run has its log, below a line with its name", async () =
   expect(err).toContain("succeeded, 2 attempts");
 });
 
-test("control characters of a log are shown on a terminal, and are bytes as they are elsewhere", async () => {
+test("control characters of a log are shown as codes on a terminal, and are unchanged elsewhere", async () => {
   const box = sandbox();
   const text = "\u001b]0;title\u0007\u001b[1mbold é €\n";
   await leaveRun(box, "2026-11-23T08:00:00Z", text);

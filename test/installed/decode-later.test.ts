@@ -13,7 +13,7 @@ test.each([
   ["no receiver", [{ when: [] }], "alerts[0].receiver is not an object"],
   ["a receiver without its URL", [{ ...RULE, receiver: { kind: "slack" } }], "alerts[0].receiver.url is not a string"],
   ["a pattern that is not a string", [{ ...RULE, taps: [5] }], "alerts[0].taps[0] is not a string"],
-  ["a number of skips that is none", [{ ...RULE, skips: "5" }], "alerts[0].skips is not a number"],
+  ["a number of skips that is not a number", [{ ...RULE, skips: "5" }], "alerts[0].skips is not a number"],
 ])("alert rules with %s cannot be read", (_, alerts, message) => {
   const read = () => alertRulesOf({ name: "nightly", alerts });
   expect(read).toThrow(StoreError);
@@ -28,7 +28,7 @@ test("a retention with a time that is not a number cannot be read", () => {
 
 test.each([
   ["a rule that is not an object", [null]],
-  ["a number of skips that is none", [{ ...RULE, when: ["skipped", "started"], skips: {} }]],
+  ["a number of skips that is not a number", [{ ...RULE, when: ["skipped", "started"], skips: {} }]],
 ])("a run goes on with garbled alert rules: %s", async (_, alerts) => {
   const box = sandbox();
   box.install([anEntry()], { alerts });

@@ -90,7 +90,7 @@ describe("PipelineWise's tmp directory", () => {
     expect(box.left()).toEqual([]);
   });
 
-  test("is not left through a symbolic link", async () => {
+  test("loses no file through a symbolic link in it", async () => {
     const box = withTemporary(2, ["one.json"]);
     const elsewhere = box.file("elsewhere");
     writeOld(join(elsewhere, "precious.csv"), daysAgo(500));
@@ -101,7 +101,7 @@ describe("PipelineWise's tmp directory", () => {
     expect(readdirSync(elsewhere)).toEqual(["precious.csv"]);
   });
 
-  test("is left alone if it is a symbolic link itself", async () => {
+  test("keeps every file if it is a symbolic link itself", async () => {
     const box = prunable();
     const elsewhere = box.file("elsewhere");
     writeOld(join(elsewhere, "precious.csv"), daysAgo(500));

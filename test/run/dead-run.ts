@@ -18,7 +18,7 @@ const deadPid = (): number => spawnSync("true").pid;
 /**
  * Leaves the lock of a run whose wrapper died on this host.
  *
- * @param changes what its record says otherwise
+ * @param changes fields of its record that differ from the default
  * @param which lock, if not that of the pipeline
  */
 export function leaveDeadLock(

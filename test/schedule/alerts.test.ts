@@ -65,9 +65,13 @@ test.each([
     "use a reference",
   ],
   ["mail without a sender", `{when: [failed], email: {to: [a@b], smtp: "\${env:X}"}}`, "has no sender"],
-  ["mail without a way", "{when: [failed], email: {to: [a@b], from: c@d}}", "neither smtp nor sendmail"],
   [
-    "mail with two ways",
+    "mail with neither smtp nor sendmail",
+    "{when: [failed], email: {to: [a@b], from: c@d}}",
+    "neither smtp nor sendmail",
+  ],
+  [
+    "mail with both smtp and sendmail",
     `{when: [failed], email: {to: [a@b], from: c@d, smtp: "\${env:X}", sendmail: /x}}`,
     "both smtp",
   ],

@@ -72,8 +72,8 @@ function smtpFailure(error: SmtpError): Delivery {
   if (code === "ETLS") return failed(`the connection to it could not be encrypted: ${reply}`);
   const isAboutMail = code === "EENVELOPE" || code === "EMESSAGE";
   if (response === undefined && !isAboutMail) return failed(connectionReason(error));
-  // The server accepted the connection and the login. A reply of 500 or more then refuses this mail for good. If there was
-  // no reply, nodemailer did not send the mail, because it is larger than the server allows.
+  // The server accepted the connection and the login. A reply of 500 or more then refuses this mail for good. Without a
+  // reply, nodemailer did not send the mail, because it is larger than the server allows.
   const isFinal = response === undefined || (isAboutMail && responseCode >= 500 && responseCode !== LOGIN_REQUIRED);
   return { kind: "failed", reason: response === undefined ? reply : `it answered ${reply}`, isFinal };
 }

@@ -5,9 +5,9 @@ import { type OpenFile, open } from "../../storage/fs.ts";
 import type { RunLog } from "./output.ts";
 
 /**
- * Limits the size of a log while a pipeline writes to it. The pipeline writes directly into the file, so it loses no output
- * if the run is killed. The run shortens the file while it is in use: the pipeline has opened it for appending, so its next
- * write goes to the new end.
+ * Limits the size of a log while a pipeline writes to it. The pipeline writes directly into the file, so no output is
+ * lost if the run is killed. The run shortens the file while it is in use: the file is open for appending, so the next
+ * write of the pipeline goes to the new end.
  */
 
 /** The beginning of the note between the two parts of a shortened log. */

@@ -98,7 +98,7 @@ const beatOf =
     return owner === undefined || lives(owner.pid - 1) ? NOW_MS : 0;
   };
 
-/** A lock that a process has, and its view of the share. */
+/** A lock that a process has, and its view of the network file system. */
 export interface HeldScene {
   readonly token: string;
   readonly files: LockFs;

@@ -54,7 +54,7 @@ async function contains(files: LockFs, directory: string, token: string): Promis
   );
 }
 
-/** As `openOwners`, but on the share of the simulation. */
+/** As `openOwners`, but on the file system of the simulation. */
 const ownersOf = ({ lives }: Actor, { context }: HeldScene): Owners => ({
   findLocal: () => undefined,
   isLocal: () => false,
