@@ -18,7 +18,7 @@ export interface ImportStop {
   readonly first: Promise<StopCause>;
   /** The first reason; `undefined` if there was none. */
   cause(): StopCause | undefined;
-  /** Resolves at the next signal, or at a request to send SIGKILL at once. */
+  /** Resolves at the next signal, or at a request to stop without the grace periods. */
   hurry(): Promise<unknown>;
   /** Watches this lock too. */
   add(held: ImportLock): void;

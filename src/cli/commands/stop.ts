@@ -25,7 +25,7 @@ export function addStop(command: Command, caller: Host, finish: Finish): void {
     .option("--tap <tap>", "tap of the pipeline to stop")
     .option("--target <target>", "target of the pipeline to stop")
     .addOption(new Option("--all", "stop all running pipelines, on all hosts").conflicts(["tap", "target"]))
-    .option("--now", "send SIGKILL at once, without waiting")
+    .option("--now", "send SIGTERM and then SIGKILL without waiting for the grace periods")
     .option("--reason <text>", "reason, for the history")
     .option("--config-dir <dir>", "PipelineWise's config directory")
     .addHelpText("after", examples('stop --tap orders --target redshift --reason "disk is full"', "stop --all"))

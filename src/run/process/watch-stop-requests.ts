@@ -11,7 +11,7 @@ export type HolderRequests = Pick<StopRequestFiles, "prepare" | "find" | "acknow
 export interface StopRequests {
   /** Resolves at the first request. */
   readonly first: Promise<StopCause>;
-  /** Resolves at a request to send SIGKILL at once. */
+  /** Resolves at a request to stop without the grace periods. */
   readonly now: Promise<void>;
   /**
    * Looks less often while nothing runs, so that a process that only waits costs less. A wake signal is seen at once.

@@ -12,7 +12,7 @@ export interface StopRequest {
   /** `ada on host etl-1`. */
   readonly by: string;
   readonly reason?: string | undefined;
-  /** Send SIGKILL at once, without the grace periods. */
+  /** Do all steps of the stop without the grace periods. */
   readonly now: boolean;
 }
 

@@ -115,7 +115,7 @@ export interface StopResult {
 }
 
 export interface StopOptions extends Actor {
-  /** Send SIGKILL at once. */
+  /** Do all steps of the stop without the grace periods. */
   readonly now: boolean;
   /** The only run to stop, by its token. Default: the run that has the lock. */
   readonly token?: string | undefined;
