@@ -48,6 +48,29 @@ const labelOf = (scope: PipelineScope): string =>
       ? `the tap ${scope.tap}`
       : scopeLabel(scope);
 
+/** `; did you mean orders → dwh?`, with the most similar id; "" if none is similar. */
+function suggest(scope: PipelineScope, listed: readonly PipelineId[]): string {
+  const near = nearestScope(scope, listed);
+  if (near === undefined) return "";
+  return `; did you mean ${near.tap === undefined || near.target === undefined ? (near.tap ?? near.target) : scopeLabel(near)}?`;
+}
+
+/**
+ * A warning for a start of a pipeline that PipelineWise's config.json does not contain, and that no schedule contains;
+ * `undefined` if one does, or if config.json cannot be read.
+ */
+export async function unknownPipelineWarning(
+  paths: StatePaths,
+  pipeline: PipelineId,
+  host: Host,
+): Promise<string | undefined> {
+  const configured = await readConfiguredPipelines(paths.configDir).catch(() => []);
+  if (configured.length === 0) return undefined;
+  const listed = await listPipelines(paths, host);
+  if (listed.some((one) => overlaps(pipeline, one))) return undefined;
+  return `${scopeLabel(pipeline)} is not in an installed schedule or in ${paths.configDir}/config.json${suggest(pipeline, listed)}`;
+}
+
 /**
  * Throws if a schedule, PipelineWise's config.json and the history do not name the pipeline, the tap or the target: its
  * id is probably misspelt.
@@ -58,13 +81,8 @@ export async function assertKnown(paths: StatePaths, scope: PipelineScope, host:
   const listed = await listPipelines(paths, host);
   if (listed.some((one) => overlaps(scope, one))) return;
   if ((await readHistory(paths, { tap, target, limit: 1 })).runs.length > 0) return;
-  const near = nearestScope(scope, listed);
-  const meant =
-    near === undefined
-      ? ""
-      : `; did you mean ${near.tap === undefined || near.target === undefined ? (near.tap ?? near.target) : scopeLabel(near)}?`;
   throw new SchedError(
-    `${labelOf(scope)} is not in an installed schedule, in ${paths.configDir}/config.json or in the history${meant}`,
+    `${labelOf(scope)} is not in an installed schedule, in ${paths.configDir}/config.json or in the history${suggest(scope, listed)}`,
     {
       exitCode: EXIT.noInput,
       hint: "Check --tap and --target, and --config-dir. Show the pipelines: pipelinewise-sched status",

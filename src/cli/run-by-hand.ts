@@ -1,10 +1,11 @@
-import { EXIT, SchedError } from "../errors.ts";
 import type { Host } from "../host.ts";
 import { listStored, readStored } from "../installed/store.ts";
 import type { RunPlan, RunRequest } from "../run/plan.ts";
 import { planByHand } from "../run/plan-by-hand.ts";
 import { configDirStats, findStateDirectory, openStateDirectory } from "../storage/directory.ts";
 import { statePaths } from "../storage/paths.ts";
+import { unknownPipelineWarning } from "./known-pipelines.ts";
+import { notInstalled } from "./not-installed.ts";
 
 /** The state directory of a config directory. It is created if it is missing, except for `--dry-run`. */
 async function openState(configDir: string, host: Host, { dryRun }: RunRequest) {
@@ -30,11 +31,11 @@ export async function planInstalledByHand(request: RunRequest, configDir: string
   const { paths, warnings } = await openState(configDir, host, request);
   for (const warning of warnings) host.stderr.write(`pipelinewise-sched: warning: ${warning}\n`);
   await warnRoot(configDir, host, "run");
+  const unknown = await unknownPipelineWarning(paths, request, host);
+  if (unknown !== undefined) host.stderr.write(`pipelinewise-sched: warning: ${unknown}\n`);
   const context = { paths, host };
   if (request.schedule === undefined) return planByHand(request, await listStored(paths, host), context);
   const named = await readStored(paths, request.schedule, host);
   if (named !== undefined) return planByHand(request, [named], context);
-  throw new SchedError(`no schedule named ${request.schedule} is installed in ${configDir}`, {
-    exitCode: EXIT.noInput,
-  });
+  throw await notInstalled(request.schedule, paths, "--schedule");
 }

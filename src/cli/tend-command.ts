@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 import { EXIT, errorMessage, UsageError } from "../errors.ts";
 import type { Host } from "../host.ts";
-import { readStored } from "../installed/store.ts";
+import { listScheduleNames, readStored } from "../installed/store.ts";
 import { DEFAULT_SCHEDULE_NAME, nameError } from "../pipeline-id.ts";
 import { assertInstalled, installCommand } from "../run/plan.ts";
 import { resolveConfigDir } from "../storage/config-dir.ts";
@@ -41,6 +41,10 @@ export async function tendSchedule(
   const configDir = await resolveConfigDir(host, { flag });
   const paths = (await findStateDirectory(configDir, host.uid))?.paths ?? statePaths(configDir);
   const installed = await readStored(paths, name, host);
+  if (installed === undefined && (await listScheduleNames(paths)).length > 0) {
+    const { notInstalled } = await import("./not-installed.ts");
+    throw await notInstalled(name, paths, "--schedule");
+  }
   const isElsewhere = installed?.host?.compileOnly === true;
   const install = installCommand(
     { configDir: flag },

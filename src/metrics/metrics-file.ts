@@ -1,7 +1,8 @@
 import { constants } from "node:fs";
 import { access, readFile, stat } from "node:fs/promises";
 import { dirname } from "node:path";
-import { errorCode, errorMessage, StoreError } from "../errors.ts";
+import { errorCode, StoreError } from "../errors.ts";
+import { ioError } from "../storage/store-error.ts";
 import { replaceFile } from "../system/replace-file.ts";
 import { METRIC_PREFIX, openingOf } from "./text-format.ts";
 
@@ -28,7 +29,11 @@ export async function findMetricsFileFault(path: string): Promise<MetricsFileFau
       ? undefined
       : { message: `cannot write the metrics file ${path}: ${problem}`, hint: "Write the path of another file." };
   } catch (error) {
-    return { message: `cannot write the metrics file ${path}: ${errorMessage(error)}`, hint };
+    const missing = errorCode(error) === "ENOENT";
+    const message = missing
+      ? `cannot write the metrics file ${path}: ${directory} does not exist`
+      : ioError("write the metrics file", path, error).message;
+    return { message, hint };
   }
 }
 

@@ -28,10 +28,13 @@ function chooseEntry(request: RunRequest, wanted: EntryId, ofPair: readonly Stor
     );
   }
   if (fits[0] === undefined && request.id !== undefined) {
-    const known = ofPair.map(entryKey).join(", ");
+    const known = ofPair
+      .filter(({ id }) => id !== undefined)
+      .map(({ command, id }) => `${command === wanted.command ? "" : `--command ${command} `}--id ${id}`)
+      .join(", ");
     throw new UsageError(
       `${request.tap} → ${request.target} has no installed entry ${entryKey(wanted)}`,
-      known === "" ? "Remove --id: nothing is installed for this pipeline." : `Use one of ${known}.`,
+      known === "" ? "Remove --id: no entry of this pipeline has an id." : `Use one of these: ${known}`,
     );
   }
   return fits[0];

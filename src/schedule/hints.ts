@@ -14,6 +14,10 @@ const HOOK_COMMAND: KeyHints = { missing: "Add `command: [PROGRAM, ARGUMENT]`, t
 
 const idOr = (example: string, value: unknown): string =>
   typeof value === "string" && /^[\w.-]+$/.test(value) ? value : example;
+const durationOr = (example: string, value: unknown): string =>
+  typeof value === "string" && /^\d+[a-z]$/.test(value) ? value : example;
+const fileOr = (example: string, value: unknown): string =>
+  typeof value === "string" && /^[\w./~-]+\.prom$/.test(value) ? value : example;
 const numberOr = (example: number, value: unknown): number =>
   typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : example;
 
@@ -45,6 +49,10 @@ const HINTS: Readonly<Record<string, KeyHints>> = {
   "limits.target": { wrongType: (value) => `Write \`target: {TARGET: ${numberOr(2, value)}}\`.` },
   "limits.source": { wrongType: (value) => `Write \`source: {NAME: ${numberOr(1, value)}}\`.` },
   "alerts.when": { missing: "Add `when: [failed, recovered]`, the events that are sent." },
+  retention: { wrongType: (value) => `Write \`retention: {logs: ${durationOr("30d", value)}}\`.` },
+  metrics: {
+    wrongType: (value) => `Write \`metrics: {file: ${fileOr("PATH", value)}}\`, a file whose name ends in .prom.`,
+  },
   "metrics.file": { missing: "Add `file: PATH`, a file whose name ends in .prom." },
   "cronicle.url": { missing: "Add `url: http://HOST:3012`, the URL of Cronicle." },
   "cronicle.key": { missing: `Add \`key: "\${file:PATH}"\`, the file that contains the API key.` },

@@ -1,8 +1,9 @@
 import { closeSync, openSync, readSync, statSync } from "node:fs";
 import { isAbsolute, resolve } from "node:path";
-import { EXIT, errorCode, errorMessage, SchedError, StoreError } from "../errors.ts";
+import { EXIT, errorCode, SchedError } from "../errors.ts";
 import type { Host } from "../host.ts";
 import { assertPlainPath } from "../storage/config-dir.ts";
+import { ioError } from "../storage/store-error.ts";
 import { compareFiles } from "../system/compare-files.ts";
 import { BadScheduleError, type PlacedDiagnostic } from "./diagnostic.ts";
 import { type CheckedSchedule, parseSchedule } from "./parse.ts";
@@ -123,11 +124,7 @@ function readError(file: string, path: string, cause: unknown): SchedError {
     const hint = `Name a file in it, such as ${file.replace(/\/+$/, "")}/schedule.yml.`;
     return new SchedError(`${path} is a directory`, { exitCode: EXIT.noInput, hint, cause });
   }
-  const hint = code === "EACCES" ? "Check the owner and mode of the file and of its directories: `ls -ld`." : undefined;
-  return new StoreError(`cannot read ${path}: ${errorMessage(cause)}`, {
-    cause,
-    ...(hint === undefined ? {} : { hint }),
-  });
+  return ioError("read", path, cause);
 }
 
 function decodeUtf8(bytes: Uint8Array): string | undefined {

@@ -31,13 +31,15 @@ export function systemCode(error: unknown): string | undefined {
  * A system error as a person reads it: `cannot write /x/y.json: the disk is full`.
  *
  * @param doing what we were about, such as "write"
+ * @param otherwise the hint, if the reason has none of its own
  */
-export function ioError(doing: string, path: string, error: unknown): StoreError {
+export function ioError(doing: string, path: string, error: unknown, otherwise?: string): StoreError {
   if (error instanceof StoreError) return error; // It has said so itself.
   const reason = REASONS[systemCode(error) ?? ""];
+  const hint = reason?.hint ?? otherwise;
   return new StoreError(`cannot ${doing} ${path}: ${reason?.why ?? errorMessage(error)}`, {
     cause: error,
-    ...(reason?.hint === undefined ? {} : { hint: reason.hint }),
+    ...(hint === undefined ? {} : { hint }),
   });
 }
 

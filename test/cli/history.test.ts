@@ -276,7 +276,10 @@ describe("selection", () => {
 
   test.each([
     [["--outcome", "faild"], 'unknown outcome "faild"; did you mean failed?'],
-    [["--since", "yesterday"], '--since "yesterday" is not a valid date or time'],
+    [
+      ["--since", "yesterday"],
+      '--since "yesterday" is not a valid date or time\n  Write an instant, such as 2026-10-25T00:00Z, or a duration before now, such as 24h or 7d.',
+    ],
     [["--since", "5y"], '--since: "5y" is not a duration'],
     [["--since", "2026-11-23", "--until", "2026-11-22"], "--until 2026-11-22 is not after --since 2026-11-23"],
     [["--json", "--csv"], "'--json' cannot be used with option '--csv'"],
@@ -387,4 +390,16 @@ test.each(["0", "-1", "many", "1.5"])("--limit %s is rejected", async (limit) =>
   const { host } = await withRuns([]);
   expect(await main(["history", `--limit=${limit}`], host)).toBe(64);
   expect(host.err()).toContain("is not a number of rows");
+});
+
+test("an id that no schedule, config.json or record names ends with 66 and the nearest name", async () => {
+  const { host, paths } = await withRuns();
+  const targets = [{ id: "redshift", taps: [{ id: "microserv_7" }] }];
+  writeFileSync(join(paths.configDir, "config.json"), JSON.stringify({ targets }));
+  expect(await main(["history", "--tap", "microserv7"], host)).toBe(66);
+  expect(host.out()).toBe("");
+  expect(host.err()).toContain("the tap microserv7 is not in an installed schedule");
+  expect(host.err()).toContain("did you mean microserv_7?");
+  expect(await main(["history", "--tap", "microserv_7"], host)).toBe(0);
+  expect(await main(["history", "--tap", "microserv_2", "--json"], host)).toBe(0);
 });

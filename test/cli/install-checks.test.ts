@@ -139,7 +139,7 @@ describe.each([
   {
     what: "a metrics file in a directory that does not exist",
     file: "missing/x.prom",
-    message: "metrics.file: cannot write the metrics file ~/missing/x.prom: ENOENT",
+    message: "metrics.file: cannot write the metrics file ~/missing/x.prom: ~/missing does not exist",
   },
   {
     what: "a metrics file in a directory that is a file",

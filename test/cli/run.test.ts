@@ -111,7 +111,7 @@ describe("a run by hand with an installed schedule", () => {
     expect(await runMain([...PAIR_WORDS, "--id", "slow"], host)).toBe(0);
     expect(host.out()).toContain("redshift --b\n");
     expect(await runMain([...PAIR_WORDS, "--id", "none"], host)).toBe(64);
-    expect(host.err()).toContain("Use one of run_tap#fast, run_tap#slow.");
+    expect(host.err()).toContain("Use one of these: --id fast, --id slow");
   });
 
   test("takes the entry with exactly the given command, although the other name of fast sync is installed too", async () => {
@@ -139,11 +139,26 @@ describe("a run by hand with an installed schedule", () => {
     expect(host.err()).toContain("is in several installed schedules: hourly, weekly");
   });
 
-  test("ends with 66 if --schedule is not installed", async () => {
-    const { host } = sandbox();
+  test("ends with 66 if --schedule is not installed, and lists the installed schedules", async () => {
+    const { host, install } = sandbox();
+    install([anEntry()], { name: "hourly" });
     expect(await runMain([...PAIR_WORDS, "--schedule", "nope"], host)).toBe(66);
-    expect(host.err()).toContain("no schedule named nope is installed");
+    expect(host.err()).toMatch(/no schedule named nope is installed in .*\n {2}Installed: hourly\. .* --schedule NAME/);
   });
+});
+
+test("a run by hand of a pipeline that is not configured warns with the nearest id, and starts PipelineWise", async () => {
+  const { host, paths } = sandbox('echo "got $3"; exit 1');
+  const targets = [{ id: "redshift", taps: [{ id: "microserv_1" }] }];
+  writeFileSync(join(paths.configDir, "config.json"), JSON.stringify({ targets }));
+  expect(await runMain(["--tap", "microserv1", "--target", "redshift"], host)).toBe(1);
+  expect(host.out()).toBe("got microserv1\n");
+  expect(host.err()).toContain(
+    `warning: microserv1 → redshift is not in an installed schedule or in ${paths.configDir}/config.json; did you mean microserv_1 → redshift?\n`,
+  );
+  const quiet = testHost({ env: host.env });
+  await runMain(PAIR_WORDS, quiet);
+  expect(quiet.err()).not.toContain("warning");
 });
 
 describe("--file", () => {

@@ -257,10 +257,11 @@ describe("the warnings", () => {
   });
 });
 
-test("--name of an unknown schedule gives exit code 66", async () => {
+test("--name of an unknown schedule gives exit code 66 and lists the installed schedules", async () => {
   const box = sandbox(SCRIPT);
   box.install([anEntry()]);
   expect(await main(["status", "--name", "nope"], box.host)).toBe(66);
+  expect(box.host.err()).toContain("Installed: pipelinewise. Choose one with --name NAME.");
 });
 
 test("status warns about expiring time zones, and counts starts that were not due", async () => {

@@ -168,7 +168,7 @@ describe("what a run would read is read now", () => {
   test.each([
     [
       "{env_file: none.env}",
-      "pipelinewise.env_file: every run would fail: cannot read env_file DIR/none.env: it does not exist",
+      "pipelinewise.env_file: every run would fail: cannot read env_file DIR/none.env: it does not exist\n    Create the file, or correct its path",
     ],
     [
       "{env_file: open.env}",

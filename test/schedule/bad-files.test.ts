@@ -104,6 +104,8 @@ const LINES: readonly string[] = [
   "limits: {host: 0, target: {dwh: 1.5}, source: {orders-db: two}, queue: 0m}",
   "limits: {hosts: 1, target: {DWH: 2, 'a b': 1}, source: {Orders: 1, orders-db: -1}, queue: 30}",
   "limits: 4",
+  "retention: 7d",
+  "metrics: /srv/pipelines.prom",
   "  - {tap: a, target: dwh, cron: '@hourly', source: order-db}\nlimits: {source: {orders-db: 1}}",
   "  - {tap: a, target: dwh, cron: '@hourly', source: Orders}\n  - {tap: b, target: dwh, cron: '@hourly', source: x}",
   "defaults: {source: x}",

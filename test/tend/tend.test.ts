@@ -236,7 +236,11 @@ describe("the arguments of tend", () => {
     [["--nonsense"], 64, /tend: .*--nonsense/],
     [["extra"], 64, /tend: .*extra/],
     [["--schedule", "A B"], 64, /--schedule: "A B" is not a safe name/],
-    [["--schedule", "other"], 66, /no schedule named other is installed in /],
+    [
+      ["--schedule", "other"],
+      66,
+      /no schedule named other is installed in .*\n {2}Installed: pipelinewise\. Choose one with --schedule NAME/,
+    ],
   ])("%j end with %i", async (words, code, message) => {
     const { host } = await tended();
     expect(await tendMain(words, host)).toBe(code);

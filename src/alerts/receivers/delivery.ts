@@ -76,7 +76,9 @@ export async function readAddress(
 ): Promise<Address> {
   const text = (await resolve(written)).trim();
   if (!URL.canParse(text) || !protocols.includes(new URL(text).protocol.slice(0, -1))) {
-    throw new StoreError(`${written} does not contain a URL that begins with ${protocols.join(":// or ")}://`);
+    throw new StoreError(`${written} does not contain a URL that begins with ${protocols.join(":// or ")}://`, {
+      hint: `Write the whole URL: ${protocols[0]}://HOST/…`,
+    });
   }
   return { url: new URL(text), mask: (answer) => maskValues(answer, secretsOf(text)) };
 }

@@ -2,6 +2,7 @@ import { type Command, Option } from "commander";
 import { type HistoryFault, streamHistory } from "../../history/read.ts";
 import type { Host } from "../../host.ts";
 import { findStateDirectory } from "../../storage/directory.ts";
+import { statePaths } from "../../storage/paths.ts";
 import { writeWithBackpressure } from "../../system/output-stream.ts";
 import { keepHeapSmall } from "../../system/small-heap.ts";
 import { paintFor } from "../../text/colors.ts";
@@ -11,6 +12,7 @@ import { foldRows } from "../history/rows.ts";
 import { parseLimit, parseOutcomes, readSelection, type SelectFlags } from "../history/select.ts";
 import { summarizeHistory } from "../history/summary.ts";
 import { historyTable } from "../history/table.ts";
+import { assertKnown } from "../known-pipelines.ts";
 import { actAsOwner } from "../switch-user.ts";
 
 interface HistoryFlags extends SelectFlags {
@@ -44,6 +46,8 @@ export function addHistory(command: Command, caller: Host): void {
       const { filter, limit } = readSelection(flags, caller.now());
       const { host, configDir } = await actAsOwner(caller, flags.configDir);
       const state = await findStateDirectory(configDir, host.uid);
+      const { tap, target } = filter;
+      await assertKnown(state?.paths ?? statePaths(configDir), { tap, target }, host);
       const faults: HistoryFault[] = [];
       const records =
         state === undefined ? noRecords() : streamHistory(state.paths, filter, (fault) => faults.push(fault));

@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { importProject } from "../../control/import.ts";
 import { assertDeletionsAllowed, directoryName, readProject } from "../../control/import-deletions.ts";
-import { EXIT, SchedError, UsageError } from "../../errors.ts";
+import { EXIT, UsageError } from "../../errors.ts";
 import type { Host } from "../../host.ts";
 import { readConfiguredPipelines } from "../../install/pipelinewise.ts";
 import { type InstalledSchedule, listStored, readStored } from "../../installed/store.ts";
@@ -18,6 +18,7 @@ import type { StatePaths } from "../../storage/paths.ts";
 import { addRunOptions, variableOptions } from "../../system/container-command.ts";
 import { findProgram } from "../../system/find-program.ts";
 import { examples, type Finish } from "../command.ts";
+import { notInstalled } from "../not-installed.ts";
 import { warnRoot } from "../run-by-hand.ts";
 
 interface ImportFlags {
@@ -120,7 +121,7 @@ async function findInstalled(
   if (name !== undefined) {
     const named = await readStored(paths, name, host);
     if (named !== undefined) return named;
-    throw new SchedError(`no schedule named ${name} is installed in ${paths.configDir}`, { exitCode: EXIT.noInput });
+    throw await notInstalled(name, paths, "--schedule");
   }
   const all = await listStored(paths, host);
   if (all.length < 2) return all[0];

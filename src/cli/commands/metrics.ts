@@ -6,6 +6,7 @@ import { readMetrics } from "../../metrics/read-metrics.ts";
 import { findStateDirectory } from "../../storage/directory.ts";
 import { statePaths } from "../../storage/paths.ts";
 import { examples } from "../command.ts";
+import { notInstalled } from "../not-installed.ts";
 import { actAsOwner } from "../switch-user.ts";
 
 interface MetricsFlags {
@@ -24,8 +25,11 @@ export function addMetrics(command: Command, caller: Host): void {
       const found = name === undefined ? await listStored(paths, host) : [await readStored(paths, name, host)];
       const installed = found.filter((one) => one !== undefined);
       if (installed.length === 0) {
-        const what = name === undefined ? "no schedule is" : `no schedule named ${name} is`;
-        throw new SchedError(`${what} installed here`, { exitCode: EXIT.noInput });
+        if (name !== undefined) throw await notInstalled(name, paths, "--name");
+        throw new SchedError(`no schedule is installed in ${configDir}`, {
+          exitCode: EXIT.noInput,
+          hint: "Install one: pipelinewise-sched install schedule.yml",
+        });
       }
       const schedules = installed.map(({ storedSchedule, host: stored }) => ({
         ...storedSchedule,

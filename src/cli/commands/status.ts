@@ -1,6 +1,5 @@
 import { type Command, Option } from "commander";
 import { alertWarnings } from "../../alerts/state.ts";
-import { EXIT, SchedError } from "../../errors.ts";
 import type { Host } from "../../host.ts";
 import { inspectInstalled, renderProblem } from "../../install/inspect.ts";
 import { checkTaps } from "../../install/pipelinewise.ts";
@@ -10,14 +9,15 @@ import { readLimitations, renderLimitations } from "../../lock/degraded.ts";
 import { lockOf, mainLockOf, overlaps, type PipelineId } from "../../pipeline-id.ts";
 import { listPauses } from "../../run/policies/pauses.ts";
 import { configuredSecrets, environmentSecrets } from "../../run/secrets.ts";
-import { findStateDirectory, type StateDirectory } from "../../storage/directory.ts";
-import { statePaths } from "../../storage/paths.ts";
+import { findStateDirectory } from "../../storage/directory.ts";
+import { type StatePaths, statePaths } from "../../storage/paths.ts";
 import { addRunOptions, variableOptions } from "../../system/container-command.ts";
 import { readMachineZone } from "../../system/time-zone.ts";
 import { paintFor } from "../../text/colors.ts";
 import { maskValues } from "../../text/mask.ts";
 import { examples, type Finish } from "../command.ts";
 import { assertKnown } from "../known-pipelines.ts";
+import { notInstalled } from "../not-installed.ts";
 import { retainedWalWarnings } from "../retained-wal.ts";
 import { checkStatus } from "../status/check.ts";
 import { addFreshness } from "../status/freshness.ts";
@@ -60,7 +60,8 @@ export function addStatus(command: Command, caller: Host, finish: Finish): void 
     .action(async (flags: StatusFlags) => {
       const { host, configDir } = await actAsOwner(caller, flags.configDir);
       const state = await findStateDirectory(configDir, host.uid);
-      const installed = await chooseSchedules(state, flags.name, host);
+      const paths = state?.paths ?? statePaths(configDir);
+      const installed = await chooseSchedules(paths, flags.name, host);
       const isSelected = ({ tap, target }: PipelineId) =>
         (flags.tap ?? tap) === tap && (flags.target ?? target) === target;
       if (flags.check === true) {
@@ -83,7 +84,6 @@ export function addStatus(command: Command, caller: Host, finish: Finish): void 
         (row) => isSelected(row) && (flags.name === undefined || named.has(pipelineKey(row))),
       );
       const locks = [...known.map(mainLockOf), ...entries.map(({ entry }) => lockOf(entry))];
-      const paths = state?.paths ?? statePaths(configDir);
       const states = await readStates(paths, locks, host);
       const stateOf = stateIn(states);
       const freshness = await addFreshness(entries, { paths, stateOf, now: host.now() });
@@ -136,14 +136,14 @@ const FIRST_STEPS =
   "No schedule is installed in this config directory. Write the times of your pipelines in schedule.yml, check them with `pipelinewise-sched validate schedule.yml`, then install them: pipelinewise-sched install schedule.yml\n";
 
 async function chooseSchedules(
-  state: StateDirectory | undefined,
+  paths: StatePaths,
   name: string | undefined,
   host: Host,
 ): Promise<readonly InstalledSchedule[]> {
-  if (name === undefined) return state === undefined ? [] : listStored(state.paths, host);
-  const found = state === undefined ? undefined : await readStored(state.paths, name, host);
+  if (name === undefined) return listStored(paths, host);
+  const found = await readStored(paths, name, host);
   if (found !== undefined) return [found];
-  throw new SchedError(`no schedule named ${name} is installed here`, { exitCode: EXIT.noInput });
+  throw await notInstalled(name, paths, "--name");
 }
 
 /** Asks the PipelineWise that the schedules call, or the one on the PATH if nothing is installed. */

@@ -43,18 +43,17 @@ export function parseLimit(text: string): number {
 /** Longest time back that `--since` and `--until` accept as a duration. */
 const LONGEST = "3650d";
 
+const TIME_HINT = "Write an instant, such as 2026-10-25T00:00Z, or a duration before now, such as 24h or 7d.";
+
 /** An instant, or the time that lies this long before now. */
 function readTime(flag: string, text: string | undefined, now: Date): string | undefined {
   if (text === undefined) return undefined;
-  if (!/^\d+[a-z]$/.test(text)) return new Date(readInstant(flag, text)).toISOString();
+  if (!/^\d+[a-z]$/.test(text)) return new Date(readInstant(flag, text, TIME_HINT)).toISOString();
   try {
     return new Date(now.getTime() - parseDuration(text, { most: LONGEST })).toISOString();
   } catch (error) {
     if (!(error instanceof ValueError)) throw error;
-    throw new UsageError(
-      `${flag}: ${error.message}`,
-      "Write an instant, such as 2026-10-25T00:00Z, or a duration before now, such as 24h or 7d.",
-    );
+    throw new UsageError(`${flag}: ${error.message}`, TIME_HINT);
   }
 }
 

@@ -59,13 +59,18 @@ export function readWindow(
 /**
  * The instant in the value of an option, in epoch milliseconds.
  *
+ * @param hint shown if the text has another form
  * @throws UsageError
  */
-export function readInstant(flag: string, text: string): number {
+export function readInstant(
+  flag: string,
+  text: string,
+  hint = `Write it as ${EXAMPLE}; without an offset it is UTC.`,
+): number {
   const [, date, time = "T00:00", offset = "Z"] = INSTANT.exec(text) ?? [];
   const at = date === undefined ? Number.NaN : Date.parse(`${knownDate(flag, date)}${time}${offset}`);
   if (!Number.isNaN(at)) return at;
-  throw invalidDate(flag, text, `Write it as ${EXAMPLE}; without an offset it is UTC.`);
+  throw invalidDate(flag, text, hint);
 }
 
 function readDay(text: string): string {

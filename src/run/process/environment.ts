@@ -52,7 +52,9 @@ async function readSecretFile(path: string, uid: number, configDir: string): Pro
       await file.close();
     }
   } catch (error) {
-    throw error instanceof StoreError ? error : ioError("read env_file", path, error);
+    throw error instanceof StoreError
+      ? error
+      : ioError("read env_file", path, error, "Create the file, or correct its path in the schedule file.");
   }
 }
 
