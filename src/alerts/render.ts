@@ -1,4 +1,4 @@
-import { INCIDENT_KINDS, type IncidentKind } from "../alert-rules.ts";
+import { ALERT_KINDS, INCIDENT_KINDS, type IncidentKind } from "../alert-rules.ts";
 import { parseCron } from "../cron/expression.ts";
 import { nextRuns } from "../cron/run-times.ts";
 import type { StoredEntry } from "../installed/schedule.ts";
@@ -111,10 +111,16 @@ export function headline({ kind, entry, reminder, since, run, ...id }: RenderedA
 /** Whether an alert reports that a pipeline does not succeed. */
 export const isProblem = ({ kind }: RenderedAlert): boolean => INCIDENT_KINDS.some((one) => one === kind);
 
-/** The message in one line: `[warehouse] orders_eu → redshift failed …`, or the number of its alerts. */
+/** The number of alerts of each kind: `2 failed, 1 late`. */
+function countKinds(alerts: readonly RenderedAlert[]): string {
+  const counts = ALERT_KINDS.map((kind) => ({ kind, count: alerts.filter((alert) => alert.kind === kind).length }));
+  return counts.flatMap(({ kind, count }) => (count === 0 ? [] : [`${count} ${kind}`])).join(", ");
+}
+
+/** The message in one line: `[warehouse] orders_eu → redshift failed …`, or the number of its alerts of each kind. */
 export function summaryOf({ schedule, test, alerts }: AlertMessage): string {
   const [first] = alerts;
-  const what = alerts.length === 1 && first !== undefined ? headline(first) : `${alerts.length} alerts of pipelines`;
+  const what = alerts.length === 1 && first !== undefined ? headline(first) : countKinds(alerts);
   return `[${schedule}] ${test ? "TEST: " : ""}${what}`;
 }
 

@@ -23,8 +23,14 @@ interface TestInput {
 
 const TEXT = "This is a test of the alerts. Nothing has happened.";
 
-/** A service of pings shows the last one, so the success comes last. */
-const PING_ORDER: readonly AlertKind[] = [...PING_KINDS.filter((kind) => kind !== "succeeded"), "succeeded"];
+/**
+ * The kinds of pings that test a check. The last one is always a success, also if no rule lists it: the check shows the
+ * last ping, and a test must not leave it down.
+ */
+const pingsFor = (kinds: ReadonlySet<AlertKind>): readonly AlertKind[] => [
+  ...PING_KINDS.filter((kind) => kind !== "succeeded" && kinds.has(kind)),
+  "succeeded",
+];
 
 /** An alert as it would be about a run that begins now. */
 function testAlert(kind: AlertKind, entry: EntryId, { host }: TestInput): Alert {
@@ -57,10 +63,7 @@ export function testMessages(input: TestInput): readonly TestMessages[] {
       const context = { id: newRunId(now), schedule, entries: [], machineZone: "UTC", now };
       return { ...renderMessage(alerts, context), test: true };
     };
-    const messages =
-      receiver.kind === "ping"
-        ? PING_ORDER.filter((kind) => kinds.has(kind)).map((kind) => messageOf(kind))
-        : [messageOf(...kinds)];
+    const messages = receiver.kind === "ping" ? pingsFor(kinds).map((kind) => messageOf(kind)) : [messageOf(...kinds)];
     return [{ receiver, messages }];
   });
 }

@@ -1,10 +1,11 @@
 import { dirname } from "node:path";
+import type { Receiver } from "../alert-rules.ts";
 import { checkReceiver } from "../alerts/receivers/check-receiver.ts";
 import { SchedError } from "../errors.ts";
 import type { Host } from "../host.ts";
 import { addressReader } from "../run/alerts.ts";
 import { type EnvironmentFault, REFERENCE, readEnvironment } from "../run/process/environment.ts";
-import type { Diagnostic } from "../schedule/diagnostic.ts";
+import type { Diagnostic, Path } from "../schedule/diagnostic.ts";
 import type { Schedule } from "../schedule/schedule.ts";
 import { absolutePath, type ConfigDirOptions, configDirPath } from "../storage/config-dir.ts";
 import { stat } from "../storage/fs.ts";
@@ -48,7 +49,8 @@ export async function environmentWarnings(
       hint,
     }),
   );
-  return [...ofRuns, ...(await modeWarnings(env, directory, host))];
+  const values = Object.entries(env).map(([name, value]) => ({ path: ["pipelinewise", "env", name], value }));
+  return [...ofRuns, ...(await modeWarnings(values, directory, host))];
 }
 
 /**
@@ -72,7 +74,17 @@ export async function addressWarnings(
       warnings.push({ severity: "warning", path, message: `no alert could be sent: ${message}`, hint });
     }
   }
-  return warnings;
+  const addresses = alerts.flatMap(({ receiver }, index) => {
+    const value = addressOf(receiver);
+    return value === undefined ? [] : [{ path: ["alerts", index, receiver.kind], value }];
+  });
+  return [...warnings, ...(await modeWarnings(addresses, dirname(schedule.source.path), host))];
+}
+
+/** The URL of a receiver, as written; `undefined` for a program. */
+function addressOf(receiver: Receiver): string | undefined {
+  if (receiver.kind !== "email") return receiver.url;
+  return "smtp" in receiver.by ? receiver.by.smtp : undefined;
 }
 
 /** Reads the references in addresses of receivers, as the runs of a schedule file would. @param options.flag `--config-dir` */
@@ -95,22 +107,22 @@ const READABLE_BY_ALL = 0o004;
  * mount secrets with such modes.
  */
 async function modeWarnings(
-  env: Schedule["pipelinewise"]["env"],
+  values: readonly { readonly path: Path; readonly value: string }[],
   directory: string,
   host: Host,
 ): Promise<readonly Diagnostic[]> {
   const warnings: Diagnostic[] = [];
-  for (const [name, value] of Object.entries(env)) {
+  for (const { path, value } of values) {
     for (const [, kind, of = ""] of value.matchAll(REFERENCE)) {
       if (kind !== "file") continue;
-      const path = absolutePath(of, directory, host);
-      const found = await stat(path).catch(() => undefined); // A missing file has a warning of its own.
+      const file = absolutePath(of, directory, host);
+      const found = await stat(file).catch(() => undefined); // A missing file has a warning of its own.
       if (found === undefined || found.uid !== host.uid || (found.mode & READABLE_BY_ALL) === 0) continue;
       warnings.push({
         severity: "warning",
-        path: ["pipelinewise", "env", name],
-        message: `${path} can be read by everybody (mode ${renderMode(found.mode)})`,
-        hint: `Protect its secrets: chmod 600 ${path}`,
+        path,
+        message: `${file} can be read by everybody (mode ${renderMode(found.mode)})`,
+        hint: `Protect its secrets: chmod 600 ${file}`,
       });
     }
   }

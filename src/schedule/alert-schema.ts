@@ -126,7 +126,13 @@ const rule = z
     email: z.optional(email.check(z.meta({ description: "Sends mail." }))),
     taps: patterns("Only pipelines whose tap's id matches one of these patterns, in which * is any text."),
     targets: patterns("Only pipelines whose target's id matches one of these patterns."),
-    remind: z.optional(duration("Repeats an alert after this time while nothing changes. Default: never.")),
+    remind: z.optional(
+      duration(
+        "Repeats an alert after this time while nothing changes, at least 5m: `tend` sends reminders. Default: never.",
+        { least: "5m" },
+        ["6h", "1d"],
+      ),
+    ),
   })
   .check(
     z.check(({ value, issues }) => {

@@ -37,6 +37,7 @@ const HINTS: Readonly<Record<string, KeyHints>> = {
   "pipelines.retries.max": { missing: "Add `max: 2`, the number of attempts after the first." },
   "pipelines.retries.on.output": { missing: "Add `output: TEXT`, a part of the message." },
   "pipelines.on_overlap.wait": { missing: "Add `wait: 20m`, the longest time to wait." },
+  "pipelines.alerts": { wrongType: () => "Write `alerts: off`." },
   "pipelines.hooks": {
     wrongType: () =>
       "Write `hooks: {before: [PROGRAM, ARGUMENT]}`. The keys are before, after, after_success and after_failure.",

@@ -211,7 +211,7 @@ const pipeline = z
         }),
       ),
     ),
-    alerts: z.optional(z.literal(["off"]).check(z.meta({ description: "off: no alert is sent about this entry." }))),
+    alerts: z.optional(z.enum(["off"]).check(z.meta({ description: "off: no alert is sent about this entry." }))),
     ...policies,
     airflow: z.optional(pipelineAirflow),
   })

@@ -97,6 +97,8 @@ function unknownKey(key: string, { path, node: parent }: LocatedValue): Diagnost
 
 function notOneOf(known: readonly string[], at: LocatedValue): Diagnostic {
   const { path, node } = at;
+  const [only = "", ...others] = known;
+  if (others.length === 0) return wrongType({ description: only, kind: "string" }, at);
   if (typeof node.value !== "string") return wrongType(STRING, at);
   const near = nearestWord(node.value, known);
   const hint = near === undefined ? undefined : `Did you mean ${near}?`;

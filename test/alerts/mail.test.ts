@@ -102,7 +102,9 @@ test("the text of a mail", () => {
   | könnte nicht
 `,
   });
-  expect(renderMail(messageOf("a", "b", "c")).subject).toBe("[warehouse] 3 alerts of pipelines");
+  const three = messageOf("a", "b", "c");
+  const alerts = three.alerts.map((alert, index) => (index === 0 ? { ...alert, kind: "late" as const } : alert));
+  expect(renderMail({ ...three, alerts }).subject).toBe("[warehouse] 2 failed, 1 late");
   const { text } = renderMail(messageOf(...Array.from({ length: 60 }, (_, index) => `tap_${index}`)));
   expect(text.match(/last lines/g)).toHaveLength(50);
   expect(text).toContain("tap_59 → redshift failed");

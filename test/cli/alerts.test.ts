@@ -92,6 +92,22 @@ test("--when sends only that event, to the receivers that have it", async () => 
   expect(code).toBe(0);
 });
 
+test.each([
+  ["also if no rule lists it", "[failed, timed-out]", [], ["/fail", "/fail", ""]],
+  ["also after one event", "[failed, succeeded]", ["--when", "failed"], ["/fail", ""]],
+  ["also if a ping before was not accepted", "[started, lost]", [], ["/start", ""]],
+])("the last ping of a test is a success, %s", async (name, when, words, paths) => {
+  const got: string[] = [];
+  const check = await startSink((response, request) => {
+    const path = (request.url ?? "").replace(/^\/services\/[^/?]*|\?.*/g, "");
+    got.push(path);
+    response.statusCode = name.includes("not accepted") && path === "/start" ? 503 : 200;
+    response.end("answer");
+  });
+  await testAlerts(scheduleOf(`{ping: "\${env:CHECK}", when: ${when}}`), { CHECK: check.url }, ...words);
+  expect(got).toEqual(paths);
+});
+
 test.each<[name: string, words: readonly string[], code: number, text: string]>([
   ["an event that no rule lists", ["--when", "lost"], 66, "no rule of the schedule warehouse lists lost"],
   ["an unknown event", ["--when", "losst"], 64, "losst"],

@@ -194,6 +194,13 @@ describe("what a run would read is read now", () => {
     expect(host.out() + host.err()).not.toContain("hunter2");
   });
 
+  test("an address in a file that everybody can read gives a warning", async () => {
+    const rule = `{when: [failed], slack: 'https://example.com/${reference("file", "open.env")}'}`;
+    const { host } = await validateBeside(`${SOUND}alerts: [${rule}]\n`);
+    const warning = "alerts[0].slack: DIR/open.env can be read by everybody (mode 644)";
+    expect(host.out().replaceAll(host.cwd, "DIR")).toContain(warning);
+  });
+
   test("an address of a receiver that cannot be read gives a warning whose hint names the address", async () => {
     const rule = `{when: [failed], slack: '${reference("file", "none")}'}`;
     const { host } = await validateBeside(`${SOUND}alerts: [${rule}]\n`);

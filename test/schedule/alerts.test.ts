@@ -80,6 +80,7 @@ test.each([
   ["no key `when`", `{slack: "\${env:X}"}`, "the key `when` is missing"],
   ["a ping for recoveries", `{ping: "\${env:X}", when: [recovered]}`, "a ping is not sent for recovered"],
   ["a ping with reminders", `{ping: "\${env:X}", remind: 6h}`, "a ping is not repeated"],
+  ["a reminder between two starts of tend", `{when: [failed], slack: "\${env:X}", remind: 4m}`, "shorter than 5m"],
   ["no events", `{when: [], slack: "\${env:X}"}`, "when"],
 ])("%s is refused, and no secret is shown", (_, rule, text) => {
   const { schedule, diagnostics } = parse(`  - ${rule}`);
