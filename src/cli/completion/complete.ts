@@ -12,8 +12,8 @@ import { DIRECTORIES, FILES } from "./scripts.ts";
 const candidate = (value: string, description: string): string => `${value}\t${description}`;
 
 /**
- * Prints the candidates for the last of the arguments, for the scripts of `completion`. Prints nothing after an error:
- * its message would destroy the line that the user is typing.
+ * Prints the candidates for the last of the arguments, for the scripts of `completion`. Prints nothing after an error,
+ * because its message would garble the line that the user is typing.
  *
  * @param typed the arguments after `pipelinewise-sched`, up to the cursor
  * @param build makes the parser of a command line

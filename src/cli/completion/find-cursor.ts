@@ -1,6 +1,6 @@
 import type { Argument, Command, Option } from "commander";
 
-/** What the argument at the cursor can be. */
+/** The kind of the argument at the cursor. */
 export type Position =
   | { readonly kind: "command"; readonly of: Command }
   | { readonly kind: "option"; readonly of: Command }
@@ -32,7 +32,7 @@ const takesValue = (option: Option | undefined): option is Option => option?.req
 const findOption = (command: Command, name: string): Option | undefined =>
   optionsOf(command).find(({ short, long }) => name === short || name === long);
 
-/** What the arguments before the cursor mean. */
+/** The meaning of the arguments before the cursor. */
 interface Before {
   readonly command: Command;
   readonly values: ReadonlyMap<string, string>;
@@ -83,7 +83,7 @@ function findPosition({ command, pending, argumentCount }: Before, current: stri
 }
 
 /**
- * Finds what the last of the arguments can be.
+ * Finds the kind of the last argument.
  *
  * @param program has the options of the command that the arguments name
  * @param typed the arguments after `pipelinewise-sched`, up to the cursor
