@@ -68,7 +68,7 @@ test("a stored schedule that cannot be read does not hide the ids of the others"
   expect(await candidates(["run", "--tap", ""], box)).toEqual(["weekly"]);
 });
 
-test("an id of config.json that is no connector id is not a candidate", async () => {
+test("an id of config.json that is not a connector id is not a candidate", async () => {
   const box = installed();
   const taps = [{ id: "billing" }, { id: "$(touch x)" }];
   writeFileSync(`${box.paths.configDir}/config.json`, JSON.stringify({ targets: [{ id: "redshift", taps }] }));

@@ -99,7 +99,7 @@ export const isLate = ({ scheduled }: Pick<StatusRow, "scheduled">): boolean => 
 const isPaused = ({ scheduled, pauses }: StatusRow): boolean =>
   pauses.length > 0 || (scheduled !== undefined && isDisabled(scheduled.entry));
 
-/** The state of an entry: what needs attention, then its activity or its next run: `late, running 3 min`, `next in 4 min`. */
+/** The state of an entry: what needs attention, then its activity or its next run, such as `late, running 3 min`. */
 export function describeState(row: StatusRow, now: Date): string {
   const { running, waiting, lockedBy, foreignRun, scheduled } = row;
   const current = [
