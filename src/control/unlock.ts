@@ -4,7 +4,7 @@ import type { LockView, TokenView } from "../lock/inspect.ts";
 import { LOCK_TIMING } from "../lock/timing.ts";
 import { renderRemaining } from "../run/checks/holder.ts";
 import { renderContainer } from "../run/containers/find.ts";
-import { findInstalledContainers } from "../run/containers/installed.ts";
+import { findKnownContainers } from "../run/containers/installed.ts";
 import { readQueue, renderWaitsFor } from "../run/limits/read-queue.ts";
 import { reapRun } from "../run/records/lost-runs.ts";
 import { type Actor, renderActor, renderLastHeartbeat, type StopContext } from "../run/stop/stop-run.ts";
@@ -38,9 +38,10 @@ async function renderState({ store: { lock } }: StopContext, { token, pid, state
 }
 
 /** Reports the containers of a pipeline without a live wrapper. @returns whether there are any */
-async function reportContainers({ store, host, report }: StopContext): Promise<boolean> {
+async function reportContainers(context: StopContext): Promise<boolean> {
+  const { store, report } = context;
   const { tap, target } = store.lock.id;
-  const found = await findInstalledContainers(store, host);
+  const found = await findKnownContainers(context);
   for (const container of found) {
     report(
       `ALIVE: it ${renderContainer(container)}. To stop it: pipelinewise-sched stop --tap ${tap} --target ${target}`,

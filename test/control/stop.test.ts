@@ -17,7 +17,7 @@ import { stopRun } from "../../src/control/stop.ts";
 import { RUN_TOKEN_ENV } from "../../src/lock/lock.ts";
 import { LOCK_TIMING } from "../../src/lock/timing.ts";
 import { openPipelineStore } from "../../src/run/pipeline-store.ts";
-import { flockFile, lockDirectory, requestsDir, wrapperLogFile } from "../../src/storage/paths.ts";
+import { flockFile, lockDirectory, requestsDir, scheduleFile, wrapperLogFile } from "../../src/storage/paths.ts";
 import { leaveDeadLock } from "../run/dead-run.ts";
 import { startForeign } from "../support/foreign-run.ts";
 import { isRunning } from "../support/processes.ts";
@@ -98,6 +98,17 @@ describe("stop", () => {
     expect(await Promise.all(runs)).toEqual([143, 143]);
     expect(host.out()).toMatch(/one → redshift has ended/);
     expect(host.out()).toMatch(/two → redshift has ended/);
+  });
+
+  test.each([[PAIR_WORDS], [["--all"]]])("ends a run although a stored schedule cannot be read: %s", async (words) => {
+    const { host, install, file, paths } = sandbox("echo $$ > $HOME/leader; exec sleep 600");
+    install();
+    const running = runMain(PAIR_WORDS, host, { timing: TIMING });
+    await pidIn(file("leader"));
+    writeFileSync(scheduleFile(paths, "torn"), '{"version', { mode: 0o600 });
+    expect(await main(["stop", ...words], host)).toBe(0);
+    expect(await running).toBe(143);
+    expect(host.err()).not.toMatch(/torn.*torn/s);
   });
 
   test("is not an error if nothing is running", async () => {
@@ -212,6 +223,7 @@ describe("stop", () => {
       store: openPipelineStore(PAIR, { paths, host }),
       host,
       report: (text: string) => said.push(text),
+      warn: (text: string) => said.push(text),
     };
     const timing = { ...LOCK_TIMING, heartbeatMs: 5 };
     const stopped = await stopRun(context, { by: "ada", reason: undefined, now: false, timing });

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { main } from "../../src/cli/main.ts";
 import { runMain } from "../../src/cli/run-command.ts";
+import { scheduleFile } from "../../src/storage/paths.ts";
 import { anEntry, PAIR_WORDS, sandbox } from "../support/sandbox.ts";
 import { until, untilFile } from "../support/wait.ts";
 import { leaveDeadLock } from "./dead-run.ts";
@@ -194,6 +195,16 @@ describe("a container whose wrapper is dead, with processes that this user does 
     const { host, records } = await orphan();
     expect(await runMain(PAIR_WORDS, host)).toBe(75);
     expect(await records()).toMatchObject([{ outcome: "skipped", reason: "overlap" }, { outcome: "lost" }]);
+  });
+
+  test.each(["stop", "unlock"])("is found by %s although another schedule cannot be read", async (command) => {
+    const { host, paths } = await orphan();
+    writeFileSync(scheduleFile(paths, "torn"), '{"version', { mode: 0o600 });
+    await main([command, ...PAIR_WORDS], host);
+    expect(`${host.out()}${host.err()}`).toContain("container orphan, whose wrapper has ended");
+    expect(host.err().match(/^warning: cannot look for the containers of one schedule: .*torn\.json/gm)).toHaveLength(
+      1,
+    );
   });
 
   test("is an error of stop if the engine does not answer", async () => {

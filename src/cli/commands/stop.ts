@@ -8,7 +8,7 @@ import { openPipelineStore } from "../../run/pipeline-store.ts";
 import type { StopResult } from "../../run/stop/stop-run.ts";
 import { findStateDirectory } from "../../storage/directory.ts";
 import { type StatePaths, statePaths } from "../../storage/paths.ts";
-import { examples, type Finish } from "../command.ts";
+import { examples, type Finish, warnOnce } from "../command.ts";
 import { assertKnown, listPipelines } from "../known-pipelines.ts";
 import { actorOf, type PipelineSelector, parsePipelineSelector } from "../options.ts";
 import { actAsOwner } from "../switch-user.ts";
@@ -38,11 +38,12 @@ export function addStop(command: Command, caller: Host, finish: Finish): void {
       const paths = state?.paths ?? statePaths(configDir);
       const held = await listLocks(paths);
       const locks = selected === undefined ? await allLocks(held, paths, host) : locksOf(selected);
+      const warn = warnOnce(host);
       const stopOne = async (lock: LockId): Promise<StopResult & { readonly shown: boolean }> => {
         const label = lockLabel(lock);
         const report = (text: string) => host.stderr.write(`${label}: ${text}\n`);
         const store = openPipelineStore(lock, { paths, host });
-        const result = await stopRun({ store, host, report }, { ...actor, now });
+        const result = await stopRun({ store, host, report, warn }, { ...actor, now });
         // "Not running" is shown only for a lock that exists.
         const shown = result.kind !== "idle" || isAmong(held, lock);
         if (shown) host.stdout.write(`${label} ${result.summary}\n`);

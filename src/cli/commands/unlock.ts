@@ -8,7 +8,7 @@ import { openPipelineStore } from "../../run/pipeline-store.ts";
 import type { StopContext } from "../../run/stop/stop-run.ts";
 import { findStateDirectory } from "../../storage/directory.ts";
 import { type StatePaths, statePaths } from "../../storage/paths.ts";
-import { examples, type Finish } from "../command.ts";
+import { examples, type Finish, warnOnce } from "../command.ts";
 import { assertKnown } from "../known-pipelines.ts";
 import { actorOf, type PipelineSelector, parsePipelineSelector } from "../options.ts";
 import { actAsOwner } from "../switch-user.ts";
@@ -44,10 +44,12 @@ export function addUnlock(command: Command, caller: Host, finish: Finish): void 
         host.stdout.write("No lock is held.\n");
         return;
       }
+      const warn = warnOnce(host);
       const contexts = locks.map((lock) => ({
         store: openPipelineStore(lock, { paths, host }),
         host,
         report: (text: string) => host.stdout.write(`${lockLabel(lock)}: ${text}\n`),
+        warn,
       }));
       if (prefix !== undefined) return unlockByForce(contexts, { prefix, actor });
       const free = await Promise.all(contexts.map(unlockOne));

@@ -128,7 +128,8 @@ async function replaceRun(start: WaitingStart, held: LockHeld): Promise<LaterRes
     const by = `run ${id} on host ${host.name}`;
     const isGivenUp = () => stopCause() !== undefined;
     const stop = { by, reason: "on_overlap: replace", now: false, token: running.token, isGivenUp };
-    const { kind, summary } = await stopOwnRun({ store, host, report }, stop);
+    const warn = (text: string) => log.warn(text);
+    const { kind, summary } = await stopOwnRun({ store, host, report, warn }, stop);
     const cause = stopCause();
     if (cause !== undefined) return { kind: "stopped", cause, leavesSlotOpen: false };
     if (kind === "alive") return skipped({ ...overlapSkip(context, held), detail: summary });

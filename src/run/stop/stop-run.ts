@@ -27,6 +27,8 @@ export interface StopContext {
   readonly host: Host;
   /** Shows one step to the user. */
   readonly report: (text: string) => void;
+  /** Shows a warning that does not concern this lock alone. It may come once for each lock. */
+  readonly warn: (text: string) => void;
 }
 
 /**
@@ -161,13 +163,14 @@ async function endOrphans(
 
 /** Stops the containers of a pipeline whose wrapper is dead. @returns whether there were any */
 async function stopContainers(
-  { store, host, report }: StopContext,
+  context: StopContext,
   { now, timing = LOCK_TIMING }: StopOptions,
   isDead: () => Promise<boolean>,
 ): Promise<boolean> {
+  const { store, report } = context;
   if (store.lock.id.isWaiter === true) return false;
-  const { findInstalledContainers } = await import("../containers/installed.ts");
-  const found = await findInstalledContainers(store, host);
+  const { findKnownContainers } = await import("../containers/installed.ts");
+  const found = await findKnownContainers(context);
   // A run that has started since has containers too.
   if (found.length === 0 || !(await isDead())) return false;
   for (const { name, engine } of found) {
