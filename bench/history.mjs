@@ -1,6 +1,6 @@
-// Measures `history` and `logs` over a million records of three hosts: their time, and their peak of memory, compared
-// with those of an empty Node process and of an empty history. `node bench/history.mjs [RECORDS]`; prints Markdown.
-// Needs dist/.
+// Measures `history`, `logs` and `status` over a million records of three hosts: their time, and their peak of memory,
+// compared with those of an empty Node process and of an empty history. `node bench/history.mjs [RECORDS]`; prints
+// Markdown. Needs dist/.
 import { spawnSync } from "node:child_process";
 import { appendFileSync, closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -124,6 +124,7 @@ try {
     ["`node -e 0`", ["-e", "0"]],
     ["`logs --tap … --target …`", call(full, "logs", "--tap", newest.tap, "--target", newest.target)],
     ["`logs`", call(full, "logs")],
+    ["`status`, no schedule", call(full, "status")],
     ["`history`, no record", call(empty, "history")],
     ...HISTORY.map((options) => [`\`${["history", ...options].join(" ")}\``, call(full, "history", ...options)]),
   ];

@@ -75,12 +75,15 @@ function quickTest(filter: HistoryFilter): (line: string) => boolean {
     needed.every((text) => line.includes(text)) && (anyOf === undefined || anyOf.some((text) => line.includes(text)));
 }
 
+/** Records of one host's month, the last line first. */
+export type RecordBatches = AsyncGenerator<readonly RunRecord[]>;
+
 /** The selected records of one host's month, the last line first. Parses every line that does not look whole, to report it. */
 async function* recordsBackward(
   file: string,
   filter: HistoryFilter,
   onFault: (fault: HistoryFault) => void,
-): AsyncGenerator<readonly RunRecord[]> {
+): RecordBatches {
   const { run, since = "", until } = filter;
   const mayMatch = quickTest(filter);
   for await (const lines of linesBackward(file)) {
@@ -103,6 +106,15 @@ async function* recordsBackward(
       }
     }
     yield found;
+  }
+}
+
+/** All records of each month, the newest month first: the batches of each host. Garbled lines are left out. */
+export async function* monthsBackward(paths: StatePaths): AsyncGenerator<readonly RecordBatches[]> {
+  for (const month of (await namesIn(runsDir(paths), MONTH)).reverse()) {
+    const directory = join(runsDir(paths), month);
+    const files = await namesIn(directory, RECORDS);
+    yield files.map((name) => recordsBackward(join(directory, name), {}, () => {}));
   }
 }
 

@@ -38,6 +38,7 @@ const aRow = (tap: string, changes: Partial<StatusRow> = {}): StatusRow => ({
   scheduled: scheduled({ tap }),
   lastRun: undefined,
   lastSkip: undefined,
+  recent: [],
   running: undefined,
   waiting: undefined,
   lockedBy: undefined,
@@ -73,10 +74,12 @@ const ROWS: readonly StatusRow[] = [
   aRow("microserv_1", {
     lastRun: aRun("succeeded", "2026-11-23T11:56:00Z"),
     lastSkip: aRun("skipped", "2026-11-23T11:59:10Z", { reason: "overlap" }),
+    recent: [...Array<"succeeded">(15).fill("succeeded"), "stopped", "lost", "lock-lost", "succeeded", "skipped"],
   }),
   aRow("microserv_2", { lastRun: aRun("succeeded", "2026-11-23T11:46:00Z"), running: RUNNING }),
   aRow("microserv_3", {
     lastRun: aRun("failed", "2026-11-23T09:30:00Z"),
+    recent: ["succeeded", "skipped", "failed"],
     scheduled: scheduled({ tap: "microserv_3" }, { freshness: { succeededAt: undefined, lateMs: 2_400_000 } }),
     running: {
       ...RUNNING,
@@ -92,6 +95,7 @@ const ROWS: readonly StatusRow[] = [
       { nextAt: new Date("2026-11-29T04:00:00Z") },
     ),
     lastRun: aRun("timed-out", "2026-11-22T05:10:00Z"),
+    recent: ["timed-out"],
     pauses: [{ scope: { target: "redshift" }, by: "ann", reason: undefined, since: NOW, until: undefined }],
   }),
   aRow("microserv_9", { scheduled: undefined }),
@@ -110,7 +114,7 @@ test("without a terminal the table has all columns, and nothing is shortened", (
 test("on a terminal, what needs attention has a colour, and NO_COLOR turns it off", () => {
   const stdout = { write: () => true, isTTY: true };
   const render = (env: Record<string, string>) =>
-    renderStatus(ROWS, { width: 80, paint: paintFor({ stdout, env }), now: NOW });
+    renderStatus(ROWS, { width: 120, paint: paintFor({ stdout, env }), now: NOW });
   const coloured = render({ TERM: "xterm" });
   const warnings = coloured.split("\u001b[33m").slice(1);
   expect(warnings.map((text) => text.split("\u001b[39m")[0])).toEqual([
@@ -132,6 +136,6 @@ test("a terminal gets the columns that fit, and --wide all of them", async () =>
     expect(await main(["status", ...words], host)).toBe(0);
     return out.split("\n")[0];
   };
-  expect(await headOf()).toMatch(/^Pipeline +State /);
+  expect(await headOf()).toMatch(/^Pipeline +State +Last outcome/);
   expect(await headOf("--wide")).toMatch(/^Tap ID .* Running since$/);
 });

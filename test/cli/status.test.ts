@@ -72,11 +72,14 @@ test("status shows the columns of PipelineWise, then its own", async () => {
   const host = again(box);
   expect(await main(["status"], host)).toBe(0);
   expect(host.out()).toMatchInlineSnapshot(`
-    "Tap ID       Tap Type      Target ID  Target Type      Enabled  Status  Last Sync            Last Sync Result  Schedule       Scheduler  Next run           Last outcome                           Running since
-    -----------  ------------  ---------  ---------------  -------  ------  -------------------  ----------------  -------------  ---------  -----------------  -------------------------------------  -------------
-    microserv_1  tap-postgres  redshift   target-redshift  True     ready   2026-11-23T11:55:10  success           */5 * * * *               2026-11-23 12:05Z  succeeded 2026-11-23 12:00Z (0 s ago)
+    "Tap ID       Tap Type      Target ID  Target Type      Enabled  Status  Last Sync            Last Sync Result  Schedule       Scheduler  Next run           Last outcome                           Last 20  Running since
+    -----------  ------------  ---------  ---------------  -------  ------  -------------------  ----------------  -------------  ---------  -----------------  -------------------------------------  -------  -------------
+    microserv_1  tap-postgres  redshift   target-redshift  True     ready   2026-11-23T11:55:10  success           */5 * * * *               2026-11-23 12:05Z  succeeded 2026-11-23 12:00Z (0 s ago)  .
     microserv_9  tap-postgres  redshift   target-redshift  False    ready                        unknown           not scheduled
     microserv_2                redshift                                                                            0 0 * * 6 UTC             2026-11-28 00:00Z
+
+    Last 20 outcomes, the oldest first:
+    . succeeded
     "
   `);
 });
@@ -149,8 +152,8 @@ test("a pipeline that has not succeeded within fresh_within is late, in text and
     return host.out();
   };
   expect(await at("2026-11-23T14:00:00Z")).not.toContain("late");
-  expect((await at("2026-11-23T14:40:00Z")).match(/failed.*(?=\n)/g)).toEqual([
-    "failed 2026-11-23 12:05Z (2 h ago); late by 40 min",
+  expect((await at("2026-11-23T14:40:00Z")).match(/failed 2026.*(?=\n)/g)).toEqual([
+    "failed 2026-11-23 12:05Z (2 h ago); late by 40 min  .F",
   ]);
   const json = JSON.parse(await at("2026-11-23T14:40:00Z", "--json")).pipelines;
   expect(json.map(({ freshness }: { freshness: unknown }) => freshness)).toEqual([

@@ -24,6 +24,7 @@ import { addFreshness } from "../status/freshness.ts";
 import { renderStatusJson } from "../status/json.ts";
 import { pauseFaults, renderPauses } from "../status/pauses.ts";
 import { type PipelinewiseRow, readPipelinewiseStatus } from "../status/pipelinewise.ts";
+import { findRecent } from "../status/recent.ts";
 import { isReplicationDisabled, joinStatus, pipelineKey } from "../status/rows.ts";
 import { readScheduledEntries } from "../status/scheduled.ts";
 import { readStates, stateIn } from "../status/states.ts";
@@ -87,7 +88,8 @@ export function addStatus(command: Command, caller: Host, finish: Finish): void 
       const states = await readStates(paths, locks, host);
       const stateOf = stateIn(states);
       const freshness = await addFreshness(entries, { paths, stateOf, now: host.now() });
-      const rows = joinStatus(known, freshness.entries, { stateOf, pauses: pauses.active });
+      const { recent, faults: recentFaults } = await findRecent(paths);
+      const rows = joinStatus(known, freshness.entries, { stateOf, pauses: pauses.active, recent });
       if (rows.length === 0) await assertKnown(paths, flags, host);
       const faults = [...states.values()].flatMap(({ last, unread }) => [...last.faults, ...unread]);
       const ofSchedules = await Promise.all(installed.map((one) => warningsOf(one, host.name, zones)));
@@ -118,6 +120,7 @@ export function addStatus(command: Command, caller: Host, finish: Finish): void 
         )),
         ...faults,
         ...freshness.faults,
+        ...recentFaults,
       ];
       for (const warning of warnings) host.stderr.write(`warning: ${warning}\n`);
       if (installed.length === 0) host.stderr.write(FIRST_STEPS);

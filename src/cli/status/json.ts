@@ -75,7 +75,7 @@ const freshnessJson = (scheduled: ScheduledEntry | undefined) =>
 
 /** The status as JSON. Every key is always present, with `null` for unknown values. */
 export function renderStatusJson(rows: readonly StatusRow[], tending: readonly Tending[], now: Date): string {
-  const pipelines = rows.map(({ tap, target, pipelinewise, scheduled, lastRun, lastSkip, pauses, ...row }) => ({
+  const pipelines = rows.map(({ tap, target, pipelinewise, scheduled, lastRun, lastSkip, recent, pauses, ...row }) => ({
     tap,
     tapType: pipelinewise?.tapType ?? null,
     target,
@@ -98,6 +98,7 @@ export function renderStatusJson(rows: readonly StatusRow[], tending: readonly T
     undueStarts: scheduled?.idleStarts ?? null,
     lastRun: runJson(lastRun),
     lastSkip: runJson(lastSkip),
+    recentOutcomes: recent,
     freshness: freshnessJson(scheduled),
     running:
       row.running === undefined

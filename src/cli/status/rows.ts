@@ -1,6 +1,7 @@
 import { isOverdue, type RunningRun } from "../../control/lock-state.ts";
 import { isDisabled, pausesOf } from "../../control/next-due.ts";
 import type { Freshness } from "../../history/freshness.ts";
+import { NO_OUTCOMES, type RecentOutcomes } from "../../history/recent-outcomes.ts";
 import type { OutcomeKind, RunRecord } from "../../history/record.ts";
 import type { LastRuns } from "../../history/store.ts";
 import type { StoredEntry } from "../../installed/schedule.ts";
@@ -9,7 +10,9 @@ import {
   DEFAULT_COMMAND,
   type EntryId,
   entryKey,
+  entryPath,
   type LockId,
+  lockLabel,
   lockOf,
   mainLockOf,
   type PipelineId,
@@ -28,6 +31,8 @@ export interface StatusRow extends PipelineId {
   readonly lastRun: RunRecord | undefined;
   /** Newest skip, if it is newer than the newest run. */
   readonly lastSkip: RunRecord | undefined;
+  /** The last outcomes of the entry, or of the pipeline if it has no entry. */
+  readonly recent: readonly OutcomeKind[];
   /** The run of the entry, or of the pipeline if it has no entry. */
   readonly running: RunningRun | undefined;
   /** The start of the entry, or of the pipeline if it has no entry, that waits for the running run. */
@@ -104,6 +109,9 @@ export function entryOfRun({ task }: LockHolder): Pick<EntryId, "command" | "id"
   return { command, id: entry };
 }
 
+const recentOf = ({ ofEntry, ofLock }: RecentOutcomes, pipeline: PipelineId, entry: EntryId | undefined) =>
+  (entry === undefined ? ofLock.get(lockLabel(mainLockOf(pipeline))) : ofEntry.get(entryPath(entry))) ?? [];
+
 function runningOf({ running, waiting, foreignRun }: PipelineState, entry: StoredEntry | undefined) {
   const isOwn = (run: LockHolder | undefined): boolean =>
     run !== undefined && (entry === undefined || entryKey({ ...entry, ...entryOfRun(run) }) === entryKey(entry));
@@ -119,7 +127,15 @@ function runningOf({ running, waiting, foreignRun }: PipelineState, entry: Store
 export function joinStatus(
   known: readonly PipelinewiseRow[],
   scheduled: readonly ScheduledEntry[],
-  { stateOf, pauses }: { readonly stateOf: (lock: LockId) => PipelineState; readonly pauses: readonly ScopedPause[] },
+  {
+    stateOf,
+    pauses,
+    recent = NO_OUTCOMES,
+  }: {
+    readonly stateOf: (lock: LockId) => PipelineState;
+    readonly pauses: readonly ScopedPause[];
+    readonly recent?: RecentOutcomes;
+  },
 ): readonly StatusRow[] {
   const entriesOf = (row: PipelinewiseRow) => scheduled.filter(({ entry }) => pipelineKey(entry) === pipelineKey(row));
   const rowOf = (
@@ -129,9 +145,16 @@ export function joinStatus(
   ): StatusRow => {
     const { tap, target } = pipeline;
     const state = stateOf(one === undefined ? mainLockOf(pipeline) : lockOf(one.entry));
-    const last = lastOf(state, one?.entry);
-    const current = runningOf(state, one?.entry);
-    return { tap, target, pipelinewise: row, scheduled: one, ...last, ...current, pauses: pausesOf(pauses, pipeline) };
+    return {
+      tap,
+      target,
+      pipelinewise: row,
+      scheduled: one,
+      ...lastOf(state, one?.entry),
+      recent: recentOf(recent, pipeline, one?.entry),
+      ...runningOf(state, one?.entry),
+      pauses: pausesOf(pauses, pipeline),
+    };
   };
   const ofPipelinewise = known.flatMap((row) => orOne(entriesOf(row)).map((one) => rowOf(row, row, one)));
   const seen = new Set(known.map(pipelineKey));

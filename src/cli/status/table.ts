@@ -13,6 +13,7 @@ import {
   isLate,
 } from "./cells.ts";
 import type { PipelinewiseRow } from "./pipelinewise.ts";
+import { RECENT_HEAD, renderLegend, renderRecent } from "./recent.ts";
 import { isBad, isRowOverdue, type StatusRow } from "./rows.ts";
 
 /** How the table is rendered. */
@@ -51,6 +52,7 @@ const SCHEDULE: Column = {
 };
 const SCHEDULER: Column = { head: "Scheduler", cell: ({ scheduled }) => scheduled?.schedulers.join(", ") ?? "" };
 const NEXT: Column = { head: "Next run", cell: describeNext };
+const RECENT: Column = { head: RECENT_HEAD, cell: ({ recent }) => renderRecent(recent) };
 
 /** PipelineWise's columns unchanged, then the columns of this program with times in UTC. */
 const allColumns = (now: Date): readonly Column[] => [
@@ -67,6 +69,7 @@ const allColumns = (now: Date): readonly Column[] => [
     cell: (row) => describeLast(row, now),
     isWarning: (row) => isBad(row.lastRun) || isLate(row),
   },
+  RECENT,
   { head: "Running since", cell: (row) => describeRunning(row, now), isWarning: (row) => isRowOverdue(row, now) },
 ];
 
@@ -84,14 +87,14 @@ function columnSets(now: Date): readonly (readonly Column[])[] {
   };
   return [
     allColumns(now),
-    [PIPELINE, ...OF_PIPELINEWISE, SCHEDULE, SCHEDULER, state, last],
-    [PIPELINE, SCHEDULE, state, last],
-    [{ ...PIPELINE, least: 18 }, { ...state, least: 14 }, last],
+    [PIPELINE, ...OF_PIPELINEWISE, SCHEDULE, SCHEDULER, state, last, RECENT],
+    [PIPELINE, SCHEDULE, state, last, RECENT],
+    [{ ...PIPELINE, least: 18 }, { ...state, least: 14 }, last, RECENT],
     [{ ...PIPELINE, least: 12 }, { ...state, least: 12 }, last],
   ];
 }
 
-/** The status as a table. */
+/** The status as a table, and lines that explain the characters of the last outcomes. */
 export function renderStatus(rows: readonly StatusRow[], { width, paint, now }: StatusStyle): string {
   const { columns, widths } =
     width === undefined ? wholeLayout(allColumns(now), rows) : fitColumns(columnSets(now), rows, width);
@@ -110,5 +113,6 @@ export function renderStatus(rows: readonly StatusRow[], { width, paint, now }: 
     });
     return renderLine(cells, widths);
   });
-  return `${paint.strong(head.trimEnd())}\n${ruler}${lines.join("")}`;
+  const legend = columns.includes(RECENT) ? renderLegend(rows.map(({ recent }) => recent)) : "";
+  return `${paint.strong(head.trimEnd())}\n${ruler}${lines.join("")}${legend === "" ? "" : `\n${legend}`}`;
 }
