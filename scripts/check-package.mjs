@@ -10,10 +10,11 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const directory = mkdtempSync(join(tmpdir(), "pws-package-"));
 const npm = (words, cwd) => execFileSync("npm", [...words, "--loglevel=error"], { cwd, encoding: "utf8" });
 
-/** Only what a user needs: bundles with their source maps, JSON Schema, documentation, examples, licences. */
+/** Only what a user needs: bundles with their source maps, man page, JSON Schema, documentation, examples, licences. */
 const ALLOWED = [
   /^bin\/pipelinewise-sched\.cjs$/,
   /^dist\/(chunks\/)?[\w.-]+\.cjs(\.map)?$/,
+  /^man\/pipelinewise-sched\.1$/,
   /^schema\/schedule\.schema\.json$/,
   /^docs\/(adr\/)?[\w-]+\.md$/,
   /^examples\//,
@@ -55,6 +56,8 @@ try {
 
   const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   if (run("--version").trim() !== version) throw new Error("The installed program does not print its version");
+  if (!existsSync(join(prefix, "share", "man", "man1", "pipelinewise-sched.1")))
+    throw new Error("No man page is installed");
   run("validate", schedule);
   const { runs } = JSON.parse(run("preview", schedule, "--count", "2", "--json"));
   if (runs.length !== 10) throw new Error(`preview --count 2 of five pipelines gave ${runs.length} runs`);

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { commandNames, helpOf } from "../support/helps.ts";
+import { commandNames, helpOf, readHelps } from "../support/helps.ts";
 
 /** The arguments of the examples at the end of a help text, without those after `--`, which are PipelineWise's. */
 const examplesIn = (help: string): readonly string[] =>
@@ -11,8 +11,7 @@ const examplesIn = (help: string): readonly string[] =>
 const OPTION = /(?<=\s)--[a-z-]+/g;
 
 test("the help of each command ends with one or two examples of this command, whose options exist", async () => {
-  for (const name of await commandNames()) {
-    const help = await helpOf(...name.split(" "));
+  for (const [name, help] of await readHelps()) {
     const [options = ""] = help.split(/^Examples?:$/m);
     const known = options.match(OPTION) ?? [];
     const examples = examplesIn(help);

@@ -1,13 +1,12 @@
 import { resolve } from "node:path";
 import { expect, test } from "vitest";
-import { commandNames, helpOf } from "../support/helps.ts";
+import { commandNames, readHelps } from "../support/helps.ts";
 import { generatedParts, renderPage } from "./generated.ts";
 
 const PAGE = "docs/commands.md";
 
 test("docs/commands.md contains the current help of each command (to update it: npm run docs)", async () => {
-  const helps = new Map<string, string>();
-  for (const name of await commandNames()) helps.set(name, await helpOf(...name.split(" ")));
+  const helps = await readHelps();
   const page = renderPage(PAGE, (name) => `\`\`\`text\n${(helps.get(name) ?? "").trimEnd()}\n\`\`\``);
   await expect(page).toMatchFileSnapshot(resolve(PAGE));
 });

@@ -24,3 +24,10 @@ export async function commandNames(): Promise<readonly string[]> {
   }
   return names;
 }
+
+/** The help of each command, by its name. */
+export async function readHelps(): Promise<ReadonlyMap<string, string>> {
+  const helps = new Map<string, string>();
+  for (const name of await commandNames()) helps.set(name, await helpOf(...name.split(" ")));
+  return helps;
+}

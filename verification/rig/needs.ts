@@ -62,6 +62,12 @@ const COMPLETION_NEEDS: readonly Need[] = ["bash", "zsh", "fish"]
   .map((shell): Need => ({ what: shell, present: () => hasProgram(shell), packages: [shell] }))
   .concat({ what: "script", present: () => hasProgram("script"), packages: ["bsdutils"] });
 
+/** The programs with which the test of the man page checks it. */
+const MAN_PAGE_NEEDS: readonly Need[] = [
+  { what: "man", present: () => hasProgram("man"), packages: ["man-db"] },
+  { what: "mandoc", present: () => hasProgram("mandoc"), packages: ["mandoc"] },
+];
+
 /** In CI nothing may be left out: what is missing is installed, and a test that cannot run fails. */
 export const inCi = process.env["CI"] === "true";
 
@@ -75,6 +81,7 @@ export const missingPackages = (): readonly string[] =>
     ...CONTAINER_NEEDS,
     ...METRICS_NEEDS,
     ...COMPLETION_NEEDS,
+    ...MAN_PAGE_NEEDS,
   ]).flatMap(({ packages }) => packages);
 
 /** Why no private cron can be made here, as one sentence; `undefined` when it can. */
@@ -107,6 +114,12 @@ export function lackingForMetrics(): string | undefined {
 /** The parts that the tests of completion lack, as one sentence; `undefined` if all are here. */
 export function lackingForCompletion(): string | undefined {
   const lacking = missing(COMPLETION_NEEDS);
+  return lacking.length === 0 ? undefined : describeMissing(lacking);
+}
+
+/** The parts that the test of the man page lacks, as one sentence; `undefined` if all are here. */
+export function lackingForManPage(): string | undefined {
+  const lacking = missing(MAN_PAGE_NEEDS);
   return lacking.length === 0 ? undefined : describeMissing(lacking);
 }
 
