@@ -3,7 +3,7 @@ export const EXIT = {
   ok: 0,
   /** `diff`: something would change. */
   differs: 1,
-  /** `status --check`: something failed, is late, or is overdue. */
+  /** `status --check`: something failed, is late or overdue, or alerts or `tend` do not work. */
   needsAttention: 1,
   /** `alerts test`: a receiver did not accept a message. */
   notAccepted: 1,

@@ -1,9 +1,10 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { alertStateFile } from "../../src/alerts/places.ts";
 import { main } from "../../src/cli/main.ts";
 import { runMain } from "../../src/cli/run-command.ts";
-import { lastRunFile, slotFile } from "../../src/storage/paths.ts";
+import { lastRunFile, slotFile, tendFile } from "../../src/storage/paths.ts";
 import { leaveDeadLock } from "../run/dead-run.ts";
 import { testHost } from "../support/host.ts";
 import { anEntry, PAIR_WORDS, sandbox } from "../support/sandbox.ts";
@@ -88,6 +89,39 @@ describe("status --check", () => {
     expect({ code, out }).toEqual({
       code: 1,
       out: "microserv_1 → redshift is overdue: it has been running since 2026-11-23 12:00:00Z (1 h)\n",
+    });
+  });
+
+  test("ends with 1 if a receiver does not accept alerts, as long as that is so", async () => {
+    const box = sandbox(SCRIPT);
+    box.install();
+    const path = alertStateFile(box.paths, "pipelinewise");
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    const receiver = `slack \${env:SLACK}`;
+    const faults = { [receiver]: { reason: "it answered 404", since: "2026-11-23T10:00:00.000Z" } };
+    writeFileSync(path, JSON.stringify({ incidents: {}, faults, dropped: 0 }), { mode: 0o600 });
+    expect(await check(box)).toMatchObject({
+      code: 1,
+      out: `alerts of schedule pipelinewise have not been sent to ${receiver} since 2026-11-23 10:00:00Z: it answered 404.\n`,
+    });
+    writeFileSync(path, JSON.stringify({ incidents: {}, faults: {}, dropped: 0 }), { mode: 0o600 });
+    expect(await check(box)).toMatchObject({ code: 0 });
+  });
+
+  test("ends with 1 if tend does not run, or if one of its parts fails", async () => {
+    const box = sandbox(SCRIPT);
+    box.install([anEntry()], { retention: {} }, { lines: ["* * * * *"] });
+    expect(await check(box)).toMatchObject({
+      code: 1,
+      out: expect.stringMatching(/^tend of schedule pipelinewise has never run/),
+    });
+    const path = tendFile(box.paths, "pipelinewise");
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    const metrics = { message: "the disk is full", since: "2026-11-23T10:00:00.000Z", warned: "2026-11-23" };
+    writeFileSync(path, JSON.stringify({ slot: "2026-11-23T12:00:00.000Z", host: "etl-1", faults: { metrics } }));
+    expect(await check(box)).toMatchObject({
+      code: 1,
+      out: 'tend of schedule pipelinewise: its part "metrics" has failed since 2026-11-23 10:00:00Z: the disk is full\n',
     });
   });
 

@@ -53,7 +53,7 @@ export function addStatus(command: Command, caller: Host, finish: Finish): void 
     .addOption(
       new Option(
         "--check",
-        "for monitoring: print one line per reason and end with 1 if an entry failed, was lost, is late or is overdue",
+        "for monitoring: print one line per reason and end with 1 if an entry failed, was lost, is late or is overdue, or if alerts or tend do not work",
       ).conflicts("json"),
     )
     .option("--config-dir <dir>", "PipelineWise's config directory")

@@ -1,3 +1,4 @@
+import { alertWarnings } from "../../alerts/state.ts";
 import { isDisabled } from "../../control/next-due.ts";
 import { EXIT, type ExitCode, SchedError } from "../../errors.ts";
 import { renderOutcome } from "../../history/record.ts";
@@ -7,12 +8,14 @@ import { entryLabel, lockOf, type PipelineId } from "../../pipeline-id.ts";
 import { isTapDisabled } from "../../run/checks/preflight.ts";
 import { listPauses } from "../../run/policies/pauses.ts";
 import type { StateDirectory } from "../../storage/directory.ts";
+import type { StatePaths } from "../../storage/paths.ts";
 import { renderDuration, renderInstant, renderMinute } from "../../text/format-time.ts";
 import { addFreshness } from "./freshness.ts";
 import { pauseFaults } from "./pauses.ts";
 import { isBad, isRowOverdue, joinStatus, type ScheduledEntry, type StatusRow } from "./rows.ts";
 import { readScheduledEntries } from "./scheduled.ts";
 import { readStates, stateIn } from "./states.ts";
+import { readTending, tendWarnings } from "./tending.ts";
 
 /** The line of an entry whose newest run needs attention. */
 function describeBadOutcome(label: string, { lastRun }: Pick<StatusRow, "lastRun">): readonly string[] {
@@ -53,6 +56,19 @@ function findReasons(row: StatusRow, { isOff, now }: { readonly isOff: boolean; 
   ];
 }
 
+/**
+ * The reasons about schedules: alerts that cannot be sent, and a `tend` that does not run or whose parts fail. Without
+ * them, a monitoring system would take the silence of the alerts for good news.
+ */
+async function findScheduleReasons(
+  installed: readonly InstalledSchedule[],
+  place: { readonly paths: StatePaths; readonly now: Date },
+): Promise<readonly string[]> {
+  const alerts = installed.map(({ storedSchedule: { name: schedule } }) => alertWarnings({ ...place, schedule }));
+  const tending = await readTending(installed, place);
+  return [...(await Promise.all(alerts)).flat(), ...tending.flatMap(tendWarnings)];
+}
+
 interface CheckScope {
   readonly host: Host;
   readonly state: StateDirectory | undefined;
@@ -61,7 +77,7 @@ interface CheckScope {
 }
 
 /**
- * Checks the installed entries for monitoring, and prints a line for each reason to act. It neither asks PipelineWise nor
+ * Checks the installed entries and their schedules for monitoring, and prints a line for each reason to act. It neither asks PipelineWise nor
  * inspects schedulers, so that it can run every minute.
  *
  * @returns 1 if there is a reason; otherwise the exit code of an error if something could not be read
@@ -96,6 +112,9 @@ export async function checkStatus({ host, state, installed, isSelected }: CheckS
     if (isOff) off++;
     reasons.push(...findReasons(row, { isOff, now }));
   }
+  const selected = new Set(entries.map(({ schedule }) => schedule));
+  const schedules = installed.filter(({ storedSchedule: { name } }) => selected.has(name));
+  reasons.push(...(await findScheduleReasons(schedules, { paths, now })));
   const unread = [
     ...[...states.values()].flatMap(({ last, unread: faults }) => [...last.unusable, ...faults]),
     ...freshness.faults,
