@@ -1,5 +1,5 @@
-import { spawn } from "node:child_process";
-import type { Readable } from "node:stream";
+import { type ChildProcessByStdio, spawn } from "node:child_process";
+import type { Readable, Writable } from "node:stream";
 import { StoreError } from "../errors.ts";
 import type { SignalSource } from "../host.ts";
 import { SECOND_MS } from "../time-units.ts";
@@ -31,7 +31,7 @@ interface CallOptions {
   readonly env: NodeJS.ProcessEnv;
   readonly signals: SignalSource;
   readonly limits: CallLimits;
-  /** Text for its stdin. Absent: its stdin is empty. */
+  /** Text for its stdin. Absent: its stdin is /dev/null. */
   readonly input?: string;
   /** `latin1` keeps each byte as one character. */
   readonly encoding?: "utf8" | "latin1";
@@ -58,9 +58,13 @@ export async function callProgram(
   { env, signals, limits, input, encoding = "utf8", hint }: CallOptions,
 ): Promise<ProgramAnswer> {
   const { answerMs, graceMs, signalMs, mostBytes } = limits;
-  const child = spawn(program, args, { env, detached: true, stdio: ["pipe", "pipe", "pipe"] });
+  const options = { env, detached: true };
+  const child: ChildProcessByStdio<Writable | null, Readable, Readable> =
+    input === undefined
+      ? spawn(program, args, { ...options, stdio: ["ignore", "pipe", "pipe"] })
+      : spawn(program, args, { ...options, stdio: ["pipe", "pipe", "pipe"] });
   // A program may end before it has read its input. Its exit code then says whether that is an error.
-  child.stdin.on("error", () => {}).end(input);
+  child.stdin?.on("error", () => {}).end(input);
   const timers: NodeJS.Timeout[] = [];
   const after = (ms: number, act: () => void) => timers.push(setTimeout(act, ms));
   let stop = (_why: string): void => {};

@@ -255,7 +255,9 @@ describe("on_overlap: replace", () => {
     expect(await Promise.all([first.code, second.code])).toEqual([143, 0]);
     const [one, two] = [await box.recordOf("first"), await box.recordOf("second")];
     expect(one).toMatchObject({ outcome: "stopped", exitCode: 143 });
-    expect(one?.detail).toBe(`was stopped by run ${two?.id} on host testhost (on_overlap: replace)`);
+    // On a slow machine, the time at which PipelineWise itself ended may follow.
+    const detail = `was stopped by run ${two?.id} on host testhost (on_overlap: replace)`;
+    expect(one?.detail?.split(";")[0]).toBe(detail);
     expect(two?.outcome).toBe("succeeded");
   });
 
