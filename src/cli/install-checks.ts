@@ -2,6 +2,7 @@ import { dirname } from "node:path";
 import type { WrapperCall } from "../command-line.ts";
 import type { Host } from "../host.ts";
 import { findHookPrograms } from "../install/hook-programs.ts";
+import { findConflicts } from "../install/install.ts";
 import { checkTaps, type ResolvedPrograms, resolveCommand } from "../install/pipelinewise.ts";
 import { findMetricsFileFault } from "../metrics/metrics-file.ts";
 import type { Diagnostic } from "../schedule/diagnostic.ts";
@@ -9,6 +10,7 @@ import { lintSharedMinutes } from "../schedule/lint-shared-minutes.ts";
 import type { Schedule } from "../schedule/schedule.ts";
 import { configDirOf, type InstallJob, type Scheduler } from "../schedulers/scheduler.ts";
 import { absolutePath } from "../storage/config-dir.ts";
+import { statePaths } from "../storage/paths.ts";
 import { lastingPathWarnings } from "../system/lasting-path.ts";
 import { addressWarnings, environmentWarnings } from "./environment-warnings.ts";
 
@@ -28,15 +30,27 @@ interface InstallChecks {
  *
  * @param job.call names the config directory
  * @param options.hasState the config directory exists
+ * @param options.nameTaken whether another installed schedule with this name is an error, a warning, or taken over
  * @param options.compileOnly the commands are not given to the scheduler
  */
 export async function checkInstall(
   scheduler: Scheduler,
   job: InstallJob,
-  { hasState, compileOnly }: { readonly hasState: boolean; readonly compileOnly: boolean },
+  {
+    hasState,
+    nameTaken,
+    compileOnly,
+  }: {
+    readonly hasState: boolean;
+    readonly nameTaken: "error" | "warning" | "take-over";
+    readonly compileOnly: boolean;
+  },
   host: Host,
 ): Promise<InstallChecks> {
   const { schedule, call } = job;
+  const conflicts = hasState
+    ? await findConflicts(schedule, statePaths(configDirOf(job)), host)
+    : { ofName: [], ofEntries: [] };
   const command = await resolveCommand(schedule, host);
   const { faults, hookPrograms } = await findHookPrograms(schedule, host);
   return {
@@ -47,6 +61,8 @@ export async function checkInstall(
       ...(await addressWarnings(schedule, host, { flag: configDirOf(job) })),
     ],
     ofMachine: [
+      ...(nameTaken === "take-over" ? [] : conflicts.ofName.map((one) => ({ ...one, severity: nameTaken }))),
+      ...conflicts.ofEntries,
       ...("fault" in command ? [command.fault] : []),
       ...faults,
       ...(await checkMetricsFile(schedule, host)),

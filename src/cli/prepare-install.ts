@@ -42,8 +42,13 @@ export async function prepareChanges(
   const call = { ...options.call, schedule: schedule.name, configDir: paths.configDir };
   const machineZone = readMachineZone(host.root).zone;
   const job = installJob(schedule, { scheduler, call, machineZone, at: host.now() });
-  const { compileOnly } = options;
-  const { ofSchedule, ofMachine, resolved } = await checkInstall(scheduler, job, { hasState: true, compileOnly }, host);
+  const { compileOnly, replace } = options;
+  const { ofSchedule, ofMachine, resolved } = await checkInstall(
+    scheduler,
+    job,
+    { hasState: true, nameTaken: replace ? "take-over" : "error", compileOnly },
+    host,
+  );
   const diagnostics = place([...ofSchedule, ...ofMachine]);
   assertNoErrors(file, diagnostics, "cannot be installed");
   if (resolved === undefined) throw new Error("a schedule without PipelineWise was not refused");

@@ -3,6 +3,7 @@ import { type Host, userName } from "../host.ts";
 import { machineFingerprint } from "../installed/former-host.ts";
 import type { StoredInstall } from "../installed/schedule.ts";
 import { needsTend } from "../installed/tend-needs.ts";
+import type { Diagnostic } from "../schedule/diagnostic.ts";
 import type { Schedule } from "../schedule/schedule.ts";
 import { sameSource, type TakeOver } from "../schedulers/owner-mark.ts";
 import {
@@ -18,6 +19,7 @@ import { ANY_HOST, type StatePaths, statePaths } from "../storage/paths.ts";
 import { holdSignals } from "../system/hold-signals.ts";
 import { localtimeFingerprint } from "../system/localtime.ts";
 import { withRollback } from "./apply.ts";
+import { entryConflicts, nameConflicts } from "./conflicts.ts";
 import { readOthers, readStoredFiles, type StoredFiles } from "./find-installed.ts";
 import { findFormerInstall } from "./former-install.ts";
 import type { ResolvedPrograms } from "./pipelinewise.ts";
@@ -90,6 +92,23 @@ export interface PlannedInstall {
   readonly isNoOp: boolean;
 }
 
+/** The conflicts of a schedule with those that are installed in its config directory. */
+interface Conflicts {
+  readonly ofName: readonly Diagnostic[];
+  readonly ofEntries: readonly Diagnostic[];
+}
+
+/** Finds the conflicts of a schedule with those that are installed. */
+export async function findConflicts(schedule: Schedule, paths: StatePaths, host: Host): Promise<Conflicts> {
+  const found = await readStoredFiles(paths, schedule.name, host);
+  const install = found.host ?? (await findFormer(paths, found, host)).former?.host;
+  const { others } = await readOthers(paths, schedule.name, host);
+  return {
+    ofName: nameConflicts(schedule, userName(host), { storedSchedule: found.storedSchedule, install }),
+    ofEntries: entryConflicts(schedule, others),
+  };
+}
+
 /** Inspects the machine and the scheduler, and plans an install. Writes nothing. */
 export async function planInstall(
   scheduler: Scheduler,
@@ -102,14 +121,14 @@ export async function planInstall(
   const { former, warnings: ofFormer } = await findFormer(paths, found, host);
   const earlier = found.host ?? former?.host;
   const home = pipelinewiseHome(host, earlier);
-  const { others, warnings } = await readOthers(paths, schedule.name, host);
+  const { warnings } = await readOthers(paths, schedule.name, host);
   const takeOver: TakeOver = {
     replace: options.replace,
     isSameSource: sameSource(schedule.source.path, { goneCounts: earlier !== undefined }),
   };
   const prepared = options.compileOnly ? undefined : await scheduler.prepareInstall(job, host, takeOver);
   const stored = planStored(
-    { ...found, others, former },
+    { ...found, former },
     {
       schedule,
       paths,
@@ -127,7 +146,6 @@ export async function planInstall(
       },
       zoneData: { data: host.tzdata, localtime: localtimeFingerprint(host.root) },
       at: host.now(),
-      takeOver,
       scheduler: { name: scheduler.name, candidates: scheduler.candidates(job), stored: prepared?.stored },
     },
   );

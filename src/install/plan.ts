@@ -7,17 +7,14 @@ import type { FileChange } from "../installed/transaction.ts";
 import { chooseRecord, recordZones } from "../installed/zones.ts";
 import { entryPath } from "../pipeline-id.ts";
 import type { Schedule } from "../schedule/schedule.ts";
-import type { TakeOver } from "../schedulers/owner-mark.ts";
 import type { StoredPart } from "../schedulers/scheduler.ts";
 import { installFile, type StatePaths, scheduleFile } from "../storage/paths.ts";
-import { assertOwnName, assertOwnPipelines } from "./conflicts.ts";
 import { describeInstall, describeSchedule } from "./describe-changes.ts";
 import type { StoredFiles } from "./find-installed.ts";
 import type { FormerInstall } from "./former-install.ts";
 
-/** The stored files of a schedule as they are, and the other schedules of its config directory. */
+/** The stored files of a schedule as they are. */
 export interface CurrentState extends StoredFiles {
-  readonly others: readonly StoredSchedule[];
   /**
    * This machine's stored install under an earlier name; only without one of its present name. The install replaces it.
    */
@@ -56,7 +53,6 @@ export interface DesiredState {
   /** Time zones: the version of their data, and the target of /etc/localtime. */
   readonly zoneData: Pick<ZoneRecord, "data" | "localtime">;
   readonly at: Date;
-  readonly takeOver: TakeOver;
   readonly scheduler: ChosenScheduler;
 }
 
@@ -102,9 +98,7 @@ export function planStored(current: CurrentState, wanted: DesiredState): StoredP
   };
 }
 
-function assertAllowed(found: CurrentState, { schedule, resolved, takeOver, scheduler }: DesiredState): void {
-  if (!takeOver.replace) assertOwnName(schedule, resolved.user, found, takeOver.isSameSource);
-  assertOwnPipelines(schedule, found.others);
+function assertAllowed(found: CurrentState, { schedule, scheduler }: DesiredState): void {
   if (scheduler.stored !== undefined || linesOf(found).length === 0) return;
   throw new StoreError(`the schedule ${schedule.name} is already in this machine's crontab`, {
     hint: "Run `install` without --compile-only, or `uninstall` the schedule first.",

@@ -1,4 +1,4 @@
-import { StoreError } from "../errors.ts";
+import { EXIT, SchedError } from "../errors.ts";
 import { compareFiles } from "../system/compare-files.ts";
 
 /** Ownership mark. This program only changes or removes objects that carry it. */
@@ -64,9 +64,12 @@ export function nameTaken({
   what,
   theirs,
   ours,
-}: Readonly<Record<"name" | "where" | "what" | "theirs" | "ours", string>>): StoreError {
-  return new StoreError(
+}: Readonly<Record<"name" | "where" | "what" | "theirs" | "ours", string>>): SchedError {
+  return new SchedError(
     `schedule name ${name} is already installed ${where} from another ${what}, ${theirs} (here: ${ours})`,
-    { hint: "Give this schedule another `name`, or take over the installed one with `install --replace`." },
+    {
+      exitCode: EXIT.badSchedule,
+      hint: "Give this schedule another `name`, or take over the installed one with `install --replace`.",
+    },
   );
 }

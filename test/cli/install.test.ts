@@ -437,10 +437,16 @@ describe("install refuses, and writes nothing:", () => {
     machine.put("other.yml", other("pipelinewise", "orders"));
     const before = [machine.crontab.text(), machine.stored()];
     expect(await machine.run("install", "other.yml")).toMatchObject({
-      code: 74,
+      code: 65,
       out: "",
       err: expect.stringContaining(
-        "schedule name pipelinewise is already installed in the crontab from another schedule file, ~/schedule.yml (here: ~/other.yml)",
+        "schedule name pipelinewise is already installed in this config directory from another schedule file, ~/schedule.yml (here: ~/other.yml)",
+      ),
+    });
+    expect(await machine.run("validate", "other.yml")).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(
+        /warning: name: schedule name pipelinewise is already installed .*\n.* `install --replace`/,
       ),
     });
     expect([machine.crontab.text(), machine.stored()]).toEqual(before);
@@ -454,7 +460,7 @@ describe("install refuses, and writes nothing:", () => {
     machine.put("other.yml", other("pipelinewise", "orders"));
     await machine.run("install", "--compile-only");
     expect(await machine.run("install", "other.yml")).toMatchObject({
-      code: 74,
+      code: 65,
       err: expect.stringContaining("is already installed in this config directory"),
     });
   });
@@ -464,7 +470,7 @@ describe("install refuses, and writes nothing:", () => {
     mkdirSync(join(machine.home, "second"));
     await machine.run("install");
     expect(await machine.run("install", "--config-dir", "second")).toMatchObject({
-      code: 74,
+      code: 65,
       err: expect.stringContaining("from another config directory, ~/.pipelinewise (here: ~/second)"),
     });
     const taken = await machine.run("install", "--config-dir", "second", "--replace");
@@ -483,10 +489,14 @@ describe("install refuses, and writes nothing:", () => {
     await machine.run("install");
     machine.put("other.yml", other("second", "stock"));
     expect(await machine.run("install", "other.yml")).toMatchObject({
-      code: 74,
+      code: 65,
       err: expect.stringMatching(
-        /~\/other\.yml:2:\d+ {2}stock → redshift is also in the installed schedule pipelinewise \(~\/schedule\.yml\)\n.*uninstall --name pipelinewise/,
+        /other\.yml:2:\d+ {2}pipelines\[0\]: stock → redshift is also in the installed schedule pipelinewise \(~\/schedule\.yml\)\n.*uninstall --name pipelinewise/,
       ),
+    });
+    expect(await machine.run("validate", "other.yml")).toMatchObject({
+      code: 65,
+      out: expect.stringContaining("stock → redshift is also in the installed schedule pipelinewise"),
     });
     machine.put("other.yml", other("second", "third"));
     expect(await machine.run("install", "other.yml")).toMatchObject({ code: 0 });
@@ -522,7 +532,7 @@ describe("install refuses, and writes nothing:", () => {
     expect(await machine.run("install", "releases/1/schedule.yml")).toMatchObject({ code: 0 });
     lead(machine, "2");
     expect(await machine.run("install", "current/schedule.yml")).toMatchObject({
-      code: 74,
+      code: 65,
       err: expect.stringContaining(
         "from another schedule file, ~/releases/1/schedule.yml (here: ~/current/schedule.yml)",
       ),

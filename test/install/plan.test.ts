@@ -2,7 +2,6 @@ import { describe, expect, test } from "vitest";
 import { sameZone } from "../../src/cron/same-zone.ts";
 import { type CurrentState, type DesiredState, planStored } from "../../src/install/plan.ts";
 import { statePaths } from "../../src/storage/paths.ts";
-import { takeOver } from "../schedulers/place.ts";
 import { schedule } from "../support/schedule.ts";
 
 const NOTHING: CurrentState = {
@@ -10,7 +9,7 @@ const NOTHING: CurrentState = {
   storedSchedule: undefined,
   installText: undefined,
   host: undefined,
-  others: [],
+
   former: undefined,
 };
 
@@ -38,7 +37,6 @@ const wanted = (changes: Partial<DesiredState> = {}): DesiredState => ({
   },
   zoneData: { data: "2025b", localtime: "link /zoneinfo/Etc/UTC" },
   at: new Date("2026-11-23T12:00:00Z"),
-  takeOver: takeOver({ source: { path: "/s.yml", bytes: Buffer.from("") } }),
   scheduler: CRON,
   ...changes,
 });
@@ -53,7 +51,7 @@ function planned(found: CurrentState, changes: Partial<DesiredState> = {}) {
     ...plan,
     host,
     isSame,
-    found: { scheduleText, storedSchedule, installText, host, others: [], former: undefined },
+    found: { scheduleText, storedSchedule, installText, host, former: undefined },
   };
 }
 

@@ -85,7 +85,7 @@ async function checkAll(
   const call = { ...callPaths({}, host), schedule: schedule.name, configDir: state.configDir };
   const job = installJob(schedule, { scheduler, call, machineZone: machineZone ?? "UTC", at: host.now() });
   const hasState = state.fault === undefined;
-  const checks = await checkInstall(scheduler, job, { hasState, compileOnly: false }, host);
+  const checks = await checkInstall(scheduler, job, { hasState, nameTaken: "warning", compileOnly: false }, host);
   const ofMachine = hasState ? checks.ofMachine : [state.fault, ...checks.ofMachine];
   const found = [...warnings, ...checks.ofSchedule, ...(state.isElsewhere ? [] : ofMachine)];
   return {
