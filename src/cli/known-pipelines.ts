@@ -49,7 +49,7 @@ const labelOf = (scope: PipelineScope): string =>
       : scopeLabel(scope);
 
 /** `; did you mean orders → dwh?`, with the most similar id; "" if none is similar. */
-function suggest(scope: PipelineScope, listed: readonly PipelineId[]): string {
+export function suggest(scope: PipelineScope, listed: readonly PipelineId[]): string {
   const near = nearestScope(scope, listed);
   if (near === undefined) return "";
   return `; did you mean ${near.tap === undefined || near.target === undefined ? (near.tap ?? near.target) : scopeLabel(near)}?`;

@@ -3,6 +3,7 @@ import { findChoice } from "../command-line.ts";
 import { UsageError } from "../errors.ts";
 import { connectorIdError, ENTRY_COMMANDS, nameError, onlyReads } from "../pipeline-id.ts";
 import type { RunRequest } from "../run/plan.ts";
+import { nearestWord } from "../text/suggest.ts";
 
 /** An option of `run`. `value` is the name of its value in the help; without it the option is a flag. */
 interface RunOption {
@@ -90,10 +91,11 @@ function splitArguments(argv: readonly string[]): RunArguments {
     }
     const option = OPTIONS.find(({ name }) => token.rawName === `--${name}`);
     if (option === undefined) {
-      const known = OPTIONS.map(({ name }) => `--${name}`).join(" ");
+      const known = OPTIONS.map(({ name }) => `--${name}`);
+      const near = nearestWord(token.rawName, known);
       throw new UsageError(
-        `run does not know the option ${token.rawName}`,
-        `Use one of ${known}; write options of PipelineWise's command after --.`,
+        `run does not know the option ${token.rawName}${near === undefined ? "" : `; did you mean ${near}?`}`,
+        `Use one of ${known.join(" ")}; write options of PipelineWise's command after --.`,
       );
     }
     const { name, value: placeholder } = option;

@@ -50,6 +50,12 @@ test.each([[["help", "preview"]], [["preview", "--help"]]])("%j shows the help o
   expect(host.out()).toContain("--day <date>");
 });
 
+test("the error for a mistyped option names the most similar one", async () => {
+  const host = testHost();
+  expect(await main(["history", "--outcom", "failed"], host)).toBe(64);
+  expect(host.err()).toContain("Did you mean --outcome?");
+});
+
 test("the error for a mistyped command names the most similar one", async () => {
   const host = testHost();
   expect(await main(["previw"], host)).toBe(64);

@@ -35,6 +35,17 @@ function machineIn(zone: string, timezone?: string) {
   return { root };
 }
 
+test.each([
+  [["--tap", "ordres"], "no pipeline has tap ordres; did you mean orders?"],
+  [["--target", "lkae"], "no pipeline has target lkae; did you mean lake?"],
+  [["--tap", "custmers", "--target", "lake"], "tap custmers and target lake; did you mean customers → lake?"],
+  [["--tap", "unlike"], "no pipeline has tap unlike\n"],
+])("preview names the pipeline that is most similar to %j", async (words, message) => {
+  const { code, err } = await preview(LONDON, ...words);
+  expect(code).toBe(64);
+  expect(err).toContain(message);
+});
+
 test("preview shows the next ten runs of all pipelines, the time zone and the cron daemon", async () => {
   const { code, out } = await preview(LONDON);
   expect(code).toBe(0);

@@ -9,6 +9,7 @@ import type { Pipeline } from "../../schedule/schedule.ts";
 import { writePieces } from "../../system/output-stream.ts";
 import { examples } from "../command.ts";
 import { installedWarnings } from "../installed-warnings.ts";
+import { suggest } from "../known-pipelines.ts";
 import { previewPauses } from "../preview/pauses.ts";
 import { readWindow, type WindowFlags } from "../preview/window.ts";
 import { readZones } from "../preview/zones.ts";
@@ -77,7 +78,7 @@ function choosePipelines(pipelines: readonly Pipeline[], { tap, target }: Previe
   if (chosen.length > 0) return chosen;
   const wanted = [tap === undefined ? "" : `tap ${tap}`, target === undefined ? "" : `target ${target}`];
   throw new UsageError(
-    `no pipeline has ${wanted.filter((word) => word !== "").join(" and ")}`,
+    `no pipeline has ${wanted.filter((word) => word !== "").join(" and ")}${suggest({ tap, target }, pipelines)}`,
     "Run `preview` without --tap and --target to see all pipelines.",
   );
 }
