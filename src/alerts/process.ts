@@ -61,6 +61,8 @@ interface ProcessInput {
   readonly incidents: Incidents;
   readonly rules: readonly AlertRule[];
   readonly entries: readonly StoredEntry[];
+  /** The entries that are paused or disabled, by `entryPath`. They get no reminders. */
+  readonly off: ReadonlySet<string>;
   readonly now: Date;
 }
 
@@ -119,7 +121,7 @@ function remind(incidents: EntryIncidents, now: Date, send: Send): EntryIncident
 }
 
 /** Applies events, in order, to the open incidents, and finds the alerts for each receiver. */
-export function processEvents({ events, incidents, rules, entries, now }: ProcessInput): {
+export function processEvents({ events, incidents, rules, entries, off, now }: ProcessInput): {
   readonly incidents: Incidents;
   readonly batches: readonly Batch[];
 } {
@@ -145,7 +147,7 @@ export function processEvents({ events, incidents, rules, entries, now }: Proces
     open.set(path, applyEvent(known, event, send));
   }
   for (const [path, known] of open) {
-    const kept = installed.has(path) ? remind(known, now, send) : {};
+    const kept = !installed.has(path) ? {} : off.has(path) ? known : remind(known, now, send);
     if (Object.keys(kept).length === 0) open.delete(path);
     else open.set(path, kept);
   }
@@ -159,7 +161,12 @@ function isReminderDue(rule: AlertRule, { last, sentAt }: Incident, now: Date): 
 }
 
 /** Whether a reminder is due. Without one, a schedule that has no events and no messages is not processed. */
-export const hasReminderDue = ({ incidents, rules, now }: Pick<ProcessInput, "incidents" | "rules" | "now">): boolean =>
-  Object.values(incidents)
-    .flatMap(inOrder)
+export const hasReminderDue = ({
+  incidents,
+  rules,
+  off,
+  now,
+}: Pick<ProcessInput, "incidents" | "rules" | "off" | "now">): boolean =>
+  Object.entries(incidents)
+    .flatMap(([path, open]) => (off.has(path) ? [] : inOrder(open)))
     .some((incident) => rulesFor(rules, incident.entry).some((rule) => isReminderDue(rule, incident, now)));

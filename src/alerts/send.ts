@@ -27,6 +27,8 @@ export interface SendContext {
   readonly machineZone: string;
   /** Reads the references in the address of a receiver. */
   readonly resolve: (written: string) => Promise<string>;
+  /** Reads which entries are paused or disabled, by `entryPath`. */
+  readonly readOff: () => Promise<ReadonlySet<string>>;
   /** Stops collecting alerts. The events then wait for the next process. */
   readonly stop?: AbortSignal | undefined;
   /** Time after the first event during which other events join its message. Replaced by tests. */
@@ -47,7 +49,7 @@ async function hasWork(context: SendContext): Promise<boolean> {
   if ((await readEvents(place)).length > 0) return true;
   if ((await readQueue(place, "outbox")).size > 0 || (await readQueue(place, "pings")).size > 0) return true;
   const { incidents } = await readAlertState(place);
-  return hasReminderDue({ incidents, rules: rulesOf(context), now: context.host.now() });
+  return hasReminderDue({ incidents, rules: rulesOf(context), off: await context.readOff(), now: context.host.now() });
 }
 
 /**
@@ -118,7 +120,8 @@ async function queueAlerts(context: SendContext): Promise<void> {
   const state = await readAlertState(place);
   const events = stored.map(({ event }) => event);
   const { entries } = schedule;
-  const result = processEvents({ events, incidents: state.incidents, rules: rulesOf(context), entries, now });
+  const off = await context.readOff();
+  const result = processEvents({ events, incidents: state.incidents, rules: rulesOf(context), entries, off, now });
   let { dropped } = state;
   for (const batch of result.batches) {
     const id = messageId(batch, now);

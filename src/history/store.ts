@@ -93,7 +93,7 @@ export function addNewest(runs: Map<string, RunRecord>, run: RunRecord): void {
 function parseLastRuns(text: string): Map<string, RunRecord> | undefined {
   try {
     const value: unknown = JSON.parse(text);
-    if (typeof value !== "object" || value === null) return undefined;
+    if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
     const runs = Object.entries(value);
     return runs.every(([, run]) => isRunRecord(run)) ? new Map(runs) : undefined;
   } catch (error) {

@@ -3,26 +3,18 @@ import { type AlertEvent, eventId, readEvents, writeEvent } from "../alerts/even
 import type { EntryIncidents } from "../alerts/process.ts";
 import { readAlertState } from "../alerts/state.ts";
 import { isOverdue, readPipelineState, runsEntry } from "../control/lock-state.ts";
-import { isDisabled, pausesOf } from "../control/next-due.ts";
+import { isOff } from "../control/paused-entries.ts";
 import { SchedError, StoreError } from "../errors.ts";
 import { findFreshness } from "../history/freshness.ts";
 import { alertRulesOf } from "../installed/decode-later.ts";
 import type { StoredEntry } from "../installed/schedule.ts";
 import { type EntryId, entryLabel, entryPath, lockOf, waiterLockOf } from "../pipeline-id.ts";
-import { isTapDisabled } from "../run/checks/preflight.ts";
 import { readQueue } from "../run/limits/read-queue.ts";
 import { openPipelineStore } from "../run/pipeline-store.ts";
-import { listPauses } from "../run/policies/pauses.ts";
 import { renderDuration, renderInstant } from "../text/format-time.ts";
 import type { TendContext } from "./part.ts";
 
 const idOf = ({ tap, target, command, id }: StoredEntry): EntryId => ({ tap, target, command, id });
-
-/** Whether an entry is paused or disabled. It is then late on purpose, as for `status --check`. */
-async function isOff({ paths, host }: TendContext, entry: StoredEntry): Promise<boolean> {
-  if (isDisabled(entry) || (await isTapDisabled(paths.configDir, entry))) return true;
-  return pausesOf((await listPauses(paths, host.now())).active, entry).length > 0;
-}
 
 async function hasSuccessEvent({ paths, schedule }: TendContext, entry: EntryId): Promise<boolean> {
   const events = await readEvents({ paths, schedule: schedule.name });

@@ -44,7 +44,15 @@ async function machine({
       if (installed === undefined) throw new Error("nothing is installed");
       const { storedSchedule: schedule } = installed;
       const resolve = async () => sink.url;
-      await sendAlerts({ host, paths: box.paths, schedule, machineZone: "UTC", resolve, collectMs: 0 });
+      await sendAlerts({
+        host,
+        paths: box.paths,
+        schedule,
+        machineZone: "UTC",
+        resolve,
+        readOff: async () => new Set<string>(),
+        collectMs: 0,
+      });
     },
   };
 }

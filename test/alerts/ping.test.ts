@@ -69,7 +69,16 @@ function machine(url: string) {
       if (installed === undefined) throw new Error("nothing is installed");
       const { storedSchedule: schedule } = installed;
       const resolve = addressReader(schedule, host);
-      await sendAlerts({ host, paths: box.paths, schedule, machineZone: "UTC", resolve, collectMs: 0, ...more });
+      await sendAlerts({
+        host,
+        paths: box.paths,
+        schedule,
+        machineZone: "UTC",
+        resolve,
+        readOff: async () => new Set<string>(),
+        collectMs: 0,
+        ...more,
+      });
     },
     waiting: () => listNames(alertQueueDir(box.paths, "pipelinewise", "pings")),
     events: () => listNames(alertEventsDir(box.paths, "pipelinewise")),

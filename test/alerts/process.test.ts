@@ -2,12 +2,15 @@ import { describe, expect, test } from "vitest";
 import type { AlertRule } from "../../src/alert-rules.ts";
 import type { AlertEvent } from "../../src/alerts/event.ts";
 import { type Incidents, processEvents } from "../../src/alerts/process.ts";
+import { entryPath } from "../../src/pipeline-id.ts";
 import { anEntry } from "../support/sandbox.ts";
 
 const RULE: AlertRule = {
   when: ["failed", "timed-out", "lost", "recovered"],
   receiver: { kind: "webhook", url: `\${env:HOOK}` },
 };
+
+const NONE: ReadonlySet<string> = new Set();
 
 const entries = [anEntry(), anEntry({ tap: "orders" })];
 
@@ -21,12 +24,12 @@ function event(number: number, kind: AlertEvent["kind"], tap = "microserv_1"): A
 /** Processes lists of events one after the other. @returns the kinds of the alerts of each list, by tap */
 function alertsOf(
   lists: readonly (readonly AlertEvent[])[],
-  { rules = [RULE] as readonly AlertRule[], minutes = 5 } = {},
+  { rules = [RULE] as readonly AlertRule[], minutes = 5, off = NONE } = {},
 ) {
   let incidents: Incidents = {};
   return lists.map((events, index) => {
     const now = new Date(Date.UTC(2026, 10, 23, 12, index * minutes));
-    const result = processEvents({ events, incidents, rules, entries, now });
+    const result = processEvents({ events, incidents, rules, entries, off, now });
     incidents = result.incidents;
     return result.batches.map(({ alerts }) =>
       alerts.map(({ kind, entry, isReminder }) => `${entry.tap} ${kind}${isReminder ? " again" : ""}`),
@@ -109,6 +112,19 @@ test("a reminder repeats an alert after its time, and not after the recovery", (
   ]);
 });
 
+test("a paused or disabled entry gets no reminder, and its recovery is still sent", () => {
+  const rules = [{ ...RULE, remindMs: 10 * 60_000 }];
+  const off = new Set([entryPath(anEntry())]);
+  const events = [event(1, "failed"), event(1, "failed", "orders")];
+  const told = alertsOf([events, [], [], [event(4, "succeeded")]], { rules, off });
+  expect(told).toEqual([
+    [["microserv_1 failed", "orders failed"]],
+    [],
+    [["orders failed again"]],
+    [["microserv_1 recovered"]],
+  ]);
+});
+
 test.each<[name: string, rule: Partial<AlertRule>, alerts: readonly (readonly (readonly string[])[])[]]>([
   ["another tap", { taps: ["order*"] }, [[], []]],
   ["a pattern that matches", { taps: ["micro*"] }, [[["microserv_1 failed"]], [["microserv_1 recovered"]]]],
@@ -130,6 +146,7 @@ test("an incident of an entry that is no longer installed is forgotten", () => {
     incidents: {},
     rules: [RULE],
     entries,
+    off: NONE,
     now: new Date(),
   });
   expect(incidents).toEqual({});

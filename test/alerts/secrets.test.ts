@@ -65,7 +65,15 @@ test("no file, message or output contains a secret of an address, whether receiv
   if (installed === undefined) throw new Error("nothing is installed");
   const { storedSchedule: schedule } = installed;
   const resolve = addressReader(schedule, host);
-  await sendAlerts({ host, paths: box.paths, schedule, machineZone: "UTC", resolve, collectMs: 0 });
+  await sendAlerts({
+    host,
+    paths: box.paths,
+    schedule,
+    machineZone: "UTC",
+    resolve,
+    readOff: async () => new Set<string>(),
+    collectMs: 0,
+  });
   const person = testHost({ cwd: box.home, env: box.host.env });
   expect(await main(["alerts", "test", "--name", "pipelinewise"], person)).toBe(1);
   await main(["status"], person);

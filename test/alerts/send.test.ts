@@ -40,7 +40,16 @@ function machine(url: string, entries = [anEntry()], alerts: readonly AlertRule[
       if (installed === undefined) throw new Error("nothing is installed");
       const { storedSchedule: schedule } = installed;
       const resolve = addressReader(schedule, host);
-      const context = { host, paths: box.paths, schedule, machineZone: "UTC", resolve, collectMs: 0, ...more };
+      const context = {
+        host,
+        paths: box.paths,
+        schedule,
+        machineZone: "UTC",
+        resolve,
+        readOff: async () => new Set<string>(),
+        collectMs: 0,
+        ...more,
+      };
       await sendAlerts(context);
     },
     queued: () => {
@@ -259,4 +268,27 @@ test("a message for Slack keeps its limits, whatever number of alerts it has", (
   const { blocks }: { blocks?: readonly { text: { text: string } }[] } = renderSlack(many);
   expect(blocks?.length).toBeLessThanOrEqual(50);
   expect(Math.max(...(blocks ?? []).map(({ text }) => text.text.length))).toBeLessThanOrEqual(3000);
+});
+
+test("the reason of a failure is one short line", async () => {
+  const resolve = () => Promise.reject(new Error(`Cannot find module\nRequire stack:\n- ${"x".repeat(1_000)}`));
+  const receiver = { kind: "webhook", url: `\${env:HOOK}` } as const;
+  const delivery = await deliver(receiver, message, { host: { env: {} }, resolve });
+  const reason = expect.stringMatching(/^Cannot find module Require stack: - x{300,400}$/);
+  expect(delivery).toEqual({ kind: "failed", reason, isFinal: false });
+});
+
+test("only the beginning of a long answer is read", async () => {
+  let isOver = false;
+  const sink = await startSink((response) => {
+    response.once("close", () => {
+      isOver = true;
+    });
+    const more = () => {
+      while (!isOver && response.write("x".repeat(65_536)));
+    };
+    response.on("drain", more);
+    more();
+  });
+  expect(await to(sink.url)).toEqual({ kind: "accepted", answer: expect.stringMatching(/^200 x{300,400}$/) });
 });

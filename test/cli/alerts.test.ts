@@ -222,3 +222,10 @@ describe.skipIf(!existsSync("dist/main.cjs"))("the built program sends mail with
     expect([logins, mails]).toEqual([[], []]);
   });
 });
+
+test("alerts send of a schedule that is not installed ends with 66", async () => {
+  const { host, install } = sandbox();
+  install();
+  expect(await main(["alerts", "send", "--name", "nope"], host)).toBe(66);
+  expect(host.err()).toContain("no schedule nope is installed");
+});

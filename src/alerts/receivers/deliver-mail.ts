@@ -16,7 +16,6 @@ import {
   noAnswer,
   readAddress,
   SMTP,
-  shorten,
 } from "./delivery.ts";
 import { renderMail } from "./mail.ts";
 import { type SmtpOptions, smtpOptions } from "./smtp-options.ts";
@@ -67,7 +66,7 @@ const LOGIN_REQUIRED = 530;
 
 function smtpFailure(error: SmtpError): Delivery {
   const { code, response, responseCode = 0 } = error;
-  const reply = shorten(response ?? error.message);
+  const reply = response ?? error.message;
   if (code === "EAUTH") return failed(`it refused the login: ${reply}`);
   if (code === "ETLS") return failed(`the connection to it could not be encrypted: ${reply}`);
   const isAboutMail = code === "EENVELOPE" || code === "EMESSAGE";
@@ -121,9 +120,9 @@ async function converse(
   const sent = await step<SMTPConnection.SentMessageInfo>((done) => connection.send(envelope, bytes, done));
   connection.quit();
   const [refused] = sent.rejectedErrors ?? [];
-  if (refused === undefined) return { kind: "accepted", answer: shorten(sent.response) };
+  if (refused === undefined) return { kind: "accepted", answer: sent.response };
   // The other recipients have the mail, so it is not sent again.
-  const reason = `it refused ${sent.rejected.join(", ")}: ${shorten(refused.response ?? refused.message)}`;
+  const reason = `it refused ${sent.rejected.join(", ")}: ${refused.response ?? refused.message}`;
   return { kind: "failed", reason, isFinal: true };
 }
 
@@ -151,5 +150,5 @@ async function sendByProgram(
   if (answer.exitCode === 0) return { kind: "accepted", answer: `${program} accepted the mail` };
   const end = answer.signal ?? `exit code ${answer.exitCode}`;
   const line = lastLine(answer.stderr) ?? lastLine(answer.stdout);
-  return failed(`${program} ended with ${end}${line === undefined ? "" : `: ${shorten(line)}`}`);
+  return failed(`${program} ended with ${end}${line === undefined ? "" : `: ${line}`}`);
 }

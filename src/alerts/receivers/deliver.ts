@@ -11,15 +11,19 @@ import {
   type LimitedContext,
   noAnswer,
   readAddress,
-  shorten,
+  shortened,
 } from "./delivery.ts";
 import { renderSlack } from "./slack.ts";
 
 /** Time within which a receiver must accept a message. */
 const SEND_LIMIT_MS = 10_000;
 
-/** Delivers a message. The code for mail is large, so it is loaded only if it is needed. */
-export async function deliver(
+/** Delivers a message. The result is one short line. */
+export const deliver = async (receiver: Receiver, message: AlertMessage, context: DeliverContext): Promise<Delivery> =>
+  shortened(await attempt(receiver, message, context));
+
+/** Attempts a delivery. The code for mail is large, so it is loaded only if it is needed. */
+async function attempt(
   receiver: Receiver,
   message: AlertMessage,
   { limitMs = SEND_LIMIT_MS, ...rest }: DeliverContext,
@@ -53,8 +57,7 @@ async function post(
       body,
       signal: AbortSignal.timeout(limitMs),
     });
-    // Masked first: half of a secret, at the end of a shortened answer, would not be found.
-    const answer = shorten(mask(await response.text()));
+    const answer = mask(await beginningOf(response)).trim();
     const text = `${response.status}${answer === "" ? "" : ` ${answer}`}`;
     if (response.ok) return { kind: "accepted", answer: text };
     const isRedirect = response.status >= 300 && response.status < 400;
@@ -66,6 +69,21 @@ async function post(
     const isLate = error instanceof Error && error.name === "TimeoutError";
     return failed(isLate ? noAnswer(limitMs) : mask(connectionReason(error)));
   }
+}
+
+/** More than this is not read: a message shows much less of it. */
+const LONGEST_ANSWER = 8_192;
+
+/** The beginning of an answer. Ends the connection if there is more. */
+async function beginningOf({ body }: Response): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of body ?? []) {
+    chunks.push(chunk);
+    size += chunk.length;
+    if (size >= LONGEST_ANSWER) break;
+  }
+  return Buffer.concat(chunks).subarray(0, LONGEST_ANSWER).toString();
 }
 
 /** The request that a receiver expects. */

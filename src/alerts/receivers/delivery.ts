@@ -25,19 +25,24 @@ type ReadReferences = (written: string) => Promise<string>;
 /** A failed delivery that may succeed later. */
 export const failed = (reason: string): Delivery => ({ kind: "failed", reason, isFinal: false });
 
-/** The result with its text masked. */
-export const masked = (delivery: Delivery, mask: Address["mask"]): Delivery =>
+/** The result with its text masked. `shortened` is the next step: half of a secret, at the end, would not be found. */
+export const masked = (delivery: Delivery, mask: Address["mask"]): Delivery => withText(delivery, mask);
+
+/** The result with its text on one line. */
+export const shortened = (delivery: Delivery): Delivery => withText(delivery, shorten);
+
+const withText = (delivery: Delivery, change: (text: string) => string): Delivery =>
   delivery.kind === "accepted"
-    ? { ...delivery, answer: mask(delivery.answer) }
-    : { ...delivery, reason: mask(delivery.reason) };
+    ? { ...delivery, answer: change(delivery.answer) }
+    : { ...delivery, reason: change(delivery.reason) };
 
 /** The reason if the receiver has not answered in time. */
 export const noAnswer = (limitMs: number): string => `it did not answer within ${limitMs / 1000} s`;
 
-const ANSWER_LENGTH = 200;
+const ANSWER_LENGTH = 400;
 
 /** The beginning of an answer, on one line. */
-export const shorten = (answer: string): string => answer.replace(/\s+/g, " ").trim().slice(0, ANSWER_LENGTH);
+const shorten = (answer: string): string => answer.replace(/\s+/g, " ").trim().slice(0, ANSWER_LENGTH);
 
 function decoded(text: string): readonly string[] {
   try {

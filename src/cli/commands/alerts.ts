@@ -4,6 +4,7 @@ import { deliver } from "../../alerts/receivers/deliver.ts";
 import type { DeliverContext, Delivery } from "../../alerts/receivers/delivery.ts";
 import { sendAlerts } from "../../alerts/send.ts";
 import { type TestMessages, testMessages } from "../../alerts/test-messages.ts";
+import { readOff } from "../../control/paused-entries.ts";
 import { END_SIGNALS, EXIT, SchedError, UsageError } from "../../errors.ts";
 import type { Host } from "../../host.ts";
 import { alertRulesOf, pingRulesOf } from "../../installed/decode-later.ts";
@@ -60,7 +61,8 @@ export function addAlerts(command: Command, host: Host, finish: Finish): void {
     .action(async ({ name, configDir }: SendFlags) => {
       const state = await findStateDirectory(await resolveConfigDir(host, { flag: configDir }), host.uid);
       const installed = state && (await readStored(state.paths, name, host));
-      if (state === undefined || installed?.host === undefined) return;
+      if (state === undefined || installed === undefined) throw notInstalled(name);
+      if (installed.host === undefined) return;
       const schedule = installed.storedSchedule;
       const stop = new AbortController();
       // systemd ends all processes of a unit when the run ends. `tend` then sends the alerts.
@@ -69,7 +71,9 @@ export function addAlerts(command: Command, host: Host, finish: Finish): void {
       try {
         const { machineZone } = installed.host;
         const resolve = addressReader(schedule, host);
-        await sendAlerts({ host, paths: state.paths, schedule, machineZone, resolve, stop: stop.signal });
+        const { paths } = state;
+        const off = () => readOff({ paths, host }, schedule);
+        await sendAlerts({ host, paths, schedule, machineZone, resolve, readOff: off, stop: stop.signal });
       } finally {
         for (const signal of END_SIGNALS) host.signals.off(signal, onSignal);
       }
@@ -87,12 +91,7 @@ async function readFromFile(file: string, { configDir: flag }: TestFlags, host: 
 async function readInstalled(name: string, { configDir }: TestFlags, host: Host) {
   const state = await findStateDirectory(await resolveConfigDir(host, { flag: configDir }), host.uid);
   const installed = state && (await readStored(state.paths, name, host));
-  if (installed === undefined) {
-    throw new SchedError(`no schedule ${name} is installed`, {
-      exitCode: EXIT.noInput,
-      hint: "`pipelinewise-sched status` shows the installed schedules.",
-    });
-  }
+  if (installed === undefined) throw notInstalled(name);
   const { storedSchedule } = installed;
   return {
     schedule: name,
@@ -101,6 +100,12 @@ async function readInstalled(name: string, { configDir }: TestFlags, host: Host)
     resolve: addressReader(storedSchedule, host),
   };
 }
+
+const notInstalled = (name: string): SchedError =>
+  new SchedError(`no schedule ${name} is installed`, {
+    exitCode: EXIT.noInput,
+    hint: "`pipelinewise-sched status` shows the installed schedules.",
+  });
 
 const nothingToTest = (schedule: string, { when }: TestFlags): SchedError =>
   when === undefined
