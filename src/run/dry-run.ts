@@ -3,9 +3,11 @@ import { HOOK_NAMES } from "../hook-names.ts";
 import type { Host } from "../host.ts";
 import { RUN_TOKEN_ENV } from "../lock/lock.ts";
 import { entryLabel } from "../pipeline-id.ts";
+import { renderDuration } from "../text/format-time.ts";
 import { findSlot } from "./checks/slot.ts";
 import { containerName, nameContainer, variablesOf } from "./containers/options.ts";
 import type { SlotDecision } from "./context.ts";
+import { limitsOf } from "./limits/grant.ts";
 import { openEntryStore } from "./pipeline-store.ts";
 import type { RunPlan } from "./plan.ts";
 import { notPaused } from "./policies/pause.ts";
@@ -23,6 +25,21 @@ const renderSlot = (decision: SlotDecision): string =>
   decision.kind === "run"
     ? decision.slot.toISOString()
     : `skipped (${decision.skip.reason}): it ${decision.skip.detail}`;
+
+/** The timeout, the retries and the limits of a run. */
+function policyRows({ entry, source, limits, policies: { timeoutMs, retries } }: RunPlan, host: Host) {
+  const applied = limits === undefined ? [] : limitsOf({ target: entry.target, source, host: host.name }, limits);
+  const shown = applied.map(({ kind, name, places }) => `${kind} ${name}: ${places}`).join(", ");
+  const rows: readonly (readonly [string, string | undefined])[] = [
+    ["timeout", timeoutMs === undefined ? undefined : renderDuration(timeoutMs)],
+    [
+      "retries",
+      retries === undefined ? undefined : `${retries.max}, the first after ${renderDuration(retries.delayMs)}`,
+    ],
+    ["limits", shown === "" ? undefined : shown],
+  ];
+  return rows.flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]));
+}
 
 /** Describes what a run would do. Writes nothing, and throws the same errors as a run. */
 export async function renderDryRun(plan: RunPlan, host: Host): Promise<string> {
@@ -55,6 +72,7 @@ export async function renderDryRun(plan: RunPlan, host: Host): Promise<string> {
     ["directory", host.cwd],
     ...(found === undefined ? [] : [["slot", renderSlot(found.decision)] as const]),
     ...(paused === undefined ? [] : [["paused", `it ${paused.detail}`] as const]),
+    ...policyRows(plan, host),
     ...hookLines.map((line, index): [string, string] => [index === 0 ? "hooks" : "", line]),
     ["lock", store.lock.directory],
     ["log", store.runLogFile({ id: "RUN", startedAt: host.now() })],

@@ -372,6 +372,17 @@ describe("--dry-run", () => {
     expect(readdirSync(join(home, ".pipelinewise", ".sched"))).toEqual(before);
   });
 
+  test("shows the timeout, the retries and the limits", async () => {
+    const { host, install } = sandbox();
+    const retries = { max: 2, delayMs: 60_000, backoff: 2, maxDelayMs: 600_000, on: ["failed"] as const };
+    const limits = { host: 4, target: { redshift: 2, other: 1 }, source: {}, queueMs: 60_000 };
+    install([anEntry({ policies: { timeoutMs: 7_200_000, retries } })], { limits });
+    expect(await runMain([...PAIR_WORDS, "--dry-run"], host)).toBe(0);
+    expect(host.out()).toContain(
+      "timeout      2 h\nretries      2, the first after 1 min\nlimits       host testhost: 4, target redshift: 2\n",
+    );
+  });
+
   test("does not create .sched", async () => {
     const { host, paths } = sandbox();
     expect(await runMain([...PAIR_WORDS, "--dry-run"], host)).toBe(0);
