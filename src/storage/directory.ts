@@ -16,13 +16,25 @@ export interface StateDirectory {
   readonly warnings: readonly string[];
 }
 
-async function lookAt(path: string): Promise<Stats | undefined> {
+async function lookAt(path: string, uid: number): Promise<Stats | undefined> {
   try {
     return await lstat(path);
   } catch (error) {
     if (errorCode(error) === "ENOENT") return undefined;
-    throw ioError("check", path, error);
+    throw errorCode(error) === "EACCES" ? await deniedError(path, uid, error) : ioError("check", path, error);
   }
+}
+
+/** The error of a path that this user may not look at. It names the owner of the directory that denies it. */
+async function deniedError(path: string, uid: number, error: unknown): Promise<StoreError> {
+  const fault = ioError("check", path, error);
+  const directory = dirname(path);
+  const owner = await stat(directory).catch(() => undefined);
+  if (owner === undefined || owner.uid === uid) return fault;
+  return new StoreError(`${fault.message}; ${directory} belongs to user ${owner.uid}`, {
+    cause: error,
+    hint: "Run this as its owner, or name your own config directory with --config-dir.",
+  });
 }
 
 /**
@@ -105,7 +117,7 @@ async function makeDirectory(path: string): Promise<void> {
 export async function findStateDirectory(configDir: string, uid: number): Promise<StateDirectory | undefined> {
   const paths = statePaths(configDir);
   const home = await configDirStats(configDir);
-  const found = await lookAt(paths.root);
+  const found = await lookAt(paths.root, uid);
   if (found === undefined) return undefined;
   assertSafeDirectory(paths.root, found, [...new Set([uid, home.uid])]);
   return { paths, warnings: warningsOf(configDir, home) };
@@ -139,15 +151,15 @@ function chainOf(paths: StatePaths, directory: string): readonly string[] {
 }
 
 async function walkDirectories(paths: StatePaths, directory: string, uid: number, make: boolean): Promise<void> {
-  const owner = await lookAt(paths.root);
+  const owner = await lookAt(paths.root, uid);
   const others = uid === 0 ? await trustedOwners(paths.configDir, uid) : [];
   const owners = [...new Set([uid, ...others, owner?.uid ?? uid])];
   for (const part of chainOf(paths, directory)) {
-    let found = await lookAt(part);
+    let found = await lookAt(part, uid);
     if (found === undefined) {
       if (!make) return;
       await makeDirectory(part);
-      found = await lookAt(part);
+      found = await lookAt(part, uid);
     }
     if (found === undefined) throw new StoreError(`${dirname(part)} was removed while this process used it`);
     assertSafeDirectory(part, found, owners);

@@ -96,3 +96,17 @@ asRoot("root may, and what it makes there is the owner's", async () => {
     expect(statSync(path)).toMatchObject({ uid: 1234, gid: 1235 });
   }
 });
+
+test.skipIf(uid !== 0)("names the owner of a config directory that this user may not read", async () => {
+  const configDir = tempDirectory();
+  chmodSync(configDir, 0o700);
+  process.seteuid?.(65_534);
+  try {
+    await expect(findStateDirectory(configDir, 65_534)).rejects.toMatchObject({
+      message: `cannot check ${configDir}/.sched: permission denied; ${configDir} belongs to user 0`,
+      hint: "Run this as its owner, or name your own config directory with --config-dir.",
+    });
+  } finally {
+    process.seteuid?.(0);
+  }
+});
