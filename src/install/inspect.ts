@@ -29,6 +29,8 @@ export interface Inspection {
   readonly problems: readonly Problem[];
   /** Whether a scheduler still starts the entry as it is stored, as far as that can be determined. */
   readonly starts: (entry: EntryId) => boolean;
+  /** Reasons why `starts` is false for all entries although nobody took them out of the scheduler. */
+  readonly obstacles: readonly string[];
 }
 
 /**
@@ -42,7 +44,9 @@ export async function inspectInstalled(
 ): Promise<Inspection> {
   const { storedSchedule, host: stored, formerHost } = installed;
   // Another host may start the schedule, unless that host is this one by its old name.
-  if (stored === undefined) return { problems: [], starts: () => formerHost === undefined };
+  if (stored === undefined) {
+    return { problems: [], starts: () => formerHost === undefined, obstacles: [] };
+  }
   const missing = await missingPrograms(stored, storedSchedule.source.path);
   const found = await Promise.all(
     schedulersOf(stored).map(async (on) => ({ on, problems: await inspectScheduler(on, installed, stored, host) })),
@@ -60,6 +64,12 @@ export async function inspectInstalled(
     starts: (entry) =>
       missing.length === 0 &&
       (found.length === 0 || found.some(({ problems }) => !problems.some((one) => concerns(one, entry)))),
+    obstacles: [
+      ...missing,
+      ...found.flatMap(({ problems }) =>
+        problems.flatMap(({ entries, message }) => (entries === undefined ? [message] : [])),
+      ),
+    ],
   };
 }
 

@@ -86,7 +86,8 @@ async function hasPlaces({ target, source }: StoredEntry, { host, paths, schedul
  *
  * A paused entry is started too: the start records its slot as skipped, so that nothing runs it after the pause.
  *
- * @throws StoreError if an entry cannot be checked. The others are started
+ * @throws StoreError if an entry cannot be checked, or if a problem of the whole scheduler prevents a start. The others
+ *   are started
  */
 export async function catchUp(context: TendContext, parts: Partial<CatchUpParts> = {}): Promise<void> {
   const { start, wait } = { ...REAL_PARTS, ...parts };
@@ -110,8 +111,14 @@ export async function catchUp(context: TendContext, parts: Partial<CatchUpParts>
   if (missed.length > 0) {
     const { inspectInstalled } = await import("../install/inspect.ts");
     // An entry that its scheduler no longer starts was taken out on purpose.
-    const { starts } = await inspectInstalled({ storedSchedule: schedule, host: install, formerHost: undefined }, host);
+    const installed = { storedSchedule: schedule, host: install, formerHost: undefined };
+    const { starts, obstacles } = await inspectInstalled(installed, host);
     const entries = missed.filter(starts);
+    const left = missed.find((entry) => !starts(entry));
+    const [obstacle] = obstacles;
+    if (left !== undefined && obstacle !== undefined) {
+      faults.set(left, `${entryLabel(left)} missed a slot and is not started: ${obstacle}`);
+    }
     const stepMs = Math.min(LONGEST_STEP_MS, SPREAD_MS / Math.max(1, entries.length));
     const started = new Set<string>();
     for (const [index, entry] of entries.entries()) {

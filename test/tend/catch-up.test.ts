@@ -286,6 +286,17 @@ describe("tend starts nothing for a slot", () => {
     expect(box.starts).toEqual([]);
   });
 
+  test("while the crontab cannot be read, and the error names the reason", async () => {
+    const box = cluster([catching()]);
+    writeFileSync(join(box.bin, "crontab"), "#!/bin/sh\necho the spool is gone >&2\nexit 1\n", { mode: 0o755 });
+    const lines = ["0 3 * * * run --scheduled --tap microserv_1 --target redshift"];
+    box.install([catching()], {}, { lines, user: userName(box.host) });
+    await expect(box.tendAt("2026-11-23T08:00:00")).rejects.toThrow(
+      /microserv_1 .*missed a slot and is not started: could not check whether .*the spool is gone/s,
+    );
+    expect(box.starts).toEqual([]);
+  });
+
   test("of an entry whose line is no longer in the crontab", async () => {
     const box = cluster([catching()]);
     writeFileSync(join(box.bin, "crontab"), "#!/bin/sh\nexit 0\n", { mode: 0o755 });

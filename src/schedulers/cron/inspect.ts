@@ -35,6 +35,7 @@ function blockProblems(
       {
         message: `the crontab of ${user} no longer contains the block of the schedule ${name}, so cron starts none of its pipelines`,
         differs: true,
+        entries: entries.map(entryPath),
       },
     ];
   }
@@ -43,6 +44,7 @@ function blockProblems(
       {
         message: `the block of the schedule ${name} in the crontab of ${user} belongs to another config directory, ${block.mark.configDir}`,
         differs: true,
+        entries: entries.map(entryPath),
       },
     ];
   }
