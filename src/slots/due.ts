@@ -49,8 +49,7 @@ export type Due =
   | { readonly kind: "none" };
 
 /** How far a start looks back for its slot. */
-export const lookBackMs = ({ catchUpMs = 0 }: Pick<StartTimes, "catchUpMs">): number =>
-  Math.max(LOOK_BACK_MS, catchUpMs);
+const lookBackMs = ({ catchUpMs = 0 }: Pick<StartTimes, "catchUpMs">): number => Math.max(LOOK_BACK_MS, catchUpMs);
 
 /** How far a start looks back, as text. */
 export const lookBackText = ({ catchUpMs }: Pick<StartTimes, "catchUpMs">): string =>

@@ -139,7 +139,8 @@ describe("status shows no next run, and status, validate, preview and diff warn"
       expect((await machine.run(command)).err, command).toContain(warning);
     }
     const { code, err } = await machine.on("diff");
-    if (code !== 74) expect(err.split(warning)).toHaveLength(2);
+    // It does not compare if another owner has the name, or if the server is not Cronicle.
+    if (code !== 65 && code !== 74) expect(err.split(warning)).toHaveLength(2);
   });
 });
 
