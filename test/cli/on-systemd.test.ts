@@ -137,7 +137,7 @@ describe("install --on systemd", () => {
     await machine.run("install", "--on", "systemd");
     machine.put("other.yml", machine.text("schedule.yml") ?? "");
     expect(await machine.run("install", "other.yml", "--on", "systemd")).toMatchObject({
-      code: 74,
+      code: 65,
       err: expect.stringContaining("with `install --replace`"),
     });
     expect((await machine.run("install", "other.yml", "--on", "systemd", "--replace")).code).toBe(0);
