@@ -65,7 +65,7 @@ async function isMissed(entry: StoredEntry, { host, paths, install }: TendContex
   const times = entryTimes(entry, install);
   if (times === undefined || entry.crons.length === 0 || policies.catchUpMs === undefined) return false;
   const store = openEntryStore(entry, { paths, host });
-  // That run may be about to handle the slot. If not, a later `tend` finds the slot.
+  // The holder may be about to handle the slot. If it does not, the next `tend` finds the slot again.
   if ((await store.lock.readHolder()) !== undefined) return false;
   const slot = { ...times, hasCandidateLines: false, given: undefined, rerun: false };
   const found = await findSlot({ plan: { entry, slot, policies }, store, host });

@@ -3,11 +3,10 @@ import { dirname } from "node:path";
 import { expect, test } from "vitest";
 import type { AlertKind } from "../../src/alert-rules.ts";
 import { alertEventsDir } from "../../src/alerts/places.ts";
-import { sendAlerts } from "../../src/alerts/send.ts";
 import { runMain } from "../../src/cli/run-command.ts";
 import type { StoredEntry } from "../../src/installed/schedule.ts";
-import { readStored } from "../../src/installed/store.ts";
 import { anEntry, PAIR_WORDS, sandbox } from "../support/sandbox.ts";
+import { sendWaiting } from "./send-waiting.ts";
 import { startSink } from "./sink.ts";
 
 const FIVE_MINUTES = 300_000;
@@ -39,21 +38,7 @@ async function machine({
       written += text.length;
       return text;
     },
-    async send() {
-      const installed = await readStored(box.paths, "pipelinewise", host);
-      if (installed === undefined) throw new Error("nothing is installed");
-      const { storedSchedule: schedule } = installed;
-      const resolve = async () => sink.url;
-      await sendAlerts({
-        host,
-        paths: box.paths,
-        schedule,
-        machineZone: "UTC",
-        resolve,
-        readOff: async () => new Set<string>(),
-        collectMs: 0,
-      });
-    },
+    send: () => sendWaiting(box.paths, host),
   };
 }
 

@@ -153,8 +153,8 @@ describe("a server that refuses", () => {
 test("nothing is sent to a server whose certificate is not valid", async () => {
   const directory = tempDirectory();
   const [key, cert] = [join(directory, "key.pem"), join(directory, "cert.pem")];
-  const words = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"];
-  execFileSync("openssl", [...words, "-keyout", key, "-out", cert], { stdio: "ignore" });
+  const args = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"];
+  execFileSync("openssl", [...args, "-keyout", key, "-out", cert], { stdio: "ignore" });
   const logins: unknown[] = [];
   const { port, mails } = await startServer({
     secure: true,

@@ -7,12 +7,11 @@ import { listNames } from "../../src/alerts/event.ts";
 import { pingUrl } from "../../src/alerts/ping.ts";
 import { alertEventsDir, alertQueueDir } from "../../src/alerts/places.ts";
 import { renderMessage } from "../../src/alerts/render.ts";
-import { sendAlerts } from "../../src/alerts/send.ts";
+import type { SendContext } from "../../src/alerts/send.ts";
 import { alertWarnings } from "../../src/alerts/state.ts";
 import { runMain } from "../../src/cli/run-command.ts";
-import { readStored } from "../../src/installed/store.ts";
-import { addressReader } from "../../src/run/alerts.ts";
 import { anEntry, PAIR_WORDS, sandbox } from "../support/sandbox.ts";
+import { sendWaiting } from "./send-waiting.ts";
 
 const CHECK = "/0f8c6a2e-s3cr3t-check";
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -64,22 +63,7 @@ function machine(url: string) {
     ...box,
     place,
     start: () => runMain(PAIR_WORDS, host),
-    async send(more: object = {}) {
-      const installed = await readStored(box.paths, "pipelinewise", host);
-      if (installed === undefined) throw new Error("nothing is installed");
-      const { storedSchedule: schedule } = installed;
-      const resolve = addressReader(schedule, host);
-      await sendAlerts({
-        host,
-        paths: box.paths,
-        schedule,
-        machineZone: "UTC",
-        resolve,
-        readOff: async () => new Set<string>(),
-        collectMs: 0,
-        ...more,
-      });
-    },
+    send: (more: Partial<SendContext> = {}) => sendWaiting(box.paths, host, more),
     waiting: () => listNames(alertQueueDir(box.paths, "pipelinewise", "pings")),
     events: () => listNames(alertEventsDir(box.paths, "pipelinewise")),
   };

@@ -4,13 +4,11 @@ import { join } from "node:path";
 import { SMTPServer } from "smtp-server";
 import { expect, onTestFinished, test } from "vitest";
 import { PING_KINDS } from "../../src/alert-rules.ts";
-import { sendAlerts } from "../../src/alerts/send.ts";
 import { main } from "../../src/cli/main.ts";
 import { runMain } from "../../src/cli/run-command.ts";
-import { readStored } from "../../src/installed/store.ts";
-import { addressReader } from "../../src/run/alerts.ts";
 import { testHost } from "../support/host.ts";
 import { anEntry, PAIR_WORDS, sandbox } from "../support/sandbox.ts";
+import { sendWaiting } from "./send-waiting.ts";
 import { startSink } from "./sink.ts";
 
 const SECRETS = ["s3cr3t-of-the-hook", "s3cr3t-of-the-mail", "s3cr3t-of-the-env-file"];
@@ -61,19 +59,7 @@ test("no file, message or output contains a secret of an address, whether receiv
     ],
   });
   expect(await runMain([...PAIR_WORDS, "--scheduled"], host)).toBe(1);
-  const installed = await readStored(box.paths, "pipelinewise", host);
-  if (installed === undefined) throw new Error("nothing is installed");
-  const { storedSchedule: schedule } = installed;
-  const resolve = addressReader(schedule, host);
-  await sendAlerts({
-    host,
-    paths: box.paths,
-    schedule,
-    machineZone: "UTC",
-    resolve,
-    readOff: async () => new Set<string>(),
-    collectMs: 0,
-  });
+  await sendWaiting(box.paths, host);
   const person = testHost({ cwd: box.home, env: box.host.env });
   expect(await main(["alerts", "test", "--name", "pipelinewise"], person)).toBe(1);
   await main(["status"], person);

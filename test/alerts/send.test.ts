@@ -10,13 +10,13 @@ import { alertQueueDir } from "../../src/alerts/places.ts";
 import { deliver } from "../../src/alerts/receivers/deliver.ts";
 import { renderSlack } from "../../src/alerts/receivers/slack.ts";
 import { renderMessage } from "../../src/alerts/render.ts";
-import { sendAlerts } from "../../src/alerts/send.ts";
+import type { SendContext } from "../../src/alerts/send.ts";
 import { alertWarnings } from "../../src/alerts/state.ts";
 import { runMain } from "../../src/cli/run-command.ts";
-import { readStored } from "../../src/installed/store.ts";
 import { addressReader } from "../../src/run/alerts.ts";
 import { tempDirectory } from "../support/host.ts";
 import { anEntry, PAIR_WORDS, sandbox } from "../support/sandbox.ts";
+import { sendWaiting } from "./send-waiting.ts";
 import { accepts, startSink } from "./sink.ts";
 
 const ALERTS = [{ when: ["failed", "lost", "recovered"], receiver: { kind: "webhook", url: `\${env:HOOK}` } }] as const;
@@ -35,23 +35,7 @@ function machine(url: string, entries = [anEntry()], alerts: readonly AlertRule[
     start: (...words: string[]) => runMain([...PAIR_WORDS, ...words], host),
     break: () => execFileSync("touch", [box.file("broken")]),
     repair: () => execFileSync("rm", [box.file("broken")]),
-    async send(more: object = {}) {
-      const installed = await readStored(box.paths, "pipelinewise", host);
-      if (installed === undefined) throw new Error("nothing is installed");
-      const { storedSchedule: schedule } = installed;
-      const resolve = addressReader(schedule, host);
-      const context = {
-        host,
-        paths: box.paths,
-        schedule,
-        machineZone: "UTC",
-        resolve,
-        readOff: async () => new Set<string>(),
-        collectMs: 0,
-        ...more,
-      };
-      await sendAlerts(context);
-    },
+    send: (more: Partial<SendContext> = {}) => sendWaiting(box.paths, host, more),
     queued: () => {
       try {
         return readdirSync(alertQueueDir(box.paths, "pipelinewise", "outbox"));

@@ -142,9 +142,9 @@ describe.skipIf(!existsSync("dist/main.cjs"))("the built program sends mail with
   function certificate() {
     const directory = tempDirectory();
     const [key, cert] = [join(directory, "key.pem"), join(directory, "cert.pem")];
-    const words = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=mail.test"];
+    const args = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=mail.test"];
     const names = ["-addext", "subjectAltName=DNS:mail.test"];
-    execFileSync("openssl", [...words, ...names, "-keyout", key, "-out", cert], { stdio: "ignore" });
+    execFileSync("openssl", [...args, ...names, "-keyout", key, "-out", cert], { stdio: "ignore" });
     return { cert, options: { key: readFileSync(key), cert: readFileSync(cert) } };
   }
 
