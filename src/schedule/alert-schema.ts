@@ -32,6 +32,9 @@ const SKIPPED_HINT = "Write `when: [failed, skipped: 5]`: an alert after five sk
 
 function parseKind(value: string): AlertRule["when"][number] {
   if (value === "skipped") throw new ValueError("skipped needs a number of starts", SKIPPED_HINT);
+  if (/^skipped: *\d+$/.test(value)) {
+    throw new ValueError(`${quoted(value)} is text, not a number of starts`, `Remove the quotes: ${value}.`);
+  }
   const kind = WORDS.find((one) => one === value);
   if (kind !== undefined) return kind;
   const near = nearestWord(value, ALERT_KINDS);

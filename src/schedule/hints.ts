@@ -49,6 +49,9 @@ const HINTS: Readonly<Record<string, KeyHints>> = {
   limits: { wrongType: (value) => `Write \`limits: {host: ${numberOr(4, value)}}\`.` },
   "limits.target": { wrongType: (value) => `Write \`target: {TARGET: ${numberOr(2, value)}}\`.` },
   "limits.source": { wrongType: (value) => `Write \`source: {NAME: ${numberOr(1, value)}}\`.` },
+  alerts: {
+    wrongType: () => "Write a list of rules: `- {when: [failed], slack: ADDRESS}`. To send no alerts, remove the key.",
+  },
   "alerts.when": { missing: "Add `when: [failed, recovered]`, the events that are sent." },
   retention: { wrongType: (value) => `Write \`retention: {logs: ${durationOr("30d", value)}}\`.` },
   metrics: {

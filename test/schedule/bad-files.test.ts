@@ -83,6 +83,8 @@ const LINES: readonly string[] = [
   `pipelinewise: {env: {A: '\${foo:x}', B: '\${HOME}', C: 'x\${env:Y', D: '\${file:~x/y}', E: '\${env:1}'}}`,
   `pipelinewise: {env: {DB_PASSWORD: hunter2, API_TOKEN: '\${file:/run/t}', TOKEN_URL: x}}`,
   "limit: {}\nalerts: []",
+  "alerts: off",
+  `alerts: [{when: ["skipped: 2"], slack: "\${env:HOOK}"}]`,
   "  - {tap: a, target: g, cron: '@hourly', alerts: false}\n  - {tap: b, target: g, cron: '@hourly', alerts: 'false'}",
   "defaults: {timeout: 0, cron: '@daily'}",
   "defaults: {timeout: -5m}",
